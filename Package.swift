@@ -1,0 +1,58 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+    .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
+]
+
+/// Targets that wrap C say so: `unsafe` must be spelled at each use.
+let audited: [SwiftSetting] = strict + [.strictMemorySafety()]
+
+func module(_ name: String, _ imports: [String], _ settings: [SwiftSetting] = strict) -> Target {
+    .target(name: name, dependencies: imports.map { .init(stringLiteral: $0) }, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ imports: [String], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: imports.map { .init(stringLiteral: $0) }, resources: resources,
+        swiftSettings: strict)
+}
+
+let package = Package(
+    name: "hookline",
+    products: [.executable(name: "hookline", targets: ["hookline"])],
+    targets: [
+        .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+        module("SourceText", [], audited),
+        module("NetTypes", []),
+        module("RuleModel", ["SourceText", "NetTypes"]),
+        module("ArchiveFile", ["SourceText", "CArchive"], audited),
+        module("IptablesText", ["SourceText", "NetTypes", "RuleModel"]),
+        module("HostText", ["SourceText", "NetTypes", "RuleModel"]),
+        module("ChainGraph", ["SourceText", "NetTypes", "RuleModel"]),
+        module("Snapshot", ["SourceText", "NetTypes", "RuleModel", "ArchiveFile", "IptablesText", "HostText"]),
+        module("PathModel", ["SourceText", "NetTypes", "RuleModel", "ChainGraph"]),
+        module("PacketPath", ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "PathModel"]),
+        module(
+            "Questions",
+            [
+                "SourceText", "NetTypes", "RuleModel", "IptablesText", "HostText", "ChainGraph", "Snapshot", "PathModel",
+                "PacketPath",
+            ]),
+        module(
+            "Reports",
+            ["SourceText", "NetTypes", "RuleModel", "IptablesText", "ChainGraph", "PathModel", "PacketPath", "Questions"]),
+        module(
+            "CommandLineTool",
+            [
+                "SourceText", "NetTypes", "RuleModel", "IptablesText", "HostText", "ChainGraph", "Snapshot", "PathModel",
+                "PacketPath", "Questions", "Reports",
+            ], audited),
+        .executableTarget(name: "hookline", dependencies: ["CommandLineTool"], swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)
