@@ -66,8 +66,9 @@ public struct IPAddress: Hashable, Sendable, Comparable {
         switch version {
         case .v4: low == 0xffff_ffff ? nil : IPAddress(.v4, high: 0, low: low + 1)
         case .v6:
-            low == .max
-                ? (high == .max ? nil : IPAddress(.v6, high: high + 1, low: 0)) : IPAddress(.v6, high: high, low: low + 1)
+            low < .max
+                ? IPAddress(.v6, high: high, low: low + 1)
+                : (high == .max ? nil : IPAddress(.v6, high: high + 1, low: 0))
         }
     }
 
@@ -104,7 +105,8 @@ public struct AddressMask: Hashable, Sendable {
     }
 
     public func contains(_ other: IPAddress) -> Bool {
-        other.version == address.version && other.high & mask.high == address.high && other.low & mask.low == address.low
+        other.version == address.version && other.high & mask.high == address.high
+            && other.low & mask.low == address.low
     }
 
     /// The length of the mask if it is a run of leading ones, else `nil`.

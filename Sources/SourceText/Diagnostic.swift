@@ -35,15 +35,20 @@ extension Diagnostic {
     /// `file:line:column: error: message [code]`, then the line and a caret under the first byte meant.
     /// Control characters of the input are shown as `\x1b`.
     public func rendered(in file: SourceFile) -> String {
-        if place.isNone { return "\(escapedForTerminal(file.path)): \(severity.name): \(escapedForTerminal(message)) [\(code)]" }
+        let path = escapedForTerminal(file.path)
+        let sentence = "\(severity.name): \(escapedForTerminal(message)) [\(code)]"
+        if place.isNone { return "\(path): \(sentence)" }
         let column = file.column(of: Int(place.start))
-        var text = "\(escapedForTerminal(file.path)):\(place.line):\(column): \(severity.name): "
-        text += "\(escapedForTerminal(message)) [\(code)]"
+        var text = "\(path):\(place.line):\(column): \(sentence)"
         // A long line is cut around the place so that the caret stays on the screen.
         let line = Array(file.lineText(around: Int(place.start)).utf8)
         let first = column > 100 ? column - 60 : 0
-        let shown = escapedForTerminal(String(decoding: line[min(first, line.count)..<min(first + 160, line.count)], as: UTF8.self))
-        let lead = escapedForTerminal(String(decoding: line[min(first, line.count)..<min(max(first, column - 1), line.count)], as: UTF8.self))
+        func piece(to end: Int) -> String {
+            let range = min(first, line.count)..<max(min(first, line.count), min(end, line.count))
+            return escapedForTerminal(String(decoding: line[range], as: UTF8.self))
+        }
+        let shown = piece(to: first + 160)
+        let lead = piece(to: column - 1)
         text += "\n    " + shown + "\n    " + String(repeating: " ", count: lead.unicodeScalars.count) + "^"
         return text
     }

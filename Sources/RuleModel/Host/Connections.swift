@@ -1,0 +1,47 @@
+public import NetTypes
+public import SourceText
+
+/// The addresses and ports of one direction of a connection.
+public struct ConnectionTuple: Hashable, Sendable {
+    public var source: IPAddress
+    public var destination: IPAddress
+    public var `protocol`: IPProtocol
+    /// For ICMP: the identifier.
+    public var sourcePort: UInt16 = 0
+    public var destinationPort: UInt16 = 0
+    public var icmpType: UInt8 = 0
+    public var icmpCode: UInt8 = 0
+
+    public init(source: IPAddress, destination: IPAddress, protocol: IPProtocol) {
+        self.source = source
+        self.destination = destination
+        self.protocol = `protocol`
+    }
+}
+
+/// One entry of the connection table, as `conntrack -L` prints it or as a packet makes it.
+public struct ConnectionEntry: Hashable, Sendable {
+    public var original: ConnectionTuple
+    public var reply: ConnectionTuple
+    public var status: ConnectionStatus = []
+    public var mark: UInt32 = 0
+    public var zone: UInt16 = 0
+    /// Seconds until it is removed.
+    public var expires: UInt32?
+    /// The TCP, SCTP or DCCP state's name as printed, `.empty` for others.
+    public var protocolState: Symbol = .empty
+    public var helper: Symbol = .empty
+    public var labels: [UInt16] = []
+    /// Counted only with `nf_conntrack_acct`.
+    public var originalCounters: Counters?
+    public var replyCounters: Counters?
+    /// Flowtable offload: its packets bypass FORWARD.
+    public var isOffloaded = false
+    public var place: Place
+
+    public init(original: ConnectionTuple, reply: ConnectionTuple, place: Place) {
+        self.original = original
+        self.reply = reply
+        self.place = place
+    }
+}

@@ -1,0 +1,195 @@
+public import NetTypes
+public import SourceText
+
+/// What a host's own tools told of it besides its rules. What was not in the input is `nil`, not empty: "no routes
+/// known" and "no routes" lead to different answers.
+public struct HostState: Hashable, Sendable {
+    /// From `ip link` or `ip addr`, in their order.
+    public var interfaces: [NetworkInterface] = []
+    /// Whether links were in the input.
+    public var knowsInterfaces = false
+    /// Whether addresses of this version were in the input.
+    public var knowsAddressesV4 = false
+    public var knowsAddressesV6 = false
+    public var routes: [Route] = []
+    public var routesKnownV4 = RouteKnowledge.none
+    public var routesKnownV6 = RouteKnowledge.none
+    /// `nil`: not in the input; the kernel's three default rules are assumed.
+    public var routingRulesV4: [RoutingRule]?
+    public var routingRulesV6: [RoutingRule]?
+    public var neighbours: [Neighbour] = []
+    public var knowsNeighbours = false
+    /// By dotted name, as `sysctl -a` prints it (`net.ipv4.conf.eth0.1.rp_filter` has slashes for dots in names).
+    public var sysctls: [String: String] = [:]
+    /// `nil`: not in the input.
+    public var connections: [ConnectionEntry]?
+    public var sets: [AddressSet] = []
+    /// Whether an ipset dump was in the input: a set that is not in it then does not exist.
+    public var knowsSets = false
+    /// Sockets that listen, from `ss -lntup` or `netstat -lntup`.
+    public var listeners: [Listener]?
+    /// What else on the host decides about packets.
+    public var otherDeciders: [OtherDecider] = []
+    public init() {}
+
+    /// The interface named `name`.
+    public func interface(_ name: Symbol) -> NetworkInterface? {
+        for interface in interfaces where interface.name == name { return interface }
+        return nil
+    }
+
+    public func knowsAddresses(_ version: IPVersion) -> Bool { version == .v4 ? knowsAddressesV4 : knowsAddressesV6 }
+
+    public func routesKnown(_ version: IPVersion) -> RouteKnowledge {
+        version == .v4 ? routesKnownV4 : routesKnownV6
+    }
+
+    public func routingRules(_ version: IPVersion) -> [RoutingRule]? {
+        version == .v4 ? routingRulesV4 : routingRulesV6
+    }
+}
+
+/// How much of the routing tables the input holds.
+public enum RouteKnowledge: UInt8, Hashable, Sendable {
+    case none
+    /// `ip route` or `route -n`: the main table; local routes follow from the addresses.
+    case mainTable
+    /// `ip route show table all`.
+    case allTables
+}
+
+/// One network interface.
+public struct NetworkInterface: Hashable, Sendable {
+    public var name: Symbol
+    /// 0 where it is not known.
+    public var index: UInt32 = 0
+    public var isUp = true
+    /// Whether `LOWER_UP`/`NO-CARRIER` was told.
+    public var hasCarrier = true
+    public var isLoopback = false
+    public var isPointToPoint = false
+    public var mtu: UInt32 = 1500
+    public var mac: MACAddress?
+    /// `vxlan`, `ipip`, `wireguard`, `bridge`, `veth`, … from `ip -d link`; `.other` where it is not known.
+    public var kind = InterfaceKind.other
+    /// The bridge or VRF it belongs to.
+    public var master: Symbol?
+    public var group: UInt32 = 0
+    public var addresses: [InterfaceAddress] = []
+    /// Where tunnels lead, from `ip -d link` and `ip tunnel`.
+    public var tunnel: TunnelParameters?
+    public var place: Place
+
+    public init(name: Symbol, place: Place) {
+        self.name = name
+        self.place = place
+    }
+}
+
+public enum InterfaceKind: UInt8, Hashable, Sendable {
+    case other, loopback, ethernet, bridge, veth, vxlan, ipip, gre, wireguard, vlan, vrf, tun, dummy, bond, sit, geneve
+}
+
+/// The outer side of a tunnel interface.
+public struct TunnelParameters: Hashable, Sendable {
+    public var local: IPAddress?
+    public var remote: IPAddress?
+    /// UDP port for VXLAN and WireGuard.
+    public var port: UInt16?
+    public var identifier: UInt32?
+    /// The underlay device.
+    public var device: Symbol?
+    public var mark: UInt32 = 0
+    public init() {}
+}
+
+/// One address of an interface.
+public struct InterfaceAddress: Hashable, Sendable {
+    public var address: IPAddress
+    /// Length of the subnet's prefix.
+    public var prefixLength: UInt8
+    /// The peer of a point-to-point address.
+    public var peer: IPAddress?
+    public var broadcast: IPAddress?
+    public var scope = RouteScope.global
+    public var isSecondary = false
+    /// Deprecated, tentative, temporary: IPv6 only.
+    public var isDeprecated = false
+    public var isTentative = false
+
+    public init(_ address: IPAddress, prefixLength: UInt8) {
+        self.address = address
+        self.prefixLength = prefixLength
+    }
+
+    public var prefix: IPPrefix { IPPrefix(peer ?? address, length: prefixLength) }
+}
+
+/// Scopes by their number in the kernel; a smaller number reaches further.
+public enum RouteScope: UInt8, Hashable, Sendable {
+    case global = 0
+    case site = 200
+    case link = 253
+    case host = 254
+    case nowhere = 255
+}
+
+/// One neighbour (ARP or NDP) entry.
+public struct Neighbour: Hashable, Sendable {
+    public var address: IPAddress
+    public var interface: Symbol
+    public var mac: MACAddress?
+    /// `FAILED` or `INCOMPLETE`: packets to it do not leave.
+    public var isUnreachable = false
+    public var place: Place
+
+    public init(address: IPAddress, interface: Symbol, place: Place) {
+        self.address = address
+        self.interface = interface
+        self.place = place
+    }
+}
+
+/// A socket that waits for packets.
+public struct Listener: Hashable, Sendable {
+    public var `protocol`: IPProtocol
+    /// `nil`: any address, of `version` (or of both where `version` is `nil`).
+    public var address: IPAddress?
+    public var version: IPVersion?
+    public var port: UInt16
+    public var interface: Symbol?
+    public var process: String
+    public var place: Place
+
+    public init(
+        protocol: IPProtocol, address: IPAddress?, version: IPVersion?, port: UInt16, process: String, place: Place
+    ) {
+        self.protocol = `protocol`
+        self.address = address
+        self.version = version
+        self.port = port
+        self.process = process
+        self.place = place
+    }
+}
+
+/// Something outside the rules that decides about packets on this host.
+public struct OtherDecider: Hashable, Sendable {
+    public enum Kind: UInt8, Hashable, Sendable {
+        case trafficControl, xdp, bpf, ipvs, openVSwitch, flowtable, xfrm, vrf, otherNamespace
+    }
+
+    public var kind: Kind
+    /// What showed it: the line's text.
+    public var evidence: String
+    /// The interface it is bound to, if any.
+    public var interface: Symbol?
+    public var place: Place
+
+    public init(_ kind: Kind, evidence: String, interface: Symbol? = nil, place: Place) {
+        self.kind = kind
+        self.evidence = evidence
+        self.interface = interface
+        self.place = place
+    }
+}
