@@ -52,6 +52,7 @@ let package = Package(
                 "SourceText", "NetTypes", "RuleModel", "IptablesText", "HostText", "ChainGraph", "Snapshot", "PathModel",
                 "PacketPath", "Questions", "Reports",
             ], audited),
+        tests("SourceTextTests", ["SourceText"]),
         .executableTarget(name: "hookline", dependencies: ["CommandLineTool"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
