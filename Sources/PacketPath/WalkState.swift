@@ -1,0 +1,167 @@
+internal import ChainGraph
+internal import NetTypes
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+/// An interface as a rule sees it.
+enum InterfaceView: Hashable, Sendable {
+    /// There is none at this hook (`-o` in PREROUTING): only a match for the empty name can hold.
+    case none
+    case known(Symbol)
+    /// There is one, but the input does not tell which.
+    case unknown
+}
+
+/// What stays fixed while a hook runs, hence the stale `-o` after a re-route in OUTPUT.
+struct HookContext: Hashable, Sendable {
+    var hook = Hook.prerouting
+    var inInterface = InterfaceView.none
+    var outInterface = InterfaceView.none
+    /// Bridge ports of a bridged frame.
+    var inPort: Symbol?
+    var outPort: Symbol?
+}
+
+/// What conntrack knows of the packet.
+enum Connection: Hashable, Sendable {
+    /// Not looked up: before conntrack ran, or conntrack is off.
+    case none
+    case untracked
+    case invalid
+    case entry(TrackedConnection)
+}
+
+/// The packet's entry and its place in it.
+struct TrackedConnection: Hashable, Sendable {
+    var entry: ConnectionEntry
+    var direction: ConnectionDirection
+    /// One of new, related, established.
+    var state: ConnectionStates
+    /// Made by this packet and not yet in the table.
+    var isNew: Bool
+    /// A nat step of that kind has settled the mapping of destination or source.
+    var hasDestinationMapping = false
+    var hasSourceMapping = false
+    var destinationIsTranslated = false
+    var sourceIsTranslated = false
+}
+
+/// Where a packet stands between two stages of its way.
+enum Position: Hashable, Sendable {
+    /// Before step `step` of the plan at `hook`.
+    case hook(Hook, step: Int)
+    /// Between PREROUTING and INPUT or FORWARD.
+    case routing
+    /// After PREROUTING of a bridged frame.
+    case bridging
+    /// The first routing decision of a local packet.
+    case localRouting
+    /// After POSTROUTING.
+    case transmit
+    /// After INPUT.
+    case deliver
+    case ended
+}
+
+/// One way a packet may take, up to where it stands now.
+struct WalkState: Hashable, Sendable {
+    var position: Position
+    var packet: Packet
+    var context = HookContext()
+    var connection = Connection.none
+    /// Set between routing and transmission.
+    var route: RoutingStep?
+    /// Whether the packet was made on this host (in this layer).
+    var isLocal = false
+    /// The interface it came in by, kept for later hooks.
+    var arrival = InterfaceView.none
+    /// Packets inside this one, innermost last, with the interface that encapsulates each.
+    var inner: [Packet] = []
+    var layer: UInt8 = 0
+    /// Grows when the packet starts again: over lo, or in a tunnel.
+    var round = 0
+    /// Zone given by CT before conntrack.
+    var zone: UInt16 = 0
+    var helper: Symbol = .empty
+    /// Names of `recent` lists that this packet's source or destination was put in.
+    var recentLists: [Symbol] = []
+    /// A frame that a bridge passes through iptables.
+    var isBridged = false
+    var isLoopedBack = false
+
+    var outcome: Outcome?
+    var reason: Reason?
+    var rejectWith: RejectWith?
+
+    /// How the way came about: not part of what it is.
+    var history = History()
+
+    /// What is told of a way but does not change where it goes on.
+    struct History: Hashable, Sendable {
+        var steps: [Step] = []
+        var assumptions: [Assumption] = []
+        var settled: [Settled] = []
+        var probability: Double? = 1
+        var defaultsUsed: PacketFields = []
+    }
+
+    /// An unknown that has its answer on this way.
+    struct Settled: Hashable, Sendable {
+        var name: String
+        var isYes: Bool
+    }
+
+    init(position: Position, packet: Packet) {
+        self.position = position
+        self.packet = packet
+    }
+
+    /// Whether two ways go on alike from here.
+    func goesOnLike(_ other: WalkState) -> Bool {
+        var a = self
+        var b = other
+        a.history = History()
+        b.history = History()
+        // Which fields are defaults is told, and does not matter to the way.
+        return a == b
+    }
+
+    /// What a match sees now.
+    var view: PacketView {
+        PacketView(
+            packet: packet, hook: context.hook, inInterface: known(context.inInterface),
+            outInterface: known(context.outInterface), state: states, connectionMark: connectionMark)
+    }
+
+    private func known(_ interface: InterfaceView) -> Symbol? {
+        if case .known(let name) = interface { return name }
+        return nil
+    }
+
+    /// States as `--ctstate` sees them; empty where conntrack is off.
+    var states: ConnectionStates {
+        switch connection {
+        case .none: return []
+        case .untracked: return .untracked
+        case .invalid: return .invalid
+        case .entry(let tracked):
+            var states = tracked.state
+            if tracked.sourceIsTranslated { states.insert(.snat) }
+            if tracked.destinationIsTranslated { states.insert(.dnat) }
+            return states
+        }
+    }
+
+    /// `nil` without an entry.
+    var connectionMark: UInt32? {
+        if case .entry(let tracked) = connection { return tracked.entry.mark }
+        return nil
+    }
+
+    mutating func record(_ kind: Step.Kind) {
+        var step = Step(kind, view)
+        step.layer = layer
+        history.steps.append(step)
+    }
+}

@@ -1,0 +1,152 @@
+public import ChainGraph
+public import NetTypes
+public import RuleModel
+
+/// Conditions of one rule that are cheap to test and must hold for it to match; 32 bytes.
+///
+/// A packet that fails one cannot match the rule, so the rule is passed over without looking at its statements.
+/// Only conditions that stand before any match with an effect of its own are taken, so nothing is skipped that the
+/// kernel would have done.
+public struct CompiledRule: Hashable, Sendable {
+    /// The low 32 bits of the packet's addresses under these masks must equal these values; a mask of 0 asks nothing.
+    public var source: UInt32 = 0
+    public var sourceMask: UInt32 = 0
+    public var destination: UInt32 = 0
+    public var destinationMask: UInt32 = 0
+    public var destinationPortFirst: UInt16 = 0
+    public var destinationPortLast: UInt16 = .max
+    /// 0: any protocol.
+    public var protocolNumber: UInt8 = 0
+    /// Whether the rule can match at all as far as these conditions tell.
+    public var asksPort = false
+    /// `mark & markMask == markValue`; a mask of 0 asks nothing.
+    public var markMask: UInt32 = 0
+    public var markValue: UInt32 = 0
+
+    public init() {}
+
+    /// Whether a packet with these fields may match: `false` is certain, `true` is not.
+    public func mayMatch(_ key: PacketKey) -> Bool {
+        if key.source & sourceMask != source { return false }
+        if key.destination & destinationMask != destination { return false }
+        if protocolNumber != 0, protocolNumber != key.protocolNumber { return false }
+        if asksPort, key.destinationPort < destinationPortFirst || key.destinationPort > destinationPortLast {
+            return false
+        }
+        return key.mark & markMask == markValue
+    }
+}
+
+/// The fields of a packet that `CompiledRule` tests. A packet with unknown fields has no key.
+public struct PacketKey: Hashable, Sendable {
+    public var source: UInt32
+    public var destination: UInt32
+    public var mark: UInt32
+    public var destinationPort: UInt16
+    public var protocolNumber: UInt8
+
+    public init(_ packet: Packet) {
+        source = packet.source.v4Bits
+        destination = packet.destination.v4Bits
+        mark = packet.mark
+        destinationPort = packet.destinationPort
+        protocolNumber = packet.protocol.rawValue
+    }
+
+    /// Fields that must be known for the key to say anything.
+    public static let fields: PacketFields = [.source, .destination, .protocol, .destinationPort, .mark, .fragment]
+}
+
+/// A rule set made ready for packets: flat prefilters beside the typed rules, and the order of steps at each hook.
+public struct CompiledRuleset: Sendable {
+    public let linked: LinkedRuleset
+    /// One for each rule, all chains one after another.
+    public let rules: [CompiledRule]
+    /// Where each chain's rules begin in `rules`; one more entry than there are chains.
+    public let firstRule: [Int]
+    /// Steps at each hook, by `planIndex`.
+    private let plans: [[HookStep]]
+    /// Whether conntrack is on for IPv4 and for IPv6.
+    public let tracksV4: Bool
+    public let tracksV6: Bool
+
+    /// Compiles `linked`; linear in the number of statements.
+    public init(_ linked: LinkedRuleset) {
+        self.linked = linked
+        var rules: [CompiledRule] = []
+        var firstRule: [Int] = []
+        var count = 0
+        for table in linked.ruleset.tables { for chain in table.chains { count += chain.rules.count } }
+        rules.reserveCapacity(count)
+        for table in linked.ruleset.tables {
+            for chain in table.chains {
+                firstRule.append(rules.count)
+                for rule in chain.rules { rules.append(CompiledRule(rule)) }
+            }
+        }
+        firstRule.append(rules.count)
+        self.rules = rules
+        self.firstRule = firstRule
+        tracksV4 = needsConntrack(linked.ruleset, .v4)
+        tracksV6 = needsConntrack(linked.ruleset, .v6)
+        var plans: [[HookStep]] = []
+        for hook in Hook.allCases {
+            plans.append(makePlan(linked, .v4, hook, tracks: tracksV4))
+            plans.append(makePlan(linked, .v6, hook, tracks: tracksV6))
+        }
+        self.plans = plans
+    }
+
+    public func tracks(_ version: IPVersion) -> Bool { version == .v4 ? tracksV4 : tracksV6 }
+
+    /// What happens at `hook` to packets of `version`, in order.
+    public func plan(_ version: IPVersion, _ hook: Hook) -> [HookStep] {
+        plans[Int(hook.rawValue) * 2 + (version == .v4 ? 0 : 1)]
+    }
+}
+
+extension CompiledRule {
+    /// The conditions of `rule` that can be tested this way.
+    public init(_ rule: Rule) {
+        self.init()
+        for statement in rule.statements {
+            guard case .match(let match) = statement, take(match) else { return }
+        }
+    }
+
+    /// Takes what `match` says; `false` where the scan must end because the match has an effect.
+    private mutating func take(_ match: Match) -> Bool {
+        switch match {
+        case .sourceV4(let test) where !test.isNegated:
+            source = test.address
+            sourceMask = test.mask
+        case .destinationV4(let test) where !test.isNegated:
+            destination = test.address
+            destinationMask = test.mask
+        case .source(.is(let test)) where test.address.version == .v6:
+            sourceMask = test.mask.v4Bits
+            source = test.address.v4Bits
+        case .destination(.is(let test)) where test.address.version == .v6:
+            destinationMask = test.mask.v4Bits
+            destination = test.address.v4Bits
+        case .protocol(.is(let test)): protocolNumber = test.number.rawValue
+        case .tcp(let test) where !test.inversion.contains(.destinationPorts):
+            takePorts(test.destinationPorts)
+        case .udp(let test) where !test.destinationIsNegated: takePorts(test.destinationPorts)
+        case .mark(.is(let word)) where markMask == 0 && word.value & ~word.mask == 0:
+            markMask = word.mask
+            markValue = word.value
+        case .recent, .hashLimit, .limit, .quota, .statistic, .connectionLabel, .socket, .connectionLimit, .unknown:
+            return false
+        default: break
+        }
+        return true
+    }
+
+    private mutating func takePorts(_ range: PortRange) {
+        guard !range.isAll else { return }
+        asksPort = true
+        destinationPortFirst = range.first
+        destinationPortLast = range.last
+    }
+}

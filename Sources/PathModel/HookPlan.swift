@@ -1,0 +1,91 @@
+public import ChainGraph
+internal import NetTypes
+internal import RuleModel
+internal import SourceText
+
+/// One thing that happens at a hook.
+public enum HookStep: Hashable, Sendable {
+    /// Fragments are put together (-400).
+    case defragment
+    /// A base chain of type filter or route.
+    case chain(ChainID)
+    /// The connection is looked up or made (-200).
+    case conntrack
+    /// All nat chains of the hook, in one step: at -100 for destinations, at 100 for sources.
+    case nat([ChainID])
+    /// The connection enters the table (last at INPUT and POSTROUTING).
+    case confirm
+}
+
+/// The steps at `hook`: base chains by priority, with the kernel's own between them.
+///
+/// Source: include/uapi/linux/netfilter_ipv4.h; that nat chains' own priorities only order them among themselves
+/// was observed on Linux 6.18.
+func makePlan(_ linked: LinkedRuleset, _ version: IPVersion, _ hook: Hook, tracks: Bool) -> [HookStep] {
+    var timed: [(priority: Int32, step: HookStep)] = []
+    var nat: [ChainID] = []
+    for id in linked.baseChains(version, hook) {
+        guard let base = linked.chain(id).base else { continue }
+        if base.type == .nat { nat.append(id) } else { timed.append((base.priority, .chain(id))) }
+    }
+    var kernel: [(priority: Int32, step: HookStep)] = []
+    if tracks {
+        switch hook {
+        case .prerouting, .output:
+            kernel = [(-400, .defragment), (-200, .conntrack), (-100, .nat(nat))]
+        case .input, .postrouting:
+            kernel = [(100, .nat(nat)), (.max, .confirm)]
+        case .forward, .ingress, .egress: break
+        }
+    }
+    // A stable merge: at equal priority the kernel's own hooks, registered last when a rule first needs them, go first.
+    var plan: [HookStep] = []
+    var next = 0
+    for own in kernel {
+        while next < timed.count, timed[next].priority < own.priority {
+            plan.append(timed[next].step)
+            next += 1
+        }
+        plan.append(own.step)
+    }
+    while next < timed.count {
+        plan.append(timed[next].step)
+        next += 1
+    }
+    return plan
+}
+
+/// Whether a rule of `version` makes the kernel track connections.
+///
+/// Any nat table does, and any match or target that speaks of connections. Observed on Linux 6.18.
+func needsConntrack(_ ruleset: Ruleset, _ version: IPVersion) -> Bool {
+    for table in ruleset.tables where table.family.sees(version) {
+        if table.iptables == .nat { return true }
+        for chain in table.chains {
+            if chain.base?.type == .nat { return true }
+            for rule in chain.rules {
+                for statement in rule.statements where speaksOfConnections(statement) { return true }
+            }
+        }
+    }
+    return false
+}
+
+private func speaksOfConnections(_ statement: Statement) -> Bool {
+    switch statement {
+    case .match(let match):
+        switch match {
+        case .conntrack, .state, .connectionMark, .connectionBytes, .connectionLabel, .connectionLimit, .helper,
+            .cluster:
+            true
+        default: false
+        }
+    case .target(let target):
+        switch target {
+        case .dnat, .snat, .masquerade, .redirect, .netmap, .connectionMark, .connectionSecurityMark, .ct, .notrack,
+            .synproxy:
+            true
+        default: false
+        }
+    }
+}

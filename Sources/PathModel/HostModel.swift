@@ -1,0 +1,79 @@
+public import ChainGraph
+public import NetTypes
+public import RuleModel
+public import SourceText
+
+/// Everything that decides a packet's way on one host, as data: rules, routes, sets, connections, settings.
+public struct HostModel: Sendable {
+    public let compiled: CompiledRuleset
+    public let host: HostState
+    public let routesV4: RoutingTables
+    public let routesV6: RoutingTables
+    public let sets: SetIndex
+    /// Entries of the connection table by either direction's tuple; NAT makes the two differ.
+    public let connections: ConnectionIndex
+    /// Rules that the input has but that could not be read at all, such as a native nft dump: no outcome is surer than
+    /// these allow.
+    public let unreadRules: [String]
+
+    public init(_ ruleset: Ruleset, _ host: HostState, names: NameTable, unreadRules: [String] = []) {
+        compiled = CompiledRuleset(LinkedRuleset(ruleset, names: names))
+        self.host = host
+        routesV4 = RoutingTables(host, .v4)
+        routesV6 = RoutingTables(host, .v6)
+        sets = SetIndex(host)
+        connections = ConnectionIndex(host.connections ?? [])
+        self.unreadRules = unreadRules
+    }
+
+    public var linked: LinkedRuleset { compiled.linked }
+
+    public var names: NameTable { compiled.linked.names }
+
+    public func routes(_ version: IPVersion) -> RoutingTables { version == .v4 ? routesV4 : routesV6 }
+
+    /// The number set by a sysctl, or `nil` where the input does not tell.
+    public func sysctl(_ name: String) -> Int? {
+        guard let text = host.sysctls[name] else { return nil }
+        return Int(text)
+    }
+}
+
+/// Connection entries found by the tuple of either direction.
+public struct ConnectionIndex: Sendable {
+    public private(set) var entries: [ConnectionEntry] = []
+    private var byTuple: [ConnectionTuple: [Int]] = [:]
+
+    public init(_ entries: [ConnectionEntry]) {
+        for entry in entries { insert(entry) }
+    }
+
+    public mutating func insert(_ entry: ConnectionEntry) {
+        let index = entries.count
+        entries.append(entry)
+        byTuple[ConnectionIndex.key(entry.original), default: []].append(index)
+        byTuple[ConnectionIndex.key(entry.reply), default: []].append(index)
+    }
+
+    /// The entry that a packet with this tuple belongs to, and in which direction.
+    public func find(
+        _ tuple: ConnectionTuple, zone: UInt16
+    ) -> (entry: ConnectionEntry, direction: ConnectionDirection)? {
+        let wanted = ConnectionIndex.key(tuple)
+        for index in byTuple[wanted] ?? [] where entries[index].zone == zone {
+            if ConnectionIndex.key(entries[index].original) == wanted { return (entries[index], .original) }
+            return (entries[index], .reply)
+        }
+        return nil
+    }
+
+    /// Whether a reply tuple is taken by another flow: NAT then chooses another port.
+    public func isTaken(_ tuple: ConnectionTuple, zone: UInt16) -> Bool { find(tuple, zone: zone) != nil }
+
+    /// ICMP echo has one identifier where others have two ports; types 0 and 8 belong to one flow.
+    private static func key(_ tuple: ConnectionTuple) -> ConnectionTuple {
+        var key = tuple
+        if tuple.protocol.isICMP { key.destinationPort = 0 }
+        return key
+    }
+}

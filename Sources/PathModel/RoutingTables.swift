@@ -1,0 +1,91 @@
+public import NetTypes
+public import RuleModel
+internal import SourceText
+
+/// The routing tables of one IP version as data: rules in order, and each table's routes by prefix.
+public struct RoutingTables: Sendable {
+    /// One table: routes grouped by prefix length, longest first.
+    public struct Table: Sendable {
+        public struct Level: Sendable {
+            public let length: UInt8
+            /// Indexes into `routes`, by masked destination, best metric first.
+            public let routes: [IPAddress: [Int]]
+        }
+        public let levels: [Level]
+    }
+
+    public let version: IPVersion
+    public let rules: [RoutingRule]
+    /// Whether the rules came from the input.
+    public let knowsRules: Bool
+    public let knowledge: RouteKnowledge
+    public let routes: [Route]
+    public let tables: [UInt32: Table]
+
+    /// Routes of `host`, with those added that the kernel makes from addresses where the input lacks the local table.
+    public init(_ host: HostState, _ version: IPVersion) {
+        self.version = version
+        let given = host.routingRules(version)
+        knowsRules = given != nil
+        rules = (given ?? RoutingRule.defaults(version)).sorted { $0.priority < $1.priority }
+        knowledge = host.routesKnown(version)
+        var routes = host.routes.filter { $0.destination.address.version == version }
+        if knowledge != .allTables || !routes.contains(where: { $0.table == RoutingRule.localTable }) {
+            routes += localRoutes(of: host, version)
+        }
+        self.routes = routes
+        var grouped: [UInt32: [UInt8: [IPAddress: [Int]]]] = [:]
+        for (index, route) in routes.enumerated() {
+            grouped[route.table, default: [:]][route.destination.length, default: [:]][
+                route.destination.address, default: []
+            ].append(index)
+        }
+        var tables: [UInt32: Table] = [:]
+        for (table, lengths) in grouped {
+            let levels = lengths.keys.sorted(by: >).map { length in
+                Table.Level(
+                    length: length,
+                    routes: (lengths[length] ?? [:]).mapValues { indexes in
+                        // TOS routes come before those for any TOS; then metric; then order of the dump.
+                        indexes.sorted { a, b in
+                            if routes[a].tos != routes[b].tos { return routes[a].tos > routes[b].tos }
+                            return routes[a].metric == routes[b].metric ? a < b : routes[a].metric < routes[b].metric
+                        }
+                    })
+            }
+            tables[table] = Table(levels: levels)
+        }
+        self.tables = tables
+    }
+}
+
+/// The routes that the kernel adds to the local table for each address: the address, its subnet's broadcast
+/// addresses, 127/8. Source: net/ipv4/fib_frontend.c `fib_add_ifaddr`.
+private func localRoutes(of host: HostState, _ version: IPVersion) -> [Route] {
+    var routes: [Route] = []
+    func add(_ prefix: IPPrefix, _ type: RouteType, _ interface: NetworkInterface) {
+        var route = Route(destination: prefix, place: interface.place)
+        route.type = type
+        route.table = RoutingRule.localTable
+        route.scope = type == .local ? .host : .link
+        route.nextHops = [NextHop(interface: interface.name)]
+        routes.append(route)
+    }
+    for interface in host.interfaces {
+        for own in interface.addresses where own.address.version == version {
+            add(IPPrefix(host: own.address), .local, interface)
+            guard version == .v4 else { continue }
+            if interface.isLoopback, own.prefixLength < 32 {
+                add(IPPrefix(own.address, length: own.prefixLength), .local, interface)
+            }
+            if let broadcast = own.broadcast { add(IPPrefix(host: broadcast), .broadcast, interface) }
+            if own.prefixLength < 31, !interface.isLoopback {
+                add(IPPrefix(host: own.prefix.last), .broadcast, interface)
+            }
+        }
+        if version == .v6, !interface.isLoopback, interface.isUp {
+            add(IPPrefix(IPAddress(v6High: 0xff00_0000_0000_0000, low: 0), length: 8), .multicast, interface)
+        }
+    }
+    return routes
+}
