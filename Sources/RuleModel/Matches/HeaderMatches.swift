@@ -222,7 +222,7 @@ public struct StringMatch: Hashable, Sendable {
     public var from: UInt16 = 0
     public var to: UInt16 = .max
     public var pattern: Negatable<[UInt8]> = .is([])
-    /// Written with `--hex-string`.
+    /// Written with `--hex-string`: a byte can't be printed, or the last one is a backslash.
     public var isHexadecimal = false
     public var ignoresCase = false
     public init() {}

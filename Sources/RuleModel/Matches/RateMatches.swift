@@ -80,18 +80,16 @@ public struct RateEstimateMatch: Hashable, Sendable {
 
 /// `-m time`.
 public struct TimeMatch: Hashable, Sendable {
-    /// Seconds since 1970 (UTC); 0 and `UInt32.max`… where not given.
+    /// Seconds since 1970 (UTC); 0 and `UInt32.max` where not given.
     public var dateStart: UInt32 = 0
     public var dateStop: UInt32 = .max
     /// Seconds since midnight.
     public var dayStart: UInt32 = 0
     public var dayStop: UInt32 = 86399
-    /// Bits 1…31.
+    /// Bits 1…31. `! --monthdays 2` is every other day: so iptables stores and writes it.
     public var monthDays: UInt32 = 0xffff_fffe
     /// Bits 1 (Monday) … 7.
     public var weekDays: UInt8 = 0xfe
-    public var monthDaysNegated = false
-    public var weekDaysNegated = false
     public var isContiguous = false
     public var usesKernelTimezone = false
     public init() {}

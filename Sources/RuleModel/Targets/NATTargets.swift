@@ -68,14 +68,12 @@ public struct CTTarget: Hashable, Sendable {
 
 /// `-j HMARK`: a mark out of a hash over addresses and ports.
 public struct HMarkTarget: Hashable, Sendable {
-    public enum Field: UInt8, Hashable, Sendable, CaseIterable {
-        case sourceAddress, destinationAddress, sourcePort, destinationPort, spi, ct
-    }
-
-    /// In the order written.
-    public var tuple: [Field] = []
+    /// `--hmark-tuple ct`: hashes the connection's original direction instead of the packet. The other names of a
+    /// tuple stand for full masks, and iptables-save writes them so.
+    public var usesConnection = false
     public var modulus: UInt32 = 0
     public var offset: UInt32 = 0
+    /// A part is hashed where its mask is set.
     public var sourcePrefix: UInt8?
     public var destinationPrefix: UInt8?
     public var sourcePortMask: UInt16?
@@ -84,7 +82,7 @@ public struct HMarkTarget: Hashable, Sendable {
     public var destinationPort: UInt16?
     public var spi: UInt32?
     public var spiMask: UInt32?
-    public var protocolMask: UInt8?
+    public var protocolMask: UInt16?
     public var random: UInt32 = 0
     public init() {}
 }

@@ -28,7 +28,7 @@ public struct NFLogTarget: Hashable, Sendable {
     public var range: UInt32?
     /// `--nflog-size`
     public var size: UInt32?
-    public var threshold: UInt16 = 1
+    public var threshold: UInt16 = 0
     public init() {}
 }
 

@@ -36,7 +36,7 @@ public enum Target: Hashable, Sendable {
     case tos(MaskedByte)
     /// `-j TTL` (IPv4) and `-j HL` (IPv6).
     case timeToLive(TimeToLiveTarget)
-    case ecnRemove
+    case ecn(ECNTarget)
     case tcpMSS(TCPMSSTarget)
     /// `-j TCPOPTSTRIP`: option numbers, ascending.
     indirect case tcpOptionStrip([UInt8])
@@ -142,6 +142,24 @@ public struct TimeToLiveTarget: Hashable, Sendable {
         self.version = version
         self.operation = operation
         self.value = value
+    }
+}
+
+/// `-j ECN`: bits set to a value; `nil` leaves them. `--ecn-tcp-remove` clears both TCP bits.
+public struct ECNTarget: Hashable, Sendable {
+    /// The ECE bit of the TCP header.
+    public var ece: Bool?
+    /// The CWR bit of the TCP header.
+    public var cwr: Bool?
+    /// The two ECN bits of the IPv4 header: 0…3.
+    public var ect: UInt8?
+    public init() {}
+
+    public static var tcpRemove: ECNTarget {
+        var target = ECNTarget()
+        target.ece = false
+        target.cwr = false
+        return target
     }
 }
 
