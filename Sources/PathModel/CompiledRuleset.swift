@@ -1,6 +1,7 @@
 public import ChainGraph
 public import NetTypes
 public import RuleModel
+public import SourceText
 
 /// Conditions of one rule that are cheap to test and must hold for it to match; 32 bytes.
 ///
@@ -59,7 +60,7 @@ public struct PacketKey: Hashable, Sendable {
 
 /// A rule set made ready for packets: flat prefilters beside the typed rules, and the order of steps at each hook.
 public struct CompiledRuleset: Sendable {
-    public let linked: LinkedRuleset
+    public private(set) var linked: LinkedRuleset
     /// One for each rule, all chains one after another.
     public let rules: [CompiledRule]
     /// Where each chain's rules begin in `rules`; one more entry than there are chains.
@@ -96,6 +97,9 @@ public struct CompiledRuleset: Sendable {
         }
         self.plans = plans
     }
+
+    /// The symbol of a name that a question brings along.
+    public mutating func intern(_ name: String) -> Symbol { linked.intern(name) }
 
     public func tracks(_ version: IPVersion) -> Bool { version == .v4 ? tracksV4 : tracksV6 }
 

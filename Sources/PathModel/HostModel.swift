@@ -5,7 +5,7 @@ public import SourceText
 
 /// Everything that decides a packet's way on one host, as data: rules, routes, sets, connections, settings.
 public struct HostModel: Sendable {
-    public let compiled: CompiledRuleset
+    public private(set) var compiled: CompiledRuleset
     public let host: HostState
     public let routesV4: RoutingTables
     public let routesV6: RoutingTables
@@ -31,6 +31,9 @@ public struct HostModel: Sendable {
     public var names: NameTable { compiled.linked.names }
 
     public func routes(_ version: IPVersion) -> RoutingTables { version == .v4 ? routesV4 : routesV6 }
+
+    /// The symbol of a name that a question brings along, such as an interface that no input speaks of.
+    public mutating func intern(_ name: String) -> Symbol { compiled.intern(name) }
 
     /// The number set by a sysctl, or `nil` where the input does not tell.
     public func sysctl(_ name: String) -> Int? {
@@ -65,6 +68,18 @@ public struct ConnectionIndex: Sendable {
             return (entries[index], .reply)
         }
         return nil
+    }
+
+    /// Puts in `entry`, or puts it in the place of the one with the same original tuple (`--flows`).
+    public mutating func update(_ entry: ConnectionEntry) {
+        let wanted = ConnectionIndex.key(entry.original)
+        for index in byTuple[wanted] ?? [] where entries[index].zone == entry.zone {
+            guard ConnectionIndex.key(entries[index].original) == wanted else { continue }
+            guard ConnectionIndex.key(entries[index].reply) == ConnectionIndex.key(entry.reply) else { continue }
+            entries[index] = entry
+            return
+        }
+        insert(entry)
     }
 
     /// Whether a reply tuple is taken by another flow: NAT then chooses another port.
