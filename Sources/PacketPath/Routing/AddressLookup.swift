@@ -1,0 +1,139 @@
+internal import NetTypes
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+extension RouteFinder {
+    /// The type of `address` in the local table; a `nil` answer is not known.
+    ///
+    /// Where `interface` is given, an address of another one is plain unicast.
+    /// Source: net/ipv4/fib_frontend.c `__inet_dev_addr_type`.
+    func addressType(_ address: IPAddress, on interface: Symbol? = nil) -> RouteType? {
+        if version == .v4, address.isZero || address.v4Bits == .max { return .broadcast }
+        if address.isMulticast { return .multicast }
+        if let table = tables.tables[RoutingRule.localTable] {
+            for level in table.levels {
+                let prefix = IPPrefix(address, length: level.length)
+                for index in level.routes[prefix.address] ?? [] {
+                    let route = tables.routes[index]
+                    if route.tos != 0 { continue }
+                    if route.type == .blackhole || route.type == .unreachable || route.type == .prohibit
+                        || route.type == .throw
+                    {
+                        return .unicast
+                    }
+                    if let interface, let own = route.nextHops.first?.interface, own != interface { return .unicast }
+                    return route.type
+                }
+            }
+        }
+        if knowsLocalTable { return .unicast }
+        return address.isLoopback ? (interface.map { isLoopbackName($0) } ?? true ? .local : .unicast) : nil
+    }
+
+    /// Whether the input tells which addresses are the host's own.
+    var knowsLocalTable: Bool {
+        model.host.knowsAddresses(version) || tables.routes.contains { $0.table == RoutingRule.localTable }
+    }
+
+    private func isLoopbackName(_ name: Symbol) -> Bool { names.text(name).utf8.elementsEqual("lo".utf8) }
+
+    /// The source address for a local packet to `destination` by `decision`.
+    func selectSource(for decision: RouteDecision, to destination: IPAddress) -> IPAddress? {
+        if let source = decision.route?.source { return source }
+        // net/ipv4/route.c `ip_route_output_key_hash_rcu`.
+        if decision.type == .local { return destination }
+        switch version {
+        case .v4:
+            return selectV4Address(
+                decision.nextHop?.interface, toward: decision.nextHop?.gateway,
+                scope: decision.route?.scope ?? .global)
+        case .v6: return selectV6Address(decision.nextHop?.interface, to: destination)
+        }
+    }
+
+    /// An IPv4 address for `interface`: the one on the subnet of `peer`, else the first whose scope reaches as far as
+    /// `scope`, else one of another interface.
+    ///
+    /// Source: net/ipv4/devinet.c `inet_select_addr`. MASQUERADE asks with the next hop and scope global.
+    func selectV4Address(_ interface: Symbol?, toward peer: IPAddress?, scope: RouteScope) -> IPAddress? {
+        let allowsLoopback = interface.map { localnet($0) } ?? false
+        if let interface, let own = model.host.interface(interface) {
+            var first: IPAddress?
+            for candidate in own.addresses where candidate.address.version == .v4 && !candidate.isSecondary {
+                let ceiling = allowsLoopback ? RouteScope.link : .host
+                if min(candidate.scope.rawValue, ceiling.rawValue) > scope.rawValue { continue }
+                if peer.map({ candidate.prefix.contains($0) }) ?? true { return candidate.address }
+                if first == nil { first = candidate.address }
+            }
+            if let first { return first }
+        }
+        for other in model.host.interfaces.sorted(by: { $0.index < $1.index }) {
+            for candidate in other.addresses where candidate.address.version == .v4 && !candidate.isSecondary {
+                if candidate.scope != .link, candidate.scope.rawValue <= scope.rawValue { return candidate.address }
+            }
+        }
+        return nil
+    }
+
+    private func localnet(_ interface: Symbol) -> Bool {
+        (setting("route_localnet", of: names.text(interface)) ?? 0) != 0
+            || (setting("route_localnet", of: "all") ?? 0) != 0
+    }
+
+    /// Source: RFC 6724 rules 1, 2, 3, 5, 6, 8 as net/ipv6/addrconf.c `ipv6_dev_get_saddr` applies them; temporary
+    /// addresses are not told from others.
+    private func selectV6Address(_ interface: Symbol?, to destination: IPAddress) -> IPAddress? {
+        let wanted = scopeV6(destination)
+        var best: (address: IPAddress, rank: [Int])?
+        for owner in model.host.interfaces {
+            // Only the outgoing interface's addresses will do for link-local and multicast destinations.
+            if wanted <= 2 || destination.isMulticast, owner.name != interface { continue }
+            if !owner.isUp { continue }
+            for own in owner.addresses where own.address.version == .v6 && !own.isTentative {
+                let scope = scopeV6(own.address)
+                let rank = [
+                    own.address == destination ? 1 : 0,
+                    // The smallest scope that reaches the destination, else the largest.
+                    scope >= wanted ? 64 - scope : scope - 64,
+                    own.isDeprecated ? 0 : 1,
+                    owner.name == interface ? 1 : 0,
+                    labelV6(own.address) == labelV6(destination) ? 1 : 0,
+                    min(commonBits(own.address, destination), Int(own.prefixLength)),
+                ]
+                if let current = best, !isHigher(rank, than: current.rank) { continue }
+                best = (own.address, rank)
+            }
+        }
+        return best?.address
+    }
+
+    private func isHigher(_ a: [Int], than b: [Int]) -> Bool {
+        for (x, y) in zip(a, b) where x != y { return x > y }
+        return false
+    }
+
+    /// RFC 4007 scopes as numbers: 1 interface, 2 link, 5 site, 14 global.
+    private func scopeV6(_ address: IPAddress) -> Int {
+        if address.isMulticast { return Int(address.high >> 48 & 15) }
+        if address.isLinkLocal || address.isLoopback { return 2 }
+        return address.high >> 54 == 0x3fb ? 5 : 14
+    }
+
+    /// The default policy table. Source: net/ipv6/addrlabel.c `ip6addrlbl_init_table`.
+    private func labelV6(_ address: IPAddress) -> Int {
+        let high = address.high
+        if high == 0, address.low == 1 { return 0 }
+        if high >> 57 == 0xfc >> 1 { return 5 }
+        if high >> 48 == 0x2002 { return 2 }
+        if high >> 32 == 0x2001_0000 { return 6 }
+        if high >> 36 == 0x2001_001 { return 7 }
+        if high == 0 { return address.low >> 32 == 0xffff ? 4 : (address.low >> 32 == 0 ? 3 : 1) }
+        return 1
+    }
+
+    private func commonBits(_ a: IPAddress, _ b: IPAddress) -> Int {
+        let high = (a.high ^ b.high).leadingZeroBitCount
+        return high < 64 ? high : 64 + (a.low ^ b.low).leadingZeroBitCount
+    }
+}

@@ -1,0 +1,255 @@
+internal import NetTypes
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+/// Looks routes up as the kernel does: rules by priority, and in each table the longest prefix with a usable way on.
+///
+/// Source: net/core/fib_rules.c `fib_rules_lookup`, net/ipv4/fib_trie.c `fib_table_lookup`, net/ipv6/route.c
+/// `find_rr_leaf`.
+struct RouteFinder {
+    let model: HostModel
+    let version: IPVersion
+    let tables: RoutingTables
+
+    init(_ model: HostModel, _ version: IPVersion) {
+        self.model = model
+        self.version = version
+        tables = model.routes(version)
+    }
+
+    var names: NameTable { model.names }
+
+    func lookup(_ query: RouteQuery) -> RouteResult {
+        var choices: [RouteChoice] = []
+        var conditions: [String] = []
+        var index = 0
+        search: while index < tables.rules.count {
+            let rule = tables.rules[index]
+            index += 1
+            let match = match(rule, query)
+            if case .no = match { continue }
+            var found: [RouteChoice]
+            switch perform(rule, query) {
+            case .next: continue
+            case .jump(let priority):
+                guard let target = tables.rules.firstIndex(where: { $0.priority == priority }), target >= index else {
+                    continue
+                }
+                if case .perhaps(let why) = match { return .unknown(why) }
+                index = target
+                continue
+            case .unknown(let why): return .unknown(why)
+            case .routes(let list): found = list
+            }
+            guard case .perhaps(let why) = match else {
+                add(found, conditions, &choices)
+                return result(choices)
+            }
+            add(found, conditions + ["\(why), and it applies"], &choices)
+            conditions.append("\(why), and it does not apply")
+        }
+        if let known = followsFromAddress(query) {
+            add([RouteChoice(decision: known, weight: 0, condition: "")], conditions, &choices)
+            return result(choices)
+        }
+        if tables.knowledge == .none { return .unknown("the input has no routes of IPv\(version.rawValue)") }
+        if choices.isEmpty { return .none }
+        add([RouteChoice(decision: nil, weight: 0, condition: "")], conditions, &choices)
+        return result(choices)
+    }
+
+    /// Adds `found` with the conditions that led there, leaving out what goes on like a choice that is there already.
+    private func add(_ found: [RouteChoice], _ conditions: [String], _ choices: inout [RouteChoice]) {
+        for var choice in found {
+            if choice.weight == 0, choices.contains(where: { leadsLike($0.decision, choice.decision) }) { continue }
+            if let last = conditions.last { choice.condition = last }
+            choices.append(choice)
+        }
+    }
+
+    private func leadsLike(_ a: RouteDecision?, _ b: RouteDecision?) -> Bool {
+        guard let a, let b else { return a == nil && b == nil }
+        return a.leadsLike(b)
+    }
+
+    private func result(_ choices: [RouteChoice]) -> RouteResult {
+        guard let first = choices.first else { return .none }
+        if choices.count > 1 { return .several(choices) }
+        guard let decision = first.decision else { return .none }
+        return .found(decision)
+    }
+
+    // MARK: What a rule does
+
+    private enum RuleResult {
+        /// The next rule is asked.
+        case next
+        case jump(priority: UInt32)
+        case routes([RouteChoice])
+        case unknown(String)
+    }
+
+    private func perform(_ rule: RoutingRule, _ query: RouteQuery) -> RuleResult {
+        func decide(_ type: RouteType) -> RuleResult {
+            let decision = RouteDecision(route: nil, rule: rule, nextHop: nil, type: type, table: 0)
+            return .routes([RouteChoice(decision: decision, weight: 0, condition: "")])
+        }
+        switch rule.action {
+        case .nop: return .next
+        case .goto(let priority): return .jump(priority: priority)
+        case .blackhole: return decide(.blackhole)
+        case .unreachable: return decide(.unreachable)
+        case .prohibit: return decide(.prohibit)
+        case .vrf:
+            // net/l3mdev/l3mdev.c `l3mdev_fib_rule_match`: either interface is a VRF or a port of one.
+            guard isInVRF(query.inInterface) || isInVRF(query.outInterface) else { return .next }
+            return .unknown("the input does not tell which table belongs to the VRF")
+        case .lookup(let table):
+            if !isKnown(table) {
+                return .unknown("the input does not have routing table \(table), which an 'ip rule' leads to")
+            }
+            return look(up: query, in: table, rule)
+        }
+    }
+
+    private func isInVRF(_ name: Symbol?) -> Bool {
+        guard let name, let interface = model.host.interface(name) else { return false }
+        if interface.kind == .vrf { return true }
+        guard let master = interface.master else { return false }
+        return model.host.interface(master)?.kind == .vrf
+    }
+
+    /// Whether the input tells what is in `table`. The default table (253) is taken as empty: nothing fills it unasked.
+    private func isKnown(_ table: UInt32) -> Bool {
+        if tables.tables[table] != nil || tables.knowledge == .allTables { return true }
+        switch table {
+        case RoutingRule.localTable, RoutingRule.mainTable, RoutingRule.defaultTable: return true
+        default: return false
+        }
+    }
+
+    // MARK: One table
+
+    private func look(up query: RouteQuery, in number: UInt32, _ rule: RoutingRule) -> RuleResult {
+        guard let table = tables.tables[number] else { return .next }
+        for level in table.levels {
+            let prefix = IPPrefix(query.destination, length: level.length)
+            guard let indexes = level.routes[prefix.address], let sourceLength = longestSource(indexes, query) else {
+                continue
+            }
+            for place in indexes.indices {
+                let route = tables.routes[indexes[place]]
+                if route.tos != 0, route.tos & 0xfc != query.tos & 0xfc { continue }
+                if version == .v6, (route.from?.length ?? 0) != sourceLength { continue }
+                if let from = route.from, !from.contains(query.source ?? .zero(version)) { continue }
+                switch route.type {
+                case .throw: return .next
+                case .blackhole, .unreachable, .prohibit:
+                    let decision = RouteDecision(
+                        route: route, rule: rule, nextHop: nil, type: route.type, table: number)
+                    return .routes([RouteChoice(decision: decision, weight: 0, condition: "")])
+                case .unicast, .local, .broadcast, .anycast, .multicast, .nat: break
+                }
+                var ways = waysOn(route, query).map { (route, $0) }
+                guard !ways.isEmpty else { continue }
+                // A route that is too short counts as none, and no other route of this table is tried.
+                if let limit = rule.suppressedPrefixLength, route.destination.length <= limit { return .next }
+                if version == .v6 { ways += siblings(of: route, among: indexes[(place + 1)...], query) }
+                // A demanded interface leaves no choice: net/ipv4/fib_semantics.c `fib_select_path`.
+                if query.outInterface != nil { ways = [ways[0]] }
+                return .routes(
+                    ways.map { way in
+                        let decision = RouteDecision(
+                            route: way.0, rule: rule, nextHop: way.1, type: way.0.type, table: number)
+                        return RouteChoice(
+                            decision: decision, weight: ways.count > 1 ? max(1, way.1?.weight ?? 1) : 0,
+                            condition: ways.count > 1 ? "the flow's hash picks this next hop" : "")
+                    })
+            }
+        }
+        return .next
+    }
+
+    /// The length of the longest source prefix among IPv6 routes to one prefix that fits; `nil` where none does.
+    /// Source: net/ipv6/ip6_fib.c `fib6_node_lookup_1`.
+    private func longestSource(_ indexes: [Int], _ query: RouteQuery) -> UInt8? {
+        guard version == .v6 else { return 0 }
+        let source = query.source ?? .zero(.v6)
+        var best: UInt8?
+        for index in indexes {
+            let from = tables.routes[index].from
+            guard from?.contains(source) ?? true, !waysOn(tables.routes[index], query).isEmpty else { continue }
+            best = max(best ?? 0, from?.length ?? 0)
+        }
+        return best
+    }
+
+    /// IPv6 keeps the next hops of one multipath route as routes of equal metric with gateways.
+    /// Source: include/net/ip6_route.h `rt6_qualify_for_ecmp`.
+    private func siblings(
+        of route: Route, among indexes: ArraySlice<Int>, _ query: RouteQuery
+    ) -> [(Route, NextHop?)] {
+        guard route.nextHops.contains(where: { $0.gateway != nil }) else { return [] }
+        var ways: [(Route, NextHop?)] = []
+        for index in indexes {
+            let other = tables.routes[index]
+            guard other.metric == route.metric, other.from == route.from, other.type == route.type,
+                other.nextHops.contains(where: { $0.gateway != nil })
+            else { continue }
+            ways += waysOn(other, query).map { (other, $0) }
+        }
+        return ways
+    }
+
+    /// The next hops that can be used now; `nil` stands for a route that names none.
+    private func waysOn(_ route: Route, _ query: RouteQuery) -> [NextHop?] {
+        if route.nextHops.isEmpty { return query.outInterface == nil ? [nil] : [] }
+        return route.nextHops.filter { isUsable($0, route, query) }
+    }
+
+    private func isUsable(_ hop: NextHop, _ route: Route, _ query: RouteQuery) -> Bool {
+        if let wanted = query.outInterface, let own = hop.interface, own != wanted { return false }
+        if hop.isDead { return false }
+        guard let name = hop.interface, let interface = model.host.interface(name) else { return true }
+        // Local addresses of IPv4 stay when their interface goes down: fib_semantics.c `fib_sync_down_dev`.
+        if !interface.isUp { return version == .v4 && route.type == .local }
+        return interface.hasCarrier || query.ignoresLinkState || !ignoresLinkDown(name)
+    }
+
+    private func ignoresLinkDown(_ interface: Symbol) -> Bool {
+        let own = setting("ignore_routes_with_linkdown", of: names.text(interface)) ?? 0
+        // IPv4 takes the interface's or the host's, IPv6 the interface's alone.
+        if version == .v6 { return own != 0 }
+        return own != 0 || (setting("ignore_routes_with_linkdown", of: "all") ?? 0) != 0
+    }
+
+    /// `net.ipv4.conf.IF.KEY`; dots in an interface's name are slashes there.
+    func setting(_ key: String, of interface: String) -> Int? {
+        var name = ""
+        for character in interface.unicodeScalars { name += character == "." ? "/" : String(character) }
+        return model.sysctl("net.ipv\(version.rawValue).conf.\(name).\(key)")
+    }
+
+    /// Where the input has addresses but no routes: the subnet of an address is on its link.
+    private func followsFromAddress(_ query: RouteQuery) -> RouteDecision? {
+        guard tables.knowledge == .none else { return nil }
+        var best: (interface: NetworkInterface, address: InterfaceAddress)?
+        for interface in model.host.interfaces where interface.isUp {
+            if let wanted = query.outInterface, wanted != interface.name { continue }
+            for own in interface.addresses where own.prefix.contains(query.destination) {
+                if own.prefixLength > (best?.address.prefixLength ?? 0) { best = (interface, own) }
+            }
+        }
+        guard let best else { return nil }
+        var route = Route(destination: best.address.prefix, place: best.interface.place)
+        route.scope = .link
+        route.nextHops = [NextHop(interface: best.interface.name)]
+        if version == .v4 { route.source = best.address.address }
+        let rule = tables.rules.first { $0.action == .lookup(table: RoutingRule.mainTable) }
+        return RouteDecision(
+            route: route,
+            rule: rule ?? RoutingRule(priority: 32766, action: .lookup(table: RoutingRule.mainTable), place: .none),
+            nextHop: route.nextHops.first, type: .unicast, table: RoutingRule.mainTable, followsFromAddress: true)
+    }
+}

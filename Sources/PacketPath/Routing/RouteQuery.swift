@@ -1,0 +1,111 @@
+internal import NetTypes
+internal import RuleModel
+internal import SourceText
+
+/// What the routing tables are asked: the kernel's `struct flowi`.
+struct RouteQuery: Hashable, Sendable {
+    var destination: IPAddress
+    /// `nil`: a local packet whose source is still to be chosen.
+    var source: IPAddress?
+    /// `nil`: made on this host; `ip rule`'s `iif lo` then holds.
+    var inInterface: Symbol?
+    /// Only where the interface is demanded, as by a socket bound to it: most packets have `nil`.
+    var outInterface: Symbol?
+    var mark: UInt32 = 0
+    var tos: UInt8 = 0
+    var `protocol` = IPProtocol(0)
+    var sourcePort: UInt16 = 0
+    var destinationPort: UInt16 = 0
+    /// The sending socket's user. Packets that no socket of this host sent have 0 (`sock_net_uid`); `nil`: not known.
+    var userID: UInt32? = 0
+    /// Fields whose values above are not known.
+    var unknown: PacketFields = []
+    /// Whether routes over links without carrier count even where `ignore_routes_with_linkdown` is set, as for
+    /// `-m rpfilter`.
+    var ignoresLinkState = false
+
+    init(destination: IPAddress, source: IPAddress? = nil) {
+        self.destination = destination
+        self.source = source
+    }
+
+    /// What is asked for `packet` as it stands, come in by `inInterface` or made on this host.
+    init(_ packet: Packet, inInterface: Symbol?) {
+        destination = packet.destination
+        source = packet.source
+        self.inInterface = inInterface
+        mark = packet.mark
+        tos = packet.tos
+        self.protocol = packet.protocol
+        // A later fragment has no ports to be read: net/core/flow_dissector.c.
+        if packet.fragmentOffset == 0 {
+            sourcePort = packet.sourcePort
+            destinationPort = packet.destinationPort
+        }
+        if inInterface == nil {
+            userID = packet.userID ?? (packet.unknown.contains(.owner) || packet.hasSocket ? nil : 0)
+        }
+        unknown = packet.unknown
+        if packet.sourcePortChoices != nil { unknown.insert(.sourcePort) }
+    }
+}
+
+/// What the routing tables say.
+enum RouteResult: Hashable, Sendable {
+    case found(RouteDecision)
+    /// One of these, by a hash of the flow or by what the input does not tell.
+    case several([RouteChoice])
+    /// No rule and table has a route: the kernel answers "network is unreachable".
+    case none
+    /// The input does not tell; a sentence without a final stop.
+    case unknown(String)
+}
+
+/// One of several results.
+struct RouteChoice: Hashable, Sendable {
+    /// `nil`: no route.
+    var decision: RouteDecision?
+    /// The next hop's weight; 0 where the choice is not by a hash of the flow.
+    var weight: UInt32
+    /// When it is this one: a sentence without a final stop.
+    var condition: String
+}
+
+/// A route that was chosen.
+struct RouteDecision: Hashable, Sendable {
+    /// `nil` where an `ip rule` itself decides (`blackhole`, `unreachable`, `prohibit`).
+    var route: Route?
+    /// The `ip rule` that led to the table.
+    var rule: RoutingRule
+    /// `nil` for types that have none. A local packet to a `local` route goes over lo, whatever this says.
+    var nextHop: NextHop?
+    var type: RouteType
+    /// 0 where no table was asked.
+    var table: UInt32
+    /// Whether the input lacks the routes, and this one follows from an interface's address.
+    var followsFromAddress = false
+
+    /// Whether a packet goes on alike.
+    func leadsLike(_ other: RouteDecision) -> Bool {
+        type == other.type && nextHop?.interface == other.nextHop?.interface
+            && nextHop?.gateway == other.nextHop?.gateway && route?.source == other.route?.source
+    }
+}
+
+extension Evaluator {
+    /// Asks the routing policy and tables of `version`.
+    func routeLookup(_ query: RouteQuery, _ version: IPVersion) -> RouteResult {
+        RouteFinder(model, version).lookup(query)
+    }
+
+    /// The type that the local table gives `address`, of which `interface` must be the owner where it is given;
+    /// `nil` where the input does not tell.
+    func addressType(_ address: IPAddress, on interface: Symbol? = nil) -> RouteType? {
+        RouteFinder(model, address.version).addressType(address, on: interface)
+    }
+
+    /// The source address that a local packet without one gets; `nil` where there is none or it is not known.
+    func selectSource(for decision: RouteDecision, to destination: IPAddress) -> IPAddress? {
+        RouteFinder(model, destination.version).selectSource(for: decision, to: destination)
+    }
+}
