@@ -54,6 +54,7 @@ let package = Package(
             ], audited),
         tests("SourceTextTests", ["SourceText"]),
         .executableTarget(name: "hookline", dependencies: ["CommandLineTool"], swiftSettings: strict),
+        tests("IptablesTextTests", ["IptablesText", "RuleModel", "NetTypes", "SourceText"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -42,6 +42,11 @@ public struct NameTable: Sendable {
         return Symbol(index: index)
     }
 
+    /// The symbol of the bytes of `buffer` in `range`.
+    public mutating func intern(_ buffer: [UInt8], _ range: Range<Int>) -> Symbol {
+        intern(buffer.span.extracting(range))
+    }
+
     public mutating func intern(_ name: String) -> Symbol {
         let bytes = Array(name.utf8)
         return intern(bytes.span)
@@ -50,9 +55,14 @@ public struct NameTable: Sendable {
     /// The symbol of a name that is already here.
     public func find(_ name: String) -> Symbol? {
         let wanted = Array(name.utf8)
-        var slot = Int(truncatingIfNeeded: NameTable.hash(wanted.span)) & (slots.count - 1)
+        return find(wanted.span)
+    }
+
+    /// The symbol of a name that is already here.
+    public func find(_ name: Span<UInt8>) -> Symbol? {
+        var slot = Int(truncatingIfNeeded: NameTable.hash(name)) & (slots.count - 1)
         while slots[slot] != 0 {
-            if equals(Int(slots[slot] - 1), wanted.span) { return Symbol(index: slots[slot] - 1) }
+            if equals(Int(slots[slot] - 1), name) { return Symbol(index: slots[slot] - 1) }
             slot = (slot + 1) & (slots.count - 1)
         }
         return nil

@@ -66,3 +66,10 @@ extension Span where Element == UInt8 {
         unsafe withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
     }
 }
+
+extension Array where Element == UInt8 {
+    /// Appends the bytes of `text`.
+    public mutating func append(_ text: StaticString) {
+        text.withUTF8Buffer { unsafe append(contentsOf: $0) }
+    }
+}

@@ -1,0 +1,9 @@
+internal import NetTypes
+internal import RuleModel
+
+extension RuleReader {
+    /// `-m icmp6`
+    mutating func readICMPv6() throws(RuleFailure) -> Match {
+        throw notReadYet()
+    }
+}

@@ -1,0 +1,9 @@
+internal import NetTypes
+internal import RuleModel
+
+extension RuleReader {
+    /// `-j DNPT`
+    mutating func readDNPTTarget() throws(RuleFailure) -> Target {
+        throw notReadYet()
+    }
+}

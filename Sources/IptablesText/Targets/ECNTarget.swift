@@ -1,0 +1,14 @@
+internal import NetTypes
+internal import RuleModel
+
+extension RuleReader {
+    /// `-j ECN`
+    mutating func readECNTarget() throws(RuleFailure) -> Target {
+        throw notReadYet()
+    }
+}
+
+extension RuleWriter {
+    mutating func writeECNRemoveTarget() {
+    }
+}

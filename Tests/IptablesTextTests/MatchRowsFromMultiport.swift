@@ -1,0 +1,2 @@
+/// Matches from multiport on, but for tcp, udp and udplite.
+let matchRowsFromMultiport: [SavedRule] = []

@@ -1,0 +1,2 @@
+/// Targets other than the verdicts.
+let targetRows: [SavedRule] = []
