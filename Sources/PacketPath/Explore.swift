@@ -1,7 +1,65 @@
 internal import NetTypes
+internal import PathModel
 internal import RuleModel
+internal import SourceText
 
 extension Evaluator {
-    /// Explores every way the packet may take.
-    func run() -> Trace { Trace() }
+    /// Explores every way the packet may take, then tells them as one tree.
+    func run() -> Trace { tree(of: explore(start())) }
+
+    /// Takes ways forward side by side, those behind first, and joins those that meet. At most
+    /// `request.maximumLeaves` are followed; what is beyond ends as `too-many-branches`.
+    func explore(_ starts: [WalkState]) -> [WalkState] {
+        var open = starts
+        var leaves: [WalkState] = []
+        while let behind = open.indices.min(by: { order(open[$0]) < order(open[$1]) }) {
+            let state = open.remove(at: behind)
+            if state.position == .ended {
+                leaves.append(state)
+                continue
+            }
+            let next = advance(state)
+            for way in next {
+                if open.count + leaves.count >= request.maximumLeaves, way.position != .ended {
+                    leaves.append(ended(way, .undecided, .tooManyBranches))
+                } else {
+                    open.append(way)
+                }
+            }
+            if next.count > 1 || open.count > 1 { open = joined(open) }
+        }
+        return leaves.count > 1 ? joined(leaves) : leaves
+    }
+
+    private func order(_ state: WalkState) -> Int { state.round * 100_000 + state.position.rank }
+
+    /// Where the packet begins.
+    private func start() -> [WalkState] {
+        var state = WalkState(position: .hook(.prerouting, step: 0), packet: request.packet)
+        state.inner = request.inner
+        switch request.origin {
+        case .host:
+            state.isLocal = true
+            state.position = .localRouting
+            return [state]
+        case .interface(let name): state.arrival = .known(name)
+        case .anyInterface: arriveSomewhere(&state)
+        }
+        return staysOnBridge(state) ? enterBridge(state) : [state]
+    }
+
+    /// The interface that packets from this source come in by, as the way back to it tells.
+    private func arriveSomewhere(_ state: inout WalkState) {
+        state.arrival = .unknown
+        let query = RouteQuery(destination: state.packet.source)
+        guard case .found(let decision) = routeLookup(query, state.packet.version), decision.type == .unicast,
+            let interface = decision.nextHop?.interface
+        else { return }
+        state.arrival = .known(interface)
+        let name = names.text(interface)
+        state.history.assumptions.append(
+            Assumption(
+                name: "in", value: name, text: "the packet comes in by \(name), as the route back to its source says",
+                step: nil))
+    }
 }

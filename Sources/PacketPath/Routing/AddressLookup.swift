@@ -83,7 +83,7 @@ extension RouteFinder {
 
     /// Source: RFC 6724 rules 1, 2, 3, 5, 6, 8 as net/ipv6/addrconf.c `ipv6_dev_get_saddr` applies them; temporary
     /// addresses are not told from others.
-    private func selectV6Address(_ interface: Symbol?, to destination: IPAddress) -> IPAddress? {
+    func selectV6Address(_ interface: Symbol?, to destination: IPAddress) -> IPAddress? {
         let wanted = scopeV6(destination)
         var best: (address: IPAddress, rank: [Int])?
         for owner in model.host.interfaces {

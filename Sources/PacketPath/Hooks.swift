@@ -1,0 +1,159 @@
+internal import ChainGraph
+internal import NetTypes
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+extension Position {
+    /// Grows along a packet's way, so that ways can be taken forward side by side and joined where they meet.
+    var rank: Int {
+        switch self {
+        case .hook(let hook, let step):
+            switch hook {
+            case .ingress: step
+            case .prerouting: 1_000 + step
+            case .input: 3_000 + step
+            case .forward: 4_000 + step
+            case .output: 6_000 + step
+            case .postrouting: 7_000 + step
+            case .egress: 8_000 + step
+            }
+        case .routing: 2_000
+        case .bridging: 2_001
+        case .localRouting: 5_000
+        case .transmit: 9_000
+        case .deliver: 9_001
+        case .ended: 10_000
+        }
+    }
+}
+
+extension Evaluator {
+    /// Takes a packet one stage on. More than one way comes back where something unknown decides.
+    func advance(_ state: WalkState) -> [WalkState] {
+        switch state.position {
+        case .hook(let hook, let step): return atHook(hook, step, state)
+        case .routing: return routeArrived(state)
+        case .bridging: return bridge(state)
+        case .localRouting: return routeLocal(state)
+        case .transmit: return transmit(state)
+        case .deliver: return deliver(state)
+        case .ended: return [state]
+        }
+    }
+
+    private func atHook(_ hook: Hook, _ step: Int, _ entering: WalkState) -> [WalkState] {
+        var state = entering
+        if step == 0 { state.context = context(at: hook, state) }
+        let plan = model.compiled.plan(state.packet.version, hook)
+        guard step < plan.count else {
+            state.position = after(hook, state)
+            return [state]
+        }
+        let results: [WalkState]
+        switch plan[step] {
+        case .defragment: results = [defragmented(state)]
+        case .conntrack: results = track(state)
+        case .nat(let chains): results = natStep(chains, state).flatMap { rerouted($0, from: state) }
+        case .confirm: results = [confirmed(state)]
+        case .chain(let chain):
+            let isRoute = model.linked.chain(chain).base?.type == .route
+            results = joined(
+                walk(chain, state).flatMap { end in
+                    let way = concluded(end, of: chain)
+                    return isRoute ? rerouted(way, from: state) : [way]
+                })
+        }
+        return results.map { way in
+            var way = way
+            if way.outcome != nil {
+                way.position = .ended
+            } else if way.position == entering.position {
+                way.position = .hook(hook, step: step + 1)
+            }
+            return way
+        }
+    }
+
+    /// Interfaces as rules see them at a hook. They stay so until the hook ends.
+    private func context(at hook: Hook, _ state: WalkState) -> HookContext {
+        var context = HookContext()
+        context.hook = hook
+        let out: InterfaceView = state.route.map { $0.interface.map { .known($0) } ?? .unknown } ?? .unknown
+        switch hook {
+        case .prerouting, .input, .ingress: context.inInterface = state.arrival
+        case .forward:
+            context.inInterface = state.arrival
+            context.outInterface = out
+        case .output, .postrouting, .egress: context.outInterface = out
+        }
+        if state.layer == 0, state.round == 0, !state.isLocal {
+            context.inPort = request.inPort
+            if state.isBridged, hook != .prerouting { context.outPort = request.outPort }
+        }
+        return context
+    }
+
+    private func after(_ hook: Hook, _ state: WalkState) -> Position {
+        switch hook {
+        case .ingress: .hook(.prerouting, step: 0)
+        case .prerouting: state.isBridged ? .bridging : .routing
+        case .input: .deliver
+        case .forward, .output: .hook(.postrouting, step: 0)
+        case .postrouting, .egress: .transmit
+        }
+    }
+
+    /// What a base chain's end means: the next chain, or the packet's.
+    func concluded(_ end: ChainEnd, of chain: ChainID) -> WalkState {
+        var state = end.state
+        switch end.verdict {
+        case .accept: break
+        case .drop:
+            state.outcome = .dropped
+            if state.reason == nil { state.reason = .rule }
+        case .reject(let with):
+            state.outcome = .rejected
+            state.reason = .rule
+            state.rejectWith = with
+        case .queue:
+            state.outcome = .queued
+            state.reason = .rule
+        case .tooDeep:
+            state.outcome = .undecided
+            state.reason = .unknownRule
+        case .returned:
+            guard let base = model.linked.chain(chain).base else { break }
+            if base.policy == .drop {
+                state.record(.policy(chain, .drop))
+                state.outcome = .dropped
+                state.reason = .policy
+            } else if !model.linked.chain(chain).rules.isEmpty {
+                state.record(.policy(chain, .accept))
+            }
+        }
+        return state
+    }
+
+    /// Where conntrack is on, fragments are put together before the first rule.
+    private func defragmented(_ state: WalkState) -> WalkState {
+        guard state.packet.isFragment else { return state }
+        var state = state
+        state.record(.defragmentation)
+        if state.packet.fragmentOffset > 0 {
+            // The first fragment carries the ports; this one does not tell them.
+            state.packet.unknown.formUnion([.sourcePort, .destinationPort, .tcpFlags, .icmpType, .length])
+        }
+        state.packet.fragmentOffset = 0
+        state.packet.moreFragments = false
+        return state
+    }
+
+    private func confirmed(_ state: WalkState) -> WalkState {
+        guard case .entry(var tracked) = state.connection, tracked.isNew else { return state }
+        var state = state
+        tracked.entry.status.insert(.confirmed)
+        state.connection = .entry(tracked)
+        return state
+    }
+}

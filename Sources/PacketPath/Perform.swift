@@ -1,0 +1,250 @@
+internal import ChainGraph
+internal import NetTypes
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+/// What a target leads to.
+enum Action: Sendable {
+    case `continue`, accept, drop, `return`, queue
+    case reject(RejectWith)
+    case jump(ChainID)
+    case goto(ChainID)
+    /// One verdict or another (`nil`: go on) by something that is not known.
+    case either(Unknown, (yes: ChainVerdict?, no: ChainVerdict?))
+    /// Translations of which the kernel makes one; each is accepted.
+    case choices([WalkState])
+}
+
+extension Evaluator {
+    /// Does what `target` does to the packet and its connection, notes the changes, and says what comes next.
+    func perform(
+        _ target: Target, _ rule: RuleReference, _ state: inout WalkState, _ changes: inout [Change]
+    ) -> Action {
+        switch target {
+        case .accept: return .accept
+        case .drop: return .drop
+        case .return: return .return
+        case .jump(let name): return chainAction(name, rule) { .jump($0) }
+        case .goto(let name): return chainAction(name, rule) { .goto($0) }
+        case .queue: return .queue
+        case .nfQueue(let queue):
+            guard queue.bypass else { return .queue }
+            return .either(
+                Unknown(
+                    "nfqueue@\(cite(rule))", whenYes: "a program listens on queue \(queue.queue)",
+                    whenNo: "no program listens on queue \(queue.queue), so the packet passes it by"),
+                (yes: .queue, no: .accept))
+        case .reject(let with): return .reject(with)
+        case .dnat(let nat), .snat(let nat), .masquerade(let nat), .redirect(let nat):
+            return translate(target, nat, rule, &state, &changes)
+        case .netmap(let prefix): return mapPrefix(prefix, rule, &state, &changes)
+        case .mark(let operation):
+            setMark(operation.word.applied(to: state.packet.mark), known: operation.word.mask, &state, &changes)
+        case .connectionMark(let target): connectionMark(target, &state, &changes)
+        case .ct(let ct): setTracking(ct, &state, &changes)
+        case .notrack:
+            if case .none = state.connection {
+                state.connection = .untracked
+                changes.append(Change(.notrack, before: .number(0), after: .number(1)))
+            }
+        case .classify(let priority):
+            changes.append(Change(.priority, before: .number(state.packet.priority), after: .number(priority)))
+            state.packet.priority = priority
+        case .dscp(let value): setTOS(state.packet.tos & 3 | value << 2, &state, &changes)
+        case .tos(let byte): setTOS((state.packet.tos & ~byte.mask) ^ byte.value, &state, &changes)
+        case .timeToLive(let target): setTimeToLive(target, &state, &changes)
+        case .tcpMSS(let target): setMSS(target, &state, &changes)
+        case .hmark:
+            // The hash has a seed of the kernel's own for all but the simplest options.
+            changes.append(Change(.mark, before: .number(state.packet.mark), after: .unknown))
+            state.packet.unknown.insert(.mark)
+        case .prefixTranslation(let target): translatePrefix(target, &state, &changes)
+        case .tproxy(let target): return proxy(target, rule, &state, &changes)
+        case .synproxy:
+            return .either(
+                Unknown(
+                    "synproxy@\(cite(rule))",
+                    whenYes: "the client completes the handshake that SYNPROXY of \(cite(rule)) makes for the server",
+                    whenNo: "the client does not complete the handshake with SYNPROXY of \(cite(rule))"),
+                (yes: .accept, no: .drop))
+        case .clusterIP:
+            return .either(
+                Unknown(
+                    "clusterip@\(cite(rule))", whenYes: "CLUSTERIP of \(cite(rule)) gives this packet to this node",
+                    whenNo: "CLUSTERIP of \(cite(rule)) gives this packet to another node"),
+                (yes: nil, no: .drop))
+        case .unknown(let name, let text):
+            return .either(
+                Unknown(
+                    "unknown-target@\(cite(rule))", yes: "continue", no: "drop",
+                    whenYes:
+                        "'\(names.text(text))' of \(cite(rule)), which this program can't read, lets the packet on",
+                    whenNo: "'\(names.text(name))' of \(cite(rule)), which this program can't read, drops the packet"),
+                (yes: nil, no: .drop))
+        case .ecn(let target):
+            if let ece = target.ece { setFlag(.ece, ece, &state) }
+            if let cwr = target.cwr { setFlag(.cwr, cwr, &state) }
+            if let ect = target.ect { setTOS(state.packet.tos & ~3 | ect & 3, &state, &changes) }
+        case .connectionSecurityMark, .checksumFill, .tcpOptionStrip, .securityMark, .log, .nfLog, .ulog,
+            .audit, .set, .tee, .idleTimer, .led, .rateEstimate, .trace:
+            break
+        }
+        return .continue
+    }
+
+    /// A jump to a chain that is not there: the kernel would have refused the rule set.
+    private func chainAction(_ name: Symbol, _ rule: RuleReference, _ make: (ChainID) -> Action) -> Action {
+        if let chain = model.linked.sibling(of: rule.chain, named: name) { return make(chain) }
+        return .either(
+            Unknown(
+                "missing-chain@\(cite(rule))", yes: "continue", no: "drop",
+                whenYes: "chain \(names.text(name)), which is not in the input, lets the packet return",
+                whenNo: "chain \(names.text(name)), which is not in the input, drops the packet"),
+            (yes: nil, no: .drop))
+    }
+
+    /// - Parameter known: bits that are known afterwards even if the mark was not.
+    private func setMark(_ mark: UInt32, known: UInt32, _ state: inout WalkState, _ changes: inout [Change]) {
+        changes.append(Change(.mark, before: .number(state.packet.mark), after: .number(mark)))
+        state.packet.mark = mark
+        if known == .max { state.packet.unknown.remove(.mark) }
+    }
+
+    /// Source: net/netfilter/xt_connmark.c `connmark_tg_shift`. Without an entry nothing happens.
+    private func connectionMark(_ target: ConnectionMarkTarget, _ state: inout WalkState, _ changes: inout [Change]) {
+        guard case .entry(var tracked) = state.connection else { return }
+        func shifted(_ value: UInt32) -> UInt32 {
+            target.shift >= 0 ? value << UInt32(target.shift) : value >> UInt32(-Int32(target.shift))
+        }
+        let before = tracked.entry.mark
+        switch target.operation {
+        case .set:
+            tracked.entry.mark = shifted((before & ~target.connectionMask) ^ target.value)
+        case .save:
+            let value = shifted(state.packet.mark & target.packetMask)
+            tracked.entry.mark = (before & ~target.connectionMask) ^ value
+        case .restore:
+            let value = shifted(before & target.connectionMask)
+            setMark((state.packet.mark & ~target.packetMask) ^ value, known: 0, &state, &changes)
+            return
+        }
+        changes.append(Change(.connectionMark, before: .number(before), after: .number(tracked.entry.mark)))
+        state.connection = .entry(tracked)
+    }
+
+    /// CT works on packets that have no entry yet. Source: net/netfilter/xt_CT.c `xt_ct_target`.
+    private func setTracking(_ target: CTTarget, _ state: inout WalkState, _ changes: inout [Change]) {
+        guard case .none = state.connection else { return }
+        if target.notrack {
+            state.connection = .untracked
+            changes.append(Change(.notrack, before: .number(0), after: .number(1)))
+            return
+        }
+        let zone = target.zoneFromMark ? UInt16(truncatingIfNeeded: state.packet.mark) : target.zone ?? 0
+        if zone != state.zone {
+            changes.append(Change(.zone, before: .number(UInt32(state.zone)), after: .number(UInt32(zone))))
+            state.zone = zone
+        }
+        if target.helper != .empty {
+            changes.append(Change(.helper, before: .name(state.helper), after: .name(target.helper)))
+            state.helper = target.helper
+        }
+    }
+
+    private func setFlag(_ flag: TCPFlags, _ isSet: Bool, _ state: inout WalkState) {
+        if isSet { state.packet.tcpFlags.insert(flag) } else { state.packet.tcpFlags.remove(flag) }
+    }
+
+    private func setTOS(_ tos: UInt8, _ state: inout WalkState, _ changes: inout [Change]) {
+        changes.append(Change(.dscp, before: .number(UInt32(state.packet.dscp)), after: .number(UInt32(tos >> 2))))
+        state.packet.tos = tos
+        state.packet.defaulted.remove(.dscp)
+    }
+
+    /// Source: net/netfilter/xt_HL.c: results are kept within 0…255.
+    private func setTimeToLive(_ target: TimeToLiveTarget, _ state: inout WalkState, _ changes: inout [Change]) {
+        let before = state.packet.ttl
+        switch target.operation {
+        case .set: state.packet.ttl = target.value
+        case .increase: state.packet.ttl = target.value > .max - before ? .max : before + target.value
+        case .decrease: state.packet.ttl = before < target.value ? 0 : before - target.value
+        }
+        state.packet.defaulted.remove(.ttl)
+        changes.append(Change(.ttl, before: .number(UInt32(before)), after: .number(UInt32(state.packet.ttl))))
+    }
+
+    private func setMSS(_ target: TCPMSSTarget, _ state: inout WalkState, _ changes: inout [Change]) {
+        let before = state.packet.maximumSegmentSize.map { Change.Value.number(UInt32($0)) } ?? .unknown
+        switch target {
+        case .set(let size):
+            // Only ever lowered. Source: net/netfilter/xt_TCPMSS.c.
+            if let old = state.packet.maximumSegmentSize, old <= size { return }
+            state.packet.maximumSegmentSize = size
+            changes.append(Change(.mss, before: before, after: .number(UInt32(size))))
+        case .clampToPathMTU:
+            changes.append(Change(.mss, before: before, after: .unknown))
+            state.packet.unknown.insert(.tcpOptions)
+        }
+    }
+
+    /// Source: net/netfilter/xt_TPROXY.c: without a socket the packet is dropped.
+    private func proxy(
+        _ target: TPROXYTarget, _ rule: RuleReference, _ state: inout WalkState, _ changes: inout [Change]
+    ) -> Action {
+        let isTransport = state.packet.protocol == .tcp || state.packet.protocol == .udp
+        guard isTransport else { return .drop }
+        setMark(target.mark.applied(to: state.packet.mark), known: target.mark.mask, &state, &changes)
+        return .either(
+            Unknown(
+                "tproxy@\(cite(rule))", whenYes: "a transparent socket listens on port \(target.port)",
+                whenNo: "no transparent socket listens on port \(target.port), so the packet is dropped"),
+            (yes: .accept, no: .drop))
+    }
+
+    /// RFC 6296: the prefix is exchanged and one 16-bit word adjusted so that checksums stay valid.
+    /// Source: net/ipv6/netfilter/ip6t_NPT.c.
+    private func translatePrefix(
+        _ target: PrefixTranslationTarget, _ state: inout WalkState, _ changes: inout [Change]
+    ) {
+        let before = target.changesSource ? state.packet.source : state.packet.destination
+        guard let after = prefixTranslated(before, target) else { return }
+        if target.changesSource { state.packet.source = after } else { state.packet.destination = after }
+        changes.append(
+            Change(target.changesSource ? .source : .destination, before: .address(before), after: .address(after)))
+    }
+}
+
+/// `address` moved from one prefix to the other; `nil` where no 16-bit word outside the prefix can be adjusted.
+func prefixTranslated(_ address: IPAddress, _ target: PrefixTranslationTarget) -> IPAddress? {
+    func words(_ address: IPAddress) -> [UInt16] {
+        stride(from: 48, through: 0, by: -16).map { UInt16(truncatingIfNeeded: address.high >> UInt64($0)) }
+            + stride(from: 48, through: 0, by: -16).map { UInt16(truncatingIfNeeded: address.low >> UInt64($0)) }
+    }
+    func sum(_ words: [UInt16]) -> UInt32 { words.reduce(0) { $0 + UInt32($1) } }
+    func fold(_ value: UInt32) -> UInt16 {
+        var value = value
+        while value > 0xffff { value = (value & 0xffff) + (value >> 16) }
+        return UInt16(value)
+    }
+    let length = max(target.from.length, target.to.length)
+    let mask = IPPrefix.mask(.v6, length: length)
+    let high = address.high & ~mask.high | target.to.address.high & mask.high
+    let low = address.low & ~mask.low | target.to.address.low & mask.low
+    var moved = words(IPAddress(v6High: high, low: low))
+    // adjustment = sum(from) - sum(to), in ones' complement
+    let adjustment = fold(UInt32(fold(sum(words(target.from.address)))) + UInt32(~fold(sum(words(target.to.address)))))
+    var index = 3
+    if length > 48 {
+        // The first word of the interface identifier that is not all ones.
+        guard let free = (4..<8).first(where: { moved[$0] != 0xffff }) else { return nil }
+        index = free
+    }
+    let adjusted = fold(UInt32(moved[index]) + UInt32(adjustment))
+    moved[index] = adjusted == 0xffff ? 0 : adjusted
+    var newHigh: UInt64 = 0
+    var newLow: UInt64 = 0
+    for word in moved[..<4] { newHigh = newHigh << 16 | UInt64(word) }
+    for word in moved[4...] { newLow = newLow << 16 | UInt64(word) }
+    return IPAddress(v6High: newHigh, low: newLow)
+}

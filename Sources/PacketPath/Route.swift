@@ -1,0 +1,212 @@
+internal import ChainGraph
+internal import NetTypes
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+extension Evaluator {
+    /// The routing decision for a packet from the wire, between PREROUTING and INPUT or FORWARD.
+    /// Source: net/ipv4/route.c `ip_route_input_slow`, net/ipv6/ip6_output.c `ip6_forward`.
+    func routeArrived(_ entering: WalkState) -> [WalkState] {
+        var state = entering
+        if state.isLoopedBack {
+            state.position = .hook(.input, step: 0)
+            return [state]
+        }
+        if let ended = martian(state) { return [ended] }
+        if state.packet.unknown.contains(.destination) {
+            return routeUnknown(state, "the destination that the rules chose is not known")
+        }
+        if state.packet.version == .v4, state.packet.destination.v4Bits == .max {
+            return input(state, .broadcast)
+        }
+        if state.packet.destination.isMulticast { return multicast(state) }
+        return look(query(state), state).flatMap { found -> [WalkState] in
+            switch found {
+            case .unknown(let why, let way): return routeUnknown(way, why)
+            case .none(var way):
+                way.record(.routing(RoutingStep(type: .unreachable, table: 0)))
+                return [ended(way, .unroutable, .noRoute)]
+            case .found(let decision, let way): return arrived(decision, way)
+            }
+        }
+    }
+
+    /// What is asked of the routing tables for the packet as it stands.
+    func query(_ state: WalkState) -> RouteQuery {
+        var arrival: Symbol?
+        if !state.isLocal, case .known(let name) = state.arrival { arrival = name }
+        var query = RouteQuery(state.packet, inInterface: arrival)
+        if state.packet.source.isZero { query.source = nil }
+        if !state.isLocal { query.userID = 0 }
+        if !state.isLocal, case .unknown = state.arrival { query.unknown.insert(.inInterface) }
+        return query
+    }
+
+    /// One result of a look-up with the way that it is true of.
+    enum Looked {
+        case found(RouteDecision, WalkState)
+        case none(WalkState)
+        case unknown(String, WalkState)
+    }
+
+    /// Asks the routing tables; several next hops are several ways, weighted where a hash chooses.
+    func look(_ query: RouteQuery, _ state: WalkState) -> [Looked] {
+        switch routeLookup(query, state.packet.version) {
+        case .unknown(let why): return [.unknown(why, state)]
+        case .none: return [.none(state)]
+        case .found(let decision): return [.found(decision, state)]
+        case .several(let choices):
+            let total = choices.reduce(0) { $0 + $1.weight }
+            return choices.enumerated().map { index, choice in
+                var way = state
+                let hop = choice.decision?.nextHop
+                let value = hop?.gateway.map { "\($0)" } ?? hop?.interface.map { names.text($0) } ?? "\(index + 1)"
+                way.history.assumptions.append(
+                    Assumption(
+                        name: "next-hop", value: value, text: choice.condition, step: way.history.steps.count))
+                way.history.settled.append(WalkState.Settled(name: "next-hop=\(value)", isYes: true))
+                let chance = choice.weight > 0 && total > 0 ? Double(choice.weight) / Double(total) : nil
+                way.history.probability = chance.flatMap { chance in way.history.probability.map { $0 * chance } }
+                return choice.decision.map { .found($0, way) } ?? .none(way)
+            }
+        }
+    }
+
+    func routingStep(_ decision: RouteDecision) -> RoutingStep {
+        RoutingStep(
+            interface: decision.nextHop?.interface ?? decision.route?.interface, nextHop: decision.nextHop?.gateway,
+            source: decision.route?.source, type: decision.type, table: decision.table, route: decision.route,
+            rule: decision.rule)
+    }
+
+    private func arrived(_ decision: RouteDecision, _ entering: WalkState) -> [WalkState] {
+        var state = entering
+        let step = routingStep(decision)
+        state.record(.routing(step))
+        switch decision.type {
+        case .blackhole: return [ended(state, .unroutable, .blackhole)]
+        case .unreachable, .throw, .nat: return [ended(state, .unroutable, .unreachable)]
+        case .prohibit: return [ended(state, .unroutable, .prohibit)]
+        case .local, .anycast, .broadcast, .multicast:
+            return sourceChecked(state).flatMap { way in
+                way.outcome == nil ? input(way, decision.type) : [way]
+            }
+        case .unicast:
+            state.route = step
+            return forward(state)
+        }
+    }
+
+    private func input(_ state: WalkState, _ type: RouteType) -> [WalkState] {
+        var state = state
+        if type == .broadcast { state.packet.packetType = .broadcast }
+        state.position = .hook(.input, step: 0)
+        return [state]
+    }
+
+    private func multicast(_ state: WalkState) -> [WalkState] {
+        var state = state
+        state.packet.packetType = .multicast
+        let isAllHosts =
+            state.packet.destination.version == .v4
+            ? state.packet.destination.v4Bits == 0xe000_0001
+            : state.packet.destination.high & 0xff0f_ffff_ffff_ffff == 0xff02_0000_0000_0000 & 0xff0f_ffff_ffff_ffff
+        if isAllHosts { return input(state, .multicast) }
+        let unknown = Unknown(
+            "multicast-joined", whenYes: "this host has joined the group \(state.packet.destination)",
+            whenNo: "this host has not joined the group \(state.packet.destination)")
+        return decide(unknown, state).flatMap { isJoined, way in
+            isJoined ? input(way, .multicast) : [ended(way, .unroutable, .noRoute)]
+        }
+    }
+
+    /// Both ways of an unknown that no rule asks, or the one that is settled.
+    func decide(_ unknown: Unknown, _ state: WalkState) -> [(Bool, WalkState)] {
+        var state = state
+        if let settled = settle(unknown, &state) { return [(settled, state)] }
+        return [(true, assume([unknown], true, nil, state)), (false, assume([unknown], false, nil, state))]
+    }
+
+    /// No routes in the input: the packet is for this host, or goes on by an interface that is not known.
+    private func routeUnknown(_ entering: WalkState, _ why: String) -> [WalkState] {
+        func onward(_ state: WalkState) -> [WalkState] {
+            var state = state
+            let step = RoutingStep(type: .unicast, table: 0, isKnown: false)
+            state.record(.routing(step))
+            state.route = step
+            return forward(state)
+        }
+        let version = entering.packet.version
+        if model.host.knowsAddresses(version), !entering.packet.unknown.contains(.destination) {
+            return onward(entering)
+        }
+        let unknown = Unknown(
+            "destination-local", whenYes: "\(entering.packet.destination) is an address of this host (\(why))",
+            whenNo: "\(entering.packet.destination) is not an address of this host (\(why))")
+        return decide(unknown, entering).flatMap { isLocal, way in isLocal ? input(way, .local) : onward(way) }
+    }
+
+    /// What stands before FORWARD: forwarding on, the source's way back, time to live, size.
+    private func forward(_ entering: WalkState) -> [WalkState] {
+        forwardingChecked(entering).flatMap { way -> [WalkState] in
+            if way.outcome != nil { return [way] }
+            return sourceChecked(way).map { checked in
+                if checked.outcome != nil { return checked }
+                var state = checked
+                if state.packet.ttl <= 1 { return ended(state, .filtered, .ttl) }
+                if let interface = state.route?.interface, let mtu = model.host.interface(interface)?.mtu,
+                    state.packet.length > (state.route?.route?.mtu ?? mtu),
+                    state.packet.version == .v6 || state.packet.dontFragment
+                {
+                    return ended(state, .filtered, .tooBig)
+                }
+                state.packet.ttl -= 1
+                state.position = .hook(.forward, step: 0)
+                return state
+            }
+        }
+    }
+
+    /// Forwarding is a property of the incoming interface in IPv4, of the host in IPv6. Observed on Linux 6.18.
+    private func forwardingChecked(_ state: WalkState) -> [WalkState] {
+        var state = state
+        let setting: Int?
+        if state.packet.version == .v6 {
+            setting = model.sysctl("net.ipv6.conf.all.forwarding")
+        } else if case .known(let name) = state.arrival,
+            let own = interfaceSysctl("net.ipv4.conf", name, "forwarding")
+        {
+            setting = own
+        } else {
+            setting = model.sysctl("net.ipv4.ip_forward")
+        }
+        if let setting { return [setting == 0 ? ended(state, .filtered, .forwardingOff) : state] }
+        let unknown = Unknown(
+            "forwarding", yes: "on", no: "off", whenYes: "this host forwards packets", whenNo: "forwarding is off")
+        if let settled = settle(unknown, &state) { return [settled ? state : ended(state, .filtered, .forwardingOff)] }
+        // Taken for granted, and told: whoever asks about a forwarded packet has a router.
+        state.history.assumptions.append(
+            Assumption(name: "forwarding", value: "on", text: "this host forwards packets", step: nil))
+        state.history.settled.append(WalkState.Settled(name: "forwarding", isYes: true))
+        return [state]
+    }
+
+    /// `net.ipv4.conf.IFACE.key`; sysctl writes a dot in an interface's name as a slash.
+    func interfaceSysctl(_ prefix: String, _ interface: Symbol, _ key: String) -> Int? {
+        let name = names.text(interface)
+        if let value = model.sysctl("\(prefix).\(name).\(key)") { return value }
+        var slashed = ""
+        for character in name.unicodeScalars { slashed.unicodeScalars.append(character == "." ? "/" : character) }
+        return slashed == name ? nil : model.sysctl("\(prefix).\(slashed).\(key)")
+    }
+
+    func ended(_ state: WalkState, _ outcome: Outcome, _ reason: Reason) -> WalkState {
+        var state = state
+        state.record(.end(reason))
+        state.outcome = outcome
+        state.reason = reason
+        state.position = .ended
+        return state
+    }
+}

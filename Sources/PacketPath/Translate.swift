@@ -1,0 +1,360 @@
+internal import ChainGraph
+internal import NetTypes
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+/// Which end of a connection a nat step may change.
+enum Manipulation: Hashable, Sendable {
+    case source, destination
+
+    init(_ hook: Hook) { self = hook == .prerouting || hook == .output ? .destination : .source }
+}
+
+extension ConnectionTuple {
+    /// The tuple of the packets that answer these.
+    var inverted: ConnectionTuple {
+        var other = ConnectionTuple(source: destination, destination: source, protocol: `protocol`)
+        other.sourcePort = `protocol`.isICMP ? sourcePort : destinationPort
+        other.destinationPort = `protocol`.isICMP ? 0 : sourcePort
+        other.icmpType = ConnectionTuple.answer(to: icmpType, `protocol`)
+        other.icmpCode = icmpCode
+        return other
+    }
+
+    private static func answer(to type: UInt8, _ protocol: IPProtocol) -> UInt8 {
+        if `protocol` == .icmpv6 {
+            switch type {
+            case 128: return 129
+            case 129: return 128
+            case 139: return 140
+            case 140: return 139
+            default: return type
+            }
+        }
+        switch type {
+        case 8: return 0
+        case 0: return 8
+        case 13: return 14
+        case 14: return 13
+        case 15: return 16
+        case 16: return 15
+        case 17: return 18
+        case 18: return 17
+        default: return type
+        }
+    }
+
+    /// The tuple of `packet` itself.
+    init(_ packet: Packet) {
+        self.init(source: packet.source, destination: packet.destination, protocol: packet.protocol)
+        if packet.protocol.isICMP {
+            sourcePort = packet.icmpIdentifier
+            icmpType = packet.icmpType
+            icmpCode = packet.icmpCode
+        } else if packet.protocol.hasPorts {
+            sourcePort = packet.sourcePort
+            destinationPort = packet.destinationPort
+        }
+    }
+}
+
+extension Evaluator {
+    /// The NAT step of a hook: a new connection's mapping is settled by the chains of type nat, then the packet is
+    /// changed as its entry says.
+    func natStep(_ chains: [ChainID], _ state: WalkState) -> [WalkState] {
+        guard case .entry(let tracked) = state.connection else { return [state] }
+        let manipulation = Manipulation(state.context.hook)
+        let isSettled = manipulation == .destination ? tracked.hasDestinationMapping : tracked.hasSourceMapping
+        guard tracked.state == .new, !isSettled else { return [applyEntry(state, manipulation)] }
+        var open = [state]
+        var results: [WalkState] = []
+        for chain in chains {
+            var next: [WalkState] = []
+            for state in open {
+                for end in walk(chain, state) {
+                    let way = concluded(end, of: chain)
+                    if way.outcome != nil || isMapped(way, manipulation) {
+                        results.append(way)
+                    } else {
+                        next.append(way)
+                    }
+                }
+            }
+            open = joined(next)
+        }
+        results += open.map { bindToItself($0, manipulation) }
+        return joined(results)
+    }
+
+    private func isMapped(_ state: WalkState, _ manipulation: Manipulation) -> Bool {
+        guard case .entry(let tracked) = state.connection else { return true }
+        return manipulation == .destination ? tracked.hasDestinationMapping : tracked.hasSourceMapping
+    }
+
+    /// A flow that no rule maps keeps its addresses; if its reply tuple is taken, its source port is changed.
+    /// Observed on Linux 6.18.
+    private func bindToItself(_ state: WalkState, _ manipulation: Manipulation) -> WalkState {
+        var state = state
+        guard case .entry(var tracked) = state.connection else { return state }
+        if manipulation == .destination {
+            tracked.hasDestinationMapping = true
+            state.connection = .entry(tracked)
+            return state
+        }
+        tracked.hasSourceMapping = true
+        state.connection = .entry(tracked)
+        if connections.isTaken(tracked.entry.reply, zone: tracked.entry.zone), state.packet.protocol.hasPorts {
+            let choices = portClass(of: state.packet.sourcePort)
+            let step = TranslationStep(
+                kind: .clash, source: nil, sourcePort: nil, sourcePortChoices: choices, destination: nil,
+                destinationPort: nil, isFromEntry: false)
+            state.record(.translation(step))
+            tracked.sourceIsTranslated = true
+            state.connection = .entry(tracked)
+            state.packet.sourcePortChoices = choices
+        }
+        return state
+    }
+
+    /// Ports that NAT chooses from for a source port without a range of its own.
+    /// Source: net/netfilter/nf_nat_core.c `nf_nat_l4proto_unique_tuple`, Linux 6.1.
+    func portClass(of port: UInt16) -> PortRange {
+        if port < 512 { return PortRange(1, 511) }
+        if port < 1024 { return PortRange(600, 1023) }
+        return PortRange(1024, 65535)
+    }
+
+    /// Changes the packet to what the entry says for its direction. Source: net/netfilter/nf_nat_core.c `nf_nat_packet`.
+    private func applyEntry(_ state: WalkState, _ manipulation: Manipulation) -> WalkState {
+        guard case .entry(let tracked) = state.connection else { return state }
+        var state = state
+        let isReply = tracked.direction == .reply
+        let applies =
+            (manipulation == .destination) != isReply ? tracked.destinationIsTranslated : tracked.sourceIsTranslated
+        guard applies else { return state }
+        let wanted = (isReply ? tracked.entry.original : tracked.entry.reply).inverted
+        var step = TranslationStep(
+            kind: (manipulation == .destination) != isReply ? .dnat : .snat, source: nil, sourcePort: nil,
+            sourcePortChoices: nil, destination: nil, destinationPort: nil, isFromEntry: true)
+        let hasPorts = state.packet.protocol.hasPorts
+        if manipulation == .destination {
+            guard
+                state.packet.destination != wanted.destination || state.packet.destinationPort != wanted.destinationPort
+            else { return state }
+            step.destination = wanted.destination
+            if hasPorts { step.destinationPort = wanted.destinationPort }
+        } else {
+            guard state.packet.source != wanted.source || state.packet.sourcePort != wanted.sourcePort else {
+                return state
+            }
+            step.source = wanted.source
+            if hasPorts { step.sourcePort = wanted.sourcePort }
+        }
+        state.record(.translation(step))
+        change(&state.packet, step)
+        return state
+    }
+
+    private func change(_ packet: inout Packet, _ step: TranslationStep) {
+        if let source = step.source { packet.source = source }
+        if let port = step.sourcePort {
+            packet.sourcePort = port
+            packet.sourcePortChoices = nil
+            packet.defaulted.remove(.sourcePort)
+        }
+        if let choices = step.sourcePortChoices { packet.sourcePortChoices = choices }
+        if let destination = step.destination { packet.destination = destination }
+        if let port = step.destinationPort { packet.destinationPort = port }
+    }
+
+    /// DNAT, SNAT, MASQUERADE and REDIRECT: makes the connection's mapping.
+    func translate(
+        _ target: Target, _ nat: NATTarget, _ rule: RuleReference, _ state: inout WalkState, _ changes: inout [Change]
+    ) -> Action {
+        let version = state.packet.version
+        switch target {
+        case .masquerade:
+            let out = state.context.outInterface
+            guard case .known(let interface) = out else {
+                return chooseSource(nil, nat, .masquerade, rule, &state)
+            }
+            let nextHop = state.route?.nextHop ?? state.packet.destination
+            guard model.host.knowsAddresses(version) else { return chooseSource(nil, nat, .masquerade, rule, &state) }
+            guard let address = masqueradeAddress(interface, nextHop: nextHop, state.packet) else {
+                state.reason = .natNoAddress
+                return .drop
+            }
+            return chooseSource(address, nat, .masquerade, rule, &state)
+        case .redirect:
+            if state.context.hook == .output {
+                let loopback = version == .v4 ? IPAddress(v4: 0x7f00_0001) : IPAddress(v6High: 0, low: 1)
+                return chooseDestination([loopback], nat, .redirect, rule, &state)
+            }
+            guard case .known(let interface) = state.context.inInterface, model.host.knowsAddresses(version) else {
+                state.packet.unknown.insert(.destination)
+                return chooseDestination([state.packet.destination], nat, .redirect, rule, &state)
+            }
+            guard let address = redirectAddress(interface, version) else {
+                state.reason = .natNoAddress
+                return .drop
+            }
+            return chooseDestination([address], nat, .redirect, rule, &state)
+        case .dnat:
+            guard let range = nat.addresses else {
+                return chooseDestination([state.packet.destination], nat, .dnat, rule, &state)
+            }
+            return chooseDestination(members(of: range), nat, .dnat, rule, &state)
+        case .snat:
+            guard let range = nat.addresses else { return chooseSource(state.packet.source, nat, .snat, rule, &state) }
+            let addresses = members(of: range)
+            guard addresses.count > 1 else { return chooseSource(range.first, nat, .snat, rule, &state) }
+            return .choices(
+                addresses.map { address in
+                    var way = chosen(address, range, rule, state)
+                    _ = chooseSource(address, nat, .snat, rule, &way)
+                    return way
+                })
+        default: return .continue
+        }
+    }
+
+    /// Addresses of a range that are followed one by one: 16 at most, then the first stands for all, as is told.
+    private func members(of range: AddressRange) -> [IPAddress] {
+        var result: [IPAddress] = []
+        var next: IPAddress? = range.first
+        while let address = next, address <= range.last, result.count <= 16 {
+            result.append(address)
+            next = address.successor
+        }
+        return result.count > 16 ? [range.first, range.last] : result
+    }
+
+    private func chosen(_ address: IPAddress, _ range: AddressRange, _ rule: RuleReference, _ state: WalkState)
+        -> WalkState
+    {
+        var state = state
+        let name = "nat-address@\(cite(rule))"
+        state.history.assumptions.append(
+            Assumption(
+                name: name, value: "\(address)",
+                text: "of \(range.first) to \(range.last) the kernel chooses \(address)",
+                step: state.history.steps.count))
+        state.history.settled.append(WalkState.Settled(name: "\(name)=\(address)", isYes: true))
+        state.history.probability = nil
+        return state
+    }
+
+    private func chooseDestination(
+        _ addresses: [IPAddress], _ nat: NATTarget, _ kind: TranslationStep.Kind, _ rule: RuleReference,
+        _ state: inout WalkState
+    ) -> Action {
+        func mapped(_ address: IPAddress, _ state: WalkState) -> WalkState {
+            var state = state
+            guard case .entry(var tracked) = state.connection else { return state }
+            var port: UInt16?
+            if let ports = nat.ports, state.packet.protocol.hasPorts {
+                if ports.isSingle {
+                    port = ports.first
+                } else if let base = nat.basePort, state.packet.destinationPort >= base {
+                    let width = UInt32(ports.last) - UInt32(ports.first) + 1
+                    port = ports.first + UInt16(UInt32(state.packet.destinationPort - base) % width)
+                } else if !ports.contains(state.packet.destinationPort) || nat.isRandom || nat.isFullyRandom {
+                    // Chosen at random within the range.
+                    state.packet.unknown.insert(.destinationPort)
+                    port = ports.first
+                }
+            }
+            tracked.hasDestinationMapping = true
+            if address != state.packet.destination
+                || (port ?? state.packet.destinationPort) != state.packet.destinationPort
+            {
+                tracked.destinationIsTranslated = true
+                tracked.entry.reply.source = address
+                if let port { tracked.entry.reply.sourcePort = port }
+            }
+            state.connection = .entry(tracked)
+            state.packet.destination = address
+            if let port { state.packet.destinationPort = port }
+            return state
+        }
+        guard addresses.count > 1, let range = nat.addresses else {
+            state = mapped(addresses[0], state)
+            return .accept
+        }
+        let entering = state
+        return .choices(addresses.map { mapped($0, chosen($0, range, rule, entering)) })
+    }
+
+    /// - Parameter address: `nil` where the input does not tell which.
+    private func chooseSource(
+        _ address: IPAddress?, _ nat: NATTarget, _ kind: TranslationStep.Kind, _ rule: RuleReference,
+        _ state: inout WalkState
+    ) -> Action {
+        guard case .entry(var tracked) = state.connection else { return .continue }
+        tracked.hasSourceMapping = true
+        let new = address ?? state.packet.source
+        if address == nil { state.packet.unknown.insert(.source) }
+        if state.packet.protocol.hasPorts {
+            let own = nat.ports
+            let isKept = !nat.isFullyRandom && !nat.isRandom && (own?.contains(state.packet.sourcePort) ?? true)
+            if let own, own.isSingle {
+                state.packet.sourcePort = own.first
+                state.packet.sourcePortChoices = nil
+            } else if !isKept {
+                state.packet.sourcePortChoices = own ?? portClass(of: state.packet.sourcePort)
+            }
+            tracked.entry.reply.destinationPort = state.packet.sourcePort
+        }
+        tracked.entry.reply.destination = new
+        // Identity is a mapping, yet not a translation. Source: net/netfilter/nf_nat_core.c `nf_nat_setup_info`.
+        tracked.sourceIsTranslated =
+            address == nil || new != tracked.entry.original.source
+            || state.packet.sourcePort != tracked.entry.original.sourcePort || state.packet.sourcePortChoices != nil
+        if state.packet.sourcePortChoices == nil, state.packet.protocol.hasPorts,
+            connections.isTaken(tracked.entry.reply, zone: tracked.entry.zone)
+        {
+            state.packet.sourcePortChoices = portClass(of: state.packet.sourcePort)
+        }
+        state.connection = .entry(tracked)
+        state.packet.source = new
+        return .accept
+    }
+
+    /// NETMAP: the leading bits are replaced, the others stay.
+    func mapPrefix(
+        _ target: AddressMask, _ rule: RuleReference, _ state: inout WalkState, _ changes: inout [Change]
+    ) -> Action {
+        func moved(_ address: IPAddress) -> IPAddress {
+            IPAddress(
+                address.version, high: address.high & ~target.mask.high | target.address.high,
+                low: address.low & ~target.mask.low | target.address.low)
+        }
+        let plain = NATTarget()
+        if Manipulation(state.context.hook) == .destination {
+            return chooseDestination([moved(state.packet.destination)], plain, .netmap, rule, &state)
+        }
+        return chooseSource(moved(state.packet.source), plain, .netmap, rule, &state)
+    }
+
+    /// The address MASQUERADE takes: one of the outgoing interface, on the next hop's subnet where there is one.
+    /// Source: net/netfilter/nf_nat_masquerade.c; observed on Linux 6.18.
+    private func masqueradeAddress(_ interface: Symbol, nextHop: IPAddress, _ packet: Packet) -> IPAddress? {
+        let finder = RouteFinder(model, packet.version)
+        switch packet.version {
+        case .v4: return finder.selectV4Address(interface, toward: nextHop, scope: .global)
+        case .v6: return finder.selectV6Address(interface, to: packet.destination)
+        }
+    }
+
+    /// The address REDIRECT takes in PREROUTING: the incoming interface's first.
+    private func redirectAddress(_ interface: Symbol, _ version: IPVersion) -> IPAddress? {
+        guard let own = model.host.interface(interface) else { return nil }
+        if version == .v6 {
+            // Global addresses before link-local ones. Source: net/netfilter/nf_nat_redirect.c.
+            let all = own.addresses.filter { $0.address.version == .v6 && !$0.isTentative }
+            return (all.first { $0.scope == .global } ?? all.first)?.address
+        }
+        return own.addresses.first { $0.address.version == .v4 }?.address
+    }
+}

@@ -1,0 +1,147 @@
+internal import NetTypes
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+extension Evaluator {
+    /// The first routing decision of a packet made here.
+    func routeLocal(_ entering: WalkState) -> [WalkState] {
+        var state = entering
+        state.position = .hook(.output, step: 0)
+        if state.packet.unknown.contains(.destination) { return [leaves(nil, state)] }
+        return look(query(state), state).map { found in
+            switch found {
+            case .unknown(_, let way): return leaves(nil, way)
+            case .none(var way):
+                way.record(.routing(RoutingStep(type: .unreachable, table: 0)))
+                return ended(way, .unroutable, .noRoute)
+            case .found(let decision, let way): return leaves(decision, way)
+            }
+        }
+    }
+
+    private func leaves(_ decision: RouteDecision?, _ entering: WalkState) -> WalkState {
+        var state = entering
+        guard let decision else {
+            let step = RoutingStep(type: .unicast, table: 0, isKnown: false)
+            state.record(.routing(step))
+            state.route = step
+            return state
+        }
+        var step = routingStep(decision)
+        if decision.type == .local { step.interface = names.find("lo") ?? step.interface }
+        if state.packet.source.isZero {
+            step.source = decision.route?.source ?? selectSource(for: decision, to: state.packet.destination)
+            if let source = step.source { state.packet.source = source } else { state.packet.unknown.insert(.source) }
+        }
+        state.record(.routing(step))
+        state.route = step
+        switch decision.type {
+        case .blackhole: return ended(state, .unroutable, .blackhole)
+        case .unreachable, .throw, .nat: return ended(state, .unroutable, .unreachable)
+        case .prohibit: return ended(state, .unroutable, .prohibit)
+        case .unicast, .local, .broadcast, .multicast, .anycast: return state
+        }
+    }
+
+    /// A local packet whose mark, addresses or type of service a chain of OUTPUT changed is routed again; the rest of
+    /// the hook still sees the old interface. Source: net/ipv4/netfilter.c `ip_route_me_harder`; observed on Linux 6.18.
+    func rerouted(_ state: WalkState, from before: WalkState) -> [WalkState] {
+        guard state.context.hook == .output, state.outcome == nil else { return [state] }
+        let old = before.packet
+        let new = state.packet
+        guard
+            old.mark != new.mark || old.destination != new.destination || old.source != new.source || old.tos != new.tos
+        else { return [state] }
+        // A nat step changes nothing that asks for a new route but the destination.
+        func go(_ decision: RouteDecision?, _ way: WalkState) -> WalkState {
+            var way = way
+            var step = decision.map { routingStep($0) } ?? RoutingStep(type: .unicast, table: 0, isKnown: false)
+            if decision?.type == .local { step.interface = names.find("lo") ?? step.interface }
+            step.isReroute = true
+            way.record(.routing(step))
+            way.route = step
+            switch step.type {
+            case .blackhole: return ended(way, .unroutable, .blackhole)
+            case .unreachable, .throw, .nat: return ended(way, .unroutable, .unreachable)
+            case .prohibit: return ended(way, .unroutable, .prohibit)
+            case .unicast, .local, .broadcast, .multicast, .anycast: return way
+            }
+        }
+        if new.unknown.contains(.destination) { return [go(nil, state)] }
+        return look(query(state), state).map { found in
+            switch found {
+            case .unknown(_, let way): return go(nil, way)
+            case .none(let way): return ended(way, .unroutable, .noRoute)
+            case .found(let decision, let way): return go(decision, way)
+            }
+        }
+    }
+
+    /// After POSTROUTING: out by a wire, back over lo, or into a tunnel.
+    func transmit(_ entering: WalkState) -> [WalkState] {
+        var state = entering
+        if state.isBridged {
+            state.outcome = .forwarded
+            state.position = .ended
+            return [state]
+        }
+        if let interface = state.route?.interface {
+            if model.host.interface(interface)?.isLoopback == true || names.text(interface) == "lo" {
+                state.record(.loopback)
+                state.arrival = .known(interface)
+                state.isLoopedBack = true
+                state.isLocal = false
+                state.round += 1
+                state.position = .hook(.prerouting, step: 0)
+                return [state]
+            }
+            if let tunnel = tunnel(of: interface), state.layer < 4 { return [encapsulate(interface, tunnel, state)] }
+        }
+        state.outcome = startsHere ? .sent : .forwarded
+        state.position = .ended
+        return [state]
+    }
+
+    /// Whether the packet asked about was made on this host.
+    private var startsHere: Bool {
+        if case .host = request.origin { return true }
+        return false
+    }
+
+    /// After INPUT: to a socket, or out of a tunnel.
+    func deliver(_ entering: WalkState) -> [WalkState] {
+        var state = entering
+        if let (interface, inner) = decapsulated(state) {
+            state.record(.decapsulation(interface: interface))
+            state.packet = inner
+            state.packet.mark = entering.packet.mark
+            state.inner.removeLast()
+            state.connection = .none
+            state.arrival = .known(interface)
+            state.layer += 1
+            state.round += 1
+            state.route = nil
+            state.isLoopedBack = false
+            state.position = .hook(.prerouting, step: 0)
+            return [state]
+        }
+        state.record(.delivery(listener: listener(for: state.packet)))
+        state.outcome = .delivered
+        state.position = .ended
+        return [state]
+    }
+
+    /// The index of the socket that takes `packet`: one bound to its address before one bound to any.
+    private func listener(for packet: Packet) -> Int? {
+        var wildcard: Int?
+        for (index, socket) in (model.host.listeners ?? []).enumerated()
+        where socket.protocol == packet.protocol && socket.port == packet.destinationPort {
+            if socket.address == packet.destination { return index }
+            if socket.address == nil, socket.version == nil || socket.version == packet.version {
+                wildcard = wildcard ?? index
+            }
+        }
+        return wildcard
+    }
+}
