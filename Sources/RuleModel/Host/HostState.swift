@@ -17,6 +17,9 @@ public struct HostState: Hashable, Sendable {
     /// `nil`: not in the input; the kernel's three default rules are assumed.
     public var routingRulesV4: [RoutingRule]?
     public var routingRulesV6: [RoutingRule]?
+    /// Names of routing tables by number, where the input has names. A name whose number the input does not tell has a
+    /// number of 0x80000000 or more here.
+    public var routingTableNames: [UInt32: Symbol] = [:]
     public var neighbours: [Neighbour] = []
     public var knowsNeighbours = false
     /// By dotted name, as `sysctl -a` prints it (`net.ipv4.conf.eth0.1.rp_filter` has slashes for dots in names).
@@ -75,6 +78,10 @@ public struct NetworkInterface: Hashable, Sendable {
     /// The bridge or VRF it belongs to.
     public var master: Symbol?
     public var group: UInt32 = 0
+    /// Whether the group was told by a name whose number is not known.
+    public var hasUnknownGroup = false
+    /// The routing table of a VRF.
+    public var vrfTable: UInt32?
     public var addresses: [InterfaceAddress] = []
     /// Where tunnels lead, from `ip -d link` and `ip tunnel`.
     public var tunnel: TunnelParameters?

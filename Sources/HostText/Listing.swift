@@ -1,0 +1,142 @@
+import SourceText
+
+/// The output of one command, as far as this module knows it.
+public enum ListingKind: UInt8, Hashable, Sendable, CaseIterable {
+    case iptablesSave
+    case iptablesList
+    case nftText, nftJSON
+    case setSave, setList, setXML
+    case addresses, addressLines, addressesBrief, linksBrief, addressesJSON
+    case routes, routesJSON
+    case nextHops
+    case policyRules, policyRulesJSON
+    case neighbours, neighboursJSON
+    case routeTable, routeTableV6
+    case ifconfig
+    case sysctl
+    case connections, connectionsProc
+    case sockets, netstat
+    case trafficControl
+    case transformPolicies
+    case openVSwitch
+    case virtualServers
+    case tableNames
+    case bridgeForwarding
+    case kubernetes
+    /// `[]` of `ip -j`: nothing, of whatever kind.
+    case emptyJSON
+    /// JSON of some other program.
+    case otherJSON
+
+    /// The command that writes it, for a person.
+    public var name: String {
+        switch self {
+        case .iptablesSave: "iptables-save"
+        case .iptablesList: "iptables -L or -S"
+        case .nftText: "nft list ruleset"
+        case .nftJSON: "nft -j list ruleset"
+        case .setSave: "ipset save"
+        case .setList: "ipset list"
+        case .setXML: "ipset list -o xml"
+        case .addresses: "ip addr or ip link"
+        case .addressLines: "ip -o addr"
+        case .addressesBrief: "ip -br addr"
+        case .linksBrief: "ip -br link"
+        case .addressesJSON: "ip -j addr or ip -j link"
+        case .routes: "ip route"
+        case .routesJSON: "ip -j route"
+        case .nextHops: "ip nexthop"
+        case .policyRules: "ip rule"
+        case .policyRulesJSON: "ip -j rule"
+        case .neighbours: "ip neigh"
+        case .neighboursJSON: "ip -j neigh"
+        case .routeTable: "route -n"
+        case .routeTableV6: "route -n -A inet6"
+        case .ifconfig: "ifconfig"
+        case .sysctl: "sysctl -a"
+        case .connections: "conntrack -L"
+        case .connectionsProc: "nf_conntrack"
+        case .sockets: "ss -lntup"
+        case .netstat: "netstat -lntup"
+        case .trafficControl: "tc qdisc or tc filter"
+        case .transformPolicies: "ip xfrm policy"
+        case .openVSwitch: "ovs-vsctl show"
+        case .virtualServers: "ipvsadm -Ln"
+        case .tableNames: "rt_tables"
+        case .bridgeForwarding: "bridge fdb"
+        case .kubernetes: "kubectl or calicoctl objects"
+        case .emptyJSON: "an empty JSON list"
+        case .otherJSON: "JSON"
+        }
+    }
+
+    /// Whether this version reads it. What it does not read is told.
+    public var isRead: Bool {
+        switch self {
+        case .iptablesList, .nftText, .nftJSON, .setXML, .bridgeForwarding, .kubernetes, .otherJSON: false
+        default: true
+        }
+    }
+}
+
+/// What the command line or the name of a file says about a listing, where the listing itself does not.
+public struct ListingHint: Hashable, Sendable {
+    /// 4 or 6, from `-4`, `-6`, `ip6tables`, `ipv6_route`.
+    public var isV6: Bool?
+    /// Whether it was said outright, by a command line.
+    public var isCommand = false
+    /// The one routing table it shows, from `table 100`.
+    public var table: String?
+    public var isAllTables = false
+    public var isLegacy = false
+    public var isNFTables = false
+    public init() {}
+
+    /// From a command line such as `ip -6 route show table 100`, or a path such as `node/ip_-6_route_table_all`.
+    public init(_ text: Span<UInt8>, _ range: Range<Int>, isCommand: Bool) {
+        self.isCommand = isCommand
+        var words: [String] = []
+        var word = ""
+        for index in range {
+            let byte = text[index] | (text[index] >= 0x41 && text[index] <= 0x5a ? 0x20 : 0)
+            if isDigit(byte) || (byte >= 0x61 && byte <= 0x7a) {
+                word.unicodeScalars.append(Unicode.Scalar(byte))
+            } else if !word.isEmpty {
+                words.append(word)
+                word = ""
+            }
+        }
+        if !word.isEmpty { words.append(word) }
+        var position = 0
+        while position < words.count {
+            let word = words[position]
+            position += 1
+            switch word {
+            case "6", "inet6", "ipv6", "ip6", "v6", "route6", "rule6", "ip6tables": isV6 = true
+            case "4", "ipv4", "ip4", "v4": isV6 = isV6 ?? false
+            case "legacy": isLegacy = true
+            case "nft": isNFTables = true
+            case "table", "t":
+                // A file's name has `t` for other reasons too.
+                guard position < words.count, isCommand || word.utf8.count > 1 else { continue }
+                if words[position] == "all" { isAllTables = true } else { table = words[position] }
+                position += 1
+            default: break
+            }
+        }
+        if table == "main" || table == "txt" { table = nil }
+    }
+}
+
+/// The output of one command within a file.
+public struct Listing: Hashable, Sendable {
+    public var kind: ListingKind
+    public var excerpt: Excerpt
+    public var hint: ListingHint
+
+    public init(kind: ListingKind, excerpt: Excerpt, hint: ListingHint) {
+        self.kind = kind
+        self.excerpt = excerpt
+        self.hint = hint
+    }
+}

@@ -1,0 +1,108 @@
+public import HostText
+public import RuleModel
+public import SourceText
+
+/// Everything that the input tells of one node: its rules, its state, and what is to be said about the input.
+public struct NodeState: Sendable {
+    /// What was read, in the order of reading; a `FileID` is an index into it.
+    public var files: [SourceFile] = []
+    public var names = NameTable()
+    public var ruleset = Ruleset()
+    public var host = HostState()
+    public var diagnostics: [Diagnostic] = []
+    /// Each listing that was recognised, in the order of reading.
+    public var inputs: [RecognisedInput] = []
+    /// Inputs of which nothing was recognised. That is no error as long as there are rules.
+    public var unrecognised: [UnrecognisedInput] = []
+    /// What would make answers surer, with the command that supplies it.
+    public var missing: [MissingInput] = []
+    /// Rules that were recognised and are not read: no answer is surer than they allow.
+    public var unreadRulesets: [UnreadRuleset] = []
+    public init() {}
+
+    /// The file that a place is in; `nil` for `Place.none`.
+    public func file(of place: Place) -> SourceFile? {
+        let index = Int(place.file.index)
+        return !place.isNone && files.indices.contains(index) ? files[index] : nil
+    }
+}
+
+/// One listing that was recognised.
+public struct RecognisedInput: Hashable, Sendable {
+    public var kind: ListingKind
+    /// Where it begins.
+    public var place: Place
+    public var lastLine: Int
+    /// What it is and how much, such as `iptables-save v1.8.9 nf_tables: ip, 5 tables, 352 rules`.
+    public var summary: String
+
+    public init(kind: ListingKind, place: Place, lastLine: Int, summary: String) {
+        self.kind = kind
+        self.place = place
+        self.lastLine = lastLine
+        self.summary = summary
+    }
+}
+
+/// An input of which nothing was recognised.
+public struct UnrecognisedInput: Hashable, Sendable {
+    public enum Reason: Hashable, Sendable {
+        case empty, binary, unknownText
+        case symbolicLink, device, tooLarge, nestedArchive, unsafeName, encrypted
+        case unreadable(String)
+
+        /// A clause for a person.
+        public var text: String {
+            switch self {
+            case .empty: "empty"
+            case .binary: "binary"
+            case .unknownText: "no output that is known here"
+            case .symbolicLink: "a link, not followed"
+            case .device: "no regular file"
+            case .tooLarge: "larger than the limit"
+            case .nestedArchive: "an archive within an archive or directory, not opened"
+            case .unsafeName: "its name leads out of the archive"
+            case .encrypted: "encrypted"
+            case .unreadable(let cause): cause
+            }
+        }
+    }
+
+    public var path: String
+    public var reason: Reason
+
+    public init(path: String, reason: Reason) {
+        self.path = path
+        self.reason = reason
+    }
+}
+
+/// Something that the input does not hold and that some answers need.
+public struct MissingInput: Hashable, Sendable {
+    /// `addresses`, `routes`, `rules`, `sets`, `sysctl`, `connections`, `listeners`, `ip6tables`, …: never reworded.
+    public var name: String
+    /// The command that supplies it.
+    public var command: String
+    /// What is assumed or can't be told without it.
+    public var effect: String
+
+    public init(name: String, command: String, effect: String) {
+        self.name = name
+        self.command = command
+        self.effect = effect
+    }
+}
+
+/// A rule set that was recognised and is not read.
+public struct UnreadRuleset: Hashable, Sendable {
+    public var kind: ListingKind
+    public var place: Place
+    /// Its tables, such as `inet firewalld`; empty where they are not known.
+    public var tables: [String]
+
+    public init(kind: ListingKind, place: Place, tables: [String]) {
+        self.kind = kind
+        self.place = place
+        self.tables = tables
+    }
+}

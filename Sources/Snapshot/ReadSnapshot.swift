@@ -1,0 +1,170 @@
+import HostText
+import IptablesText
+import RuleModel
+public import SourceText
+
+/// Reads files that are one node together. Takes nothing but their bytes: no file is opened.
+public func readSnapshot(
+    files: [SourceFile], settings: SnapshotSettings = SnapshotSettings()
+) throws(SnapshotFailure) -> NodeState {
+    var recognised: [Recognised] = []
+    for (index, file) in files.enumerated() {
+        recognised.append(recognise(file.bytes.span, file: FileID(index), path: file.path))
+    }
+    return try assemble(files: files, recognised: recognised, unrecognised: [], settings: settings)
+}
+
+/// Reads the listings that were recognised in `files`.
+func assemble(
+    files: [SourceFile], recognised: [Recognised], unrecognised: [UnrecognisedInput], settings: SnapshotSettings
+) throws(SnapshotFailure) -> NodeState {
+    var node = NodeState()
+    node.files = files
+    node.unrecognised = unrecognised
+    var reading = HostReading()
+    var iptables = IptablesInput(latest: settings.latest)
+    // Names of routing tables first: every route and rule may use them.
+    for isFirst in [true, false] {
+        for (index, file) in files.enumerated() {
+            let text = file.bytes.span
+            for listing in recognised[index].listings where (listing.kind == .tableNames) == isFirst {
+                switch listing.kind {
+                case .iptablesSave:
+                    try iptables.read(text, listing, files: files, names: &reading.names, &reading.diagnostics)
+                default:
+                    readOther(text, listing, file, &reading, &node)
+                }
+            }
+        }
+    }
+    for (index, file) in files.enumerated() { tellUnknownText(file, recognised[index], &reading, &node) }
+    node.ruleset = iptables.ruleset
+    node.inputs += iptables.inputs
+    node.inputs.sort { ($0.place.file.index, $0.place.start) < ($1.place.file.index, $1.place.start) }
+    tellUnreadRulesets(&node, &reading)
+    node.names = reading.names
+    node.host = reading.host
+    node.diagnostics = reading.diagnostics
+    if node.ruleset.tables.isEmpty { throw noRules(node) }
+    node.missing = missingInputs(node)
+    return node
+}
+
+private func noRules(_ node: NodeState) -> SnapshotFailure {
+    let path = node.files.first?.path ?? node.unrecognised.first?.path ?? "-"
+    var message = "there is no rule set in this input; iptables-save writes one"
+    if let list = node.inputs.first(where: { $0.kind == .iptablesList }) {
+        message = "the output of iptables -L or -S is not enough; iptables-save writes all tables"
+        if let file = node.file(of: list.place) {
+            return SnapshotFailure(.noRules, file: file, place: list.place, message: message)
+        }
+    } else if let unread = node.unreadRulesets.first, let file = node.file(of: unread.place) {
+        message = "native nftables rules are not read by this version, and there are no others"
+        return SnapshotFailure(.noRules, file: file, place: unread.place, message: message)
+    } else if !node.inputs.isEmpty {
+        message = "no rule set among what was recognised; iptables-save writes one"
+    } else if node.files.count == 1, node.files[0].bytes.isEmpty {
+        message = "the file is empty"
+    }
+    return SnapshotFailure(.noRules, path: path, message: message)
+}
+
+/// A listing of anything but iptables rules.
+private func readOther(
+    _ text: Span<UInt8>, _ listing: Listing, _ file: SourceFile, _ reading: inout HostReading, _ node: inout NodeState
+) {
+    let before = HostCounts(reading.host)
+    readListing(text, listing, into: &reading)
+    let excerpt = listing.excerpt
+    let place = firstLine(of: excerpt, text)
+    var summary = listing.kind.name
+    let counts = HostCounts(reading.host).added(since: before)
+    if !counts.isEmpty { summary += ": " + counts }
+    if !listing.kind.isRead { summary += ": recognised, not read by this version" }
+    node.inputs.append(
+        RecognisedInput(
+            kind: listing.kind, place: place, lastLine: lastLine(of: excerpt, text), summary: summary))
+    if listing.kind == .nftText || listing.kind == .nftJSON {
+        node.unreadRulesets.append(
+            UnreadRuleset(kind: listing.kind, place: place, tables: nftTables(text, listing)))
+    } else if !listing.kind.isRead {
+        reading.diagnostics.append(
+            Diagnostic(
+                .warning, "not-read", "the output of \(listing.kind.name) is not read by this version", at: place))
+    }
+}
+
+func firstLine(of excerpt: Excerpt, _ text: Span<UInt8>) -> Place {
+    var end = excerpt.start
+    while end < min(excerpt.end, text.count), text[end] != UInt8(ascii: "\n") { end += 1 }
+    if end > excerpt.start, text[end - 1] == UInt8(ascii: "\r") { end -= 1 }
+    return Place(file: excerpt.file, line: excerpt.firstLine, start: excerpt.start, end: end)
+}
+
+func lastLine(of excerpt: Excerpt, _ text: Span<UInt8>) -> Int {
+    var line = excerpt.firstLine
+    var index = excerpt.start
+    let end = min(excerpt.end, text.count)
+    while index < end {
+        if text[index] == UInt8(ascii: "\n"), index + 1 < end { line += 1 }
+        index += 1
+    }
+    return line
+}
+
+/// Text before the first listing of a file that has some, and files without any.
+private func tellUnknownText(
+    _ file: SourceFile, _ recognised: Recognised, _ reading: inout HostReading, _ node: inout NodeState
+) {
+    if recognised.listings.isEmpty {
+        node.unrecognised.append(UnrecognisedInput(path: file.path, reason: reasonForNothing(file.bytes.span)))
+    } else if recognised.linesBefore > 0, let place = recognised.firstUnknown {
+        let lines = recognised.linesBefore == 1 ? "this line is" : "\(recognised.linesBefore) lines from here are"
+        reading.diagnostics.append(
+            Diagnostic(.note, "unknown-text", "\(lines) no output that is known here", at: place))
+    }
+}
+
+/// Why nothing was recognised in `bytes`.
+func reasonForNothing(_ bytes: Span<UInt8>) -> UnrecognisedInput.Reason {
+    var isBlank = true
+    for index in 0..<min(bytes.count, 4096) {
+        if bytes[index] == 0 { return .binary }
+        if bytes[index] > 0x20 { isBlank = false }
+    }
+    return isBlank && bytes.count <= 4096 ? .empty : .unknownText
+}
+
+/// How many of each thing the host's state holds.
+private struct HostCounts {
+    private let values: [(count: Int, one: String, many: String)]
+
+    init(_ host: HostState) {
+        var addresses = 0
+        for interface in host.interfaces { addresses += interface.addresses.count }
+        var elements = 0
+        for set in host.sets { elements += set.elements.count }
+        values = [
+            (host.interfaces.count, "interface", "interfaces"),
+            (addresses, "address", "addresses"),
+            (host.routes.count, "route", "routes"),
+            ((host.routingRulesV4?.count ?? 0) + (host.routingRulesV6?.count ?? 0), "rule", "rules"),
+            (host.neighbours.count, "neighbour", "neighbours"),
+            (host.sysctls.count, "setting", "settings"),
+            (host.connections?.count ?? 0, "connection", "connections"),
+            (host.sets.count, "set", "sets"),
+            (elements, "element", "elements"),
+            (host.listeners?.count ?? 0, "socket", "sockets"),
+            (host.otherDeciders.count, "other decider", "other deciders"),
+        ]
+    }
+
+    func added(since old: HostCounts) -> String {
+        var parts: [String] = []
+        for (new, old) in zip(values, old.values) where new.count > old.count {
+            let count = new.count - old.count
+            parts.append("\(count) \(count == 1 ? new.one : new.many)")
+        }
+        return parts.joined(separator: ", ")
+    }
+}
