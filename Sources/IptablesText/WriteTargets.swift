@@ -65,9 +65,9 @@ extension RuleWriter {
         case .timeToLive(let target):
             module(target.version == .v4 ? .ttl : .hl)
             writeTimeToLiveTarget(target)
-        case .ecnRemove:
+        case .ecn(let target):
             module(.ecn)
-            writeECNRemoveTarget()
+            writeECNTarget(target)
         case .tcpMSS(let target):
             module(.tcpmss)
             writeTCPMSSTarget(target)

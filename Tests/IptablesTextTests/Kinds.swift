@@ -1,6 +1,6 @@
 import RuleModel
 
-// Which case a match or target is: a new case does not compile until it has a row.
+// Which case a match or target is: a new case does not compile until it stands here, and a test asks for a saved rule with it.
 
 enum MatchKind: CaseIterable {
     case source, destination, sourceV4, destinationV4, inInterface, outInterface, `protocol`, laterFragment
@@ -90,7 +90,7 @@ enum MatchKind: CaseIterable {
 enum TargetKind: CaseIterable {
     case accept, drop, `return`, jump, goto, queue, nfQueue, reject, dnat, snat, masquerade, redirect, netmap
     case mark, connectionMark, connectionSecurityMark, ct, notrack, classify, checksumFill, dscp, tos, timeToLive
-    case ecnRemove, tcpMSS, tcpOptionStrip, hmark, prefixTranslation, securityMark, log, nfLog, ulog, audit, set
+    case ecn, tcpMSS, tcpOptionStrip, hmark, prefixTranslation, securityMark, log, nfLog, ulog, audit, set
     case tee, idleTimer, led, rateEstimate, trace, tproxy, synproxy, clusterIP, unknown
 
     init(_ target: Target) {
@@ -118,7 +118,7 @@ enum TargetKind: CaseIterable {
         case .dscp: self = .dscp
         case .tos: self = .tos
         case .timeToLive: self = .timeToLive
-        case .ecnRemove: self = .ecnRemove
+        case .ecn: self = .ecn
         case .tcpMSS: self = .tcpMSS
         case .tcpOptionStrip: self = .tcpOptionStrip
         case .hmark: self = .hmark

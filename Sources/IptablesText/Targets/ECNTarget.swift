@@ -9,6 +9,6 @@ extension RuleReader {
 }
 
 extension RuleWriter {
-    mutating func writeECNRemoveTarget() {
+    mutating func writeECNTarget(_ target: ECNTarget) {
     }
 }
