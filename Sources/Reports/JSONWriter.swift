@@ -1,0 +1,138 @@
+/// Writes JSON in the order of the calls, on one line, without building a tree.
+///
+/// The caller opens and closes; commas come by themselves. Text that is no UTF-8 was made U+FFFD before it came here.
+public struct JSONWriter: ~Copyable {
+    public var output: OutputBuffer
+    /// Whether the next key or value of the innermost container needs a comma.
+    private var needsComma = false
+
+    public init(_ output: consuming OutputBuffer) { self.output = output }
+
+    /// Ends one JSON text: a line end, and the next value starts afresh.
+    public mutating func endLine() {
+        output.write(byte: 0x0a)
+        needsComma = false
+    }
+
+    public mutating func beginObject() {
+        separate()
+        output.write(byte: UInt8(ascii: "{"))
+        needsComma = false
+    }
+
+    public mutating func endObject() {
+        output.write(byte: UInt8(ascii: "}"))
+        needsComma = true
+    }
+
+    public mutating func beginArray() {
+        separate()
+        output.write(byte: UInt8(ascii: "["))
+        needsComma = false
+    }
+
+    public mutating func endArray() {
+        output.write(byte: UInt8(ascii: "]"))
+        needsComma = true
+    }
+
+    public mutating func key(_ name: String) {
+        separate()
+        quoted(name)
+        output.write(byte: UInt8(ascii: ":"))
+        needsComma = false
+    }
+
+    public mutating func string(_ text: String) {
+        separate()
+        quoted(text)
+        needsComma = true
+    }
+
+    public mutating func integer(_ value: some FixedWidthInteger) {
+        separate()
+        output.write(String(value))
+        needsComma = true
+    }
+
+    public mutating func boolean(_ value: Bool) {
+        separate()
+        output.write(value ? "true" : "false")
+        needsComma = true
+    }
+
+    public mutating func null() {
+        separate()
+        output.write("null")
+        needsComma = true
+    }
+
+    /// A number as text, written as it is.
+    public mutating func number(_ text: String) {
+        separate()
+        output.write(text)
+        needsComma = true
+    }
+
+    public mutating func member(_ name: String, _ text: String) {
+        key(name)
+        string(text)
+    }
+
+    public mutating func member(_ name: String, _ value: some FixedWidthInteger) {
+        key(name)
+        integer(value)
+    }
+
+    public mutating func member(_ name: String, _ value: Bool) {
+        key(name)
+        boolean(value)
+    }
+
+    private mutating func separate() {
+        if needsComma { output.write(byte: UInt8(ascii: ",")) }
+    }
+
+    private mutating func quoted(_ text: String) {
+        output.write(byte: UInt8(ascii: "\""))
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.utf8.count)
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                bytes.append(UInt8(ascii: "\\"))
+                bytes.append(byte)
+            case 0x0a: bytes.append(contentsOf: "\\n".utf8)
+            case 0x0d: bytes.append(contentsOf: "\\r".utf8)
+            case 0x09: bytes.append(contentsOf: "\\t".utf8)
+            case 0..<0x20, 0x7f:
+                bytes.append(contentsOf: "\\u00".utf8)
+                bytes.append(JSONWriter.digit(byte >> 4))
+                bytes.append(JSONWriter.digit(byte & 15))
+            default: bytes.append(byte)
+            }
+        }
+        output.write(bytes)
+        output.write(byte: UInt8(ascii: "\""))
+    }
+
+    private static func digit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+    }
+}
+
+/// A probability from 0 to 1 with up to six decimals and no zeros behind them: `0.5`, `0.333333`.
+public func decimalText(_ value: Double) -> String {
+    guard value.isFinite else { return "0" }
+    let scaled = Int64((min(max(value, 0), 1_000_000) * 1_000_000).rounded())
+    let whole = scaled / 1_000_000
+    var fraction = scaled % 1_000_000
+    if fraction == 0 { return String(whole) }
+    var digits = 6
+    while fraction % 10 == 0 {
+        fraction /= 10
+        digits -= 1
+    }
+    let text = String(fraction)
+    return String(whole) + "." + String(repeating: "0", count: digits - text.utf8.count) + text
+}

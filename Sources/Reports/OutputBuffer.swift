@@ -1,0 +1,40 @@
+/// Bytes on their way out, passed on in pieces so that a large report is never held whole.
+///
+/// Where they go is the caller's business: a terminal, a file, an array.
+public struct OutputBuffer: ~Copyable {
+    private var bytes: [UInt8] = []
+    private let pieceBytes: Int
+    /// Takes the bytes; `false`: nobody reads any more.
+    private let sink: ([UInt8]) -> Bool
+    /// Whether the reader went away; what is written then is dropped.
+    public private(set) var isClosed = false
+
+    /// - Parameter pieceBytes: how much is gathered before it is passed on.
+    public init(pieceBytes: Int = 1 << 16, sink: @escaping ([UInt8]) -> Bool) {
+        self.pieceBytes = pieceBytes
+        self.sink = sink
+        bytes.reserveCapacity(pieceBytes + 4096)
+    }
+
+    public mutating func write(_ text: String) {
+        bytes.append(contentsOf: text.utf8)
+        if bytes.count >= pieceBytes { flush() }
+    }
+
+    public mutating func write(_ text: [UInt8]) {
+        bytes.append(contentsOf: text)
+        if bytes.count >= pieceBytes { flush() }
+    }
+
+    public mutating func write(byte: UInt8) {
+        bytes.append(byte)
+        if bytes.count >= pieceBytes { flush() }
+    }
+
+    /// Passes on what is gathered.
+    public mutating func flush() {
+        if bytes.isEmpty { return }
+        if !isClosed, !sink(bytes) { isClosed = true }
+        bytes.removeAll(keepingCapacity: true)
+    }
+}
