@@ -40,6 +40,7 @@ extension Evaluator {
         switch request.origin {
         case .host:
             state.isLocal = true
+            state.startedHere = true
             state.position = .localRouting
             return [state]
         case .interface(let name): state.arrival = .known(name)

@@ -281,6 +281,8 @@ public struct Trace: Hashable, Sendable {
     public var reply: [Trace] = []
     /// The connection entry after the packet, for `--flows` and the reply.
     public var connection: ConnectionEntry?
+    /// All entries that the packet made or renewed, those of tunnels too.
+    public var connections: [ConnectionEntry] = []
     /// Fields with default values that a rule looked at.
     public var defaultsUsed: PacketFields = []
 

@@ -116,6 +116,8 @@ extension Evaluator {
         var state: ConnectionStates = isEstablished ? .established : .new
         if !isEstablished, entry.status.contains(.expected) { state = .related }
         var tracked = TrackedConnection(entry: entry, direction: direction, state: state, isNew: false)
+        // Set before any rule is asked. Source: net/netfilter/nf_conntrack_core.c `nf_conntrack_in`.
+        if direction == .reply { tracked.entry.status.insert(.seenReply) }
         tracked.hasDestinationMapping = true
         tracked.hasSourceMapping = true
         let plain = entry.original.inverted

@@ -98,15 +98,9 @@ extension Evaluator {
             }
             if let tunnel = tunnel(of: interface), state.layer < 4 { return [encapsulate(interface, tunnel, state)] }
         }
-        state.outcome = startsHere ? .sent : .forwarded
+        state.outcome = state.startedHere ? .sent : .forwarded
         state.position = .ended
         return [state]
-    }
-
-    /// Whether the packet asked about was made on this host.
-    private var startsHere: Bool {
-        if case .host = request.origin { return true }
-        return false
     }
 
     /// After INPUT: to a socket, or out of a tunnel.
@@ -117,7 +111,7 @@ extension Evaluator {
             state.packet = inner
             state.packet.mark = entering.packet.mark
             state.inner.removeLast()
-            state.connection = .none
+            leaveConnection(&state)
             state.arrival = .known(interface)
             state.layer += 1
             state.round += 1

@@ -84,7 +84,7 @@ extension Evaluator {
         }
         state.inner.append(entering.packet)
         state.packet = outer
-        state.connection = .none
+        leaveConnection(&state)
         state.zone = 0
         state.isLocal = true
         state.isLoopedBack = false
@@ -94,6 +94,12 @@ extension Evaluator {
         state.round += 1
         state.position = .localRouting
         return state
+    }
+
+    /// The packet goes on in another layer, without its entry, which stays in the table.
+    func leaveConnection(_ state: inout WalkState) {
+        if case .entry(let tracked) = state.connection { state.history.entries.append(tracked.entry) }
+        state.connection = .none
     }
 
     /// The tunnel interface that takes a packet which came to this host, and what is inside it.

@@ -74,6 +74,8 @@ struct WalkState: Hashable, Sendable {
     var route: RoutingStep?
     /// Whether the packet was made on this host (in this layer).
     var isLocal = false
+    /// Whether the packet asked about was made on this host.
+    var startedHere = false
     /// The interface it came in by, kept for later hooks.
     var arrival = InterfaceView.none
     /// Packets inside this one, innermost last, with the interface that encapsulates each.
@@ -104,6 +106,8 @@ struct WalkState: Hashable, Sendable {
         var settled: [Settled] = []
         var probability: Double? = 1
         var defaultsUsed: PacketFields = []
+        /// Connections of layers that the packet has left.
+        var entries: [ConnectionEntry] = []
     }
 
     /// An unknown that has its answer on this way.

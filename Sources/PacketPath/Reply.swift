@@ -1,0 +1,149 @@
+internal import NetTypes
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+extension Evaluator {
+    /// Follows what comes back: REJECT's own answer, and with `--round-trip` the receiver's.
+    func addAnswer(to trace: inout Trace, _ state: WalkState) {
+        switch trace.outcome {
+        case .rejected:
+            guard let start = rejectAnswer(state) else {
+                trace.senderView = .timeout
+                return
+            }
+            let answer = with(request, entries: trace.connections).tree(of: start)
+            trace.answer = [answer]
+            if let isThrough = getsThrough(answer) {
+                if !isThrough { trace.senderView = .timeout }
+            } else {
+                trace.senderView = nil
+            }
+        case .forwarded, .sent, .delivered:
+            guard request.traceReply, let (reply, start) = reply(to: state) else { return }
+            let back = with(reply, entries: trace.connections).tree(of: start)
+            trace.reply = [back]
+            if trace.senderView == .answer {
+                trace.senderView = getsThrough(back).map { $0 ? .answer : .timeout }
+            }
+        case .dropped, .queued, .unroutable, .filtered, .undecided: break
+        }
+    }
+
+    /// This evaluator for another packet, after the entries made so far.
+    private func with(_ request: TraceRequest, entries: [ConnectionEntry]) -> Evaluator {
+        var table = connections
+        for entry in entries { table.update(entry) }
+        var plain = request
+        plain.traceReply = false
+        plain.state = nil
+        return Evaluator(model: model, request: plain, connections: table)
+    }
+
+    private func tree(of start: WalkState) -> Trace { tree(of: explore([start])) }
+
+    /// Whether a packet gets where it is sent; `nil` where its branches differ.
+    private func getsThrough(_ trace: Trace) -> Bool? {
+        if trace.branches.isEmpty {
+            switch trace.outcome {
+            case .forwarded, .sent, .delivered: return true
+            case .dropped, .rejected, .queued, .unroutable, .filtered: return false
+            case .undecided: return nil
+            }
+        }
+        let answers = trace.branches.map { getsThrough($0.trace) }
+        guard let first = answers.first, answers.allSatisfy({ $0 == first }) else { return nil }
+        return first
+    }
+
+    /// The ICMP error or reset that REJECT sends: made here, RELATED to the packet's connection.
+    /// Source: net/ipv4/netfilter/nf_reject_ipv4.c `nf_send_unreach`, `nf_send_reset`; observed on Linux 6.18.
+    private func rejectAnswer(_ state: WalkState) -> WalkState? {
+        guard let with = state.rejectWith else { return nil }
+        let packet = state.packet
+        var answer: Packet
+        if let icmp = with.icmp {
+            guard packet.fragmentOffset == 0, packet.packetType == .unicast else { return nil }
+            let isHere = state.context.hook == .input || state.isLocal
+            let source = isHere ? packet.destination : IPAddress.zero(packet.version)
+            answer = Packet(
+                source: source, destination: packet.source, protocol: packet.version == .v4 ? .icmp : .icmpv6)
+            answer.icmpType = icmp.type
+            answer.icmpCode = icmp.code
+            // Header of the error, then as much of the packet as fits: 28 or 48 and at least its headers.
+            answer.length = min(packet.length + (packet.version == .v4 ? 28 : 48), packet.version == .v4 ? 576 : 1280)
+            answer.tos = packet.version == .v4 ? packet.tos & 0x1e | 0xc0 : 0
+        } else {
+            // No reset answers a reset.
+            guard packet.protocol == .tcp, !packet.tcpFlags.contains(.rst) else { return nil }
+            answer = Packet(source: packet.destination, destination: packet.source, protocol: .tcp)
+            answer.sourcePort = packet.destinationPort
+            answer.destinationPort = packet.sourcePort
+            answer.tcpFlags = packet.tcpFlags.contains(.ack) ? .rst : [.rst, .ack]
+            answer.length = packet.version == .v4 ? 40 : 60
+        }
+        var start = WalkState(position: .localRouting, packet: answer)
+        start.isLocal = true
+        start.startedHere = true
+        if case .entry(var tracked) = state.connection {
+            tracked.direction = tracked.direction == .original ? .reply : .original
+            tracked.state = .related
+            start.connection = .entry(tracked)
+        } else if case .untracked = state.connection {
+            start.connection = .untracked
+        }
+        return start
+    }
+
+    /// The receiver's answer: back by the interface the packet left by, or made here where it was delivered.
+    private func reply(to state: WalkState) -> (TraceRequest, WalkState)? {
+        var packet = turned(state.packet)
+        var request = self.request
+        var start: WalkState
+        if state.outcome == .delivered {
+            request.origin = .host
+            request.packet = packet
+            request.inner = []
+            start = WalkState(position: .localRouting, packet: packet)
+            start.isLocal = true
+            start.startedHere = true
+        } else {
+            guard let interface = state.route?.interface else { return nil }
+            if state.layer > 0, packet.protocol == .udp {
+                // The other end of a tunnel sends to the same port, from one of its own.
+                packet.destinationPort = state.packet.destinationPort
+                packet.sourcePort = 0
+                packet.sourcePortChoices = PortRange(1, 65535)
+            }
+            request.origin = .interface(interface)
+            request.packet = packet
+            request.inner = state.inner.map { turned($0) }
+            start = WalkState(position: .hook(.prerouting, step: 0), packet: packet)
+            start.arrival = .known(interface)
+            start.inner = request.inner
+            start.isBridged = state.isBridged
+        }
+        request.inPort = self.request.outPort
+        request.outPort = self.request.inPort
+        return (request, start)
+    }
+
+    /// The usual answer to `packet`: ends exchanged, SYN answered by SYN and ACK, an echo request by its reply.
+    private func turned(_ packet: Packet) -> Packet {
+        var reply = Packet(source: packet.destination, destination: packet.source, protocol: packet.protocol)
+        reply.sourcePort = packet.destinationPort
+        reply.destinationPort = packet.sourcePort
+        reply.length = packet.length
+        reply.icmpIdentifier = packet.icmpIdentifier
+        let tuple = ConnectionTuple(packet).inverted
+        reply.icmpType = tuple.icmpType
+        reply.icmpCode = packet.icmpCode
+        if packet.protocol == .tcp {
+            reply.tcpFlags = packet.tcpFlags.contains(.syn) && !packet.tcpFlags.contains(.ack) ? [.syn, .ack] : .ack
+        }
+        reply.unknown = packet.unknown.intersection([.tcpOptions, .payload, .otherHeaders, .mac, .owner])
+        if packet.unknown.contains(.source) { reply.unknown.insert(.destination) }
+        if packet.unknown.contains(.destination) { reply.unknown.insert(.source) }
+        return reply
+    }
+}

@@ -1,0 +1,44 @@
+internal import NetTypes
+internal import PathModel
+internal import RuleModel
+
+extension Evaluator {
+    /// What the sender notices, as far as this host is concerned.
+    func senderView(_ state: WalkState) -> SenderView? {
+        switch state.outcome ?? .undecided {
+        case .forwarded, .sent: return .answer
+        case .delivered: return deliveredView(state)
+        case .dropped, .queued: return .timeout
+        case .rejected:
+            return state.rejectWith.map { with in
+                with.icmp.map { .unreachable(type: $0.type, code: $0.code) } ?? .reset
+            }
+        case .unroutable, .filtered: return errorView(state)
+        case .undecided: return nil
+        }
+    }
+
+    /// A port that nobody listens on answers with a reset or an ICMP error.
+    private func deliveredView(_ state: WalkState) -> SenderView {
+        guard model.host.listeners != nil, case .delivery(let listener)? = state.history.steps.last?.kind else {
+            return .answer
+        }
+        if listener != nil || !state.packet.protocol.hasPorts { return .answer }
+        if case .entry(let tracked) = state.connection, tracked.direction == .reply { return .answer }
+        if state.packet.protocol == .tcp { return .reset }
+        return state.packet.version == .v4 ? .unreachable(type: 3, code: 3) : .unreachable(type: 1, code: 4)
+    }
+
+    /// Which ICMP error answers a packet that routing ended. Source: net/ipv4/route.c `ip_error`.
+    private func errorView(_ state: WalkState) -> SenderView {
+        let isV4 = state.packet.version == .v4
+        switch state.reason {
+        case .noRoute?: return isV4 ? .unreachable(type: 3, code: 0) : .unreachable(type: 1, code: 0)
+        case .unreachable?: return isV4 ? .unreachable(type: 3, code: 1) : .unreachable(type: 1, code: 3)
+        case .prohibit?: return isV4 ? .unreachable(type: 3, code: 13) : .unreachable(type: 1, code: 1)
+        case .ttl?: return isV4 ? .unreachable(type: 11, code: 0) : .unreachable(type: 3, code: 0)
+        case .tooBig?: return isV4 ? .unreachable(type: 3, code: 4) : .unreachable(type: 2, code: 0)
+        default: return .timeout
+        }
+    }
+}
