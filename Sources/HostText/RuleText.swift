@@ -40,7 +40,7 @@ func addPolicyRules(
             version = hasDefault || (position == 0 && reading.host.routingRulesV4 == nil) ? .v4 : .v6
         }
         let place = part.first?.rule.place ?? .none
-        let values = part.map(\.rule)
+        let values = part.map { $0.rule }
         if version == .v6 {
             merge(values, into: &reading.host.routingRulesV6, place, &reading.diagnostics)
         } else {

@@ -21,7 +21,7 @@ extension Evaluator {
         if verdicts.count == ends.count { return ends }
         var result: [ChainEnd] = []
         for verdict in verdicts {
-            let states = ends.filter { $0.verdict == verdict }.map(\.state)
+            let states = ends.filter { $0.verdict == verdict }.map { $0.state }
             result += joined(states).map { ChainEnd(state: $0, verdict: verdict) }
         }
         return result

@@ -53,7 +53,7 @@ extension Evaluator {
         case .unknown: return [state]
         case .none: decisions = []
         case .found(let decision): decisions = [decision]
-        case .several(let choices): decisions = choices.map(\.decision)
+        case .several(let choices): decisions = choices.map { $0.decision }
         }
         let found = decisions.compactMap { $0 }
         if let first = found.first, first.type != .unicast {

@@ -205,7 +205,7 @@ struct RouteFinder {
     /// The next hops that can be used now; `nil` stands for a route that names none.
     private func waysOn(_ route: Route, _ query: RouteQuery) -> [NextHop?] {
         if route.nextHops.isEmpty { return query.outInterface == nil ? [nil] : [] }
-        return route.nextHops.filter { isUsable($0, route, query) }
+        return route.nextHops.filter { isUsable($0, route, query) }.map { Optional.some($0) }
     }
 
     private func isUsable(_ hop: NextHop, _ route: Route, _ query: RouteQuery) -> Bool {
