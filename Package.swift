@@ -58,6 +58,7 @@ let package = Package(
                 "PacketPath", "Questions", "Reports",
             ], audited),
         tests("SourceTextTests", ["SourceText"]),
+        tests("SnapshotTests", ["SourceText", "NetTypes", "RuleModel", "HostText", "IptablesText", "Snapshot"]),
         .executableTarget(name: "hookline", dependencies: ["CommandLineTool"], swiftSettings: strict),
         tests(
             "IptablesTextTests", ["IptablesText", "RuleModel", "NetTypes", "SourceText"], exclude: ["Fixtures"]),

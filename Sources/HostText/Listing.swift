@@ -2,8 +2,7 @@ import SourceText
 
 /// The output of one command, as far as this module knows it.
 public enum ListingKind: UInt8, Hashable, Sendable, CaseIterable {
-    case iptablesSave
-    case iptablesList
+    case iptablesSave, iptablesRules, iptablesList
     case nftText, nftJSON
     case setSave, setList, setXML
     case addresses, addressLines, addressesBrief, linksBrief, addressesJSON
@@ -32,7 +31,8 @@ public enum ListingKind: UInt8, Hashable, Sendable, CaseIterable {
     public var name: String {
         switch self {
         case .iptablesSave: "iptables-save"
-        case .iptablesList: "iptables -L or -S"
+        case .iptablesRules: "iptables -S"
+        case .iptablesList: "iptables -L"
         case .nftText: "nft list ruleset"
         case .nftJSON: "nft -j list ruleset"
         case .setSave: "ipset save"

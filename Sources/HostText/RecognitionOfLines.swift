@@ -16,6 +16,8 @@ func continues(_ kind: ListingKind, _ text: Span<UInt8>, _ line: Range<Int>) -> 
                 || text.begins(line, "# Warning")
         default: return false
         }
+    case .iptablesRules:
+        return first == UInt8(ascii: "-") && line.count > 3 && text[line.lowerBound + 2] == UInt8(ascii: " ")
     case .setSave: return text.begins(line, "add ") || text.begins(line, "create ")
     case .nftText:
         // Everything between the braces: blank lines, rules, closing braces.
@@ -71,7 +73,7 @@ private func fixedStart(_ text: Span<UInt8>, _ line: Range<Int>, _ first: UInt8)
         if text.has(line, "# reserved values") { return .tableNames }
         return nil
     case UInt8(ascii: "-"):
-        return text.begins(line, "-P ") || text.begins(line, "-N ") || text.begins(line, "-A ") ? .iptablesList : nil
+        return text.begins(line, "-P ") || text.begins(line, "-N ") || text.begins(line, "-A ") ? .iptablesRules : nil
     case UInt8(ascii: "["): return isCounterPrefix(text, line) ? .iptablesSave : nil
     case UInt8(ascii: "<"): return text.begins(line, "<ipset") ? .setXML : nil
     default: break

@@ -29,7 +29,7 @@ func assemble(
             let text = file.bytes.span
             for listing in recognised[index].listings where (listing.kind == .tableNames) == isFirst {
                 switch listing.kind {
-                case .iptablesSave:
+                case .iptablesSave, .iptablesRules:
                     try iptables.read(text, listing, files: files, names: &reading.names, &reading.diagnostics)
                 default:
                     readOther(text, listing, file, &reading, &node)
@@ -54,7 +54,7 @@ private func noRules(_ node: NodeState) -> SnapshotFailure {
     let path = node.files.first?.path ?? node.unrecognised.first?.path ?? "-"
     var message = "there is no rule set in this input; iptables-save writes one"
     if let list = node.inputs.first(where: { $0.kind == .iptablesList }) {
-        message = "the output of iptables -L or -S is not enough; iptables-save writes all tables"
+        message = "the output of iptables -L does not hold all of a rule; iptables-save writes it"
         if let file = node.file(of: list.place) {
             return SnapshotFailure(.noRules, file: file, place: list.place, message: message)
         }
