@@ -126,7 +126,9 @@ class Laboratory:
     def hold_resets(self, hold):
         """Keeps the host's own resets from going out: nothing listens here, and a reset would end the connection."""
         chain = f"inet {PROBE} output_first"
-        extra = f"insert rule {chain} tcp flags & rst == rst drop\n" if hold else ""
+        # The kernel's own have no identification; ours always do.
+        extra = "".join(f"insert rule {chain} tcp flags & rst == rst {own} drop\n" for own in ("ip id 0", "ip6 flowlabel 0"))
+        extra = extra if hold else ""
         run(["nft", "-f", "-"], f"flush chain {chain}\nadd rule {chain} meta nftrace set 1\n{extra}")
 
     def next_tag(self):
@@ -291,8 +293,8 @@ class Laboratory:
     def _collect(self, packet):
         events, frames = self.trace.read(), self._frames()
         events += self.trace.read()
-        last = [event for event in events if event.table == PROBE and event.chain == "postrouting_last"]
-        if last and not frames:
+        last = [event for event in events if event.table == PROBE and event.chain == "postrouting_last" and event.network]
+        if last and not frames and self.scratch.indexes.get(last[-1].out_index) != "lo":
             select.select(list(self.scratch.taps.values()), [], [], PATIENCE)
             frames = self._frames()
             events += self.trace.read()

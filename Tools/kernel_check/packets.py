@@ -32,6 +32,9 @@ class Packet:
     length: int = None
     #: IP identification (v4) or flow label (v6): by it the packet is known again.
     tag: int = 0
+    #: TCP's sequence and acknowledgement numbers; None: those of a first packet.
+    sequence: int = None
+    acknowledgement: int = None
 
     @property
     def family(self):
@@ -43,8 +46,12 @@ class Packet:
             self, source=self.destination, destination=self.source,
             source_port=self.destination_port, destination_port=self.source_port, ttl=64, length=None,
         )
-        if self.protocol == TCP and self.flags & 0x17 == 2:
-            back = replace(back, flags=18)
+        if self.protocol == TCP:
+            # One byte of sequence for SYN and none for data: both sides stay within their windows.
+            first = self.flags & 0x17 == 2
+            back = replace(
+                back, flags=18 if first else self.flags, sequence=5000 if first else 5001, acknowledgement=1001
+            )
         elif self.protocol in (ICMP, ICMPV6) and self.icmp_type in (8, 128):
             back = replace(back, icmp_type=0 if self.icmp_type == 8 else 129)
         return replace(back, **changes)
@@ -88,7 +95,10 @@ def _transport(packet, size):
     kind = packet.protocol
     ports = (packet.source_port or 0, packet.destination_port or 0)
     if kind == TCP:
-        body = struct.pack(">HHIIBBHHH", *ports, 1000, 1000 if packet.flags & 16 else 0, 5 << 4, packet.flags, 8192, 0, 0)
+        first = packet.sequence if packet.sequence is not None else 1000
+        last = packet.acknowledgement if packet.acknowledgement is not None else 1000
+        last = last if packet.flags & 16 else 0
+        body = struct.pack(">HHIIBBHHH", *ports, first, last, 5 << 4, packet.flags, 8192, 0, 0)
         place = 16
     elif kind == UDP:
         body, place = struct.pack(">HHHH", *ports, 8, 0), 6

@@ -20,9 +20,9 @@ AGREES, DISAGREES, SKIPPED = 0, 1, 2
 
 def main(options):
     if options.seed is not None:
-        from . import generate
+        from . import chance
 
-        return generate.main(options, ROOT)
+        return chance.main(options, ROOT)
     folders = options.folders or all_folders()
     totals = [0, 0, 0]
     started = time.monotonic()
@@ -38,6 +38,10 @@ def main(options):
 
 def portions(folder, options):
     """The folder's questions in one go, or each in a namespace of its own where rules remember packets."""
+    if os.path.exists(os.path.join(folder, "flow.jsonl")):
+        from . import chance
+
+        return [lambda: chance.check_flow(folder, ROOT)[:3]]
     with open(os.path.join(folder, "questions.txt"), encoding="utf-8") as file:
         asked = questions.read(file.read())
     if options.only:
@@ -53,7 +57,7 @@ def all_folders():
     found = []
     for path, names, files in os.walk(base):
         names.sort()
-        if "questions.txt" in files:
+        if "questions.txt" in files or "flow.jsonl" in files:
             found.append(path)
     return found
 
