@@ -59,6 +59,10 @@ let package = Package(
             ], audited),
         tests("SourceTextTests", ["SourceText"]),
         tests("SnapshotTests", ["SourceText", "NetTypes", "RuleModel", "HostText", "IptablesText", "Snapshot"]),
+        tests("ArchitectureTests", []),
+        tests(
+            "PacketPathTests",
+            ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "PathModel", "PacketPath", "Snapshot"]),
         .executableTarget(name: "hookline", dependencies: ["CommandLineTool"], swiftSettings: strict),
         tests(
             "IptablesTextTests", ["IptablesText", "RuleModel", "NetTypes", "SourceText"], exclude: ["Fixtures"]),

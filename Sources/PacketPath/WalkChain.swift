@@ -22,8 +22,8 @@ struct ChainEnd: Sendable {
     var verdict: ChainVerdict
 }
 
-/// Levels of jumps followed. nf_tables loads 16; legacy tables of real programs stay under 20.
-let maximumJumpDepth = 256
+/// Levels of jumps followed, so that hostile input can not exhaust the stack. nf_tables loads 16 levels; legacy
+let maximumJumpDepth = 64
 
 extension Evaluator {
     /// Takes `entering` through the rules of `chain` and returns every way out, joined where nothing differs.
