@@ -85,7 +85,11 @@ extension Evaluator {
         case .forward:
             context.inInterface = state.arrival
             context.outInterface = out
-        case .output, .postrouting, .egress: context.outInterface = out
+        case .output, .egress: context.outInterface = out
+        case .postrouting:
+            // A user chain may still ask for `-i` here. Source: net/ipv4/ip_output.c `ip_output`.
+            if !state.isLocal { context.inInterface = state.arrival }
+            context.outInterface = out
         }
         if state.layer == 0, state.round == 0, !state.isLocal {
             context.inPort = request.inPort

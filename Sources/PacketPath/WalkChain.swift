@@ -22,7 +22,8 @@ struct ChainEnd: Sendable {
     var verdict: ChainVerdict
 }
 
-/// Levels of jumps followed, so that hostile input can not exhaust the stack. nf_tables loads 16 levels; legacy
+/// Levels of jumps followed, so that hostile input can't exhaust the stack. nf_tables loads 16 levels, and legacy tables
+/// of real programs stay under 20.
 let maximumJumpDepth = 64
 
 extension Evaluator {
