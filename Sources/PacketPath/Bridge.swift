@@ -47,15 +47,10 @@ extension Evaluator {
         }
         let version = entering.packet.version
         if let calls = bridgeCallsIptables(version) { return [calls ? enters(entering) : passes(entering)] }
-        let unknown = Unknown(
-            "bridge-nf-call-iptables", yes: "1", no: "0",
-            whenYes: "bridged frames pass iptables (net.bridge.bridge-nf-call-iptables is 1)",
-            whenNo: "bridged frames do not pass iptables (net.bridge.bridge-nf-call-iptables is 0 or absent)")
-        return decide(unknown, entering).map { calls, way in calls ? enters(way) : passes(way) }
+        return decide(bridgeSetting, entering).map { calls, way in calls ? enters(way) : passes(way) }
     }
 
-    /// From PREROUTING to FORWARD without routing; `-i` and `-o` are the bridge. A frame whose destination the rules
-    /// changed is routed after all. Observed on Linux 6.18.
+    /// From PREROUTING to FORWARD without routing. A frame whose destination the rules changed is routed after all.
     func bridge(_ entering: WalkState) -> [WalkState] {
         var state = entering
         if state.packet.destination != request.packet.destination {
@@ -63,10 +58,36 @@ extension Evaluator {
             state.position = .routing
             return [state]
         }
+        return bridged(state)
+    }
+
+    /// On to FORWARD as a frame: `-i` and `-o` are the bridge, the time to live stays. Observed on Linux 6.18.
+    func bridged(_ entering: WalkState) -> [WalkState] {
+        var state = entering
+        state.isBridged = true
         if case .known(let interface) = state.arrival {
             state.route = RoutingStep(interface: interface, type: .unicast, table: 0)
         }
         state.position = .hook(.forward, step: 0)
         return [state]
+    }
+
+    /// Whether a packet that was translated to a neighbour on the bridge it came by stays a frame: where bridged frames
+    /// pass iptables, PREROUTING ran inside the bridge, and the frame never leaves it.
+    /// Source: net/bridge/br_netfilter_hooks.c `br_nf_pre_routing_finish`; observed on Linux 6.18.
+    func turnsRoundOnBridge(_ state: WalkState) -> [(Bool, WalkState)] {
+        guard state.round == 0, state.layer == 0, case .known(let interface) = state.arrival,
+            state.route?.interface == interface, state.packet.destination != request.packet.destination,
+            isBridge(interface)
+        else { return [(false, state)] }
+        if let calls = bridgeCallsIptables(state.packet.version) { return [(calls, state)] }
+        return decide(bridgeSetting, state)
+    }
+
+    private var bridgeSetting: Unknown {
+        Unknown(
+            "bridge-nf-call-iptables", yes: "1", no: "0",
+            whenYes: "bridged frames pass iptables (net.bridge.bridge-nf-call-iptables is 1)",
+            whenNo: "bridged frames do not pass iptables (net.bridge.bridge-nf-call-iptables is 0 or absent)")
     }
 }

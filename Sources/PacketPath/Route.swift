@@ -94,7 +94,7 @@ extension Evaluator {
             }
         case .unicast:
             state.route = step
-            return forward(state)
+            return turnsRoundOnBridge(state).flatMap { stays, way in stays ? bridged(way) : forward(way) }
         }
     }
 
