@@ -58,3 +58,33 @@ extension RuleWriter {
         }
     }
 }
+
+extension RuleReader {
+    /// Takes a list of words of `keywords`, in capitals or not, as the set of their values; none is a failure.
+    mutating func keywordSet<Value: OptionSet>(
+        _ keywords: Keywords<Value>, _ expected: String
+    ) throws(RuleFailure) -> Value where Value.Element == Value {
+        let range = try value()
+        var result: Value = []
+        var start = range.lowerBound
+        while start <= range.upperBound {
+            let end = buffer.span.firstIndex(of: UInt8(ascii: ","), in: start..<range.upperBound) ?? range.upperBound
+            guard let value = find(anyCase: start..<end, in: keywords) else { throw bad(.value, expected) }
+            result.formUnion(value)
+            start = end + 1
+        }
+        return result
+    }
+}
+
+extension RuleWriter {
+    /// A blank, and the names of `keywords` whose values `set` has, between commas.
+    mutating func put<Value: OptionSet>(_ set: Value, from keywords: Keywords<Value>) where Value.Element == Value {
+        var separator: StaticString = " "
+        for keyword in keywords where set.contains(keyword.value) {
+            put(separator)
+            put(keyword.name)
+            separator = ","
+        }
+    }
+}

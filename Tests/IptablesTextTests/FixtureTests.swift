@@ -55,6 +55,8 @@ struct Fixture: Sendable, CustomTestStringConvertible {
         }
         withKnownIssue("not all readers are written yet", isIntermittent: true) {
             #expect(differences == [])
+        } when: {
+            fixture.name.contains("targets")
         }
     }
 

@@ -1,14 +1,45 @@
 internal import NetTypes
 internal import RuleModel
 
+/// Source: iptables 1.8.9, extensions/dscp_helper.c.
+private let dscpClasses: Keywords<UInt8> = [
+    ("CS0", 0x00), ("CS1", 0x08), ("CS2", 0x10), ("CS3", 0x18), ("CS4", 0x20), ("CS5", 0x28), ("CS6", 0x30),
+    ("CS7", 0x38), ("BE", 0x00), ("AF11", 0x0a), ("AF12", 0x0c), ("AF13", 0x0e), ("AF21", 0x12), ("AF22", 0x14),
+    ("AF23", 0x16), ("AF31", 0x1a), ("AF32", 0x1c), ("AF33", 0x1e), ("AF41", 0x22), ("AF42", 0x24), ("AF43", 0x26),
+    ("EF", 0x2e),
+]
+
 extension RuleReader {
     /// `-m dscp`
     mutating func readDSCP() throws(RuleFailure) -> Match {
-        throw notReadYet()
+        var dscp: Negatable<UInt8>?
+        while try beginOption() {
+            if takes("--dscp") {
+                try refuseSecond(dscp)
+                dscp = Negatable(try number(upTo: 63), isNegated: negation())
+            } else if takes("--dscp-class") {
+                try refuseSecond(dscp)
+                dscp = Negatable(try dscpClass(), isNegated: negation())
+            } else {
+                break
+            }
+        }
+        guard let dscp else { throw missing("--dscp") }
+        return .dscp(dscp)
+    }
+
+    /// Takes the name of a DiffServ class.
+    mutating func dscpClass() throws(RuleFailure) -> UInt8 {
+        let range = try value()
+        guard let dscp = find(anyCase: range, in: dscpClasses) else { throw bad(.value, "a DiffServ class") }
+        return dscp
     }
 }
 
 extension RuleWriter {
-    mutating func writeDSCP(_ match: Negatable<UInt8>) {
+    mutating func writeDSCP(_ dscp: Negatable<UInt8>) {
+        option("--dscp", isNegated: dscp.isNegated)
+        put(" ")
+        put(hexadecimal: dscp.value, digits: 2)
     }
 }

@@ -1,9 +1,6 @@
-internal import NetTypes
 internal import RuleModel
 
 extension RuleReader {
-    /// `-m eui64`
-    mutating func readEUI64() throws(RuleFailure) -> Match {
-        throw notReadYet()
-    }
+    /// `-m eui64`, which has no options.
+    mutating func readEUI64() throws(RuleFailure) -> Match { .eui64 }
 }

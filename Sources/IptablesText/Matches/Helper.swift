@@ -5,11 +5,20 @@ internal import SourceText
 extension RuleReader {
     /// `-m helper`
     mutating func readHelper() throws(RuleFailure) -> Match {
-        throw notReadYet()
+        var helper: Negatable<Symbol>?
+        while try beginOption() {
+            guard takes("--helper") else { break }
+            try refuseSecond(helper)
+            helper = Negatable(try symbol(), isNegated: negation())
+        }
+        guard let helper else { throw missing("--helper") }
+        return .helper(helper)
     }
 }
 
 extension RuleWriter {
-    mutating func writeHelper(_ match: Negatable<Symbol>) {
+    mutating func writeHelper(_ helper: Negatable<Symbol>) {
+        option("--helper", isNegated: helper.isNegated)
+        quoted(helper.value)
     }
 }

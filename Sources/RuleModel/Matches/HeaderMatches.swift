@@ -122,7 +122,8 @@ public struct IPCompMatch: Hashable, Sendable {
 /// `-m frag`: the IPv6 fragment header.
 public struct FragmentHeaderMatch: Hashable, Sendable {
     public var id: Negatable<NumberRange<UInt32>> = .is(.all)
-    public var length: UInt32?
+    /// Bytes of the header; no kernel since 3.0 tests it (net/ipv6/netfilter/ip6t_frag.c).
+    public var length: Negatable<UInt32>?
     public var reservedIsZero = false
     public var isFirst = false
     public var hasMore = false

@@ -30,11 +30,11 @@ public struct HashLimitMatch: Hashable, Sendable {
 
     /// `--hashlimit-above`: holds over the rate; otherwise `--hashlimit-upto`.
     public var isAbove = false
-    /// For packets, the kernel's cost: ten-millionths... of a second per packet (`XT_HASHLIMIT_SCALE_v2` 1000000);
+    /// For packets, the kernel's cost: microseconds for one packet (`XT_HASHLIMIT_SCALE_v2` is 1000000);
     /// for bytes, bytes per second as written.
     public var rate: UInt64 = 0
     public var isBytes = false
-    /// In packets, or in bytes for a byte rate.
+    /// In packets, or in bytes for a byte rate; 0 where a byte rate has none.
     public var burst: UInt64 = 5
     public var mode: Mode = []
     public var sourceMask: UInt8 = 32
@@ -47,6 +47,7 @@ public struct HashLimitMatch: Hashable, Sendable {
     /// Milliseconds.
     public var tableGCInterval: UInt32 = 0
     public var matchesRate = false
+    /// Seconds; only with `matchesRate`.
     public var rateInterval: UInt32 = 0
     public init() {}
 }
