@@ -66,11 +66,11 @@ def one(seed, flows, folder, options, root):
             file.write(words)
     try:
         enter()
-        laboratory = make(folder)
+        laboratory = make(folder, options.backend)
     except CannotBuild as error:
         print(f"seed {seed}: not loaded: {error}")
         return [0, 0, 1]
-    record(folder)
+    record(folder, options.backend)
     asked = Sender(laboratory, flows)
     sent = []
     while len(sent) < PACKETS:
@@ -83,7 +83,7 @@ def one(seed, flows, folder, options, root):
     return judge(folder, sent, laboratory, flows, root, f"seed {seed}")
 
 
-def make(folder):
+def make(folder, backend):
     snapshot = Snapshot(folder)
     everyone = [packets.ipaddress.ip_address(a) for version in (4, 6) for a in re.findall(
         r"\b(?:\d+\.){3}\d+\b" if version == 4 else r"\b(?:fd00|2001)[0-9a-f:]*::[0-9a-f]+\b",
@@ -92,7 +92,7 @@ def make(folder):
     from .generate import HOSTS
 
     everyone += [packets.ipaddress.ip_address(a) for hosts in HOSTS.values() for a in hosts]
-    scratch = Scratch(snapshot, "nft", everyone)
+    scratch = Scratch(snapshot, backend, everyone)
     for line in scratch.left_out:
         print(f"{folder}: not made: {line}")
     # The host's own answers would be packets of the same connections.
@@ -103,12 +103,12 @@ def make(folder):
     return laboratory
 
 
-def record(folder):
+def record(folder, backend):
     """What the generator wrote in short, as the tools print it."""
     for name, words in (
         ("ip-addr.txt", ["ip", "addr"]), ("ip-route.txt", ["ip", "route", "show", "table", "all"]), ("ip-rule.txt", ["ip", "rule"]),
-        ("ip6-rule.txt", ["ip", "-6", "rule"]), ("iptables-save.txt", ["iptables-save"]),
-        ("ip6tables-save.txt", ["ip6tables-save"]), ("ipset-save.txt", ["ipset", "save"]),
+        ("ip6-rule.txt", ["ip", "-6", "rule"]), ("iptables-save.txt", [f"iptables-{backend}-save"]),
+        ("ip6tables-save.txt", [f"ip6tables-{backend}-save"]), ("ipset-save.txt", ["ipset", "save"]),
     ):
         text = command(words).stdout
         if text.strip():
@@ -226,13 +226,13 @@ def judge(folder, sent, laboratory, flows, root, title):
     return counts
 
 
-def check_flow(folder, root, quiet=False):
+def check_flow(folder, root, options, quiet=False):
     """Sends the packets of a folder's flow.jsonl one after another and compares; four counts."""
     with open(os.path.join(folder, FLOW), encoding="utf-8") as file:
         asked = [from_json(line) for line in file if line.strip()]
     try:
         enter()
-        laboratory = make(folder)
+        laboratory = make(folder, options.backend)
     except CannotBuild as error:
         print(f"{folder}: SKIPPED: {error}")
         return [0, 0, len(asked)]
@@ -273,7 +273,7 @@ def keep(folder, options, root, seed, flows):
 def shrink(path, root, options):
     """Takes rules and packets away while the scenario still disagrees; returns the number of tries."""
     def disagrees():
-        return run.in_child(lambda: check_flow(path, root, quiet=True), options.timeout)[1] > 0
+        return run.in_child(lambda: check_flow(path, root, options, quiet=True), options.timeout)[1] > 0
 
     tries = 0
     if not disagrees():

@@ -165,7 +165,7 @@ class Rules:
     def text(self):
         lines = []
         for table in HOOKS:
-            if table == "security" and not self.chance(15) or table != "filter" and self.chance(30):
+            if table == "security" and not self.chance(15) or table != "filter" and self.chance(20):
                 continue
             lines += self._table(table)
         return "\n".join(lines) + "\n"
@@ -174,7 +174,7 @@ class Rules:
         random = self.node.random
         hooks = HOOKS[table]
         # In nat a chain of ours belongs to one hook: its targets are valid there only.
-        count = random.randint(0, 5)
+        count = random.randint(0, 6)
         chains = [(f"{table[0].upper()}{number}", self.pick(hooks) if table == "nat" else None) for number in range(count)]
         lines = [f"*{table}"]
         for hook in hooks:
@@ -182,11 +182,11 @@ class Rules:
             lines.append(f":{hook} {policy} [0:0]")
         lines += [f":{name} - [0:0]" for name, _ in chains]
         for hook in hooks:
-            for _ in range(random.randint(0, 4)):
+            for _ in range(random.choice([0, 1, 2, 3, 4, 6])):
                 lines.append(self._rule(table, hook, hook, [c for c, h in chains if h in (None, hook)]))
         for number, (name, hook) in enumerate(chains):
             later = [c for c, h in chains[number + 1 :] if h == hook]
-            for _ in range(random.randint(0, 4)):
+            for _ in range(random.randint(0, 5)):
                 lines.append(self._rule(table, name, hook, later))
         return lines + ["COMMIT"]
 

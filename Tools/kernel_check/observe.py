@@ -8,7 +8,7 @@ import socket
 import struct
 from dataclasses import dataclass, field, replace
 
-from . import netlink, packets
+from . import legacy, netlink, packets
 from .scratch import PROBE, Scratch, connection_command, run
 
 IPV6_HDRINCL, IP_FREEBIND, IPV6_FREEBIND, SO_MARK, IPV6_TCLASS = 36, 15, 78, 36, 67
@@ -62,6 +62,8 @@ class Observation:
     #: The conntrack state when the first chain behind conntrack looked, "" where the kernel does not tell.
     state: str = ""
     answers: list = field(default_factory=list)
+    #: With iptables-legacy: rules and policies by counter, in place of `steps`.
+    counts: dict = None
 
 
 def mac_bytes(words):
@@ -86,6 +88,8 @@ class Laboratory:
                 self.tunnels[link.name] = words
                 self.tunnel_ports.add(int(words[words.index("dstport") + 1]) if "dstport" in words else 8472)
         self.entries = bool(scratch.snapshot.lines("connections"))
+        families = [family for family, key in (("ip", "rules4"), ("ip6", "rules6")) if scratch.snapshot.text(key)]
+        self.counters = legacy.Counters(families) if scratch.backend == "legacy" else None
         self.forget()
 
     # Setting up
@@ -282,6 +286,8 @@ class Laboratory:
         self.set_entry_mark(mark if arrives is not None and (mark or arrives in self.tunnels) else None)
         self._frames()
         self.trace.read()
+        if self.counters:
+            self.counters.since()
         error = 0
         if arrives is None:
             error = self._send_local(packet, mark)
@@ -332,6 +338,10 @@ class Laboratory:
                     seen.interface, seen.packet, seen.outer = self.scratch.ports.get(name, name), inner, left
         self._conclude(seen, packet, arrives, error, ours, outer)
         self._answers(seen, packet, others, frames)
+        if self.counters:
+            seen.counts = self.counters.since()
+            if seen.outcome == "gone":
+                legacy.conclude(seen, self.scratch.snapshot)
         return seen
 
     def _sort(self, packet, events):

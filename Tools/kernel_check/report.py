@@ -26,6 +26,9 @@ def kernel(laboratory, question, seen, reply=None):
     for step in seen.steps:
         words = snapshot.rule_text(step.family, step.table, step.chain, step.number)
         lines.append(f"{step}" + (f"   {words}" if words else ""))
+    for (family, table, chain, number), count in sorted((seen.counts or {}).items(), key=str):
+        words = snapshot.rule_text(family, table, chain, number)
+        lines.append(f"{family} {table} {chain} {number} counted {count}" + (f"   {words}" if words else ""))
     for layer, family, hook, table, chain, verdict in seen.policies:
         lines.append(f"{'outer ' * layer}{hook} {family} {table} {chain} policy {verdict}")
     for answer in seen.answers:

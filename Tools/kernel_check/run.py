@@ -41,7 +41,7 @@ def portions(folder, options):
     if os.path.exists(os.path.join(folder, "flow.jsonl")):
         from . import chance
 
-        return [lambda: chance.check_flow(folder, ROOT)[:3]]
+        return [lambda: chance.check_flow(folder, ROOT, options)[:3]]
     with open(os.path.join(folder, "questions.txt"), encoding="utf-8") as file:
         asked = questions.read(file.read())
     if options.only:
