@@ -61,6 +61,9 @@ let package = Package(
         tests("SnapshotTests", ["SourceText", "NetTypes", "RuleModel", "HostText", "IptablesText", "Snapshot"]),
         tests("ArchitectureTests", []),
         tests(
+            "ChainGraphTests", ["SourceText", "NetTypes", "RuleModel", "IptablesText", "ChainGraph", "Snapshot"]),
+        tests("PathModelTests", ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "PathModel", "Snapshot"]),
+        tests(
             "PacketPathTests",
             ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "PathModel", "PacketPath", "Snapshot"]),
         .executableTarget(name: "hookline", dependencies: ["CommandLineTool"], swiftSettings: strict),
