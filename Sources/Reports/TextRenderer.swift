@@ -18,6 +18,11 @@ public func render(_ document: Document, _ style: TextStyle, into output: inout 
     renderer.write(document.blocks, indent: 0, into: &output)
 }
 
+/// Writes one line as it is, whatever its width.
+public func renderLine(_ line: RichText, _ style: TextStyle, into output: inout OutputBuffer) {
+    TextRenderer(style: style).writeLine(line, into: &output)
+}
+
 private struct TextRenderer {
     let style: TextStyle
 
@@ -42,12 +47,16 @@ private struct TextRenderer {
         case .verbatim(let lines):
             for line in lines {
                 pad(indent, into: &output)
-                emit(line, into: &output)
-                output.write(byte: 0x0a)
+                writeLine(line, into: &output)
             }
         case .indented(let blocks): write(blocks, indent: indent + TextRenderer.step, into: &output)
         case .space: output.write(byte: 0x0a)
         }
+    }
+
+    func writeLine(_ line: RichText, into output: inout OutputBuffer) {
+        emit(line, into: &output)
+        output.write(byte: 0x0a)
     }
 
     private func writeItem(_ item: [Block], indent: Int, into output: inout OutputBuffer) {

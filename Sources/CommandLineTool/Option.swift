@@ -1,0 +1,156 @@
+/// A call that can't be read: one sentence without a final stop.
+struct UsageFailure: Error, Hashable {
+    let message: String
+
+    init(_ message: String) { self.message = message }
+}
+
+/// What completes the value of an option.
+enum ValueKind: Hashable, Sendable {
+    case text
+    case file
+    /// One of these words.
+    case words([String])
+}
+
+/// One option of a command: name, help and effect in one place. Parser, help, completions and man page all read it.
+struct Option<Settings>: Sendable {
+    enum Effect: Sendable {
+        case flag(@Sendable (inout Settings) -> Void)
+        case value(name: String, kind: ValueKind, @Sendable (inout Settings, String) throws(UsageFailure) -> Void)
+    }
+
+    /// The long name first: `--output`, `-o`.
+    let names: [String]
+    /// The heading it stands under in help.
+    let group: String
+    let help: String
+    let effect: Effect
+
+    static func flag(
+        _ names: String..., group: String, help: String, _ effect: @escaping @Sendable (inout Settings) -> Void
+    ) -> Option {
+        Option(names: names, group: group, help: help, effect: .flag(effect))
+    }
+
+    static func value(
+        _ names: String..., name: String, kind: ValueKind = .text, group: String, help: String,
+        _ effect: @escaping @Sendable (inout Settings, String) throws(UsageFailure) -> Void
+    ) -> Option {
+        Option(names: names, group: group, help: help, effect: .value(name: name, kind: kind, effect))
+    }
+
+    /// What help, completions and the man page need of it.
+    var description: OptionDescription {
+        switch effect {
+        case .flag: OptionDescription(names: names, group: group, help: help, valueName: nil, valueKind: .text)
+        case .value(let name, let kind, _):
+            OptionDescription(names: names, group: group, help: help, valueName: name, valueKind: kind)
+        }
+    }
+}
+
+/// An option without its effect.
+struct OptionDescription: Hashable, Sendable {
+    let names: [String]
+    let group: String
+    let help: String
+    /// `nil`: a flag.
+    let valueName: String?
+    let valueKind: ValueKind
+}
+
+/// Reads `arguments` by `options` into `settings` and returns the words that are no options.
+///
+/// `--name=value` and `--name value` are the same; `--` ends the options; `-` is a word.
+func parse<Settings>(
+    _ arguments: [String], _ options: [Option<Settings>], into settings: inout Settings
+) throws(UsageFailure) -> [String] {
+    var words: [String] = []
+    var index = 0
+    while index < arguments.count {
+        let argument = arguments[index]
+        index += 1
+        if argument == "--" {
+            words += arguments[index...]
+            break
+        }
+        guard argument.hasPrefix("-"), argument != "-" else {
+            words.append(argument)
+            continue
+        }
+        var name = argument
+        var attached: String?
+        if argument.hasPrefix("--"), let equals = argument.firstIndex(of: "=") {
+            name = String(argument[..<equals])
+            attached = String(argument[argument.index(after: equals)...])
+        }
+        guard let option = options.first(where: { $0.names.contains(name) }) else {
+            throw unknownOption(name, among: options.flatMap(\.names))
+        }
+        switch option.effect {
+        case .flag(let effect):
+            if attached != nil { throw UsageFailure("option '\(name)' takes no value") }
+            effect(&settings)
+        case .value(let valueName, _, let effect):
+            let value: String
+            if let attached {
+                value = attached
+            } else {
+                guard index < arguments.count else {
+                    throw UsageFailure("option '\(name)' needs a value: \(name) \(valueName)")
+                }
+                value = arguments[index]
+                index += 1
+            }
+            do {
+                try effect(&settings, value)
+            } catch {
+                throw UsageFailure("\(name): \(error.message)")
+            }
+        }
+    }
+    return words
+}
+
+/// The failure for a name that no option has, with the one that may be meant.
+func unknownOption(_ name: String, among names: [String]) -> UsageFailure {
+    UsageFailure("unknown option '\(name)'" + suggestion(for: name, among: names))
+}
+
+/// `; did you mean '--from'?`, or nothing.
+func suggestion(for name: String, among names: [String]) -> String {
+    guard let nearest = nearest(to: name, among: names) else { return "" }
+    return "; did you mean '\(nearest)'?"
+}
+
+/// The name that differs least, if it differs by no more than a third of its letters or begins with what was typed.
+func nearest(to name: String, among names: [String]) -> String? {
+    var best: (name: String, distance: Int)?
+    for candidate in names.sorted() {
+        let distance = editDistance(Array(name.utf8), Array(candidate.utf8))
+        if best.map({ distance < $0.distance }) ?? true { best = (candidate, distance) }
+    }
+    if let best, best.distance <= max(1, best.name.utf8.count / 3) { return best.name }
+    let longer = names.filter { name.utf8.count > 3 && $0.hasPrefix(name) }
+    return longer.min()
+}
+
+/// Letters to insert, delete, exchange or swap with their neighbour to make one word of the other.
+func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
+    // Words of a command line; longer ones are no option's name.
+    if a.count > 64 || b.count > 64 { return max(a.count, b.count) }
+    var before: [Int] = []
+    var previous = Array(0...b.count)
+    for i in a.indices {
+        var row = [i + 1]
+        for j in b.indices {
+            var cost = min(row[j] + 1, previous[j + 1] + 1, previous[j] + (a[i] == b[j] ? 0 : 1))
+            if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { cost = min(cost, before[j - 1] + 1) }
+            row.append(cost)
+        }
+        before = previous
+        previous = row
+    }
+    return previous[b.count]
+}

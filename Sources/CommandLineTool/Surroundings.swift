@@ -1,0 +1,52 @@
+public import SourceText
+
+/// Bytes that come in pieces; an empty piece is the end.
+public typealias ByteSource = () throws(FileFailure) -> [UInt8]
+
+/// Everything of the outside world that a command may use. Nothing below this module prints, exits or reads the
+/// environment or the clock.
+public struct Surroundings {
+    /// Words of the environment that matter: `NO_COLOR`, `TERM`, `COLUMNS`.
+    public var environment: [String: String] = [:]
+    public var outputIsTerminal = false
+    public var errorIsTerminal = false
+    /// Columns of the terminal that standard output is.
+    public var terminalWidth: Int?
+    /// Writes to standard output; `false`: nobody reads any more.
+    public var writeOutput: ([UInt8]) -> Bool
+    public var writeError: ([UInt8]) -> Void
+    /// Reads standard input whole, at most so many bytes.
+    public var readInput: (_ limit: Int) throws(FileFailure) -> [UInt8]
+    /// Opens a file, or standard input for `-`, to be read in pieces.
+    public var openFile: (String) throws(FileFailure) -> ByteSource
+    /// Writes a whole file.
+    public var writeFile: (String, [UInt8]) throws(FileFailure) -> Void
+    /// Seconds from some beginning.
+    public var now: () -> Double
+
+    public init(
+        writeOutput: @escaping ([UInt8]) -> Bool, writeError: @escaping ([UInt8]) -> Void,
+        readInput: @escaping (_ limit: Int) throws(FileFailure) -> [UInt8],
+        openFile: @escaping (String) throws(FileFailure) -> ByteSource,
+        writeFile: @escaping (String, [UInt8]) throws(FileFailure) -> Void, now: @escaping () -> Double
+    ) {
+        self.writeOutput = writeOutput
+        self.writeError = writeError
+        self.readInput = readInput
+        self.openFile = openFile
+        self.writeFile = writeFile
+        self.now = now
+    }
+}
+
+/// What a process ends with.
+public enum ExitStatus {
+    /// The question was answered.
+    public static let answered: Int32 = 0
+    /// It was not as expected.
+    public static let notAsExpected: Int32 = 1
+    /// There is no answer, or not the whole one.
+    public static let failed: Int32 = 2
+    /// The reader of the output went away: as a shell reports a process that SIGPIPE ended.
+    public static let brokenPipe: Int32 = 141
+}

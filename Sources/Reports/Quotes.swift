@@ -1,0 +1,60 @@
+internal import ChainGraph
+internal import IptablesText
+internal import NetTypes
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+/// The user's own bytes behind rules, routes and entries.
+struct Quotes {
+    let model: HostModel
+    let files: [SourceFile]
+
+    var linked: LinkedRuleset { model.linked }
+
+    func name(_ symbol: Symbol) -> String { model.names.text(symbol) }
+
+    func file(_ place: Place) -> SourceFile? {
+        let index = Int(place.file.index)
+        return !place.isNone && index < files.count ? files[index] : nil
+    }
+
+    /// `iptables-save:41`; `nil` for what stands in no file.
+    func location(_ place: Place) -> String? { file(place).map { "\($0.path):\(place.line)" } }
+
+    /// The rule as its file has it; as iptables-save would write it where there is no file.
+    func text(_ reference: RuleReference) -> String {
+        let rule = linked.rule(reference)
+        if let file = file(rule.place) { return trimmed(file.text(rule.place)) }
+        return ruleText(
+            rule, in: linked.table(of: reference.chain), chain: linked.chain(reference.chain), names: model.names)
+    }
+
+    /// The bytes of one line's place, without the line's end.
+    func text(_ place: Place) -> String? { file(place).map { trimmed($0.text(place)) } }
+
+    /// One statement of a rule as its file has it; empty for one that is not written, such as `-s 0.0.0.0/0`.
+    func statement(_ index: Int, of reference: RuleReference) -> String {
+        let rule = linked.rule(reference)
+        guard index < rule.statements.count else { return "" }
+        let table = linked.table(of: reference.chain)
+        if let file = file(rule.place) {
+            let ranges = locateStatements(file.bytes.span, place: rule.place, family: table.family)
+            if index < ranges.count, ranges[index].upperBound <= file.bytes.count {
+                return trimmed(String(decoding: file.bytes[ranges[index]], as: UTF8.self))
+            }
+        }
+        return statementText(rule.statements[index], in: table, names: model.names)
+    }
+
+    /// `filter/INPUT:3`, as assumptions cite a rule.
+    func cite(_ reference: RuleReference) -> String { "\(linked.path(of: reference.chain)):\(reference.index + 1)" }
+
+    private func trimmed(_ text: String) -> String {
+        var bytes = Array(text.utf8)
+        while let last = bytes.last, last == 0x0a || last == 0x0d || last == 0x20 || last == 0x09 { bytes.removeLast() }
+        var start = 0
+        while start < bytes.count, bytes[start] == 0x20 || bytes[start] == 0x09 { start += 1 }
+        return String(decoding: bytes[start...], as: UTF8.self)
+    }
+}

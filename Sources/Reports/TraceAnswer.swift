@@ -1,0 +1,74 @@
+public import PacketPath
+public import SourceText
+
+/// A trace with all that a report on it draws on.
+public struct TraceAnswer: Sendable {
+    public var trace: Trace
+    public var request: TraceRequest
+    /// What was worked out for the packet; sentences without a final stop.
+    public var notes: [String] = []
+    /// What the asker calls the packet, as a JSON value; empty for nothing.
+    public var identifier = Identifier.none
+    /// What else on the host may decide about this packet.
+    public var otherDeciders: [Decider] = []
+    /// Inputs whose lack made this answer less sure.
+    public var missing: [MissingInputNote] = []
+
+    public enum Identifier: Hashable, Sendable {
+        case none
+        case string(String)
+        case number(String)
+    }
+
+    /// Something that decides beside the rules, in words.
+    public struct Decider: Hashable, Sendable {
+        /// `ipvs`, `traffic-control`, `nft`, …
+        public var name: String
+        /// A sentence without a final stop.
+        public var text: String
+        public var place: Place
+
+        public init(name: String, text: String, place: Place) {
+            self.name = name
+            self.text = text
+            self.place = place
+        }
+    }
+
+    public init(trace: Trace, request: TraceRequest) {
+        self.trace = trace
+        self.request = request
+    }
+}
+
+/// An input that is not there, and the command that supplies it.
+public struct MissingInputNote: Hashable, Sendable {
+    public var name: String
+    public var command: String
+    /// What is assumed or can't be told without it.
+    public var effect: String
+
+    public init(name: String, command: String, effect: String) {
+        self.name = name
+        self.command = command
+        self.effect = effect
+    }
+}
+
+/// How much a report tells.
+public enum Detail: UInt8, Hashable, Sendable, CaseIterable {
+    /// The outcome and why.
+    case summary
+    /// And the way, hook by hook.
+    case path
+    /// And each rule that was met and did not match.
+    case full
+
+    public var name: String {
+        switch self {
+        case .summary: "summary"
+        case .path: "path"
+        case .full: "full"
+        }
+    }
+}
