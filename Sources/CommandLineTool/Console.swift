@@ -4,10 +4,40 @@ internal import SourceText
 /// What commands write with.
 struct Console {
     let surroundings: Surroundings
+    private let failure = WriteFailure()
 
+    init(surroundings: Surroundings) { self.surroundings = surroundings }
+
+    /// The last reason why standard output took no more.
+    private final class WriteFailure {
+        var cause: FileFailure?
+    }
+
+    /// A buffer before standard output. What it holds at the end must be passed on with `finish`.
     func output(pieceBytes: Int = 1 << 16) -> OutputBuffer {
-        OutputBuffer(pieceBytes: pieceBytes, sink: surroundings.writeOutput)
+        let failure = failure
+        let write = surroundings.writeOutput
+        return OutputBuffer(pieceBytes: pieceBytes) { bytes in
+            do throws(FileFailure) {
+                try write(bytes)
+                return true
+            } catch {
+                failure.cause = error
+                return false
+            }
+        }
+    }
+
+    /// Passes on what `output` holds.
+    func finish(_ output: inout OutputBuffer) throws(Stop) {
+        output.flush()
+        guard output.isClosed else { return }
+        guard let cause = failure.cause, cause.code != brokenPipeCode else { throw .closed }
+        throw .message("standard output: error: \(cause.call): \(cause.reason)")
     }
 
     func error(_ text: String) { surroundings.writeError(Array((text + "\n").utf8)) }
 }
+
+/// `EPIPE`: the reader of a pipe went away.
+private let brokenPipeCode: Int32 = 32

@@ -1,3 +1,4 @@
+internal import Reports
 internal import SourceText
 
 /// The version that `--version` prints.
@@ -37,7 +38,8 @@ private func dispatch(_ arguments: [String], _ console: borrowing Console) throw
     }
     guard let command = Command.named(first) else {
         let hint = suggestion(for: first, among: Command.shown.map(\.name))
-        throw .usage(UsageFailure("unknown command '\(first)'\(hint.isEmpty ? "; 'hookline --help' lists them" : hint)"))
+        throw .usage(
+            UsageFailure("unknown command '\(first)'\(hint.isEmpty ? "; 'hookline --help' lists them" : hint)"))
     }
     guard let run = command.run else {
         throw .usage(UsageFailure("the command '\(first)' is not in this version"))
@@ -56,7 +58,6 @@ private func asksForHelp(_ arguments: [String]) -> Bool {
 func write(_ text: String, _ console: borrowing Console) throws(Stop) -> Int32 {
     var output = console.output()
     output.write(text)
-    output.flush()
-    if output.isClosed { throw .closed }
+    try console.finish(&output)
     return ExitStatus.answered
 }

@@ -12,8 +12,8 @@ public struct Surroundings {
     public var errorIsTerminal = false
     /// Columns of the terminal that standard output is.
     public var terminalWidth: Int?
-    /// Writes to standard output; `false`: nobody reads any more.
-    public var writeOutput: ([UInt8]) -> Bool
+    /// Writes all of it to standard output.
+    public var writeOutput: ([UInt8]) throws(FileFailure) -> Void
     public var writeError: ([UInt8]) -> Void
     /// Reads standard input whole, at most so many bytes.
     public var readInput: (_ limit: Int) throws(FileFailure) -> [UInt8]
@@ -23,9 +23,11 @@ public struct Surroundings {
     public var writeFile: (String, [UInt8]) throws(FileFailure) -> Void
     /// Seconds from some beginning.
     public var now: () -> Double
+    /// Calls a function once, a second later, from another thread; nothing does it where there is no terminal.
+    public var afterOneSecond: (@escaping @Sendable () -> Void) -> Void = { _ in }
 
     public init(
-        writeOutput: @escaping ([UInt8]) -> Bool, writeError: @escaping ([UInt8]) -> Void,
+        writeOutput: @escaping ([UInt8]) throws(FileFailure) -> Void, writeError: @escaping ([UInt8]) -> Void,
         readInput: @escaping (_ limit: Int) throws(FileFailure) -> [UInt8],
         openFile: @escaping (String) throws(FileFailure) -> ByteSource,
         writeFile: @escaping (String, [UInt8]) throws(FileFailure) -> Void, now: @escaping () -> Double

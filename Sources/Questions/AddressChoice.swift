@@ -81,7 +81,8 @@ func internetAddress(_ version: IPVersion, on model: HostModel) throws(PacketFai
             let why =
                 !known
                 ? "taken as on the Internet; the snapshot has no routes"
-                : (hasDefault ? "which only the default route covers" : "which no route covers (there is no default route)")
+                : (hasDefault
+                    ? "which only the default route covers" : "which no route covers (there is no default route)")
             return ChosenAddress(address: candidate, note: "internet: \(candidate), \(why)")
         }
     }

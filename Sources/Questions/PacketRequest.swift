@@ -164,7 +164,8 @@ private struct PacketMaker {
         if given.isICMP, given != echo {
             throw PacketFailure(
                 version == .v4
-                    ? "icmpv6 goes with IPv6 addresses; IPv4 has icmp" : "icmp goes with IPv4 addresses; IPv6 has icmpv6")
+                    ? "icmpv6 goes with IPv6 addresses; IPv4 has icmp"
+                    : "icmp goes with IPv4 addresses; IPv6 has icmpv6")
         }
         return given
     }

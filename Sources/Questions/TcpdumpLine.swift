@@ -178,7 +178,8 @@ private func tcpdumpICMP(_ text: String) throws(PacketFailure) -> ICMPTypeText {
         ("packet too big", "packet-too-big"), ("need to frag", "fragmentation-needed"), ("redirect", "redirect"),
         ("prohibited filter", "communication-prohibited"), ("admin prohibited", "3/10"),
         ("prohibited", "communication-prohibited"), ("port", "port-unreachable"), ("host", "host-unreachable"),
-        ("net", "network-unreachable"), ("protocol", "protocol-unreachable"), ("parameter problem", "parameter-problem"),
+        ("net", "network-unreachable"), ("protocol", "protocol-unreachable"),
+        ("parameter problem", "parameter-problem"),
         ("time stamp query", "timestamp-request"), ("time stamp reply", "timestamp-reply"),
         ("unreachable", "destination-unreachable"),
     ]

@@ -183,7 +183,8 @@ private struct PictureBuilder {
                         let id = "m\(missingID.count)"
                         missingID[name] = id
                         picture.missing.append(
-                            ChainPicture.Node(id: id, lines: [linked.name(jump.name), "not in the table"], kind: .missing))
+                            ChainPicture.Node(
+                                id: id, lines: [linked.name(jump.name), "not in the table"], kind: .missing))
                     }
                     target = missingID[name] ?? ""
                 }
@@ -216,7 +217,8 @@ func linkNotes(_ linked: LinkedRuleset) -> [String] {
             notes.append("a loop, which the kernel refuses: \(text)")
         case .tooDeep(let chain, let depth):
             notes.append(
-                "\(linked.path(of: chain)): jumps nest \(depth) deep below it, and nf_tables allows \(nfTablesJumpLimit)")
+                "\(linked.path(of: chain)): jumps nest \(depth) deep below it, and nf_tables allows \(nfTablesJumpLimit)"
+            )
         case .unreferenced(let chain): notes.append("nothing jumps to \(linked.path(of: chain))")
         case .duplicateChain(let chain): notes.append("\(linked.path(of: chain)) is declared twice")
         case .jumpToBaseChain(let rule): notes.append("\(cite(rule)) jumps to a base chain, which the kernel refuses")

@@ -50,7 +50,9 @@ struct ConditionFacts {
         case .length: return "its length is \(packet.length) bytes"
         case .mac:
             return packet.sourceMAC.map { "the source's hardware address is \($0)" } ?? settled("mac", held, rule)
-        case .mark: return packet.unknown.contains(.mark) ? settled("mark", held, rule) : "the mark is \(hexadecimal(packet.mark))"
+        case .mark:
+            return packet.unknown.contains(.mark)
+                ? settled("mark", held, rule) : "the mark is \(hexadecimal(packet.mark))"
         case .packetType: return "it was addressed on the link as \(packetType(packet.packetType))"
         case .icmp:
             guard packet.protocol.isICMP else { return "the protocol is \(packet.protocol.shortName)" }

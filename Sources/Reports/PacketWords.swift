@@ -89,7 +89,9 @@ func statesText(_ states: ConnectionStates) -> String {
 
 func typesText(_ types: AddressTypes) -> String {
     var text = ""
-    for entry in AddressTypes.names where types.contains(entry.type) { text += (text.isEmpty ? "" : " or ") + entry.name }
+    for entry in AddressTypes.names where types.contains(entry.type) {
+        text += (text.isEmpty ? "" : " or ") + entry.name
+    }
     return text.isEmpty ? "none" : text
 }
 

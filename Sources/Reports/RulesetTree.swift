@@ -61,8 +61,7 @@ private struct TreeWriter {
         if isShown[root.index] { return }
         isShown[root.index] = true
         var stack = [Open(chain: root, rule: 0, indent: indent)]
-        var jumpTargets = targets(of: root)
-        var targetStack = [jumpTargets]
+        var targetStack = [targets(of: root)]
         while let top = stack.last {
             let rules = linked.chain(top.chain).rules
             guard top.rule < rules.count else {
@@ -73,17 +72,16 @@ private struct TreeWriter {
             stack[stack.count - 1].rule += 1
             let reference = RuleReference(chain: top.chain, index: top.rule)
             writeRule(reference, indent: top.indent + 1, into: &output)
-            jumpTargets = targetStack[targetStack.count - 1]
-            guard let target = jumpTargets[top.rule] else { continue }
+            guard let target = targetStack[targetStack.count - 1][top.rule] else { continue }
             if isShown[target.index] {
                 let name = quotes.name(linked.chain(target).name)
                 line(top.indent + 2, [TextRun("\(name) is shown above", .quiet)], into: &output)
                 continue
             }
-            isShown[target.index] = true
             // Indentation stops growing where it would only push rules off the screen.
             let deeper = min(top.indent + 2, 24)
             writeChain(target, indent: deeper, into: &output)
+            isShown[target.index] = true
             stack.append(Open(chain: target, rule: 0, indent: deeper))
             targetStack.append(targets(of: target))
         }

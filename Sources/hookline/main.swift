@@ -1,1 +1,3 @@
-print("x")
+import CommandLineTool
+
+exitProcess(run(Array(CommandLine.arguments.dropFirst()), .process()))

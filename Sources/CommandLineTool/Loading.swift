@@ -1,0 +1,81 @@
+internal import HostText
+internal import PathModel
+internal import RuleModel
+internal import Snapshot
+internal import SourceText
+
+/// A snapshot that was read, and whether something in it could not be.
+struct LoadedNode {
+    let node: NodeState
+    /// Whether a line could not be read, which `--strict` makes a failure.
+    let hasProblems: Bool
+
+    /// The status for an answer, by `--strict`.
+    func status(_ answered: Int32, _ common: CommonSettings) -> Int32 {
+        common.isStrict && hasProblems ? ExitStatus.failed : answered
+    }
+
+    func makeModel() -> HostModel {
+        HostModel(node.ruleset, node.host, names: node.names, unreadRules: node.unreadRulesets.map(unreadText))
+    }
+
+    private func unreadText(_ unread: UnreadRuleset) -> String {
+        let tables = unread.tables.isEmpty ? "" : " (\(unread.tables.joined(separator: ", ")))"
+        let place = node.file(of: unread.place).map { ", \($0.path):\(unread.place.line)" } ?? ""
+        return "native nftables rules, which this version does not read, decide about packets too\(tables)\(place)"
+    }
+}
+
+/// Reads the snapshot at `paths` and tells on standard error what could not be read.
+func load(
+    _ paths: [String], _ common: CommonSettings, _ console: borrowing Console
+) throws(Stop) -> LoadedNode {
+    if paths.isEmpty { throw .usage(UsageFailure("no snapshot: a file, a directory, an archive, or '-'")) }
+    if paths.contains("--live") {
+        throw .usage(
+            UsageFailure("reading the running system is not in this version; give it what `iptables-save -c` prints"))
+    }
+    let surroundings = console.surroundings
+    let progress = Progress("reading \(paths[0])", surroundings)
+    defer { progress.finish() }
+    let node: NodeState
+    do {
+        node = try loadSnapshot(
+            paths, settings: common.snapshotSettings,
+            standardInput: { (limit) throws(FileFailure) in try surroundings.readInput(limit) })
+    } catch {
+        throw .message(error.description)
+    }
+    progress.finish()
+    for path in node.unrecognised where paths.contains(path.path) {
+        console.error("\(escapedForTerminal(path.path)): warning: \(path.reason.text) [not-recognised]")
+    }
+    tell(node.diagnostics, node, console)
+    let isBad = node.diagnostics.contains { $0.severity > .note }
+    return LoadedNode(node: node, hasProblems: isBad || node.unrecognised.contains { paths.contains($0.path) })
+}
+
+/// How many diagnostics of one code are shown.
+private let shownDiagnostics = 20
+
+/// Writes diagnostics to standard error, of each code no more than the first twenty.
+private func tell(_ diagnostics: [Diagnostic], _ node: NodeState, _ console: borrowing Console) {
+    var counts: [String: Int] = [:]
+    var codes: [String] = []
+    for diagnostic in diagnostics {
+        let count = counts[diagnostic.code, default: 0]
+        if count == 0 { codes.append(diagnostic.code) }
+        counts[diagnostic.code] = count + 1
+        if count >= shownDiagnostics { continue }
+        if let file = node.file(of: diagnostic.place) {
+            console.error(diagnostic.rendered(in: file))
+        } else {
+            console.error(
+                "hookline: \(diagnostic.severity.name): \(escapedForTerminal(diagnostic.message)) [\(diagnostic.code)]")
+        }
+    }
+    for code in codes {
+        let count = counts[code] ?? 0
+        if count > shownDiagnostics { console.error("hookline: and \(count - shownDiagnostics) more of [\(code)]") }
+    }
+}

@@ -1,0 +1,301 @@
+internal import NetTypes
+internal import PacketPath
+public import PathModel
+internal import RuleModel
+public import SourceText
+
+/// Writes one answer as the JSON object of version 1, on a line of its own.
+public func writeTraceJSON(
+    _ answer: TraceAnswer, _ model: HostModel, files: [SourceFile], into json: inout JSONWriter
+) {
+    let writer = TraceJSONWriter(quotes: Quotes(model: model, files: files))
+    writer.write(answer, into: &json)
+    json.endLine()
+}
+
+struct TraceJSONWriter {
+    let quotes: Quotes
+
+    func write(_ answer: TraceAnswer, into json: inout JSONWriter) {
+        json.beginObject()
+        json.member("hookline", 1)
+        switch answer.identifier {
+        case .none: break
+        case .string(let text): json.member("id", text)
+        case .number(let text):
+            json.key("id")
+            json.number(text)
+        }
+        if answer.otherDeciders.isEmpty {
+            writeEnd(answer.trace, [], into: &json)
+            writeRest(answer.trace, [], into: &json)
+        } else {
+            writeQualified(answer, into: &json)
+        }
+        writeNotes(answer, into: &json)
+        json.endObject()
+    }
+
+    /// Something beside the rules decides too: the rules' answer is one branch, what else may happen the other.
+    private func writeQualified(_ answer: TraceAnswer, into json: inout JSONWriter) {
+        json.member("outcome", Outcome.undecided.name)
+        json.member("reason", Reason.unknownRule.name)
+        var trace = answer.trace
+        json.key("steps")
+        writeSteps(trace.steps, [], trace.connection, into: &json)
+        let steps = trace.steps
+        trace.steps = []
+        json.key("assumptions")
+        json.beginArray()
+        json.endArray()
+        json.key("branches")
+        json.beginArray()
+        for passes in [true, false] {
+            json.beginObject()
+            json.key("assumption")
+            writeAssumption(deciderAssumption(answer.otherDeciders, passes: passes), into: &json)
+            if passes {
+                writeEnd(trace, steps, into: &json)
+                writeRest(trace, steps, into: &json)
+            } else {
+                json.member("outcome", Outcome.undecided.name)
+                json.member("reason", Reason.unknownRule.name)
+                for key in ["steps", "assumptions", "branches"] {
+                    json.key(key)
+                    json.beginArray()
+                    json.endArray()
+                }
+            }
+            json.endObject()
+        }
+        json.endArray()
+        json.key("otherDeciders")
+        json.beginArray()
+        for decider in answer.otherDeciders {
+            json.beginObject()
+            json.member("name", decider.name)
+            json.member("text", decider.text)
+            writePlace(decider.place, quotes, into: &json)
+            json.endObject()
+        }
+        json.endArray()
+    }
+
+    private func deciderAssumption(_ deciders: [TraceAnswer.Decider], passes: Bool) -> Assumption {
+        var names: [String] = []
+        for decider in deciders where !names.contains(decider.name) { names.append(decider.name) }
+        var name = ""
+        for own in names { name += (name.isEmpty ? "" : ",") + own }
+        return Assumption(
+            name: name, value: passes ? "pass" : "decides",
+            text: passes
+                ? "nothing beside the rules that were read decides about this packet"
+                : "something beside the rules that were read decides about this packet",
+            step: nil)
+    }
+
+    /// Outcome, reason, what decided, and the packet at its end.
+    func writeEnd(_ trace: Trace, _ before: [Step], into json: inout JSONWriter) {
+        json.member("outcome", trace.outcome.name)
+        if let reason = trace.reason { json.member("reason", reason.name) }
+        if let with = trace.rejectWith { json.member("rejectWith", with.name) }
+        if let index = trace.decidedBy { json.member("decidedBy", index) }
+        if trace.branches.isEmpty {
+            json.key("acceptedBy")
+            json.beginArray()
+            for index in trace.acceptedBy { json.integer(index) }
+            json.endArray()
+        }
+        if let last = trace.last {
+            json.key("out")
+            json.beginObject()
+            if let interface = trace.outInterface { json.member("interface", quotes.name(interface)) }
+            if let hop = trace.nextHop { json.member("nextHop", "\(hop)") }
+            writePacket(last.packet, connectionMark: last.connectionMark, into: &json)
+            writeInner(trace.inner, into: &json)
+            json.endObject()
+        }
+        if let view = trace.senderView { json.member("clientSees", senderWord(view)) }
+    }
+
+    /// Steps, assumptions, branches and the ways back.
+    func writeRest(_ trace: Trace, _ before: [Step], into json: inout JSONWriter) {
+        json.key("steps")
+        writeSteps(trace.steps, before, trace.connection, into: &json)
+        json.key("assumptions")
+        json.beginArray()
+        for assumption in trace.assumptions { writeAssumption(assumption, into: &json) }
+        if before.isEmpty { writeDefaults(trace, into: &json) }
+        json.endArray()
+        json.key("branches")
+        json.beginArray()
+        let all = before + trace.steps
+        for branch in trace.branches { writeBranch(branch, all, into: &json) }
+        json.endArray()
+        if let answer = trace.answer.first {
+            json.key("rejectAnswer")
+            writeNested(answer, into: &json)
+        }
+        if let reply = trace.reply.first {
+            json.key("reply")
+            writeNested(reply, into: &json)
+        }
+    }
+
+    private func writeBranch(_ branch: Trace.Branch, _ before: [Step], into json: inout JSONWriter) {
+        json.beginObject()
+        if let first = branch.assumptions.first {
+            json.key("assumption")
+            writeAssumption(first, into: &json)
+        }
+        if let probability = branch.probability {
+            json.key("probability")
+            json.number(decimalText(probability))
+        }
+        var trace = branch.trace
+        let others = Array(branch.assumptions.dropFirst())
+        trace.assumptions = others + trace.assumptions.filter { !branch.assumptions.contains($0) }
+        writeEnd(trace, before, into: &json)
+        writeRest(trace, before, into: &json)
+        json.endObject()
+    }
+
+    /// A result of its own, whose indexes count from its own first step.
+    private func writeNested(_ trace: Trace, into json: inout JSONWriter) {
+        json.beginObject()
+        writeEnd(trace, [], into: &json)
+        writeRest(trace, [], into: &json)
+        json.endObject()
+    }
+
+    private func writeInner(_ inner: [Packet], into json: inout JSONWriter) {
+        guard let packet = inner.last else { return }
+        json.key("inner")
+        json.beginObject()
+        writePacket(packet, connectionMark: nil, into: &json)
+        writeInner(Array(inner.dropLast()), into: &json)
+        json.endObject()
+    }
+
+    // MARK: Values
+
+    func writeAssumption(_ assumption: Assumption, into json: inout JSONWriter) {
+        json.beginObject()
+        json.member("name", assumption.name)
+        json.member("value", assumption.value)
+        json.member("text", assumption.text)
+        if let step = assumption.step { json.member("step", step) }
+        if assumption.isGiven { json.member("given", true) }
+        json.endObject()
+    }
+
+    /// Defaults that a rule looked at, under the names of the options that set them.
+    private func writeDefaults(_ trace: Trace, into json: inout JSONWriter) {
+        guard let packet = trace.firstPacket else { return }
+        for entry in defaultTexts(trace.defaultsUsed, packet) {
+            json.beginObject()
+            json.member("name", entry.name)
+            json.member("value", entry.value)
+            json.member("text", entry.text)
+            json.endObject()
+        }
+    }
+
+    private func writeNotes(_ answer: TraceAnswer, into json: inout JSONWriter) {
+        if !answer.notes.isEmpty {
+            json.key("notes")
+            json.beginArray()
+            for note in answer.notes { json.string(note) }
+            json.endArray()
+        }
+        if !answer.missing.isEmpty {
+            json.key("missing")
+            json.beginArray()
+            for input in answer.missing {
+                json.beginObject()
+                json.member("name", input.name)
+                json.member("command", input.command)
+                json.member("effect", input.effect)
+                json.endObject()
+            }
+            json.endArray()
+        }
+    }
+
+    func writePacket(_ packet: Packet, connectionMark: UInt32?, into json: inout JSONWriter) {
+        if !packet.unknown.contains(.source) { json.member("source", "\(packet.source)") }
+        if !packet.unknown.contains(.destination) { json.member("destination", "\(packet.destination)") }
+        json.member("protocol", packet.protocol.shortName)
+        if packet.protocol.hasPorts {
+            if let choices = packet.sourcePortChoices {
+                writeChoices(choices, into: &json)
+            } else if !packet.unknown.contains(.sourcePort) {
+                json.member("sourcePort", packet.sourcePort)
+            }
+            if !packet.unknown.contains(.destinationPort) { json.member("destinationPort", packet.destinationPort) }
+        }
+        if packet.protocol == .tcp { json.member("tcpFlags", flagsText(packet.tcpFlags)) }
+        if packet.protocol.isICMP {
+            json.member("icmpType", packet.icmpType)
+            json.member("icmpCode", packet.icmpCode)
+        }
+        json.member("ttl", packet.ttl)
+        json.member("dscp", packet.dscp)
+        json.member("length", packet.length)
+        if !packet.unknown.contains(.mark) { json.member("mark", packet.mark) }
+        if let connectionMark { json.member("ctMark", connectionMark) }
+    }
+
+    func writeChoices(_ choices: PortRange, into json: inout JSONWriter) {
+        json.key("sourcePorts")
+        json.beginArray()
+        json.integer(choices.first)
+        json.integer(choices.last)
+        json.endArray()
+    }
+}
+
+/// `answer`, `timeout`, `reset`, `unreachable(3/13)`.
+func senderWord(_ view: SenderView) -> String {
+    switch view {
+    case .answer: "answer"
+    case .timeout: "timeout"
+    case .reset: "reset"
+    case .unreachable(let type, let code): "unreachable(\(type)/\(code))"
+    }
+}
+
+extension Trace {
+    /// The packet as it began.
+    var firstPacket: Packet? {
+        if let first = steps.first { return first.view.packet }
+        for branch in branches {
+            if let packet = branch.trace.firstPacket { return packet }
+        }
+        return last?.packet
+    }
+}
+
+/// Defaults as the options that set them: name, value and a sentence without a final stop.
+func defaultTexts(_ fields: PacketFields, _ packet: Packet) -> [(name: String, value: String, text: String)] {
+    var texts: [(name: String, value: String, text: String)] = []
+    for entry in PacketFields.names where fields.contains(entry.field) {
+        let value: String
+        let what: String
+        switch entry.field {
+        case .protocol: (value, what) = (packet.protocol.shortName, "the protocol")
+        case .sourcePort: (value, what) = ("\(packet.sourcePort)", "the source port")
+        case .destinationPort: (value, what) = ("\(packet.destinationPort)", "the destination port")
+        case .icmpType: (value, what) = ("\(packet.icmpType)", "the ICMP type")
+        case .tcpFlags: (value, what) = (flagsText(packet.tcpFlags), "the TCP flags")
+        case .ttl: (value, what) = ("\(packet.ttl)", "the TTL")
+        case .dscp: (value, what) = ("\(packet.dscp)", "the DSCP")
+        case .length: (value, what) = ("\(packet.length)", "the length in bytes")
+        case .mark: (value, what) = ("\(packet.mark)", "the mark")
+        default: continue
+        }
+        texts.append(
+            (entry.name, value, "\(what) is taken as \(value), and a rule looked at it (--\(entry.name))"))
+    }
+    return texts
+}
