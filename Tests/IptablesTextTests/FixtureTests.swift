@@ -77,9 +77,7 @@ struct Fixture: Sendable, CustomTestStringConvertible {
             var names = NameTable()
             for case .target(let target) in try fixture.read(&names).statements { seen.insert(TargetKind(target)) }
         }
-        withKnownIssue("not all readers are written yet") {
-            #expect(TargetKind.allCases.filter { !seen.contains($0) } == [.unknown])
-        }
+        #expect(TargetKind.allCases.filter { !seen.contains($0) } == [.unknown])
     }
 }
 

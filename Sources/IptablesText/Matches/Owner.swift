@@ -31,7 +31,9 @@ extension RuleReader {
         let isNegated = negation()
         let range = try value()
         if equals(range, "root") { return Negatable(NumberRange(0), isNegated: isNegated) }
-        guard let numbers: NumberRange<UInt32> = readNumberRange(range, upTo: .max - 1, separator: UInt8(ascii: "-"))
+        let dash = UInt8(ascii: "-")
+        guard let numbers: NumberRange<UInt32> = readNumberRange(range, upTo: .max - 1, separator: dash),
+            buffer[range.lowerBound] != dash, buffer[range.upperBound - 1] != dash
         else { throw bad(.number, expected) }
         return Negatable(numbers, isNegated: isNegated)
     }

@@ -52,7 +52,8 @@ extension RuleReader {
             guard test.number == .esp || test.number == .ah || test.number == .ipcomp else {
                 throw bad(.value, "one of ah, esp and ipcomp")
             }
-            element.protocol = Negatable(test, isNegated: isNegated)
+            // Always written by name.
+            element.protocol = Negatable(ProtocolTest(test.number), isNegated: isNegated)
         } else if takes("--mode") {
             try refuseSecond(element.isTunnel)
             let isNegated = negation()

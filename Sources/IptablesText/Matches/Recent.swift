@@ -37,6 +37,8 @@ extension RuleReader {
         guard let operation else { throw missing("--set, --rcheck, --update or --remove") }
         match.operation = operation
         match.name = name ?? names.intern("DEFAULT")
+        // Before 1.4.17 there was no mask.
+        match.mask = match.mask ?? IPPrefix.mask(version, length: UInt8(version.addressBits))
         return .recent(match)
     }
 
@@ -66,7 +68,6 @@ extension RuleWriter {
         option("--name")
         put(" ")
         put(match.name)
-        // Absent in what iptables older than 1.4.17 wrote.
         if let mask = match.mask {
             option("--mask")
             put(" ")

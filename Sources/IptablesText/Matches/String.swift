@@ -47,33 +47,38 @@ extension RuleReader {
         return .string(match)
     }
 
-    /// Bytes as they stand, `|0d 0a|` for two by number, and a backslash before a byte that is meant literally.
+    /// Bytes as they stand, `|0d 0a|` for two by number, and a backslash before a byte that is meant literally. The byte
+    /// behind a closing `|` stands for itself, whatever it is.
     /// Source: iptables 1.8.9, extensions/libxt_string.c `parse_hex_string`.
     private func readHexString(_ range: Range<Int>) -> [UInt8]? {
         var result: [UInt8] = []
         var position = range.lowerBound
         var isHexadecimal = false
         while position < range.upperBound {
-            let byte = buffer[position]
-            position += 1
-            if byte == UInt8(ascii: "|") {
+            if buffer[position] == UInt8(ascii: "|") {
                 isHexadecimal.toggle()
-            } else if isHexadecimal {
-                if byte == UInt8(ascii: " ") { continue }
-                guard let high = hexadecimalDigit(byte), position < range.upperBound,
-                    let low = hexadecimalDigit(buffer[position])
-                else { return nil }
                 position += 1
+                while isHexadecimal, position < range.upperBound, buffer[position] == UInt8(ascii: " ") {
+                    position += 1
+                }
+                guard position < range.upperBound else { break }
+            } else if buffer[position] == UInt8(ascii: "\\") {
+                position += 1
+                guard !isHexadecimal, position < range.upperBound else { return nil }
+            }
+            if isHexadecimal {
+                // Two digits, and at least the closing `|` behind them.
+                guard position + 2 < range.upperBound, let high = hexadecimalDigit(buffer[position]),
+                    let low = hexadecimalDigit(buffer[position + 1])
+                else { return nil }
                 result.append(high << 4 | low)
-            } else if byte == UInt8(ascii: "\\") {
-                guard position < range.upperBound else { return nil }
+                position += buffer[position + 2] == UInt8(ascii: " ") ? 3 : 2
+            } else {
                 result.append(buffer[position])
                 position += 1
-            } else {
-                result.append(byte)
             }
         }
-        return isHexadecimal ? nil : result
+        return result
     }
 }
 

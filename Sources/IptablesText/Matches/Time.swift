@@ -10,6 +10,8 @@ extension RuleReader {
     /// `-m time`
     mutating func readTime() throws(RuleFailure) -> Match {
         var match = TimeMatch()
+        // Source: iptables 1.8.9, extensions/libxt_time.c `time_init`.
+        match.dateStop = UInt32(Int32.max)
         while try beginOption() {
             if takes("--datestart") {
                 match.dateStart = try date()
@@ -115,9 +117,11 @@ extension RuleReader {
                 continue
             }
             let count = bits.nonzeroBitCount
-            for day in weekDays
-            where part.count >= 2 && begins(anyCase: day.name, with: part.lowerBound..<part.lowerBound + 2) {
-                bits |= 1 << day.value
+            for day in weekDays where part.count >= 2 {
+                let isDay = day.name.withUTF8Buffer { name in
+                    unsafe name[0] == buffer[part.lowerBound] && name[1] == buffer[part.lowerBound + 1]
+                }
+                if isDay { bits |= 1 << day.value }
             }
             if bits.nonzeroBitCount == count { throw bad(.value, "a list of days of the week") }
         }

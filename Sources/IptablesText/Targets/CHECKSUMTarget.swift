@@ -4,11 +4,16 @@ internal import RuleModel
 extension RuleReader {
     /// `-j CHECKSUM`
     mutating func readCHECKSUMTarget() throws(RuleFailure) -> Target {
-        throw notReadYet()
+        var isFill = false
+        while try beginOption() {
+            guard takes("--checksum-fill") else { break }
+            isFill = true
+        }
+        guard isFill else { throw missing("--checksum-fill") }
+        return .checksumFill
     }
 }
 
 extension RuleWriter {
-    mutating func writeChecksumFillTarget() {
-    }
+    mutating func writeChecksumFillTarget() { option("--checksum-fill") }
 }

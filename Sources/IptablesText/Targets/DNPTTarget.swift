@@ -3,7 +3,5 @@ internal import RuleModel
 
 extension RuleReader {
     /// `-j DNPT`
-    mutating func readDNPTTarget() throws(RuleFailure) -> Target {
-        throw notReadYet()
-    }
+    mutating func readDNPTTarget() throws(RuleFailure) -> Target { try prefixTranslation(changesSource: false) }
 }

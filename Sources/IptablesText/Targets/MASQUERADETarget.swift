@@ -4,11 +4,23 @@ internal import RuleModel
 extension RuleReader {
     /// `-j MASQUERADE`
     mutating func readMASQUERADETarget() throws(RuleFailure) -> Target {
-        throw notReadYet()
+        var target = NATTarget()
+        while try beginOption() {
+            if takes("--to-ports") {
+                try refuseSecond(target.ports)
+                try readNATPorts(try value(), into: &target)
+            } else if takes("--random") {
+                target.isRandom = true
+            } else if takes("--random-fully") {
+                target.isFullyRandom = true
+            } else {
+                break
+            }
+        }
+        return .masquerade(target)
     }
 }
 
 extension RuleWriter {
-    mutating func writeMasqueradeTarget(_ target: NATTarget) {
-    }
+    mutating func writeMasqueradeTarget(_ target: NATTarget) { putNAT("--to-ports", target) }
 }

@@ -4,11 +4,21 @@ internal import RuleModel
 extension RuleReader {
     /// `-j NETMAP`
     mutating func readNETMAPTarget() throws(RuleFailure) -> Target {
-        throw notReadYet()
+        var network: AddressMask?
+        while try beginOption() {
+            guard takes("--to") else { break }
+            try refuseSecond(network)
+            network = try addressMask()
+        }
+        guard let network else { throw missing("--to") }
+        return .netmap(network)
     }
 }
 
 extension RuleWriter {
     mutating func writeNetmapTarget(_ target: AddressMask) {
+        option("--to")
+        put(" ")
+        put(target)
     }
 }

@@ -2,8 +2,6 @@ internal import NetTypes
 internal import RuleModel
 
 extension RuleReader {
-    /// `-j NOTRACK`
-    mutating func readNOTRACKTarget() throws(RuleFailure) -> Target {
-        throw notReadYet()
-    }
+    /// `-j NOTRACK`, which has no options.
+    mutating func readNOTRACKTarget() throws(RuleFailure) -> Target { .notrack }
 }

@@ -2,8 +2,6 @@ internal import NetTypes
 internal import RuleModel
 
 extension RuleReader {
-    /// `-j TRACE`
-    mutating func readTRACETarget() throws(RuleFailure) -> Target {
-        throw notReadYet()
-    }
+    /// `-j TRACE`, which has no options.
+    mutating func readTRACETarget() throws(RuleFailure) -> Target { .trace }
 }

@@ -81,7 +81,8 @@ public struct RateEstimateMatch: Hashable, Sendable {
 
 /// `-m time`.
 public struct TimeMatch: Hashable, Sendable {
-    /// Seconds since 1970 (UTC); 0 and `UInt32.max` where not given.
+    /// Seconds since 1970 (UTC); 0 and `UInt32.max` are no bound. iptables sets `dateStop` to 2^31 - 1, a moment of
+    /// the year 2038, where none is given.
     public var dateStart: UInt32 = 0
     public var dateStop: UInt32 = .max
     /// Seconds since midnight.

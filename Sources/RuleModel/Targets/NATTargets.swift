@@ -55,6 +55,8 @@ public struct CTTarget: Hashable, Sendable {
     public enum ZoneDirection: UInt8, Hashable, Sendable { case both, original, reply }
     public var notrack = false
     public var helper: Symbol = .empty
+    /// In a dump only the first four bytes of the name: the kernel gives the others back as zeros (observed on Linux
+    /// 6.18; net/netfilter/xt_CT.c has the size of revision 0 as `usersize` of the later ones).
     public var timeout: Symbol = .empty
     /// Names or numbers, as written.
     public var events: Symbol = .empty
@@ -72,7 +74,7 @@ public struct HMarkTarget: Hashable, Sendable {
     /// tuple stand for full masks, and iptables-save writes them so.
     public var usesConnection = false
     public var modulus: UInt32 = 0
-    public var offset: UInt32 = 0
+    public var offset: UInt32?
     /// A part is hashed where its mask is set.
     public var sourcePrefix: UInt8?
     public var destinationPrefix: UInt8?
