@@ -12,7 +12,8 @@ extension RuleReader {
             if takes("--string") {
                 try refuseSecond(pattern)
                 let isNegated = negation()
-                pattern = Negatable(bytes(try value()), isNegated: isNegated)
+                let range = try value()
+                pattern = Negatable(bytes(range), isNegated: isNegated)
             } else if takes("--hex-string") {
                 try refuseSecond(pattern)
                 let isNegated = negation()

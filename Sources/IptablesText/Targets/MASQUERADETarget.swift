@@ -8,7 +8,8 @@ extension RuleReader {
         while try beginOption() {
             if takes("--to-ports") {
                 try refuseSecond(target.ports)
-                try readNATPorts(try value(), into: &target)
+                let range = try value()
+                try readNATPorts(range, into: &target)
             } else if takes("--random") {
                 target.isRandom = true
             } else if takes("--random-fully") {
