@@ -18,7 +18,7 @@ import Testing
     /// Modules that may name pointers: they wrap C or lend bytes.
     static let audited: Set<String> = ["SourceText", "ArchiveFile", "CommandLineTool"]
 
-    static let system: Set<String> = ["Glibc", "Musl", "Darwin", "Foundation", "Synchronization"]
+    static let system: Set<String> = ["Glibc", "Musl", "Darwin", "Foundation", "Dispatch", "Synchronization"]
 
     struct File: Sendable, CustomTestStringConvertible {
         let module: String
