@@ -19,14 +19,19 @@ enum Answer: Hashable, Sendable {
         }
     }
 
-    /// Both hold. Of two unknowns the first is asked first.
+    /// Both hold. Two unknowns make one that is yes where both are as asked.
     static func && (a: Answer, b: @autoclosure () -> Answer) -> Answer {
         switch a {
         case .no: return .no
         case .yes: return b()
-        case .perhaps:
-            if case .no = b() { return .no }
-            return a
+        case .perhaps(let first):
+            switch b() {
+            case .no: return .no
+            case .yes: return a
+            case .perhaps(let second):
+                if first.name != second.name { return .perhaps(Unknown(both: first, second)) }
+                return first.isNegated == second.isNegated ? a : .no
+            }
         }
     }
 
@@ -68,6 +73,17 @@ struct Unknown: Hashable, Sendable {
         self.whenNo = whenNo
         self.probability = probability
         self.pins = pins
+    }
+
+    /// That `first` and `second` are both as they are asked.
+    init(both first: Unknown, _ second: Unknown) {
+        func text(_ unknown: Unknown) -> String { unknown.isNegated ? unknown.whenNo : unknown.whenYes }
+        func name(_ unknown: Unknown) -> String { (unknown.isNegated ? "!" : "") + unknown.name }
+        func chance(_ unknown: Unknown) -> Double? { unknown.probability.map { unknown.isNegated ? 1 - $0 : $0 } }
+        self.init(
+            "\(name(first))+\(name(second))", whenYes: "\(text(first)), and \(text(second))",
+            whenNo: "not both: \(text(first)); \(text(second))")
+        if let a = chance(first), let b = chance(second) { probability = a * b }
     }
 
     var negated: Unknown {

@@ -22,6 +22,9 @@ extension RouteFinder {
                     {
                         return .unicast
                     }
+                    if let hop = route.nextHops.first, !isUsable(hop, route, RouteQuery(destination: address)) {
+                        continue
+                    }
                     if let interface, let own = route.nextHops.first?.interface, own != interface { return .unicast }
                     return route.type
                 }

@@ -138,7 +138,7 @@ struct RouteFinder {
             guard let indexes = level.routes[prefix.address], let sourceLength = longestSource(indexes, query) else {
                 continue
             }
-            for place in indexes.indices {
+            for place in inOrder(indexes, query) {
                 let route = tables.routes[indexes[place]]
                 if route.tos != 0, route.tos & 0xfc != query.tos & 0xfc { continue }
                 if version == .v6, (route.from?.length ?? 0) != sourceLength { continue }
@@ -155,9 +155,11 @@ struct RouteFinder {
                 guard !ways.isEmpty else { continue }
                 // A route that is too short counts as none, and no other route of this table is tried.
                 if let limit = rule.suppressedPrefixLength, route.destination.length <= limit { return .next }
-                if version == .v6 { ways += siblings(of: route, among: indexes[(place + 1)...], query) }
+                if version == .v6, query.preferredInterface == nil {
+                    ways += siblings(of: route, among: indexes[(place + 1)...], query)
+                }
                 // A demanded interface leaves no choice: net/ipv4/fib_semantics.c `fib_select_path`.
-                if query.outInterface != nil { ways = [ways[0]] }
+                if query.outInterface != nil || query.preferredInterface != nil { ways = [ways[0]] }
                 return .routes(
                     ways.map { way in
                         let decision = RouteDecision(
@@ -185,6 +187,15 @@ struct RouteFinder {
         return best
     }
 
+    /// Source: net/ipv6/route.c `rt6_device_match`.
+    private func inOrder(_ indexes: [Int], _ query: RouteQuery) -> [Int] {
+        guard version == .v6, let wanted = query.preferredInterface else { return Array(indexes.indices) }
+        func isWanted(_ place: Int) -> Bool {
+            tables.routes[indexes[place]].nextHops.contains { $0.interface == wanted }
+        }
+        return indexes.indices.filter(isWanted) + indexes.indices.filter { !isWanted($0) }
+    }
+
     /// IPv6 keeps the next hops of one multipath route as routes of equal metric with gateways.
     /// Source: include/net/ip6_route.h `rt6_qualify_for_ecmp`.
     private func siblings(
@@ -205,10 +216,14 @@ struct RouteFinder {
     /// The next hops that can be used now; `nil` stands for a route that names none.
     private func waysOn(_ route: Route, _ query: RouteQuery) -> [NextHop?] {
         if route.nextHops.isEmpty { return query.outInterface == nil ? [nil] : [] }
-        return route.nextHops.filter { isUsable($0, route, query) }.map { Optional.some($0) }
+        let usable = route.nextHops.filter { isUsable($0, route, query) }
+        let preferred = usable.filter { $0.interface == query.preferredInterface }
+        let chosen = query.preferredInterface == nil || preferred.isEmpty ? usable : preferred
+        // Spelled out: Embedded Swift has no conversion of whole arrays.
+        return chosen.map { Optional.some($0) }
     }
 
-    private func isUsable(_ hop: NextHop, _ route: Route, _ query: RouteQuery) -> Bool {
+    func isUsable(_ hop: NextHop, _ route: Route, _ query: RouteQuery) -> Bool {
         if let wanted = query.outInterface, let own = hop.interface, own != wanted { return false }
         if hop.isDead { return false }
         guard let name = hop.interface, let interface = model.host.interface(name) else { return true }

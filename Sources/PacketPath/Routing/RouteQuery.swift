@@ -11,6 +11,8 @@ struct RouteQuery: Hashable, Sendable {
     var inInterface: Symbol?
     /// Only where the interface is demanded, as by a socket bound to it: most packets have `nil`.
     var outInterface: Symbol?
+    /// Among IPv6 routes to one prefix those by this interface come first, as for `-m rpfilter`.
+    var preferredInterface: Symbol?
     var mark: UInt32 = 0
     var tos: UInt8 = 0
     var `protocol` = IPProtocol(0)

@@ -1,0 +1,276 @@
+internal import ChainGraph
+internal import NetTypes
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+// What conntrack knows of the packet.
+extension Evaluator {
+    /// The states a rule sees: a packet without an entry counts as invalid, also before conntrack ran.
+    ///
+    /// Source: net/netfilter/xt_conntrack.c; observed on Linux 6.18 in the raw table.
+    private func states(_ state: WalkState) -> ConnectionStates {
+        if case .none = state.connection { return .invalid }
+        return state.states
+    }
+
+    private func testStates(_ test: Negatable<ConnectionStates>, _ state: WalkState) -> Answer {
+        var asked = ""
+        if state.packet.unknown.contains(.connectionState) {
+            for (one, name) in ConnectionStates.names where test.value.contains(one) {
+                asked += (asked.isEmpty ? "" : ",") + name
+            }
+        }
+        return .negate(
+            ask(.connectionState, state.packet, "state", asked, !test.value.isDisjoint(with: states(state))),
+            if: test.isNegated)
+    }
+
+    /// Source: net/netfilter/xt_state.c; `! --state` is stored as the other states.
+    func testState(_ test: Negatable<ConnectionStates>, _ state: WalkState) -> Answer {
+        let plain = Negatable(test.value.subtracting([.snat, .dnat]), isNegated: test.isNegated)
+        guard case .entry(var tracked) = state.connection else { return testStates(plain, state) }
+        // Only `--ctstate` sees translations.
+        tracked.sourceIsTranslated = false
+        tracked.destinationIsTranslated = false
+        var bare = state
+        bare.connection = .entry(tracked)
+        return testStates(plain, bare)
+    }
+
+    /// Source: net/netfilter/xt_conntrack.c `conntrack_mt`. Without an entry `--ctstate` alone decides, whatever else
+    /// is asked, and without `--ctstate` nothing matches.
+    func testConntrack(_ match: ConntrackMatch, _ state: WalkState, _ rule: RuleReference) -> Answer {
+        var answer = Answer.yes
+        if let test = match.state { answer = testStates(test, state) }
+        guard case .entry(let tracked) = state.connection else { return match.state == nil ? .no : answer }
+        if let direction = match.direction, direction != tracked.direction { return .no }
+        if let test = match.protocol {
+            answer = answer && testEntryProtocol(test, tracked, state.packet)
+        }
+        let original = tracked.entry.original
+        let reply = tracked.entry.reply
+        // The packet that makes an entry gives it its addresses; what is not known of it is not known of the entry.
+        let unknown = tracked.isNew ? state.packet.unknown : []
+        func address(_ test: Negatable<AddressMask>?, _ address: IPAddress, _ field: PacketFields, _ name: String) {
+            guard let test else { return }
+            if unknown.isDisjoint(with: field) {
+                answer = answer && Answer(test.value.contains(address) != test.isNegated)
+            } else {
+                answer =
+                    answer && .negate(perhaps(name, relation: "in", text(test.value)), if: test.isNegated)
+            }
+        }
+        address(match.originalSource, original.source, .source, "connection's original source")
+        address(match.originalDestination, original.destination, .destination, "connection's original destination")
+        address(match.replySource, reply.source, .destination, "connection's reply source")
+        address(match.replyDestination, reply.destination, .source, "connection's reply destination")
+        func port(_ test: Negatable<PortRange>?, _ port: UInt16, _ isKnown: Bool, _ name: String) {
+            guard let test else { return }
+            if isKnown {
+                answer = answer && Answer(test.value.contains(port) != test.isNegated)
+            } else {
+                answer = answer && .negate(testHiddenNumber(name, .is(test.value)), if: test.isNegated)
+            }
+        }
+        let chosen = state.packet.sourcePortChoices != nil && tracked.isNew && tracked.sourceIsTranslated
+        let knowsSource = unknown.isDisjoint(with: .sourcePort)
+        let knowsDestination = unknown.isDisjoint(with: [.destinationPort, .icmpType])
+        port(match.originalSourcePort, original.sourcePort, knowsSource, "connection's original source port")
+        port(
+            match.originalDestinationPort, farPort(original), knowsDestination,
+            "connection's original destination port")
+        port(match.replySourcePort, reply.sourcePort, knowsDestination, "connection's reply source port")
+        port(
+            match.replyDestinationPort, farPort(reply), knowsSource && !chosen, "connection's reply destination port")
+        if let test = match.status { answer = answer && testStatus(test, tracked) }
+        if let test = match.expires {
+            // Every packet renews the time before the rules run, to what its protocol's state has.
+            answer =
+                answer
+                && (test.value.isAll
+                    ? Answer(!test.isNegated)
+                    : .negate(
+                        perhaps(
+                            "ctexpire", of: rule, "the connection's entry has \(span(test.value)) seconds left",
+                            "the connection's entry does not have \(span(test.value)) seconds left"),
+                        if: test.isNegated))
+        }
+        return answer
+    }
+
+    private func testEntryProtocol(
+        _ test: Negatable<ProtocolTest>, _ tracked: TrackedConnection, _ packet: Packet
+    ) -> Answer {
+        if tracked.isNew, packet.unknown.contains(.protocol) { return testProtocol(test, packet) }
+        return Answer((tracked.entry.original.protocol == test.value.number) != test.isNegated)
+    }
+
+    /// The destination's 16 bits of a tuple, which for ICMP are type and code.
+    private func farPort(_ tuple: ConnectionTuple) -> UInt16 {
+        tuple.protocol.isICMP ? UInt16(tuple.icmpType) << 8 | UInt16(tuple.icmpCode) : tuple.destinationPort
+    }
+
+    /// `--ctstatus NONE` is an empty mask, which no status meets: observed on Linux 6.18.
+    private func testStatus(_ test: Negatable<ConnectionStatus>, _ tracked: TrackedConnection) -> Answer {
+        var status = tracked.entry.status
+        if tracked.isNew {
+            status.remove(.confirmed)
+        } else {
+            status.insert(.confirmed)
+            if tracked.direction == .reply { status.insert(.seenReply) }
+        }
+        if tracked.isNew, tracked.state.contains(.related) { status.insert(.expected) }
+        if !status.isDisjoint(with: test.value) { return Answer(!test.isNegated) }
+        // What lists the table does not tell which entries were expected.
+        if test.value.contains(.expected), !tracked.isNew {
+            return .negate(expected(tracked), if: test.isNegated)
+        }
+        return Answer(test.isNegated)
+    }
+
+    private func expected(_ tracked: TrackedConnection) -> Answer {
+        let tuple = tracked.entry.original
+        return .perhaps(
+            Unknown(
+                "expected@\(tuple.source)-\(tuple.destination)",
+                whenYes: "a helper expected the connection from \(tuple.source) to \(tuple.destination)",
+                whenNo: "no helper expected the connection from \(tuple.source) to \(tuple.destination)"))
+    }
+
+    /// Nothing matches without an entry, negated or not. Source: net/netfilter/xt_connmark.c.
+    func testConnectionMark(_ test: Negatable<MaskedWord>, _ state: WalkState) -> Answer {
+        guard case .entry(let tracked) = state.connection else { return .no }
+        return .negate(
+            ask(
+                .connectionMark, state.packet, "connection mark", masked(test.value),
+                test.value.matches(tracked.entry.mark)), if: test.isNegated)
+    }
+
+    /// Source: net/netfilter/xt_connlabel.c: without an entry only the negative holds.
+    func testConnectionLabel(_ match: ConnectionLabelMatch, _ state: WalkState) -> Answer {
+        guard case .entry(let tracked) = state.connection else { return Answer(match.label.isNegated) }
+        return Answer((match.sets || tracked.entry.labels.contains(match.label.value)) != match.label.isNegated)
+    }
+
+    /// Counts this packet too. Source: net/netfilter/xt_connbytes.c; nf_conntrack_proto*.c count before rules run.
+    func testConnectionBytes(
+        _ match: ConnectionBytesMatch, _ state: WalkState, _ rule: RuleReference
+    ) -> Answer {
+        guard case .entry(let tracked) = state.connection else { return .no }
+        if match.range.value.isAll { return Answer(!match.range.isNegated) }
+        func unknown() -> Answer {
+            .negate(
+                perhaps(
+                    "connbytes", of: rule, "the connection's counter is in \(span(match.range.value))",
+                    "the connection's counter is not in \(span(match.range.value))"), if: match.range.isNegated)
+        }
+        var original = tracked.entry.originalCounters
+        var reply = tracked.entry.replyCounters
+        if tracked.isNew {
+            original = Counters(packets: 0, bytes: 0)
+            reply = Counters(packets: 0, bytes: 0)
+        }
+        guard var original, var reply else {
+            // The table lists counters of every entry that has them; the others never match.
+            return tracked.entry.place.isNone ? unknown() : .no
+        }
+        if state.packet.unknown.contains(.length), match.mode != .packets { return unknown() }
+        if tracked.direction == .original {
+            original = adding(state.packet, original)
+        } else {
+            reply = adding(state.packet, reply)
+        }
+        let counted: Counters
+        switch match.direction {
+        case .original: counted = original
+        case .reply: counted = reply
+        case .both:
+            counted = Counters(packets: original.packets &+ reply.packets, bytes: original.bytes &+ reply.bytes)
+        }
+        let value: UInt64
+        switch match.mode {
+        case .packets: value = counted.packets
+        case .bytes: value = counted.bytes
+        case .averagePacket: value = counted.packets == 0 ? 0 : counted.bytes / counted.packets
+        }
+        return Answer(match.range.value.contains(value) != match.range.isNegated)
+    }
+
+    private func adding(_ packet: Packet, _ counters: Counters) -> Counters {
+        Counters(packets: counters.packets &+ 1, bytes: counters.bytes &+ UInt64(packet.length))
+    }
+
+    /// Asks the connection that expected this one. Source: net/netfilter/xt_helper.c.
+    func testHelper(_ test: Negatable<Symbol>, _ state: WalkState) -> Answer {
+        guard case .entry(let tracked) = state.connection else { return Answer(test.isNegated) }
+        if tracked.isNew, !tracked.state.contains(.related) { return Answer(test.isNegated) }
+        let tuple = tracked.entry.original
+        let name = names.text(test.value)
+        let helper = name.isEmpty ? "a helper" : "the helper \(name)"
+        return .negate(
+            .perhaps(
+                Unknown(
+                    "helper@\(name.isEmpty ? "any" : name):\(tuple.source)-\(tuple.destination)",
+                    whenYes: "\(helper) expected the connection from \(tuple.source) to \(tuple.destination)",
+                    whenNo: "not \(helper) expected the connection from \(tuple.source) to \(tuple.destination)")),
+            if: test.isNegated)
+    }
+
+    /// Which node of a cluster the connection's source hashes to. Source: net/netfilter/xt_cluster.c, for a machine
+    /// with the low byte first.
+    func testCluster(_ match: ClusterMatch, _ state: WalkState, _ rule: RuleReference) -> Answer {
+        guard case .entry(let tracked) = state.connection, match.totalNodes > 0 else { return .no }
+        // A related connection goes where its master goes, which is not known.
+        if tracked.state.contains(.related) || tracked.isNew && state.packet.unknown.contains(.source) {
+            return .negate(
+                perhaps(
+                    "cluster", of: rule, "the connection belongs to this node of the cluster",
+                    "the connection belongs to another node of the cluster"), if: match.localNodeMask.isNegated)
+        }
+        let hash = clusterHash(tracked.entry.original.source, seed: match.hashSeed)
+        let node = UInt64(hash) * UInt64(match.totalNodes) >> 32
+        let isLocal = node < 32 && match.localNodeMask.value >> UInt32(node) & 1 == 1
+        return Answer(isLocal != match.localNodeMask.isNegated)
+    }
+}
+
+/// Source: include/linux/jhash.h `jhash_1word`, `jhash2`.
+func clusterHash(_ address: IPAddress, seed: UInt32) -> UInt32 {
+    func rotate(_ value: UInt32, _ count: UInt32) -> UInt32 { value << count | value >> (32 - count) }
+    func word(_ value: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: value).byteSwapped }
+    let words =
+        address.version == .v4
+        ? [word(address.low)]
+        : [word(address.high >> 32), word(address.high), word(address.low >> 32), word(address.low)]
+    let start = 0xdead_beef &+ UInt32(words.count) << 2 &+ seed
+    var (a, b, c) = (start, start, start)
+    var rest = words[...]
+    if rest.count > 3 {
+        a &+= rest[0]
+        b &+= rest[1]
+        c &+= rest[2]
+        a = (a &- c) ^ rotate(c, 4)
+        c &+= b
+        b = (b &- a) ^ rotate(a, 6)
+        a &+= c
+        c = (c &- b) ^ rotate(b, 8)
+        b &+= a
+        a = (a &- c) ^ rotate(c, 16)
+        c &+= b
+        b = (b &- a) ^ rotate(a, 19)
+        a &+= c
+        c = (c &- b) ^ rotate(b, 4)
+        b &+= a
+        rest = rest.dropFirst(3)
+    }
+    for word in rest { a &+= word }
+    c = (c ^ b) &- rotate(b, 14)
+    a = (a ^ c) &- rotate(c, 11)
+    b = (b ^ a) &- rotate(a, 25)
+    c = (c ^ b) &- rotate(b, 16)
+    a = (a ^ c) &- rotate(c, 4)
+    b = (b ^ a) &- rotate(a, 14)
+    c = (c ^ b) &- rotate(b, 24)
+    return c
+}

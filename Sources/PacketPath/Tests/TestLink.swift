@@ -1,0 +1,84 @@
+internal import ChainGraph
+internal import NetTypes
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+// What the link layer told of a frame.
+extension Evaluator {
+    /// Whether the packet came as an Ethernet frame; `nil` where the interface's kind is not known.
+    ///
+    /// Source: net/netfilter/xt_mac.c: `skb->dev->type == ARPHRD_ETHER`.
+    func cameAsEthernet(_ state: WalkState) -> Bool? {
+        guard !state.isLocal, !state.isLoopedBack else { return false }
+        switch state.context.hook {
+        case .output, .postrouting, .egress: return false
+        case .ingress, .prerouting, .input, .forward: break
+        }
+        guard case .known(let name) = state.context.inInterface, let interface = model.host.interface(name) else {
+            return nil
+        }
+        if interface.isLoopback { return false }
+        switch interface.kind {
+        case .ethernet, .bridge, .veth, .vxlan, .vlan, .dummy, .geneve, .vrf: return true
+        case .loopback, .ipip, .gre, .wireguard, .sit: return false
+        // A bond has its ports' type; a tun device may be a tap.
+        case .other, .tun, .bond: return nil
+        }
+    }
+
+    /// No match at all, negated or not, for what did not come as an Ethernet frame.
+    func testMAC(_ test: Negatable<MACAddress>, _ state: WalkState) -> Answer {
+        let known = cameAsEthernet(state)
+        if known == false { return .no }
+        if !state.packet.unknown.contains(.mac), let mac = state.packet.sourceMAC {
+            return Answer((mac == test.value) != test.isNegated)
+        }
+        return .negate(perhaps("mac", "\(test.value)"), if: test.isNegated)
+    }
+
+    /// The lower half of the source address is made of the frame's source. Source: net/ipv6/netfilter/ip6t_eui64.c.
+    func testEUI64(_ state: WalkState) -> Answer {
+        guard state.packet.version == .v6, cameAsEthernet(state) != false else { return .no }
+        let low = state.packet.source.low
+        // Without ff:fe in the middle no frame can fit.
+        if !state.packet.unknown.contains(.source), low >> 24 & 0xffff != 0xfffe { return .no }
+        guard !state.packet.unknown.contains(.mac), let mac = state.packet.sourceMAC else {
+            return perhaps("mac", relation: "that of", "\(state.packet.source)")
+        }
+        let identifier = ((mac.bits >> 24) << 40 | 0xff_fe00_0000 | mac.bits & 0xff_ffff) ^ 0x0200_0000_0000_0000
+        return ask(.source, state.packet, "source", relation: "made of", "\(mac)", low == identifier)
+    }
+
+    /// Source: net/netfilter/xt_pkttype.c. What this host sends itself has type unicast until it is handed to a device.
+    func testPacketType(_ test: Negatable<PacketType>, _ state: WalkState) -> Answer {
+        let packet = state.packet
+        if packet.unknown.contains(.packetType) {
+            return .negate(perhaps("pkt-type", name(test.value)), if: test.isNegated)
+        }
+        var type = packet.packetType
+        if packet.defaulted.contains(.packetType), !state.isLocal {
+            // A default frame is addressed as its packet is.
+            if packet.destination.isMulticast {
+                type = .multicast
+            } else if packet.version == .v4, addressType(packet.destination) == .broadcast {
+                type = .broadcast
+            }
+        }
+        if type == .loopback {
+            type = packet.version == .v6 || packet.destination.isMulticast ? .multicast : .broadcast
+        }
+        return Answer((type == test.value) != test.isNegated)
+    }
+
+    private func name(_ type: PacketType) -> String {
+        switch type {
+        case .unicast: "unicast"
+        case .broadcast: "broadcast"
+        case .multicast: "multicast"
+        case .otherHost: "otherhost"
+        case .outgoing: "outgoing"
+        case .loopback: "loopback"
+        }
+    }
+}

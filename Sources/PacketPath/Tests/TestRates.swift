@@ -1,0 +1,160 @@
+internal import ChainGraph
+internal import NetTypes
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+// Counters, chance and the clock: what only the running kernel knows.
+extension Evaluator {
+    /// Source: net/netfilter/xt_limit.c.
+    func testLimit(_ match: LimitMatch, _ rule: RuleReference) -> Answer {
+        perhaps(
+            "limit", of: rule, yes: "under", no: "over", "the rule's limit is not reached",
+            "the rule's limit is reached")
+    }
+
+    /// Source: net/netfilter/xt_hashlimit.c.
+    func testHashLimit(_ match: HashLimitMatch, _ rule: RuleReference) -> Answer {
+        let name = names.text(match.name)
+        return .negate(
+            perhaps(
+                "hashlimit", of: rule, yes: "under", no: "over",
+                "the packet's group is under the rate of the hashlimit '\(name)'",
+                "the packet's group is over the rate of the hashlimit '\(name)'"), if: match.isAbove)
+    }
+
+    /// The connection itself is counted, so there is at least one. Source: net/netfilter/xt_connlimit.c.
+    func testConnectionLimit(_ match: ConnectionLimitMatch, _ rule: RuleReference) -> Answer {
+        if match.limit == 0 { return Answer(!match.isUpTo) }
+        return .negate(
+            perhaps(
+                "connlimit", of: rule, yes: "under", no: "over",
+                "the packet's group has no more than \(match.limit) connections",
+                "the packet's group has more than \(match.limit) connections"), if: !match.isUpTo)
+    }
+
+    /// Source: net/netfilter/xt_quota.c.
+    func testQuota(_ test: Negatable<UInt64>, _ rule: RuleReference) -> Answer {
+        .negate(
+            perhaps(
+                "quota", of: rule, yes: "left", no: "spent", "the rule's quota is not used up",
+                "the rule's quota is used up"), if: test.isNegated)
+    }
+
+    /// Source: net/netfilter/xt_rateest.c.
+    func testRateEstimate(_ match: RateEstimateMatch, _ rule: RuleReference) -> Answer {
+        .negate(
+            perhaps(
+                "rateest", of: rule, "the estimated rate of '\(names.text(match.name1))' is as the rule asks",
+                "the estimated rate of '\(names.text(match.name1))' is not as the rule asks"),
+            if: match.comparison.isNegated)
+    }
+
+    /// Source: net/netfilter/xt_statistic.c: 31 random bits are below the probability.
+    func testStatistic(_ match: StatisticMatch, _ rule: RuleReference) -> Answer {
+        let probability: Double
+        let isNegated: Bool
+        switch match {
+        case .random(let test):
+            isNegated = test.isNegated
+            if test.value == 0 { return Answer(isNegated) }
+            if test.value >= 1 << 31 { return Answer(!isNegated) }
+            probability = Double(test.value) / 2_147_483_648
+        case .nth(let every, _, let negated):
+            isNegated = negated
+            if every <= 1 { return Answer(!isNegated) }
+            // Where in its round the kernel's counter stands is not known.
+            probability = 1 / Double(every)
+        }
+        return .negate(
+            perhaps(
+                "statistic", of: rule, yes: "hit", no: "miss", "the rule's turn has come",
+                "the rule's turn has not come", probability: probability), if: isNegated)
+    }
+
+    /// Source: net/netfilter/xt_time.c.
+    func testTime(_ match: TimeMatch) -> Answer {
+        let allDays: UInt8 = 0xfe
+        let allMonthDays: UInt32 = 0xffff_fffe
+        var asked: [String] = []
+        if match.dateStart > 0 { asked.append("from:\(match.dateStart)") }
+        if match.dateStop < .max { asked.append("to:\(match.dateStop)") }
+        if match.dayStart > 0 || match.dayStop < 86399 {
+            asked.append("\(clock(match.dayStart))-\(clock(match.dayStop))")
+        }
+        if match.weekDays & allDays != allDays {
+            var days = ""
+            for (index, day) in ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"].enumerated()
+            where match.weekDays >> UInt8(index + 1) & 1 == 1 {
+                days += (days.isEmpty ? "" : ",") + day
+            }
+            asked.append(days.isEmpty ? "no-day" : days)
+        }
+        if match.monthDays & allMonthDays != allMonthDays {
+            asked.append("monthdays:\(hexadecimal(match.monthDays & allMonthDays))")
+        }
+        if asked.isEmpty { return .yes }
+        // No day at all fits.
+        if match.weekDays & allDays == 0 || match.monthDays & allMonthDays == 0 { return .no }
+        if match.usesKernelTimezone { asked.append("kerneltz") }
+        var text = ""
+        for part in asked { text += (text.isEmpty ? "" : "/") + part }
+        return .perhaps(
+            Unknown(
+                "time@\(text)", whenYes: "the packet comes at a time within \(text)",
+                whenNo: "the packet does not come at a time within \(text)"))
+    }
+
+    private func clock(_ seconds: UInt32) -> String {
+        func pair(_ number: UInt32) -> String { (number < 10 ? "0" : "") + "\(number)" }
+        return "\(pair(seconds / 3600)):\(pair(seconds / 60 % 60)):\(pair(seconds % 60))"
+    }
+
+    /// Source: net/netfilter/xt_recent.c: `--set` always holds; the others ask whether the address is in the list.
+    func testRecent(_ match: RecentMatch, _ state: WalkState) -> Answer {
+        let isNegated = match.operation.isNegated
+        switch match.operation.value {
+        case .set: return Answer(!isNegated)
+        case .check, .update, .remove: break
+        }
+        // A list this packet was put in on its way has one stamp, of now.
+        if state.recentLists.contains(match.name), match.hitCount <= 1 { return Answer(!isNegated) }
+        let name = names.text(match.name)
+        let address = match.usesDestination ? state.packet.destination : state.packet.source
+        var asked = "\(name):\(address)"
+        var condition = ""
+        if match.operation.value != .remove {
+            if match.seconds > 0 {
+                asked += ":\(match.seconds)s"
+                condition += " within \(match.seconds) seconds"
+            }
+            if match.hitCount > 1 {
+                asked += ":\(match.hitCount)x"
+                condition += " \(match.hitCount) times"
+            }
+        }
+        return .negate(
+            .perhaps(
+                Unknown(
+                    "recent@\(asked)", yes: "seen", no: "unseen",
+                    whenYes: "the list '\(name)' has \(address)\(condition)",
+                    whenNo: "the list '\(name)' does not have \(address)\(condition)")), if: isNegated)
+    }
+
+    /// Source: net/netfilter/xt_cpu.c.
+    func testCPU(_ test: Negatable<UInt32>) -> Answer {
+        .negate(
+            .perhaps(
+                Unknown(
+                    "cpu@\(test.value)", whenYes: "CPU \(test.value) handles the packet",
+                    whenNo: "CPU \(test.value) does not handle the packet")), if: test.isNegated)
+    }
+
+    /// Source: net/netfilter/xt_osf.c, nfnetlink_osf.c: only SYN packets have a fingerprint.
+    func testOperatingSystem(_ match: OSFMatch, _ packet: Packet) -> Answer {
+        guard isOf(.tcp, packet), packet.fragmentOffset == 0 else { return .no }
+        if !packet.unknown.contains(.tcpFlags), !packet.tcpFlags.contains(.syn) { return .no }
+        return .negate(
+            perhaps("fingerprint", relation: "of", names.text(match.genre.value)), if: match.genre.isNegated)
+    }
+}

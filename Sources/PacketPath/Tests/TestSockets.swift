@@ -1,0 +1,152 @@
+internal import ChainGraph
+internal import NetTypes
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+// Sockets of this host: who sends, who listens.
+extension Evaluator {
+    /// Whether the packet comes from a socket of this host. Source: `skb_to_full_sk`; a packet over lo loses its socket
+    /// (drivers/net/loopback.c `skb_orphan`).
+    private func hasSender(_ state: WalkState) -> Bool {
+        switch state.context.hook {
+        case .output, .postrouting, .egress: break
+        case .ingress, .prerouting, .input, .forward: return false
+        }
+        let packet = state.packet
+        return state.isLocal && state.layer == 0
+            && (packet.hasSocket || packet.userID != nil || packet.groupID != nil || packet.unknown.contains(.owner))
+    }
+
+    /// Source: net/netfilter/xt_owner.c. Without a socket a rule matches only where all it asks is in the negative.
+    func testOwner(_ match: OwnerMatch, _ state: WalkState) -> Answer {
+        let exists = match.socketExists.map { $0.value != $0.isNegated }
+        guard hasSender(state) else {
+            return Answer(
+                exists != true && match.user?.isNegated != false && match.group?.isNegated != false
+                    && !match.includesSupplementaryGroups)
+        }
+        if exists == false { return .no }
+        let packet = state.packet
+        let isKnown = !packet.unknown.contains(.owner)
+        var answer = Answer.yes
+        if let users = match.user {
+            let test: Answer
+            if isKnown, let user = packet.userID {
+                test = Answer(users.value.contains(user))
+            } else {
+                test = owner("user", span(users.value))
+            }
+            answer = .negate(test, if: users.isNegated)
+        }
+        if let groups = match.group {
+            let test: Answer
+            if isKnown, let group = packet.groupID, groups.value.contains(group) || !match.includesSupplementaryGroups {
+                test = Answer(groups.value.contains(group))
+            } else {
+                test = owner(match.includesSupplementaryGroups ? "any group" : "group", span(groups.value))
+            }
+            answer = answer && .negate(test, if: groups.isNegated)
+        }
+        return answer
+    }
+
+    private func owner(_ what: String, _ value: String) -> Answer {
+        let name = what == "any group" ? "groups" : what
+        return .perhaps(
+            Unknown(
+                "owner@\(name):\(value)", whenYes: "\(what) \(value) owns the sending socket",
+                whenNo: "\(what) \(value) does not own the sending socket"))
+    }
+
+    /// Nothing matches without a socket, negated or not. Source: net/netfilter/xt_cgroup.c.
+    func testCgroup(_ match: CgroupMatch, _ state: WalkState) -> Answer {
+        // At INPUT the kernel may have found the receiving socket already (`early_demux`).
+        guard hasSender(state) || state.context.hook == .input else { return .no }
+        let asked: String
+        let isNegated: Bool
+        if let path = match.path {
+            asked = names.text(path.value)
+            isNegated = path.isNegated
+        } else if let classID = match.classID {
+            asked = hexadecimal(classID.value)
+            isNegated = classID.isNegated
+        } else {
+            return .no
+        }
+        if state.context.hook == .input {
+            let side = isNegated ? "not in" : "in"
+            return .perhaps(
+                Unknown(
+                    "cgroup@input:\(isNegated ? "not:" : "")\(asked)",
+                    whenYes: "the packet is for a known socket that is \(side) control group \(asked)",
+                    whenNo: "the packet is not for a known socket that is \(side) control group \(asked)"))
+        }
+        return .negate(
+            .perhaps(
+                Unknown(
+                    "cgroup@\(asked)", whenYes: "the sending socket is in control group \(asked)",
+                    whenNo: "the sending socket is not in control group \(asked)")), if: isNegated)
+    }
+
+    /// Source: net/netfilter/xt_socket.c, net/ipv4/netfilter/nf_socket_ipv4.c: a connected socket, else the listener
+    /// that fits best; listeners on no address count only with `--nowildcard`.
+    func testSocket(_ match: SocketMatch, _ state: WalkState) -> Answer {
+        let packet = state.packet
+        let asked = "\(packet.destination):\(packet.destinationPort)/\(packet.protocol.shortName)"
+        func unknown() -> Answer {
+            let kind = (match.transparent ? "transparent" : "") + (match.noWildcard ? "+wildcard" : "")
+            return .perhaps(
+                Unknown(
+                    "socket@\(asked)" + (kind.isEmpty ? "" : ":" + kind),
+                    whenYes: "this host has a\(match.transparent ? " transparent" : "") socket for \(asked)",
+                    whenNo: "this host has no\(match.transparent ? " transparent" : "") socket for \(asked)"))
+        }
+        if !packet.unknown.isDisjoint(with: [.protocol, .destination, .destinationPort]) { return unknown() }
+        switch packet.protocol {
+        case .tcp, .udp: break
+        case .icmp, .icmpv6: return quotesAnotherPacket(packet) ? unknown() : .no
+        default: return .no
+        }
+        guard let listeners = model.host.listeners else { return unknown() }
+        var isWildcard: Bool?
+        for listener in listeners where fits(listener, state) {
+            isWildcard = (isWildcard ?? true) && listener.address == nil
+        }
+        if isNewFlow(state) {
+            guard let isWildcard, !isWildcard || match.noWildcard else { return .no }
+            return match.transparent ? unknown() : .yes
+        }
+        // A connected socket has an address, so the wildcard does not matter.
+        if let isWildcard, !isWildcard || match.noWildcard, !match.transparent { return .yes }
+        return unknown()
+    }
+
+    /// Whether no socket can be connected for the packet yet.
+    private func isNewFlow(_ state: WalkState) -> Bool {
+        let packet = state.packet
+        guard packet.protocol == .tcp, !packet.unknown.contains(.tcpFlags) else { return false }
+        return packet.tcpFlags.contains(.syn) && !packet.tcpFlags.contains(.ack)
+    }
+
+    private func quotesAnotherPacket(_ packet: Packet) -> Bool {
+        if packet.unknown.contains(.icmpType) { return true }
+        if packet.version == .v6 { return packet.icmpType < 128 }
+        switch packet.icmpType {
+        case 3, 4, 5, 11, 12: return true
+        default: return false
+        }
+    }
+
+    private func fits(_ listener: Listener, _ state: WalkState) -> Bool {
+        let packet = state.packet
+        guard listener.protocol == packet.protocol, listener.port == packet.destinationPort else { return false }
+        if let version = listener.version, version != packet.version { return false }
+        if let address = listener.address, address != packet.destination { return false }
+        guard let interface = listener.interface else { return true }
+        switch state.context.inInterface {
+        case .known(let name): return name == interface
+        case .none, .unknown: return true
+        }
+    }
+}
