@@ -56,7 +56,7 @@ extension Evaluator {
     func testPorts(_ side: PortSide, in ranges: [PortRange], _ packet: Packet) -> Answer {
         let field: PacketFields = side == .source ? .sourcePort : .destinationPort
         let subject = side == .source ? "source port" : "destination port"
-        if ranges.contains(where: \.isAll) { return .yes }
+        if ranges.contains(where: { $0.isAll }) { return .yes }
         if side == .source, let choices = packet.sourcePortChoices, !packet.unknown.contains(.sourcePort) {
             if !ranges.contains(where: { $0.first <= choices.last && choices.first <= $0.last }) { return .no }
             if ranges.contains(where: { $0.first <= choices.first && choices.last <= $0.last }) { return .yes }

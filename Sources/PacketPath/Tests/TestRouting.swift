@@ -208,7 +208,7 @@ extension Evaluator {
         if match.isLoose { return true }
         let hops = decision.route?.nextHops ?? []
         // Any next hop of the route will do for IPv4, dead ones too: fib_frontend.c `fib_info_nh_uses_dev`.
-        let devices = version(of: decision) == .v4 ? hops.map(\.interface) : [decision.nextHop?.interface]
+        let devices = version(of: decision) == .v4 ? hops.map { $0.interface } : [decision.nextHop?.interface]
         return devices.contains { $0 == interface || isPort($0, of: interface) }
     }
 
