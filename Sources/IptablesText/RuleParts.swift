@@ -55,7 +55,12 @@ extension RuleReader {
         do throws(RuleFailure) {
             try readKnownPart()
         } catch {
-            keepUnknown(from: start, error)
+            // `-m mark --mark=5` stops in front of an option that it does not know as such.
+            if case .missingOption = error.reason, splitAtEqualsSign(isNegation(index) ? index + 1 : index) {
+                index = start
+            } else {
+                keepUnknown(from: start, error)
+            }
         }
         dropOption()
     }

@@ -25,7 +25,8 @@ extension RuleReader {
     /// Takes the line `text[range]` and splits it into words as iptables-restore does: blanks separate, `"` quotes, a
     /// backslash inside quotes takes the next byte as it is, and the closing quote ends the word.
     ///
-    /// A word in single quotes, as people write for a shell, is read too: iptables-save never writes one.
+    /// Words in single quotes, as people write for a shell, are read as one, since iptables-save never writes them;
+    /// around a single word the quotes belong to it, as iptables-restore has it.
     /// Source: iptables 1.8.9, iptables/xshared.c `add_param_to_argv`.
     mutating func take(_ text: Span<UInt8>, line range: Range<Int>) {
         lineStart = range.lowerBound
@@ -109,8 +110,12 @@ extension RuleReader {
 
     private func closingApostrophe(after start: Int) -> Int? {
         var position = start + 1
-        while position < lineLength, buffer[position] != UInt8(ascii: "'") { position += 1 }
-        guard position < lineLength else { return nil }
+        var hasBlank = false
+        while position < lineLength, buffer[position] != UInt8(ascii: "'") {
+            if buffer[position] == UInt8(ascii: " ") { hasBlank = true }
+            position += 1
+        }
+        guard position < lineLength, hasBlank else { return nil }
         guard position + 1 == lineLength || RuleReader.endsPlainRun(buffer[position + 1]) else { return nil }
         return position
     }
