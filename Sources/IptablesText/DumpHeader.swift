@@ -69,6 +69,7 @@ extension DumpReader {
         var chains: Set<IPTableHook> = []
         var translates = false
         var policies = 0
+        var hasRules = false
         var start = first
         var linesLeft = 20_000
         while start < text.count, linesLeft > 0 {
@@ -80,14 +81,16 @@ extension DumpReader {
             if text[line.lowerBound] == UInt8(ascii: "*") || text.extracting(line).starts(with: "COMMIT") { break }
             rule.take(text, line: line)
             guard let command = rule.words.indices.first(where: { rule.isOption($0) }) else { continue }
+            let isPolicy = rule.isWord(command, "-P")
             if let hook = IPTableHook(rule, word: command + 1) {
-                if rule.isWord(command, "-P") {
-                    // A policy that comes again is the next table's.
-                    if policies & (1 << hook.rawValue) != 0 { break }
+                if isPolicy {
+                    // A listing has its policies first, in the order of the hooks: this one is the next table's.
+                    if hasRules || policies >> hook.rawValue != 0 { break }
                     policies |= 1 << hook.rawValue
                 }
                 chains.insert(hook)
             }
+            if !isPolicy { hasRules = true }
             for word in rule.words.indices {
                 if result.family == nil { result.family = rule.familyTold(by: word) }
                 for target: StaticString in ["MASQUERADE", "DNAT", "SNAT", "REDIRECT"] where rule.isWord(word, target) {
@@ -97,7 +100,7 @@ extension DumpReader {
         }
         if policies != 0 {
             result.table = IptablesTable(policies: policies)
-        } else if chains.contains(.prerouting) || chains.contains(.postrouting) {
+        } else if !chains.isDisjoint(with: [.prerouting, .postrouting]) {
             result.table = translates ? .nat : .mangle
         }
         return result

@@ -145,12 +145,7 @@ extension DumpReader {
     /// `-P INPUT DROP`
     mutating func readPolicy(_ text: Span<UInt8>, _ word: Int) {
         let name = symbol(word + 1)
-        // A listing repeats no policy: this is the next table's.
-        if table == nil {
-            startListing(text, name: nil, isTold: false)
-        } else if isListing, let table, let chain = rule.chains[name],
-            !reading.tables[table].chains[chain].place.isNone
-        {
+        if table == nil || isNextListing(name) {
             endTable(isCutOff: false)
             startListing(text, name: nil, isTold: false)
         }
@@ -167,6 +162,13 @@ extension DumpReader {
             counters = Counters(packets: packets, bytes: bytes)
         }
         declare(name, policy: policy, counters: counters, lineRange, nameWord: word + 1)
+    }
+
+    /// Whether a policy for `name` can't be the listed table's: it has one for it, or has no such built-in chain.
+    private func isNextListing(_ name: Symbol) -> Bool {
+        guard isListing, let table else { return false }
+        if let chain = rule.chains[name] { return !reading.tables[table].chains[chain].place.isNone }
+        return reading.tables[table].iptables?.base(chain: rule.names.text(name), policy: .accept) == nil
     }
 
     private func policy(word: Int) -> Policy? {

@@ -248,19 +248,19 @@ extension RuleReader {
     /// Keeps the words from `start` to the next part as they stand.
     private mutating func keepUnknown(from start: Int, _ failure: RuleFailure) {
         problems.append(failure)
+        let isUnknownOption = if case .unknownOption = failure.reason { true } else { false }
         var end = max(start + 1, failure.word)
         if isNegation(start) { end = max(end, start + 2) }
         while end < words.count, !beginsPart(end) { end += 1 }
         index = min(end, words.count)
         var first = start
         // An option that the module before it does not know makes that module's part unknown.
-        if case .unknownOption = failure.reason, let last = parts.last, last.endWord == start {
-            switch last.kind {
-            case .match, .implicit, .target:
-                first = last.firstWord
-                parts.removeLast()
-                if last.rank == Part.targetRank { ranksSeen &= ~(1 << last.rank) }
-            case .generic, .other: break
+        if isUnknownOption, let last = parts.last, last.endWord == start, hasOptions(last) {
+            first = last.firstWord
+            parts.removeLast()
+            if last.rank == Part.targetRank { ranksSeen &= ~(1 << last.rank) }
+            if case .target(.jump) = last.statement {
+                problems[problems.count - 1] = RuleFailure(.unknownTarget, word: first + 1)
             }
         }
         let text = internSource(first, index)
@@ -270,6 +270,18 @@ extension RuleReader {
         } else {
             let module = isWord(first, "-m") || isWord(first, "--match") ? name(after: first) : .empty
             append(.match(.unknown(module: module, text: text)), .other, rank: Part.matchRank, from: first)
+        }
+    }
+
+    /// Whether an option may belong to this part: a match, a target, or what looks like a jump to a chain that is not
+    /// there and must then be a target.
+    private func hasOptions(_ part: Part) -> Bool {
+        switch part.kind {
+        case .match, .implicit, .target: return true
+        case .generic: return false
+        case .other:
+            if case .target(.jump(let name)) = part.statement { return chains[name] == nil }
+            return false
         }
     }
 

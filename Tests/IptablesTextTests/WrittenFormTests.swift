@@ -73,7 +73,10 @@ import Testing
     }
 
     static let shell: [(written: String, saved: String)] = [
-        ("-A FORWARD -m comment --comment 'two words' -j DROP", #"-A FORWARD -m comment --comment "two words" -j DROP"#),
+        (
+            "-A FORWARD -m comment --comment 'two words' -j DROP",
+            #"-A FORWARD -m comment --comment "two words" -j DROP"#
+        ),
         ("-A FORWARD -p tcp --dport=80 -j DROP", "-A FORWARD -p tcp -m tcp --dport 80 -j DROP"),
         ("-A FORWARD -p tcp -m tcp --dport=80 -j DROP", "-A FORWARD -p tcp -m tcp --dport 80 -j DROP"),
         (
