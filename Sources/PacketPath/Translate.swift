@@ -17,8 +17,10 @@ extension ConnectionTuple {
         var other = ConnectionTuple(source: destination, destination: source, protocol: `protocol`)
         other.sourcePort = `protocol`.isICMP ? sourcePort : destinationPort
         other.destinationPort = `protocol`.isICMP ? 0 : sourcePort
-        other.icmpType = ConnectionTuple.answer(to: icmpType, `protocol`)
-        other.icmpCode = icmpCode
+        if `protocol`.isICMP {
+            other.icmpType = ConnectionTuple.answer(to: icmpType, `protocol`)
+            other.icmpCode = icmpCode
+        }
         return other
     }
 
