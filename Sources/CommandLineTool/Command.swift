@@ -18,7 +18,7 @@ struct Command: Sendable {
     let run: (@Sendable ([String], borrowing Console) throws(Stop) -> Int32)?
 
     static let all: [Command] = [
-        showCommand, graphCommand, completionsCommand, manCommand, helpCommand,
+        traceCommand, showCommand, graphCommand, completionsCommand, manCommand, helpCommand,
         later("find", "which packets are accepted, dropped, translated, or hit this rule?"),
         later("diff", "what differs: rules, and packets that are treated differently"),
         later("check", "do these statements hold?"),

@@ -1,0 +1,97 @@
+internal import NetTypes
+internal import PacketPath
+internal import PathModel
+internal import Questions
+internal import Reports
+internal import RuleModel
+internal import Snapshot
+internal import SourceText
+
+let traceCommand = Command(
+    name: "trace", summary: "where does this packet go, and which rule decided?",
+    synopsis: "[OPTION…] SNAPSHOT… --from ADDRESS --to ADDRESS[:PORT][/PROTOCOL]",
+    about: [
+        "Follows one packet through rules, conntrack, NAT and routing of a snapshot, and tells what becomes of it, which rule decided, and why that rule matched.",
+        "What the snapshot does not settle is told: as an assumption, or as branches with what each takes.",
+    ],
+    options: TraceSettings.options.map(\.description),
+    examples: [
+        Command.Example(
+            text: "why does this connection fail",
+            call: "hookline trace node-a/ --in eth0 --from 198.51.100.7 --to 192.0.2.1:22/tcp"),
+        Command.Example(
+            text: "with which source does a pod's packet leave",
+            call: "hookline trace node-a/ --from 10.244.1.5 --to 203.0.113.10:443/tcp --round-trip"),
+        Command.Example(
+            text: "a packet made on this host, over IPv6",
+            call: "hookline trace node-a/ --from host --to [2001:db8::1]:443/tcp"),
+        Command.Example(
+            text: "a line of the kernel's log",
+            call: "hookline trace node-a/ --packet \"$(dmesg | grep 'UFW BLOCK' | tail -1)\""),
+        Command.Example(
+            text: "a gate in a script",
+            call: "hookline trace node-a/ --from internet --to host:22/tcp --expect drop"),
+        Command.Example(
+            text: "many packets", call: "hookline trace node-a/ --packets packets.jsonl --flows | jq .outcome"),
+    ],
+    run: { (arguments, console) throws(Stop) in try trace(arguments, console) })
+
+private func trace(_ arguments: [String], _ console: borrowing Console) throws(Stop) -> Int32 {
+    var settings = TraceSettings()
+    let paths: [String]
+    do { paths = try parse(arguments, TraceSettings.options, into: &settings) } catch { throw .usage(error) }
+    if settings.packetsPath != nil {
+        if settings.describesPacket || settings.packetText != nil {
+            throw .usage(
+                UsageFailure("--packets brings packets of its own; the other options for one packet do not go with it"))
+        }
+        return try tracePackets(paths, settings, console)
+    }
+    if settings.flows { throw .usage(UsageFailure("--flows goes with --packets")) }
+    var description = settings.packet
+    if let text = settings.packetText {
+        do {
+            description = try readPacketText(text).overlaid(by: settings.packet)
+        } catch {
+            throw .usage(UsageFailure("--packet: \(error.message)"))
+        }
+    }
+    if description.source == nil { throw .usage(UsageFailure("the packet has no source: --from ADDRESS")) }
+    if description.destination == nil {
+        throw .usage(UsageFailure("the packet has no destination: --to ADDRESS[:PORT][/PROTOCOL]"))
+    }
+    let loaded = try load(paths, settings.common, console)
+    var tracer = Tracer(loaded.node, loaded.makeModel(), settings)
+    let answer: TraceAnswer
+    do { answer = try tracer.answer(description) } catch { throw .usage(UsageFailure(error.message)) }
+    let unused = tracer.unusedAssumptions()
+    if let first = unused.wrongValues.first { throw .usage(first) }
+    try write(answer, tracer.model, loaded.node.files, settings, console)
+    for name in unused.names {
+        console.error(
+            "hookline: note: nothing on this packet's way asks for the assumption '\(escapedForTerminal(name))'")
+    }
+    let isExpected = settings.expectation?.isMet(by: answer.sureOutcome) ?? true
+    return loaded.status(isExpected ? ExitStatus.answered : ExitStatus.notAsExpected, settings.common)
+}
+
+private func write(
+    _ answer: TraceAnswer, _ model: HostModel, _ files: [SourceFile], _ settings: TraceSettings,
+    _ console: borrowing Console
+) throws(Stop) {
+    var output = console.output()
+    if settings.json {
+        var json = JSONWriter(output)
+        writeTraceJSON(answer, model, files: files, into: &json)
+        try console.finish(&json.output)
+        return
+    }
+    let document = traceReport(answer, model, files: files, detail: settings.detail)
+    render(document, settings.common.style(console.surroundings), into: &output)
+    try console.finish(&output)
+}
+
+extension TraceAnswer {
+    /// The outcome, no surer than what else decides allows.
+    var sureOutcome: Outcome { otherDeciders.isEmpty ? trace.outcome : .undecided }
+}

@@ -1,0 +1,116 @@
+internal import PacketPath
+internal import PathModel
+internal import Questions
+internal import Reports
+internal import RuleModel
+internal import Snapshot
+
+/// Answers packets one after another on one node.
+struct Tracer {
+    private(set) var model: HostModel
+    private let missing: [MissingInput]
+    private let settings: TraceSettings
+    /// The connection table in force, with what earlier packets made (`--flows`).
+    private var connections: ConnectionIndex
+    /// Names of assumptions that were asked for, those given among them, and the values that they may have.
+    private var asked: [String: [String]] = [:]
+    private var used: Set<String> = []
+
+    init(_ node: NodeState, _ model: HostModel, _ settings: TraceSettings) {
+        self.model = model
+        self.settings = settings
+        missing = node.missing
+        connections = model.connections
+    }
+
+    mutating func answer(_ description: PacketDescription) throws(PacketFailure) -> TraceAnswer {
+        let prepared = try prepare(description, on: &model)
+        var request = prepared.request
+        request.assumptions = settings.assumptions
+        request.traceReply = settings.roundTrip
+        request.recordsMisses = settings.detail == .full
+        var table = connections
+        if let entry = description.connection { table.update(entry) }
+        let trace = PacketPath.trace(request, on: model, connections: table)
+        if settings.flows { remember(trace) }
+        var answer = TraceAnswer(trace: trace, request: request)
+        answer.notes = prepared.notes
+        switch description.id {
+        case .string(let text)?: answer.identifier = .string(text)
+        case .number(let text)?: answer.identifier = .number(text)
+        case nil: answer.identifier = .none
+        }
+        answer.otherDeciders = open(relevantDeciders(trace, on: model))
+        answer.missing = missingInputs(for: trace, request, of: missing).map {
+            MissingInputNote(name: $0.name, command: $0.command, effect: $0.effect)
+        }
+        note(trace)
+        return answer
+    }
+
+    /// Keeps the connections that the packet made; a packet whose way is not sure leaves those that all its ways make.
+    private mutating func remember(_ trace: Trace) {
+        for entry in entries(of: trace) { connections.update(entry) }
+    }
+
+    private func entries(of trace: Trace) -> [ConnectionEntry] {
+        guard let first = trace.branches.first else { return trace.connections }
+        var common = entries(of: first.trace)
+        for branch in trace.branches.dropFirst() {
+            let others = entries(of: branch.trace)
+            common = common.filter { others.contains($0) }
+        }
+        return common
+    }
+
+    /// Those that `--assume NAME=pass` does not set aside.
+    private mutating func open(_ deciders: [TraceAnswer.Decider]) -> [TraceAnswer.Decider] {
+        var open: [TraceAnswer.Decider] = []
+        for decider in deciders {
+            asked[decider.name] = ["pass"]
+            if settings.assumptions[decider.name] == "pass" {
+                used.insert(decider.name)
+            } else {
+                open.append(decider)
+            }
+        }
+        return open
+    }
+
+    // MARK: What `--assume` did
+
+    private mutating func note(_ trace: Trace) {
+        trace.assumptions.forEach { note($0) }
+        for branch in trace.branches {
+            branch.assumptions.forEach { note($0) }
+            note(branch.trace)
+        }
+        trace.reply.forEach { note($0) }
+        trace.answer.forEach { note($0) }
+    }
+
+    private mutating func note(_ assumption: Assumption) {
+        let kind = String(assumption.name.prefix { $0 != "@" })
+        for name in [assumption.name, kind] {
+            if assumption.isGiven { used.insert(name) }
+            if asked[name]?.contains(assumption.value) != true { asked[name, default: []].append(assumption.value) }
+        }
+    }
+
+    /// Assumptions that nothing asked for, and those with a value that is none of the variable's.
+    func unusedAssumptions() -> (names: [String], wrongValues: [UsageFailure]) {
+        var names: [String] = []
+        var wrong: [UsageFailure] = []
+        for (name, value) in settings.assumptions.sorted(by: { $0.key < $1.key }) where !used.contains(name) {
+            // Takes an address, and settles itself by it.
+            if name == "tunnel-remote" { continue }
+            if let values = asked[name], !values.contains(value) {
+                let words = values.map { "'\($0)'" }.joined(separator: " or ")
+                wrong.append(UsageFailure("--assume: '\(name)' can't be '\(value)'; it is \(words) here"))
+            } else if asked[name] == nil {
+                names.append(name)
+            }
+        }
+        return (names, wrong)
+    }
+}

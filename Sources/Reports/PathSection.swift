@@ -1,0 +1,284 @@
+internal import ChainGraph
+internal import NetTypes
+internal import PacketPath
+internal import RuleModel
+internal import SourceText
+
+/// Branches whose own steps are shown without `--detail full`.
+private let shownBranches = 8
+
+extension TraceReporter {
+    /// The way hook by hook, with what changed beside the rule that changed it.
+    func path(_ way: Way) -> [Block] {
+        var writer = PathWriter(reporter: self, way: way)
+        writer.write()
+        var blocks = writer.blocks
+        let leafCount = way.leaves.count
+        guard !way.trace.branches.isEmpty else { return blocks }
+        if detail != .full, leafCount > shownBranches {
+            blocks.append(
+                .paragraph(RichText("It goes on in \(leafCount) ways; --detail full shows each.", .quiet)))
+            return blocks
+        }
+        for branch in way.trace.branches {
+            blocks.append(.paragraph(RichText("if \(condition(branch.assumptions)):", .strong)))
+            blocks.append(.indented(path(way.into(branch))))
+        }
+        return blocks
+    }
+}
+
+/// Writes the steps of one trace, those of enclosing ones left out.
+private struct PathWriter {
+    let reporter: TraceReporter
+    let way: Way
+    var blocks: [Block] = []
+    private var lines: [RichText] = []
+    private var hook: Hook?
+    private var layer: UInt8 = 0
+    private var round = 0
+    private var chain: ChainID?
+    /// Steps of indentation of the rules of each chain that is open.
+    private var depth: [ChainID: Int] = [:]
+    /// The file that most rules stand in: named once.
+    private let file: UInt32?
+    private var fileIsNamed = false
+
+    init(reporter: TraceReporter, way: Way) {
+        self.reporter = reporter
+        self.way = way
+        file = PathWriter.mainFile(reporter.quotes, way)
+    }
+
+    private var quotes: Quotes { reporter.quotes }
+
+    private static func mainFile(_ quotes: Quotes, _ way: Way) -> UInt32? {
+        for step in way.steps {
+            if case .rule(let rule) = step.kind, quotes.file(quotes.linked.rule(rule.rule).place) != nil {
+                return quotes.linked.rule(rule.rule).place.file.index
+            }
+        }
+        return nil
+    }
+
+    mutating func write() {
+        if way.commonCount == 0 {
+            line(0, [TextRun(packetText(way.packet), .strong)])
+        } else if let last = way.steps[..<way.commonCount].last {
+            hook = last.view.hook
+            layer = last.layer
+        }
+        for index in way.steps.indices.dropFirst(way.commonCount) { write(index) }
+        writeEnd()
+        flush()
+    }
+
+    private mutating func flush() {
+        if !lines.isEmpty { blocks.append(.verbatim(lines)) }
+        lines = []
+    }
+
+    private mutating func line(_ indent: Int, _ runs: [TextRun]) {
+        lines.append(RichText([TextRun(String(repeating: " ", count: indent * 2))] + runs))
+    }
+
+    // MARK: Steps
+
+    private mutating func write(_ index: Int) {
+        let step = way.steps[index]
+        for assumption in way.assumptions where assumption.step == index && !isRule(step) {
+            line(1, [TextRun("? \(assumption.text)", .doubtful)])
+        }
+        switch step.kind {
+        case .rule(let rule):
+            enter(step, chain: rule.rule.chain, jumpedTo: true)
+            writeRule(rule, index)
+        case .miss(let reference, let statement):
+            enter(step, chain: reference.chain, jumpedTo: true)
+            writeMiss(reference, statement, step)
+        case .policy(let chain, let verdict): writePolicy(chain, verdict, step)
+        case .conntrack(let states, let direction, let isFromEntry):
+            enter(step, chain: nil, jumpedTo: false)
+            var text = "conntrack: \(statesText(states))"
+            if direction == .reply { text += ", reply direction" }
+            if isFromEntry { text += ", a known connection" }
+            line(1, [TextRun(text)])
+        case .translation(let translation):
+            let text = translationText(translation, step.view.packet)
+            let why = translation.isFromEntry ? " (by its connection entry)" : ""
+            line(chainIndent(step) + 2, [TextRun("=> \(text)\(why)", .changed)])
+        case .routing(let routing): writeRouting(routing, step)
+        case .defragmentation:
+            enter(step, chain: nil, jumpedTo: false)
+            line(1, [TextRun("fragments are put together before the first rule")])
+        case .encapsulation(let interface):
+            leaveHook()
+            line(0, [TextRun("into the tunnel \(quotes.name(interface)): the outer packet goes on from here")])
+        case .decapsulation(let interface):
+            leaveHook()
+            line(0, [TextRun("out of the tunnel \(quotes.name(interface)): the inner packet goes on from here")])
+        case .loopback:
+            leaveHook()
+            line(0, [TextRun("over lo, back into this host")])
+        case .delivery: leaveHook()
+        case .end: leaveHook()
+        }
+    }
+
+    private func isRule(_ step: Step) -> Bool {
+        if case .rule = step.kind { return true }
+        return false
+    }
+
+    private mutating func leaveHook() {
+        hook = nil
+        chain = nil
+        depth = [:]
+    }
+
+    /// Writes the lines that name hook and chain, where they are others than before.
+    private mutating func enter(_ step: Step, chain: ChainID?, jumpedTo: Bool) {
+        if hook != step.view.hook || layer != step.layer {
+            leaveHook()
+            hook = step.view.hook
+            layer = step.layer
+            var text = hookTitle(step.view.hook)
+            if step.layer > 0 { text += ", \(packetText(step.view.packet))" }
+            line(0, [TextRun(text, .strong)] + interfaces(step.view))
+        }
+        guard let chain else { return }
+        if depth[chain] != nil { return }
+        guard quotes.linked.chain(chain).base != nil || depth.isEmpty else {
+            depth[chain] = (depth.values.max() ?? 0) + 1
+            return
+        }
+        depth = [chain: 0]
+        line(1, [TextRun(reporter.words.chainName(chain))] + fileName(chain))
+    }
+
+    private func interfaces(_ view: PacketView) -> [TextRun] {
+        var text = ""
+        if let name = view.inInterface { text += " in \(quotes.name(name))" }
+        if let name = view.outInterface { text += " out \(quotes.name(name))" }
+        return text.isEmpty ? [] : [TextRun(text, .quiet)]
+    }
+
+    /// The file of the rules, named where it is met for the first time.
+    private mutating func fileName(_ chain: ChainID) -> [TextRun] {
+        guard let file, !fileIsNamed, quotes.linked.chain(chain).place.file.index == file,
+            let source = quotes.file(quotes.linked.chain(chain).place)
+        else { return [] }
+        fileIsNamed = true
+        return [TextRun("  (lines of \(source.path))", .quiet)]
+    }
+
+    private func chainIndent(_ step: Step) -> Int { 2 + (depth.values.max() ?? 0) }
+
+    private mutating func writeRule(_ rule: RuleStep, _ index: Int) {
+        let step = way.steps[index]
+        // Chains that were jumped to and have ended are closed.
+        let own = depth[rule.rule.chain] ?? 0
+        for (open, level) in depth where level > own { depth[open] = nil }
+        var runs = [TextRun(place(rule.rule), .quiet), TextRun(quotes.text(rule.rule), .code)]
+        if !step.isCertain { runs.append(TextRun("  (perhaps)", .doubtful)) }
+        line(2 + own, runs)
+        for assumption in way.assumptions where assumption.step == index {
+            line(2 + own + 2, [TextRun("? \(assumption.text)", .doubtful)])
+        }
+        for change in rule.changes {
+            line(2 + own + 2, [TextRun("=> \(changeText(change))", .changed)])
+        }
+        if let target = rule.target { depth[target] = own + 1 }
+    }
+
+    /// `:41  `, or with its file where that is another one.
+    private func place(_ reference: RuleReference) -> String {
+        let place = quotes.linked.rule(reference).place
+        guard let source = quotes.file(place) else { return "\(reference.index + 1)  " }
+        return place.file.index == file ? ":\(place.line)  " : "\(source.path):\(place.line)  "
+    }
+
+    private mutating func writeMiss(_ reference: RuleReference, _ statement: Int, _ step: Step) {
+        let own = depth[reference.chain] ?? 0
+        let rule = quotes.linked.rule(reference)
+        line(2 + own, [TextRun(place(reference) + quotes.text(reference), .quiet)])
+        guard statement < rule.statements.count, case .match(let match) = rule.statements[statement] else { return }
+        let facts = ConditionFacts(
+            model: quotes.model, connection: way.trace.connection, assumptions: way.assumptions)
+        let fact = facts.fact(match, step.view, held: false, rule: quotes.cite(reference)) ?? "not met"
+        line(2 + own + 2, [TextRun("no: \(quotes.statement(statement, of: reference)): \(fact)", .quiet)])
+    }
+
+    private mutating func writePolicy(_ chain: ChainID, _ verdict: StepVerdict, _ step: Step) {
+        let isOpen = depth[chain] != nil && hook == step.view.hook && layer == step.layer
+        let word = verdict == .drop ? "DROP" : "ACCEPT"
+        let role: TextRole = verdict == .drop ? .bad : .quiet
+        if isOpen {
+            line(2, [TextRun("policy \(word)", role)])
+        } else {
+            enter(step, chain: nil, jumpedTo: false)
+            let name = reporter.words.chainName(chain)
+            line(1, [TextRun("\(name): no rule matched, policy \(word)", role)])
+        }
+        depth = [:]
+    }
+
+    private mutating func writeRouting(_ routing: RoutingStep, _ step: Step) {
+        leaveHook()
+        var text = routing.isReroute ? "routed again" : "routing"
+        if !routing.isKnown {
+            line(0, [TextRun("\(text): not known", .doubtful)])
+            return
+        }
+        if routing.type == .local, step.view.hook == .prerouting {
+            text += ": to this host"
+        } else if let interface = routing.interface {
+            text += ": by \(quotes.name(interface))"
+            if let hop = routing.nextHop { text += " to \(hop)" }
+            if routing.type != .unicast { text += " (\(routing.type.name))" }
+        } else if routing.route == nil {
+            text += ": no route"
+        } else {
+            text += ": \(routing.type.name)"
+        }
+        if let source = routing.source, step.view.packet.source.isZero { text += ", from \(source)" }
+        var runs = [TextRun(text)]
+        if let route = routing.route {
+            var tail = "  (table \(tableName(routing.table)): \(quotes.routeText(route))"
+            if let location = quotes.location(route.place) { tail += ", \(location)" }
+            runs.append(TextRun(tail + ")", .quiet))
+        }
+        line(0, runs)
+        if routing.table != RoutingRule.mainTable, routing.table != RoutingRule.localTable, let rule = routing.rule,
+            let own = quotes.text(rule.place), let location = quotes.location(rule.place)
+        {
+            line(1, [TextRun("by the rule \(own), \(location)", .quiet)])
+        }
+    }
+
+    private func changeText(_ change: Change) -> String {
+        switch change.field {
+        case .notrack: return "not tracked"
+        case .mark: return "mark \(value(change.before, isMark: true)) becomes \(value(change.after, isMark: true))"
+        case .connectionMark:
+            return "connection mark \(value(change.before, isMark: true)) becomes \(value(change.after, isMark: true))"
+        case .ttl, .dscp, .priority, .zone, .mss, .helper, .source, .destination:
+            return "\(change.field.name) \(value(change.before)) becomes \(value(change.after))"
+        }
+    }
+
+    private func value(_ value: Change.Value, isMark: Bool = false) -> String {
+        switch value {
+        case .number(let number): isMark ? hexadecimal(number) : "\(number)"
+        case .address(let address): "\(address)"
+        case .name(let name): quotes.name(name).isEmpty ? "none" : quotes.name(name)
+        case .unknown: "a value that is not known"
+        }
+    }
+
+    private mutating func writeEnd() {
+        guard way.trace.branches.isEmpty else { return }
+        let word = reporter.words.word(way.trace)
+        line(0, [word, TextRun(": it \(reporter.words.predicate(way))")])
+    }
+}

@@ -1,0 +1,111 @@
+internal import ChainGraph
+internal import NetTypes
+internal import PacketPath
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+/// Shows rules with the reasons why they matched.
+struct RuleReasons {
+    let quotes: Quotes
+    let words: OutcomeWords
+
+    init(_ quotes: Quotes) {
+        self.quotes = quotes
+        words = OutcomeWords(quotes: quotes)
+    }
+
+    /// Each condition of the rule at `index` as its file has it, with what the packet has there.
+    func conditions(_ index: Int, on way: Way) -> [Block] {
+        guard case .rule(let step) = way.steps[index].kind else { return [] }
+        let facts = ConditionFacts(
+            model: quotes.model, connection: way.trace.connection, assumptions: way.assumptions)
+        var rows: [[RichText]] = []
+        let rule = quotes.linked.rule(step.rule)
+        for (number, statement) in rule.statements.enumerated() {
+            guard case .match(let match) = statement else { continue }
+            let text = quotes.statement(number, of: step.rule)
+            if text.isEmpty { continue }
+            guard
+                let fact = facts.fact(match, way.steps[index].view, held: true, rule: quotes.cite(step.rule))
+            else { continue }
+            rows.append([RichText(text, .code), RichText(fact)])
+        }
+        if rows.isEmpty { return [.paragraph(RichText("it has no conditions", .quiet))] }
+        return [.table(rows)]
+    }
+
+    /// `PATH:41, rule 3 of filter/FORWARD`, with the chains that led there.
+    func place(_ index: Int, on way: Way) -> RichText {
+        guard case .rule(let step) = way.steps[index].kind else { return RichText() }
+        var text = RichText()
+        if let location = quotes.location(quotes.linked.rule(step.rule).place) { text.add(location + ", ") }
+        text.add(words.ruleName(step.rule))
+        let jumps = way.jumps(to: index)
+        if !jumps.isEmpty {
+            var chains = ""
+            for jump in jumps {
+                guard case .rule(let own) = way.steps[jump].kind else { continue }
+                chains += quotes.name(quotes.linked.chain(own.rule.chain).name) + " > "
+            }
+            text.add(" (" + chains + quotes.name(quotes.linked.chain(step.rule.chain).name) + ")", .quiet)
+        }
+        return text
+    }
+
+    /// The rule as the user wrote it and why it matched.
+    func explained(_ index: Int, on way: Way) -> [Block] {
+        guard case .rule(let step) = way.steps[index].kind else { return [] }
+        return [
+            .indented([
+                .verbatim([RichText(quotes.text(step.rule), .code)]), .indented(conditions(index, on: way)),
+            ])
+        ]
+    }
+
+    /// Who set the marks that the rule at `index` rests on.
+    func marks(_ index: Int, on way: Way) -> [Block] {
+        var blocks: [Block] = []
+        for source in way.markSources(for: index, quotes.linked) {
+            let what = source.field == .mark ? "mark" : "connection mark"
+            blocks.append(
+                .paragraph(
+                    RichText("The \(what) \(hexadecimal(source.bits)) that led there was set by ")
+                        + place(source.step, on: way) + ":"))
+            // A rule that only marks has no reasons of its own; the one that jumped to it has.
+            let shown = hasConditions(source.step, on: way) ? source.step : way.jumps(to: source.step).last
+            blocks += [.indented([.verbatim([RichText(text(source.step, on: way), .code)])])]
+            if let shown, shown != source.step {
+                blocks.append(.indented([.paragraph("reached by")]))
+                blocks += explained(shown, on: way)
+            } else if shown != nil {
+                blocks.append(.indented([.indented(conditions(source.step, on: way))]))
+            }
+        }
+        return blocks
+    }
+
+    private func text(_ index: Int, on way: Way) -> String {
+        guard case .rule(let step) = way.steps[index].kind else { return "" }
+        return quotes.text(step.rule)
+    }
+
+    private func hasConditions(_ index: Int, on way: Way) -> Bool {
+        guard case .rule(let step) = way.steps[index].kind else { return false }
+        for statement in quotes.linked.rule(step.rule).statements {
+            guard case .match(let match) = statement else { continue }
+            if case .comment = match { continue }
+            return true
+        }
+        return false
+    }
+
+    /// How often the rule has matched, where the dump counts.
+    func counters(_ index: Int, on way: Way) -> String? {
+        guard case .rule(let step) = way.steps[index].kind,
+            let counters = quotes.linked.chain(step.rule.chain).counters(of: quotes.linked.rule(step.rule))
+        else { return nil }
+        if counters.packets == 0 { return "it had counted no packet when the dump was made" }
+        return "it had counted \(counted(Int(clamping: counters.packets), "packet")), \(counters.bytes) bytes"
+    }
+}

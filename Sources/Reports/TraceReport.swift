@@ -1,0 +1,249 @@
+internal import ChainGraph
+internal import NetTypes
+internal import PacketPath
+public import PathModel
+internal import RuleModel
+public import SourceText
+
+/// The answer as a person reads it: the outcome, the rule that decided and why, then the way, then what it rests on.
+public func traceReport(
+    _ answer: TraceAnswer, _ model: HostModel, files: [SourceFile], detail: Detail
+) -> Document {
+    let reporter = TraceReporter(quotes: Quotes(model: model, files: files), answer: answer, detail: detail)
+    return reporter.document()
+}
+
+struct TraceReporter {
+    let quotes: Quotes
+    let answer: TraceAnswer
+    let detail: Detail
+
+    var words: OutcomeWords { OutcomeWords(quotes: quotes) }
+    var reasons: RuleReasons { RuleReasons(quotes) }
+
+    func document() -> Document {
+        var document = Document()
+        let way = Way(answer.trace, packet: answer.request.packet)
+        document.add(contentsOf: deciders())
+        document.add(contentsOf: head(way))
+        if detail != .summary {
+            document.add(.space)
+            document.add(.heading("Path"))
+            document.add(.indented(path(way)))
+        }
+        document.add(contentsOf: returns(way))
+        let grounds = self.grounds(way)
+        if !grounds.isEmpty {
+            document.add(.space)
+            document.add(.heading("This rests on"))
+            document.add(.list(grounds))
+        }
+        return document
+    }
+
+    /// What decides beside the rules: the first line of all.
+    private func deciders() -> [Block] {
+        if answer.otherDeciders.isEmpty { return [] }
+        var text = RichText("NOT ONLY THE RULES DECIDE", .doubtful)
+        for (index, decider) in answer.otherDeciders.enumerated() {
+            text.add(index == 0 ? ": " : "; ")
+            text.add(decider.text)
+            if let location = quotes.location(decider.place) { text.add(", \(location)", .quiet) }
+        }
+        text.add(". What follows is as far as the rules go.")
+        return [.paragraph(text), .space]
+    }
+
+    // MARK: The outcome
+
+    /// The sentence and why it is so.
+    func head(_ way: Way) -> [Block] {
+        var sentence = RichText([words.word(way.trace)])
+        sentence.add(": \(packetText(way.packet))\(arrival(way)) ")
+        if way.trace.branches.isEmpty || way.trace.outcome == .undecided {
+            sentence.add(words.predicate(way) + ".")
+        } else {
+            sentence.add("is \(way.trace.outcome.name) on every way it may take:")
+        }
+        var blocks: [Block] = [.paragraph(sentence)]
+        if way.trace.branches.isEmpty {
+            blocks += decision(way)
+        } else {
+            blocks += [.space] + branches(way)
+        }
+        return blocks
+    }
+
+    private func arrival(_ way: Way) -> String {
+        guard let view = way.steps.first?.view ?? way.trace.last, let name = view.inInterface,
+            view.hook == .prerouting || view.hook == .input
+        else { return "" }
+        return " from \(quotes.name(name))"
+    }
+
+    /// The rules that made it so, what the sender sees, who listens.
+    func decision(_ way: Way) -> [Block] {
+        var blocks: [Block] = []
+        let isThrough = [Outcome.forwarded, .sent, .delivered].contains(way.trace.outcome)
+        let translations = self.translations(way)
+        if !isThrough { blocks += decider(way) }
+        blocks += translations
+        if isThrough { blocks += decider(way) }
+        for sentence in ends(way) {
+            blocks.append(.space)
+            blocks.append(.paragraph(RichText(capitalised(sentence) + ".")))
+        }
+        return blocks
+    }
+
+    /// The rule that ended the way, or the accept of the filter.
+    private func decider(_ way: Way) -> [Block] {
+        guard let index = way.trace.decidedBy, index < way.steps.count else { return [] }
+        let isThrough = [Outcome.forwarded, .sent, .delivered].contains(way.trace.outcome)
+        switch way.steps[index].kind {
+        case .rule:
+            if isTranslation(index, way) { return [] }
+            var lead = RichText(isThrough ? "Accepted by " : "Decided by ") + reasons.place(index, on: way)
+            if let counters = reasons.counters(index, on: way) { lead.add("; \(counters)", .quiet) }
+            lead.add(":")
+            return [.space, .paragraph(lead)] + reasons.explained(index, on: way) + reasons.marks(index, on: way)
+        case .policy(let chain, let verdict):
+            let place = quotes.linked.chain(chain).place
+            var lead = RichText(isThrough ? "Accepted by the policy of " : "Decided by the policy of ")
+            lead.add(words.chainName(chain) + ", " + (verdict == .drop ? "DROP" : "ACCEPT"))
+            if let location = quotes.location(place) { lead.add(", \(location)") }
+            lead.add(": no rule there ended the packet's way.")
+            return [.space, .paragraph(lead)]
+        default: return []
+        }
+    }
+
+    private func isTranslation(_ index: Int, _ way: Way) -> Bool {
+        index + 1 < way.steps.count && translator(of: index + 1, in: way.steps, quotes.linked) == index
+    }
+
+    /// Each translation with the rule that made it.
+    private func translations(_ way: Way) -> [Block] {
+        var blocks: [Block] = []
+        for index in way.steps.indices {
+            guard case .translation(let translation) = way.steps[index].kind else { continue }
+            let layer = way.steps[index].layer
+            let subject = layer == 0 ? "" : "The outer packet: "
+            let change = translationText(translation, way.steps[index].view.packet)
+            if translation.isFromEntry {
+                var lead = RichText("\(subject)\(capitalised(change)), as its connection entry says; no rule is asked")
+                if let place = way.trace.connection?.place, let location = quotes.location(place) {
+                    lead.add(" (\(location))", .quiet)
+                }
+                lead.add(".")
+                blocks += [.space, .paragraph(lead)]
+            } else if let rule = translator(of: index, in: way.steps, quotes.linked) {
+                var lead = RichText("\(subject)\(capitalised(change)), by ") + reasons.place(rule, on: way)
+                if let counters = reasons.counters(rule, on: way) { lead.add("; \(counters)", .quiet) }
+                lead.add(":")
+                blocks += [.space, .paragraph(lead)]
+                blocks += reasons.explained(rule, on: way) + reasons.marks(rule, on: way)
+            } else {
+                blocks += [
+                    .space,
+                    .paragraph(RichText("\(subject)\(capitalised(change)): the port was taken; no rule says so.")),
+                ]
+            }
+        }
+        return blocks
+    }
+
+    /// What the sender sees and who listens, each a sentence without a final stop.
+    private func ends(_ way: Way) -> [String] {
+        var sentences: [String] = []
+        if way.trace.outcome == .delivered, let sentence = listening(way) { sentences.append(sentence) }
+        if let sentence = senderSentence(way.trace.senderView, way.trace, way.packet.version) {
+            sentences.append(sentence)
+        }
+        return sentences
+    }
+
+    private func listening(_ way: Way) -> String? {
+        var delivered: Packet?
+        var listener: Int?
+        for step in way.steps {
+            guard case .delivery(let index) = step.kind else { continue }
+            delivered = step.view.packet
+            listener = index
+        }
+        guard let packet = delivered, packet.protocol.hasPorts else { return nil }
+        let port = "\(packet.protocol.shortName) port \(packet.destinationPort)"
+        guard let listeners = quotes.model.host.listeners else {
+            return "whether anything listens on \(port) is not known"
+        }
+        guard let listener, listener < listeners.count else { return "nothing listens on \(port)" }
+        let socket = listeners[listener]
+        let who = socket.process.isEmpty ? "a program" : socket.process
+        let place = quotes.location(socket.place).map { ", \($0)" } ?? ""
+        return "\(who) listens on \(port) (\(socket.address.map { "\($0)" } ?? "any address")\(place))"
+    }
+
+    // MARK: The ways back
+
+    private func returns(_ way: Way) -> [Block] {
+        var blocks: [Block] = []
+        for leaf in way.leaves {
+            let isOnly = way.trace.branches.isEmpty
+            if let reply = leaf.trace.reply.first {
+                blocks += nested("The reply", reply, isOnly ? nil : leaf)
+            }
+            if let own = leaf.trace.answer.first {
+                blocks += nested("The REJECT's own answer", own, isOnly ? nil : leaf)
+            }
+        }
+        return blocks
+    }
+
+    private func nested(_ title: String, _ trace: Trace, _ leaf: Way?) -> [Block] {
+        guard let packet = trace.firstPacket else { return [] }
+        let way = Way(trace, packet: packet)
+        var text = title
+        if let leaf { text += " where \(condition(leaf.assumptions))" }
+        var blocks: [Block] = [.space, .heading(RichText(text)), .indented(head(way))]
+        if detail != .summary { blocks.append(.indented([.space] + path(way))) }
+        return blocks
+    }
+}
+
+/// `source 172.30.24.4 becomes 172.30.24.0`.
+func translationText(_ translation: TranslationStep, _ before: Packet) -> String {
+    var parts: [String] = []
+    let hasPorts = before.protocol.hasPorts
+    func end(_ what: String, _ address: IPAddress?, _ old: IPAddress, _ port: UInt16?, _ oldPort: UInt16) -> String {
+        let portChanges = port != nil && port != oldPort && hasPorts
+        let from = endText(old, port: portChanges ? oldPort : nil)
+        return "\(what) \(from) becomes \(endText(address ?? old, port: portChanges ? port : nil))"
+    }
+    switch translation.kind {
+    case .dnat, .redirect:
+        parts.append(
+            end(
+                "destination", translation.destination, before.destination, translation.destinationPort,
+                before.destinationPort))
+    case .snat, .masquerade:
+        if translation.source == nil, translation.sourcePort == nil {
+            parts.append("source \(before.source) becomes an address that is not known")
+        } else {
+            parts.append(end("source", translation.source, before.source, translation.sourcePort, before.sourcePort))
+        }
+    case .netmap, .clash:
+        if translation.source != nil || translation.sourcePort != nil {
+            parts.append(end("source", translation.source, before.source, translation.sourcePort, before.sourcePort))
+        }
+        if translation.destination != nil || translation.destinationPort != nil {
+            parts.append(
+                end(
+                    "destination", translation.destination, before.destination, translation.destinationPort,
+                    before.destinationPort))
+        }
+    }
+    if let choices = translation.sourcePortChoices {
+        parts.append("the source port becomes one of \(rangeText(choices))")
+    }
+    return listed(parts)
+}
