@@ -53,11 +53,7 @@ struct Fixture: Sendable, CustomTestStringConvertible {
                 }
             }
         }
-        withKnownIssue("not all readers are written yet", isIntermittent: true) {
-            #expect(differences == [])
-        } when: {
-            fixture.name.contains("targets") || fixture.name.contains("n-z-v6")
-        }
+        #expect(differences == [])
     }
 
     @Test func everyMatchHasASavedRule() throws {
@@ -66,9 +62,8 @@ struct Fixture: Sendable, CustomTestStringConvertible {
             var names = NameTable()
             for case .match(let match) in try fixture.read(&names).statements { seen.insert(MatchKind(match)) }
         }
-        withKnownIssue("not all readers are written yet") {
-            #expect(MatchKind.allCases.filter { !seen.contains($0) } == [.unknown])
-        }
+        // No iptables has an extension for udplite, though the kernel has the match.
+        #expect(MatchKind.allCases.filter { !seen.contains($0) } == [.udplite, .unknown])
     }
 
     @Test func everyTargetHasASavedRule() throws {
