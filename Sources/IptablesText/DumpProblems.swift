@@ -63,6 +63,17 @@ extension RuleReader {
         return Counters(packets: packets, bytes: bytes)
     }
 
+    /// Whether a word can name a chain: not empty, and without blanks, which iptables refuses.
+    func isChainName(_ word: Int) -> Bool {
+        let range = words[word].range
+        if words[word].isQuoted {
+            for index in range where buffer[index] == UInt8(ascii: " ") || buffer[index] == UInt8(ascii: "\t") {
+                return false
+            }
+        }
+        return !range.isEmpty
+    }
+
     /// The line's text from word `first` to its end.
     mutating func internLine(from first: Int) -> Symbol {
         let range = source(first, words.count)

@@ -106,7 +106,9 @@ struct DumpReader {
             startListing(text, name: symbol(word + 1), isTold: true)
             word += 2
         }
-        guard word + 1 < rule.words.count else { return keepUnreadable(text, lineRange) }
+        guard word + 1 < rule.words.count, rule.isChainName(word + 1) else {
+            return keepUnreadable(text, lineRange)
+        }
         if rule.isWord(word, "-A") || rule.isWord(word, "--append") {
             readRule(text, command: word, counters, isCut: isCut, insertAt: nil)
         } else if rule.isWord(word, "-I") || rule.isWord(word, "--insert") {

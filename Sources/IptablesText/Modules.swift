@@ -132,10 +132,12 @@ enum TargetModule: UInt8, CaseIterable {
 
 /// The names of all modules, to find one by its bytes.
 struct ModuleNames {
+    static let shared = ModuleNames()
+
     private var matches = NameTable()
     private var targets = NameTable()
 
-    init() {
+    private init() {
         // Symbol 0 is the empty name, so module i has symbol i + 1.
         for module in MatchModule.allCases { _ = matches.intern(module.name.description) }
         for module in TargetModule.allCases { _ = targets.intern(module.name.description) }

@@ -24,7 +24,7 @@ struct RuleReader {
 
     var names = NameTable()
     var family = TableFamily.ip
-    let modules = ModuleNames()
+    let modules = ModuleNames.shared
     var chains = ChainIndex()
 
     /// What was read of the rule so far, in the order of the words.
