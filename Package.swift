@@ -58,6 +58,7 @@ let package = Package(
                 "PacketPath", "Questions", "Reports",
             ], audited),
         tests("SourceTextTests", ["SourceText"]),
+        tests("HostTextTests", ["SourceText", "NetTypes", "RuleModel", "HostText"]),
         tests("SnapshotTests", ["SourceText", "NetTypes", "RuleModel", "HostText", "IptablesText", "Snapshot"]),
         tests("ArchitectureTests", []),
         tests(

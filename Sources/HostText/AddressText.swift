@@ -26,7 +26,6 @@ extension LinkReader {
         }
         var address = InterfaceAddress(own, prefixLength: UInt8(length))
         while let key = words.next() {
-            if text.begins(key, "\\") { break }
             if text.has(key, "peer") {
                 // The prefix length is the peer's.
                 guard let value = words.next() else { break }

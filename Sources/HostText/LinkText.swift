@@ -8,15 +8,14 @@ func readAddresses(_ text: Span<UInt8>, _ listing: Listing, into reading: inout 
     var cursor = LineCursor(listing.excerpt)
     var words = Words()
     while cursor.advance(text) {
-        words.split(text, cursor.range)
-        guard let first = words.peek else { continue }
-        if isDigit(text[cursor.range.lowerBound]) {
-            reader.header(text, &words, cursor, &reading)
-        } else if isDigit(text[first.lowerBound]) || reader.isAfterStatistics {
-            // Numbers below `RX:` and `TX:` of `ip -s`.
-            reader.isAfterStatistics = false
-        } else {
-            reader.detail(text, &words, cursor, &reading)
+        // `ip -o` writes a backslash where a line ends.
+        var start = cursor.range.lowerBound
+        while start < cursor.range.upperBound {
+            let end =
+                text.firstIndex(of: UInt8(ascii: "\\"), in: start..<cursor.range.upperBound) ?? cursor.range.upperBound
+            words.split(text, start..<end)
+            reader.line(text, start..<end, &words, cursor, &reading)
+            start = end + 1
         }
     }
     reader.finish(listing, &reading)
@@ -29,9 +28,24 @@ struct LinkReader {
     private var sawV4 = false
     private var sawV6 = false
     private var sawAddressLine = false
-    var isAfterStatistics = false
+    private var isAfterStatistics = false
 
     init() {}
+
+    mutating func line(
+        _ text: Span<UInt8>, _ range: Range<Int>, _ words: inout Words, _ cursor: LineCursor,
+        _ reading: inout HostReading
+    ) {
+        guard let first = words.peek else { return }
+        if isDigit(text[range.lowerBound]) {
+            header(text, &words, cursor, &reading)
+        } else if isDigit(text[first.lowerBound]) || isAfterStatistics {
+            // Numbers below `RX:` and `TX:` of `ip -s`.
+            isAfterStatistics = false
+        } else {
+            detail(text, &words, cursor, &reading)
+        }
+    }
 
     /// `2: eth0@if5: <FLAGS> mtu 1500 …`, and of `ip -o addr` the form `2: eth0    inet 10.0.0.1/24 …`.
     mutating func header(
@@ -54,6 +68,11 @@ struct LinkReader {
         let position = reading.interfaceIndex(reading.name(text, name), at: cursor.place)
         current = position
         reading.host.interfaces[position].index = index
+        // The interface that kube-proxy gives the addresses of its virtual services to.
+        if text.has(name, "kube-ipvs0") {
+            reading.addDecider(
+                .ipvs, text, cursor.range, interface: reading.host.interfaces[position].name, at: cursor.place)
+        }
         guard let next = words.peek else { return }
         guard text[next.lowerBound] == UInt8(ascii: "<") else {
             detail(text, &words, cursor, &reading)
@@ -105,11 +124,6 @@ struct LinkReader {
         _ reading: inout HostReading
     ) {
         while let key = words.next() {
-            if text.begins(key, "\\") {
-                // `ip -o link`: what would be the next line.
-                detail(text, &words, cursor, &reading)
-                return
-            }
             if text.begins(key, "xdp") || text.begins(key, "prog/xdp") {
                 tellProgram(text, key, position, cursor, &reading)
             } else if text.has(key, "mtu") {
@@ -125,9 +139,7 @@ struct LinkReader {
             } else if text.has(key, "qdisc") {
                 if let value = words.next(), text.has(value, "clsact") || text.has(value, "ingress") {
                     let name = reading.host.interfaces[position].name
-                    reading.host.otherDeciders.append(
-                        OtherDecider(
-                            .trafficControl, evidence: text.text(cursor.range), interface: name, place: cursor.place))
+                    reading.addDecider(.trafficControl, text, cursor.range, interface: name, at: cursor.place)
                 }
             } else if text.has(key, "state") || text.has(key, "mode") || text.has(key, "qlen") {
                 _ = words.next()
@@ -154,11 +166,8 @@ struct LinkReader {
         _ text: Span<UInt8>, _ key: Range<Int>, _ position: Int, _ cursor: LineCursor, _ reading: inout HostReading
     ) {
         let interface = reading.host.interfaces[position].name
-        for known in reading.host.otherDeciders where known.kind == .xdp && known.interface == interface { return }
-        reading.host.otherDeciders.append(
-            OtherDecider(
-                .xdp, evidence: text.text(text.trimmed(key.lowerBound..<cursor.range.upperBound)), interface: interface,
-                place: cursor.place(key)))
+        reading.addDecider(
+            .xdp, text, key.lowerBound..<cursor.range.upperBound, interface: interface, at: cursor.place(key))
     }
 
     /// An indented line.
@@ -168,9 +177,6 @@ struct LinkReader {
         guard let position = current, let key = words.next() else { return }
         if text.begins(key, "link/") {
             sawLinkLine = true
-            if text.has(key, "link/ether"), reading.host.interfaces[position].kind == .other {
-                // Kinds of tunnels without `-d`: their link type is not ether. Still unknown here, so left so.
-            }
             linkLine(text, key, &words, cursor, position, &reading)
         } else if text.has(key, "inet") || text.has(key, "inet6") {
             sawAddressLine = true
@@ -211,13 +217,6 @@ struct LinkReader {
                 reading.host.interfaces[position].tunnel = tunnel
             }
         }
-        // `ip -o`: further lines follow behind a backslash.
-        while let word = words.next() {
-            if text.begins(word, "\\") {
-                detail(text, &words, cursor, &reading)
-                return
-            }
-        }
     }
 
     private func kindOfLink(_ text: Span<UInt8>, _ name: Range<Int>) -> InterfaceKind? {
@@ -244,9 +243,7 @@ struct LinkReader {
                     reading.host.interfaces[position].vrfTable = table
                 }
             }
-            reading.host.otherDeciders.append(
-                OtherDecider(
-                    .vrf, evidence: text.text(text.trimmed(cursor.range)), interface: name, place: cursor.place))
+            reading.addDecider(.vrf, text, cursor.range, interface: name, at: cursor.place)
         case .vxlan, .ipip, .gre, .sit, .geneve, .wireguard, .vlan:
             var tunnel = reading.host.interfaces[position].tunnel ?? TunnelParameters()
             readTunnel(text, &words, &tunnel, &reading)

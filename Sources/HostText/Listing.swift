@@ -125,6 +125,8 @@ public struct ListingHint: Hashable, Sendable {
             }
         }
         if table == "main" || table == "txt" { table = nil }
+        // A command without -6 is about IPv4; `ip route show table all` lists IPv6 too, but last.
+        if isCommand { isV6 = isV6 ?? false }
     }
 }
 

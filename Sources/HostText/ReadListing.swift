@@ -6,9 +6,32 @@ import SourceText
 public func readListing(_ text: Span<UInt8>, _ listing: Listing, into reading: inout HostReading) {
     switch listing.kind {
     case .addresses, .addressLines: readAddresses(text, listing, into: &reading)
+    case .addressesBrief, .linksBrief: readBrief(text, listing, into: &reading)
+    case .addressesJSON: readAddressesJSON(text, listing, into: &reading)
+    case .ifconfig: readIfconfig(text, listing, into: &reading)
     case .routes: readRoutes(text, listing, into: &reading)
+    case .routesJSON: readRoutesJSON(text, listing, into: &reading)
+    case .routeTable: readRouteTable(text, listing, isV6: false, into: &reading)
+    case .routeTableV6: readRouteTable(text, listing, isV6: true, into: &reading)
+    case .nextHops: readNextHops(text, listing, into: &reading)
+    case .tableNames: readTableNames(text, listing, into: &reading)
     case .policyRules: readPolicyRules(text, listing, into: &reading)
-    default: break
+    case .policyRulesJSON: readPolicyRulesJSON(text, listing, into: &reading)
+    case .neighbours: readNeighbours(text, listing, into: &reading)
+    case .neighboursJSON: readNeighboursJSON(text, listing, into: &reading)
+    case .setSave: readSetSave(text, listing, into: &reading)
+    case .setList: readSetList(text, listing, into: &reading)
+    case .sysctl: readSysctl(text, listing, into: &reading)
+    case .connections, .connectionsProc: readConnections(text, listing, into: &reading)
+    case .sockets: readSockets(text, listing, into: &reading)
+    case .netstat: readNetstat(text, listing, into: &reading)
+    case .trafficControl: readTrafficControl(text, listing, into: &reading)
+    case .transformPolicies: readTransformPolicies(text, listing, into: &reading)
+    case .openVSwitch: readOpenVSwitch(text, listing, into: &reading)
+    case .virtualServers: readVirtualServers(text, listing, into: &reading)
+    case .iptablesSave, .iptablesRules, .iptablesList, .nftText, .nftJSON, .setXML, .bridgeForwarding, .kubernetes,
+        .emptyJSON, .otherJSON:
+        break
     }
     let excerpt = listing.excerpt
     reading.endListing(

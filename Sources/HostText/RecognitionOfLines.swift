@@ -39,6 +39,11 @@ func startKind(_ text: Span<UInt8>, _ line: Range<Int>, current: ListingKind?) -
     words.split(text, line)
     guard let word = words[0] else { return nil }
     if let second = words[1], let third = words[2] {
+        if text.has(word, "id"), text.decimal32(second) != nil,
+            text.has(third, "via") || text.has(third, "dev") || text.has(third, "group") || text.has(third, "blackhole")
+        {
+            return .nextHops
+        }
         if text.has(second, "dev"), isNeighbour(text, words), IPAddress(text, word) != nil { return .neighbours }
         if (text.has(word, "ipv4") || text.has(word, "ipv6")) && text.decimal32(second) != nil
             && text.find(" src=", in: line) != nil

@@ -66,6 +66,7 @@ func tosByte(_ text: Span<UInt8>, _ word: Range<Int>) -> UInt8? {
 struct RouteReader {
     let hint: ListingHint
     private var pending: Route?
+    private var pendingIsDefault = false
     private var pendingHasVersion = false
     /// The version of the last route that told its own: `table all` lists IPv4 first, then IPv6.
     private var version: IPVersion?
@@ -77,7 +78,7 @@ struct RouteReader {
 
     init(hint: ListingHint) {
         self.hint = hint
-        if let isV6 = hint.isV6, isV6 || hint.isCommand { version = isV6 ? .v6 : .v4 }
+        version = hint.isV6.map { $0 ? .v6 : .v4 }
     }
 
     mutating func start(
@@ -97,9 +98,11 @@ struct RouteReader {
         let prefix: IPPrefix
         if text.has(word, "default") {
             prefix = .everything(version ?? .v4)
+            pendingIsDefault = true
             pendingHasVersion = false
         } else if let read = IPPrefix(text, word) {
             prefix = read
+            pendingIsDefault = false
             pendingHasVersion = true
         } else {
             reading.tell(
@@ -114,7 +117,7 @@ struct RouteReader {
         while let key = words.next() {
             if text.has(key, "nexthop") {
                 // `ip -o`: the next hops follow on the same line.
-                pending = route
+                if pending == nil { pending = route }
                 readHop(text, &words, cursor, &reading)
                 continue
             }
@@ -319,7 +322,7 @@ struct RouteReader {
     mutating func finish(_ reading: inout HostReading) {
         guard var route = pending else { return }
         pending = nil
-        if !pendingHasVersion, let version { route.destination = .everything(version) }
+        if pendingIsDefault, let version { route.destination = .everything(version) }
         if !pendingHasVersion, version == nil {
             reading.tell(
                 .note, "assumed-version", "nothing tells whether this route is of IPv4 or IPv6; IPv4 is assumed",

@@ -23,11 +23,11 @@ func assemble(
     node.unrecognised = unrecognised
     var reading = HostReading()
     var iptables = IptablesInput(latest: settings.latest)
-    // Names of routing tables first: every route and rule may use them.
+    // Names of routing tables and next hops with an id first: routes and rules may use them.
     for isFirst in [true, false] {
         for (index, file) in files.enumerated() {
             let text = file.bytes.span
-            for listing in recognised[index].listings where (listing.kind == .tableNames) == isFirst {
+            for listing in recognised[index].listings where listing.kind.isNeededByOthers == isFirst {
                 switch listing.kind {
                 case .iptablesSave, .iptablesRules:
                     try iptables.read(text, listing, files: files, names: &reading.names, &reading.diagnostics)
@@ -48,6 +48,10 @@ func assemble(
     if node.ruleset.tables.isEmpty { throw noRules(node) }
     node.missing = missingInputs(node)
     return node
+}
+
+extension ListingKind {
+    fileprivate var isNeededByOthers: Bool { self == .tableNames || self == .nextHops }
 }
 
 private func noRules(_ node: NodeState) -> SnapshotFailure {

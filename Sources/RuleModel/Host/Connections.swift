@@ -26,6 +26,8 @@ public struct ConnectionEntry: Hashable, Sendable {
     public var status: ConnectionStatus = []
     public var mark: UInt32 = 0
     public var zone: UInt16 = 0
+    /// The one direction that the zone is of (`zone-orig`, `zone-reply`); `nil`: both.
+    public var zoneDirection: ConnectionDirection?
     /// Seconds until it is removed.
     public var expires: UInt32?
     /// The TCP, SCTP or DCCP state's name as printed, `.empty` for others.

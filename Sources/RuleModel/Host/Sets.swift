@@ -51,12 +51,16 @@ public struct AddressSet: Hashable, Sendable {
     /// `range` of the bitmap types; elements outside never match.
     public var addressRange: AddressRange?
     public var portRange: PortRange?
-    /// `netmask` (hash:ip, bitmap:ip) as prefix length, or `bitmask`.
+    /// `netmask` (hash:ip, bitmap:ip) as prefix length, or a `bitmask` that is one. Its elements are prefixes of this
+    /// length, so that they contain what they match.
     public var netmask: UInt8?
+    /// A `bitmask` that is no prefix: addresses are compared under it, and elements hold what is left.
     public var bitmask: IPAddress?
     /// `markmask` of hash:ip,mark.
     public var markMask: UInt32 = .max
     public var hasTimeout = false
+    /// Seconds that an element lives for that is added without a timeout; 0 is for ever.
+    public var defaultTimeout: UInt32?
     public var hasCounters = false
     public var hasSkbInfo = false
     public var hasComment = false

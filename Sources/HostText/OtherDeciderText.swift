@@ -1,0 +1,92 @@
+import NetTypes
+import RuleModel
+import SourceText
+
+extension HostReading {
+    /// Adds what decides about packets too: once for an interface, once for a file where there is none.
+    mutating func addDecider(
+        _ kind: OtherDecider.Kind, _ text: Span<UInt8>, _ evidence: Range<Int>, interface: Symbol? = nil,
+        at place: Place
+    ) {
+        for known in host.otherDeciders
+        where known.kind == kind && known.interface == interface && (interface != nil || known.place.file == place.file)
+        {
+            return
+        }
+        host.otherDeciders.append(
+            OtherDecider(kind, evidence: text.text(text.trimmed(evidence)), interface: interface, place: place))
+    }
+}
+
+/// Recognises in `tc qdisc show` and `tc filter show` what may drop or change packets. Shaping alone is no decision.
+func readTrafficControl(_ text: Span<UInt8>, _ listing: Listing, into reading: inout HostReading) {
+    var cursor = LineCursor(listing.excerpt)
+    var words = Words()
+    while cursor.advance(text) {
+        words.split(text, cursor.range)
+        guard let first = words.next() else { continue }
+        var interface: Symbol?
+        var isBPF = false
+        for position in 0..<words.count {
+            guard let word = words[position] else { continue }
+            if text.has(word, "dev"), let name = words[position + 1] { interface = reading.name(text, name) }
+            if text.has(word, "bpf") || text.has(word, "direct-action") { isBPF = true }
+        }
+        if text.has(first, "qdisc") {
+            guard let kind = words.next(), text.has(kind, "clsact") || text.has(kind, "ingress") else { continue }
+            reading.addDecider(.trafficControl, text, cursor.range, interface: interface, at: cursor.place)
+        } else if text.has(first, "filter") {
+            let kind: OtherDecider.Kind = isBPF ? .bpf : .trafficControl
+            reading.addDecider(kind, text, cursor.range, interface: interface, at: cursor.place)
+        }
+    }
+}
+
+/// Recognises policies in `ip xfrm policy`: packets they match are transformed or blocked.
+func readTransformPolicies(_ text: Span<UInt8>, _ listing: Listing, into reading: inout HostReading) {
+    var cursor = LineCursor(listing.excerpt)
+    var policy: (range: Range<Int>, place: Place)?
+    var words = Words()
+    while cursor.advance(text) {
+        words.split(text, cursor.range)
+        guard let first = words.next() else { continue }
+        if text.has(first, "src") {
+            policy = (cursor.range, cursor.place)
+        } else if text.has(first, "dir"), let direction = words.next() {
+            // Per-socket policies (`socket in`) are not listed with `dir`.
+            guard let found = policy,
+                text.has(direction, "in") || text.has(direction, "out") || text.has(direction, "fwd")
+            else { continue }
+            reading.addDecider(.xfrm, text, found.range, at: found.place)
+            policy = nil
+        }
+    }
+}
+
+/// Recognises bridges in `ovs-vsctl show`: OpenFlow rules decide in them.
+func readOpenVSwitch(_ text: Span<UInt8>, _ listing: Listing, into reading: inout HostReading) {
+    var cursor = LineCursor(listing.excerpt)
+    var words = Words()
+    while cursor.advance(text) {
+        words.split(text, cursor.range)
+        guard let first = words.next(), text.has(first, "Bridge"), var name = words.next() else { continue }
+        if name.count > 2, text[name.lowerBound] == UInt8(ascii: "\"") {
+            name = name.lowerBound + 1..<name.upperBound - 1
+        }
+        let symbol = reading.name(text, name)
+        reading.addDecider(.openVSwitch, text, cursor.range, interface: symbol, at: cursor.place)
+    }
+}
+
+/// Recognises virtual services in `ipvsadm -Ln`: IPVS takes their packets at INPUT.
+func readVirtualServers(_ text: Span<UInt8>, _ listing: Listing, into reading: inout HostReading) {
+    var cursor = LineCursor(listing.excerpt)
+    var words = Words()
+    while cursor.advance(text) {
+        words.split(text, cursor.range)
+        guard let first = words.next() else { continue }
+        if text.has(first, "TCP") || text.has(first, "UDP") || text.has(first, "SCTP") || text.has(first, "FWM") {
+            reading.addDecider(.ipvs, text, cursor.range, at: cursor.place)
+        }
+    }
+}
