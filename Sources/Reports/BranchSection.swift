@@ -15,8 +15,7 @@ extension TraceReporter {
             sentence.add(": ")
             if branch.trace.branches.isEmpty || branch.trace.outcome != .undecided {
                 sentence = sentence + RichText([words.word(branch.trace)])
-                sentence.add(", it \(words.predicate(next))")
-                sentence.add(".")
+                sentence.add(words.clause(next) + ".")
             } else {
                 sentence.add("it goes on")
                 sentence.add(".")

@@ -23,8 +23,14 @@ struct OutcomeWords {
     func predicate(_ way: Way) -> String {
         let trace = way.trace
         switch trace.outcome {
-        case .forwarded: return "is forwarded" + exit(way) + changed(way)
-        case .sent: return "is sent" + exit(way) + changed(way)
+        case .forwarded where !trace.branches.isEmpty: return "is forwarded on every way it may take"
+        case .sent where !trace.branches.isEmpty: return "is sent on every way it may take"
+        case .delivered where !trace.branches.isEmpty: return "is delivered to this host on every way it may take"
+        case .dropped where !trace.branches.isEmpty: return "is dropped on every way it may take"
+        case .rejected where !trace.branches.isEmpty: return "is rejected on every way it may take"
+        case .forwarded:
+            return "is forwarded" + (way.tunnel == nil ? exit(way) + changed(way) : changed(way) + exit(way))
+        case .sent: return "is sent" + (way.tunnel == nil ? exit(way) + changed(way) : changed(way) + exit(way))
         case .delivered: return "is delivered to this host" + changed(way)
         case .dropped: return dropped(way)
         case .rejected:
@@ -41,13 +47,21 @@ struct OutcomeWords {
         }
     }
 
+    /// `dropped by rule 3 of filter/FORWARD` behind the outcome's word: what is not in that word already.
+    func clause(_ way: Way) -> String {
+        let sentence = predicate(way)
+        let known = "is \(way.trace.outcome.name)"
+        guard sentence.utf8.starts(with: known.utf8) else { return ": it " + sentence }
+        return String(decoding: sentence.utf8.dropFirst(known.utf8.count), as: UTF8.self)
+    }
+
     /// ` by eth1 to 198.51.100.9`.
     private func exit(_ way: Way) -> String {
         var text = ""
         if let tunnel = way.tunnel {
             text += " through the tunnel \(quotes.name(tunnel))"
-            if let last = way.trace.last { text += ", inside \(packetText(last.packet))" }
-            if let interface = way.trace.outInterface { text += ", by \(quotes.name(interface))" }
+            if let last = way.trace.last { text += " inside \(packetText(last.packet))" }
+            if let interface = way.trace.outInterface { text += " by \(quotes.name(interface))" }
             return text
         }
         if let interface = way.trace.outInterface {
@@ -68,7 +82,7 @@ struct OutcomeWords {
             sourceIsOther || last.destination != first.destination || last.destinationPort != first.destinationPort
             || last.unknown.contains(.source) != first.unknown.contains(.source)
             || last.sourcePortChoices != first.sourcePortChoices
-        if isOther { return " as \(packetText(last))" }
+        if isOther { return "\(way.tunnel == nil ? "," : "") as \(packetText(last))" }
         return first.source.isZero && !last.source.isZero ? " from \(last.source)" : ""
     }
 
@@ -134,8 +148,7 @@ struct OutcomeWords {
 func senderSentence(_ view: SenderView?, _ trace: Trace, _ version: IPVersion) -> String? {
     switch view {
     case nil: return nil
-    case .answer?:
-        return trace.outcome == .delivered ? nil : "an answer comes if the receiver gives one"
+    case .answer?: return nil
     case .timeout?: return "the sender sees nothing: it waits until it gives up (timeout)"
     case .reset?: return "the sender gets a TCP reset (\"Connection refused\")"
     case .unreachable(let type, let code)?:

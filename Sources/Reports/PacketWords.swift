@@ -3,7 +3,7 @@ internal import RuleModel
 
 /// `192.0.2.1:80`, `[2001:db8::1]:443`, or the address alone where the protocol has no ports.
 func endText(_ address: IPAddress, port: UInt16?, isKnown: Bool = true) -> String {
-    if !isKnown { return port.map { "?:\($0)" } ?? "an unknown address" }
+    if !isKnown { return "unknown" + (port.map { ":\($0)" } ?? "") }
     guard let port else { return "\(address)" }
     return address.version == .v4 ? "\(address):\(port)" : "[\(address)]:\(port)"
 }
@@ -16,8 +16,12 @@ func packetText(_ packet: Packet) -> String {
 }
 
 func sourceText(_ packet: Packet) -> String {
-    let port: UInt16? = packet.protocol.hasPorts && packet.sourcePortChoices == nil ? packet.sourcePort : nil
     let isKnown = !packet.unknown.contains(.source)
+    if packet.protocol.hasPorts, let choices = packet.sourcePortChoices {
+        let address = isKnown ? "\(packet.source)" : "unknown"
+        return (packet.version == .v6 && isKnown ? "[\(address)]" : address) + ":" + rangeText(choices)
+    }
+    let port: UInt16? = packet.protocol.hasPorts ? packet.sourcePort : nil
     if packet.source.isZero, isKnown { return "this host" + (port.map { ":\($0)" } ?? "") }
     return endText(packet.source, port: port, isKnown: isKnown)
 }

@@ -279,6 +279,6 @@ private struct PathWriter {
     private mutating func writeEnd() {
         guard way.trace.branches.isEmpty else { return }
         let word = reporter.words.word(way.trace)
-        line(0, [word, TextRun(": it \(reporter.words.predicate(way))")])
+        line(0, [word, TextRun(reporter.words.clause(way))])
     }
 }

@@ -63,7 +63,7 @@ struct TraceReporter {
         if way.trace.branches.isEmpty || way.trace.outcome == .undecided {
             sentence.add(words.predicate(way) + ".")
         } else {
-            sentence.add("is \(way.trace.outcome.name) on every way it may take:")
+            sentence.add("\(words.predicate(way)):")
         }
         var blocks: [Block] = [.paragraph(sentence)]
         if way.trace.branches.isEmpty {
@@ -98,7 +98,7 @@ struct TraceReporter {
 
     /// The rule that ended the way, or the accept of the filter.
     private func decider(_ way: Way) -> [Block] {
-        guard let index = way.trace.decidedBy, index < way.steps.count else { return [] }
+        guard let index = ownDecider(way), index < way.steps.count else { return [] }
         let isThrough = [Outcome.forwarded, .sent, .delivered].contains(way.trace.outcome)
         switch way.steps[index].kind {
         case .rule:
@@ -116,6 +116,21 @@ struct TraceReporter {
             return [.space, .paragraph(lead)]
         default: return []
         }
+    }
+
+    /// The step that decided; of a packet that went on inside another one, the accept of the packet itself.
+    private func ownDecider(_ way: Way) -> Int? {
+        guard let index = way.trace.decidedBy, index < way.steps.count, way.tunnel != nil,
+            way.steps[index].layer > 0, way.trace.acceptedBy.contains(index)
+        else { return way.trace.decidedBy }
+        let own = way.trace.acceptedBy.last { accepted in
+            guard accepted < way.steps.count, way.steps[accepted].layer == 0 else { return false }
+            switch way.steps[accepted].view.hook {
+            case .input, .forward, .output: return true
+            case .ingress, .prerouting, .postrouting, .egress: return false
+            }
+        }
+        return own ?? index
     }
 
     private func isTranslation(_ index: Int, _ way: Way) -> Bool {
@@ -203,7 +218,7 @@ struct TraceReporter {
         guard let packet = trace.firstPacket else { return [] }
         let way = Way(trace, packet: packet)
         var text = title
-        if let leaf { text += " where \(condition(leaf.assumptions))" }
+        if let leaf { text += " if \(condition(leaf.conditions))" }
         var blocks: [Block] = [.space, .heading(RichText(text)), .indented(head(way))]
         if detail != .summary { blocks.append(.indented([.space] + path(way))) }
         return blocks

@@ -12,23 +12,29 @@ struct Way {
     let trace: Trace
     /// Assumptions of the whole way.
     let assumptions: [Assumption]
+    /// Those that set this way apart from others.
+    let conditions: [Assumption]
 
     init(_ trace: Trace, packet: Packet) {
-        self.init(packet: packet, steps: trace.steps, trace: trace, assumptions: trace.assumptions)
+        self.init(packet: packet, steps: trace.steps, trace: trace, assumptions: trace.assumptions, conditions: [])
     }
 
-    private init(packet: Packet, steps: [Step], trace: Trace, assumptions: [Assumption]) {
+    private init(
+        packet: Packet, steps: [Step], trace: Trace, assumptions: [Assumption], conditions: [Assumption]
+    ) {
         self.packet = packet
         self.steps = steps
         self.trace = trace
         self.assumptions = assumptions
+        self.conditions = conditions
     }
 
     /// The way on into `branch`.
     func into(_ branch: Trace.Branch) -> Way {
         Way(
             packet: packet, steps: steps + branch.trace.steps, trace: branch.trace,
-            assumptions: assumptions + branch.assumptions + branch.trace.assumptions)
+            assumptions: assumptions + branch.assumptions + branch.trace.assumptions,
+            conditions: conditions + branch.assumptions)
     }
 
     /// How many of the steps are told by enclosing traces.
