@@ -31,7 +31,7 @@ public struct PacketFields: OptionSet, Hashable, Sendable {
 
     /// Each single field with its name on the command line and in JSON.
     public static let names: [(field: PacketFields, name: String)] = [
-        (.source, "source"), (.destination, "destination"), (.protocol, "protocol"), (.sourcePort, "sport"),
+        (.source, "source"), (.destination, "destination"), (.protocol, "proto"), (.sourcePort, "sport"),
         (.destinationPort, "dport"), (.icmpType, "icmp-type"), (.tcpFlags, "tcp-flags"), (.ttl, "ttl"), (.dscp, "dscp"),
         (.length, "length"), (.mark, "mark"), (.mac, "mac"), (.owner, "uid"), (.inInterface, "in"),
         (.tcpOptions, "tcp-options"), (.payload, "payload"), (.otherHeaders, "headers"), (.connectionState, "state"),

@@ -22,7 +22,7 @@ extension TraceReporter {
             }
             var item: [Block] = [.paragraph(sentence)]
             if branch.trace.branches.isEmpty {
-                item += place(next)
+                item += translationLines(next) + place(next)
                 if let seen = senderSentence(branch.trace.senderView, branch.trace, way.packet.version) {
                     item.append(.paragraph(RichText(capitalised(seen) + ".", .quiet)))
                 }
@@ -32,6 +32,24 @@ extension TraceReporter {
             items.append(item)
         }
         return [.list(items)]
+    }
+
+    /// What is translated on this way alone, and by which rules.
+    private func translationLines(_ way: Way) -> [Block] {
+        var lines: [RichText] = []
+        for index in way.steps.indices.dropFirst(way.commonCount) {
+            guard case .translation(let translation) = way.steps[index].kind else { continue }
+            var line = RichText(translationText(translation, way.steps[index].view.packet), .changed)
+            if let rule = translator(of: index, in: way.steps, quotes.linked),
+                case .rule(let step) = way.steps[rule].kind
+            {
+                let location = quotes.location(quotes.linked.rule(step.rule).place).map { $0 + ": " } ?? ""
+                line.add(": \(location)", .quiet)
+                line.add(quotes.text(step.rule), .code)
+            }
+            lines.append(line)
+        }
+        return lines.isEmpty ? [] : [.verbatim(lines)]
     }
 
     /// The rule that ended this way.
@@ -45,6 +63,34 @@ extension TraceReporter {
     /// `limit of … holds and …`; `nothing else holds` where a branch takes nothing.
     func condition(_ assumptions: [Assumption]) -> String {
         assumptions.isEmpty ? "not so" : listed(assumptions.map(\.text))
+    }
+
+    /// How the open questions can be settled.
+    func settling(_ way: Way) -> [Block] {
+        var names: [String] = []
+        var values: [String: [String]] = [:]
+        func take(_ trace: Trace) {
+            for branch in trace.branches {
+                for assumption in branch.assumptions where !assumption.isGiven {
+                    if values[assumption.name] == nil { names.append(assumption.name) }
+                    if values[assumption.name]?.contains(assumption.value) != true {
+                        values[assumption.name, default: []].append(assumption.value)
+                    }
+                }
+                take(branch.trace)
+            }
+        }
+        take(way.trace)
+        // `rule@…` stands for several that fail together, and takes no value.
+        let open = names.filter { (values[$0]?.count ?? 0) > 1 }
+        if open.isEmpty { return [] }
+        var rows: [RichText] = open.prefix(6).map { name in
+            var text = ""
+            for value in values[name] ?? [] { text += (text.isEmpty ? "" : "|") + value }
+            return RichText("--assume \(name)=\(text)", .code)
+        }
+        if open.count > rows.count { rows.append(RichText("… and \(open.count - rows.count) more", .quiet)) }
+        return [.space, .paragraph("To settle it:"), .indented([.verbatim(rows)])]
     }
 
     func percent(_ probability: Double) -> String {

@@ -62,13 +62,13 @@ private struct PathWriter {
     }
 
     mutating func write() {
-        if way.commonCount == 0 {
-            line(0, [TextRun(packetText(way.packet), .strong)])
-        } else if let last = way.steps[..<way.commonCount].last {
-            hook = last.view.hook
-            layer = last.layer
+        line(0, [TextRun(packetText(way.packet), .strong)])
+        for index in way.steps.indices {
+            // What enclosing traces have told is gone through for the chains that are open, and not told again.
+            if index == way.commonCount, index > 0 { lines = [] }
+            write(index)
         }
-        for index in way.steps.indices.dropFirst(way.commonCount) { write(index) }
+        if way.commonCount == way.steps.count, way.commonCount > 0 { lines = [] }
         writeEnd()
         flush()
     }

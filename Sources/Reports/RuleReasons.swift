@@ -105,7 +105,7 @@ struct RuleReasons {
         guard case .rule(let step) = way.steps[index].kind,
             let counters = quotes.linked.chain(step.rule.chain).counters(of: quotes.linked.rule(step.rule))
         else { return nil }
-        if counters.packets == 0 { return "it had counted no packet when the dump was made" }
-        return "it had counted \(counted(Int(clamping: counters.packets), "packet")), \(counters.bytes) bytes"
+        if counters.packets == 0 { return "no packet counted so far" }
+        return "\(counted(Int(clamping: counters.packets), "packet")) and \(counters.bytes) bytes counted so far"
     }
 }

@@ -69,7 +69,7 @@ struct TraceReporter {
         if way.trace.branches.isEmpty {
             blocks += decision(way)
         } else {
-            blocks += [.space] + branches(way)
+            blocks += translations(way) + [.space] + branches(way) + settling(way)
         }
         return blocks
     }
@@ -172,6 +172,10 @@ struct TraceReporter {
     private func ends(_ way: Way) -> [String] {
         var sentences: [String] = []
         if way.trace.outcome == .delivered, let sentence = listening(way) { sentences.append(sentence) }
+        if let own = way.trace.answer.first, let packet = own.firstPacket, own.outcome != .sent {
+            let back = Way(own, packet: packet)
+            sentences.append("the REJECT's own answer does not get there: it \(words.predicate(back))")
+        }
         if let sentence = senderSentence(way.trace.senderView, way.trace, way.packet.version) {
             sentences.append(sentence)
         }
@@ -182,6 +186,8 @@ struct TraceReporter {
         var delivered: Packet?
         var listener: Int?
         for step in way.steps {
+            // A reply goes to the socket that asked.
+            if case .conntrack(_, .reply, _) = step.kind { return nil }
             guard case .delivery(let index) = step.kind else { continue }
             delivered = step.view.packet
             listener = index
@@ -216,6 +222,9 @@ struct TraceReporter {
 
     private func nested(_ title: String, _ trace: Trace, _ leaf: Way?) -> [Block] {
         guard let packet = trace.firstPacket else { return [] }
+        var trace = trace
+        // The sender of an answer is this host or the receiver; what they see is nobody's question.
+        trace.senderView = nil
         let way = Way(trace, packet: packet)
         var text = title
         if let leaf { text += " if \(condition(leaf.conditions))" }
