@@ -62,6 +62,9 @@ let package = Package(
         tests("SnapshotTests", ["SourceText", "NetTypes", "RuleModel", "HostText", "IptablesText", "Snapshot"]),
         tests("ArchitectureTests", []),
         tests(
+            "QuestionsTests",
+            ["SourceText", "NetTypes", "RuleModel", "Snapshot", "PathModel", "PacketPath", "Questions"]),
+        tests(
             "ChainGraphTests", ["SourceText", "NetTypes", "RuleModel", "IptablesText", "ChainGraph", "Snapshot"]),
         tests("PathModelTests", ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "PathModel", "Snapshot"]),
         tests(
