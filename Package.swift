@@ -58,8 +58,11 @@ let package = Package(
                 "PacketPath", "Questions", "Reports",
             ], audited),
         tests("SourceTextTests", ["SourceText"]),
+        tests("ArchiveFileTests", ["ArchiveFile", "CArchive"]),
         tests("HostTextTests", ["SourceText", "NetTypes", "RuleModel", "HostText"]),
-        tests("SnapshotTests", ["SourceText", "NetTypes", "RuleModel", "HostText", "IptablesText", "Snapshot"]),
+        tests(
+            "SnapshotTests",
+            ["SourceText", "NetTypes", "RuleModel", "ArchiveFile", "HostText", "IptablesText", "Snapshot"]),
         tests("ArchitectureTests", []),
         tests(
             "QuestionsTests",

@@ -48,7 +48,7 @@ public struct RecognisedInput: Hashable, Sendable {
 public struct UnrecognisedInput: Hashable, Sendable {
     public enum Reason: Hashable, Sendable {
         case empty, binary, unknownText
-        case symbolicLink, device, tooLarge, nestedArchive, unsafeName, encrypted
+        case symbolicLink, device, tooLarge, tooDeep, nestedArchive, unsafeName, encrypted
         case unreadable(String)
 
         /// A clause for a person.
@@ -60,6 +60,7 @@ public struct UnrecognisedInput: Hashable, Sendable {
             case .symbolicLink: "a link, not followed"
             case .device: "no regular file"
             case .tooLarge: "larger than the limit"
+            case .tooDeep: "too many folders within each other"
             case .nestedArchive: "an archive within an archive or directory, not opened"
             case .unsafeName: "its name leads out of the archive"
             case .encrypted: "encrypted"

@@ -29,14 +29,15 @@ public struct SnapshotFailure: Error, Hashable, Sendable {
         /// There is no rule set in the input.
         case noRules
         case file(FileFailure)
-        /// An archive that can't be read, with the words of libarchive.
-        case archive(String)
+        /// An archive that can't be read to its end.
+        case archive
         /// Two dumps of one table by one backend.
         case tableTwice
         /// Several nodes, and none was chosen.
         case severalNodes([String])
         case unknownNode(String, known: [String])
-        case tooMuch(String)
+        /// More than the limits allow.
+        case tooMuch
 
         /// A stable name for filters and tests.
         public var code: String {

@@ -67,6 +67,28 @@ public func readFile(_ path: String, limit: Int = .max) throws(FileFailure) -> [
     return try readAll(descriptor: descriptor, path: path, expected: known, limit: limit)
 }
 
+/// The first bytes of the file at `path`, at most `count`: enough to tell what it is.
+public func readStart(_ path: String, count: Int) throws(FileFailure) -> [UInt8] {
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw FileFailure(call: "open", code: errno, path: path) }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: count)
+    var filled = 0
+    while filled < count {
+        let got = unsafe bytes.withUnsafeMutableBytes { buffer in
+            unsafe read(descriptor, buffer.baseAddress?.advanced(by: filled), count - filled)
+        }
+        if got < 0 {
+            if errno == EINTR { continue }
+            throw FileFailure(call: "read", code: errno, path: path)
+        }
+        if got == 0 { break }
+        filled += got
+    }
+    bytes.removeLast(count - filled)
+    return bytes
+}
+
 /// Everything up to the end of `descriptor`, which stays open. `expected` bytes are made room for at first.
 public func readAll(
     descriptor: Int32, path: String, expected: Int, limit: Int
