@@ -65,6 +65,9 @@ let package = Package(
             ["SourceText", "NetTypes", "RuleModel", "ArchiveFile", "HostText", "IptablesText", "Snapshot"]),
         tests("ArchitectureTests", []),
         tests(
+            "ReportsTests",
+            ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "Snapshot", "PathModel", "PacketPath", "Reports"]),
+        tests(
             "QuestionsTests",
             ["SourceText", "NetTypes", "RuleModel", "Snapshot", "PathModel", "PacketPath", "Questions"]),
         tests(

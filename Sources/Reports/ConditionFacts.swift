@@ -57,8 +57,9 @@ struct ConditionFacts {
         case .icmp:
             guard packet.protocol.isICMP else { return "the protocol is \(packet.protocol.shortName)" }
             return "the ICMP type is \(packet.icmpType), the code \(packet.icmpCode)"
-        case .tcp(let test): return tcp(test, packet)
+        case .tcp(let test): return asksNothing(test) && held ? nil : tcp(test, packet)
         case .udp(let test), .udplite(let test):
+            if test == UDPMatch(), held { return nil }
             return ports(
                 packet, source: !test.sourcePorts.isAll || test.sourceIsNegated,
                 destination: !test.destinationPorts.isAll || test.destinationIsNegated)
@@ -196,6 +197,9 @@ struct ConditionFacts {
     private func destinationPort(_ packet: Packet) -> String {
         packet.unknown.contains(.destinationPort) ? "not known" : "\(packet.destinationPort)"
     }
+
+    /// `-m tcp` alone says what `-p tcp` said.
+    private func asksNothing(_ test: TCPMatch) -> Bool { test == TCPMatch() }
 
     private func tcp(_ test: TCPMatch, _ packet: Packet) -> String {
         guard packet.protocol == .tcp else { return "the protocol is \(packet.protocol.shortName)" }
