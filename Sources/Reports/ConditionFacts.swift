@@ -18,8 +18,8 @@ struct ConditionFacts {
     ///
     /// - Parameters:
     ///   - held: whether the whole condition, negation counted, was met.
-    ///   - rule: as assumptions cite the rule, to find the one that settled this.
-    func fact(_ match: Match, _ view: PacketView, held: Bool, rule: String) -> String? {
+    ///   - asked: the step of the rule, to find the assumption that settled this; `nil` for a rule that did not match.
+    func fact(_ match: Match, _ view: PacketView, held: Bool, asked: Int?) -> String? {
         let packet = view.packet
         switch match {
         case .comment: return nil
@@ -31,10 +31,10 @@ struct ConditionFacts {
         case .laterFragment:
             return packet.fragmentOffset > 0 ? "it is a later fragment" : "it is no later fragment"
         case .addressType(let test): return addressType(test, packet, held: held)
-        case .ah: return header(.ah, packet, held, rule)
-        case .esp: return header(.esp, packet, held, rule)
-        case .ipComp: return header(.ipcomp, packet, held, rule)
-        case .mobilityHeader: return header(.mobility, packet, held, rule)
+        case .ah: return header(.ah, packet, held, asked)
+        case .esp: return header(.esp, packet, held, asked)
+        case .ipComp: return header(.ipcomp, packet, held, asked)
+        case .mobilityHeader: return header(.mobility, packet, held, asked)
         case .connectionMark:
             guard let mark = view.connectionMark else { return "the packet has no connection entry" }
             return "the connection's mark is \(hexadecimal(mark))"
@@ -49,10 +49,10 @@ struct ConditionFacts {
         case .timeToLive: return "the TTL is \(packet.ttl)"
         case .length: return "its length is \(packet.length) bytes"
         case .mac:
-            return packet.sourceMAC.map { "the source's hardware address is \($0)" } ?? settled("mac", held, rule)
+            return packet.sourceMAC.map { "the source's hardware address is \($0)" } ?? settled(held, asked)
         case .mark:
             return packet.unknown.contains(.mark)
-                ? settled("mark", held, rule) : "the mark is \(hexadecimal(packet.mark))"
+                ? settled(held, asked) : "the mark is \(hexadecimal(packet.mark))"
         case .packetType: return "it was addressed on the link as \(packetType(packet.packetType))"
         case .icmp:
             guard packet.protocol.isICMP else { return "the protocol is \(packet.protocol.shortName)" }
@@ -72,21 +72,21 @@ struct ConditionFacts {
         case .addressRange(let test):
             let parts = [test.source.map { _ in source(packet) }, test.destination.map { _ in destination(packet) }]
             return listed(parts.compactMap { $0 })
-        case .owner: return owner(packet, held, rule)
-        case .set(let test): return set(test, packet, held: held, rule)
+        case .owner: return owner(packet, held, asked)
+        case .set(let test): return set(test, packet, held: held, asked)
         case .physicalDevice: return held ? "the bridge ports fit" : "the bridge ports do not fit"
         case .reversePath(let test):
             return held != test.isInverted
                 ? "packets to \(packet.source) would leave by the interface it came in by"
                 : "packets to \(packet.source) would not leave by the interface it came in by"
         case .ipv6Header, .frag, .hopByHop, .destinationOptions, .routingHeader, .segmentRouting, .eui64:
-            return settled("headers", held, rule)
+            return settled(held, asked)
         case .tcpMSS:
-            return packet.maximumSegmentSize.map { "the maximum segment size is \($0)" } ?? settled("mss", held, rule)
+            return packet.maximumSegmentSize.map { "the maximum segment size is \($0)" } ?? settled(held, asked)
         case .limit, .hashLimit, .quota, .statistic, .rateEstimate, .connectionLimit, .connectionBytes, .recent, .time,
             .bpf, .string, .u32, .cpu, .cgroup, .cluster, .ipvs, .operatingSystem, .policy, .realm, .socket,
             .deviceGroup, .accounting, .unknown:
-            return settled(nil, held, rule)
+            return settled(held, asked)
         }
     }
 
@@ -94,18 +94,16 @@ struct ConditionFacts {
 
     private func numbers(_ parts: [String]) -> String { parts.isEmpty ? "none" : listed(parts) }
 
-    /// The words of the assumption about `rule`, or that it can't be told.
-    private func settled(_ kind: String?, _ held: Bool, _ rule: String) -> String {
-        for assumption in assumptions where isAbout(assumption.name, kind, rule) {
-            return (assumption.isGiven ? "as you said: " : "assumed: ") + assumption.text
+    /// The words of the assumptions that the rule rests on, or that it can't be told.
+    private func settled(_ held: Bool, _ asked: Int?) -> String {
+        var texts: [String] = []
+        var isGiven = false
+        for assumption in assumptions where assumption.step != nil && assumption.step == asked {
+            texts.append(assumption.text)
+            isGiven = isGiven || assumption.isGiven
         }
+        if !texts.isEmpty { return (isGiven ? "as you said: " : "assumed: ") + listed(texts) }
         return held ? "taken as met; the snapshot does not settle it" : "not met"
-    }
-
-    private func isAbout(_ name: String, _ kind: String?, _ rule: String) -> Bool {
-        guard name.utf8.count > rule.utf8.count else { return false }
-        let tail = String(decoding: name.utf8.suffix(rule.utf8.count + 1), as: UTF8.self)
-        return tail == "@" + rule
     }
 
     // MARK: Addresses and interfaces
@@ -163,7 +161,7 @@ struct ConditionFacts {
         }
     }
 
-    private func set(_ test: SetMatch, _ packet: Packet, held: Bool, _ rule: String) -> String {
+    private func set(_ test: SetMatch, _ packet: Packet, held: Bool, _ asked: Int?) -> String {
         let set = name(test.name.value)
         let usesSource = test.directions.contains(true)
         let usesDestination = test.directions.contains(false)
@@ -171,7 +169,7 @@ struct ConditionFacts {
         if usesSource { who.append(source(packet)) }
         if usesDestination { who.append(destination(packet)) }
         if !model.sets.isKnown {
-            let assumed = settled("set", held, rule)
+            let assumed = settled(held, asked)
             if assumed != "not met" { return assumed }
         }
         let isIn = held != test.name.isNegated
@@ -215,14 +213,14 @@ struct ConditionFacts {
         return parts.isEmpty ? "the protocol is tcp" : listed(parts)
     }
 
-    private func header(_ wanted: IPProtocol, _ packet: Packet, _ held: Bool, _ rule: String) -> String {
-        packet.protocol == wanted ? settled(nil, held, rule) : "the protocol is \(packet.protocol.shortName)"
+    private func header(_ wanted: IPProtocol, _ packet: Packet, _ held: Bool, _ asked: Int?) -> String {
+        packet.protocol == wanted ? settled(held, asked) : "the protocol is \(packet.protocol.shortName)"
     }
 
-    private func owner(_ packet: Packet, _ held: Bool, _ rule: String) -> String {
+    private func owner(_ packet: Packet, _ held: Bool, _ asked: Int?) -> String {
         if !packet.hasSocket { return "the packet belongs to no socket of this host" }
         if let user = packet.userID { return "the socket's user is \(user)" }
-        return settled("uid", held, rule)
+        return settled(held, asked)
     }
 
     // MARK: Connections

@@ -205,7 +205,7 @@ private struct PathWriter {
         guard statement < rule.statements.count, case .match(let match) = rule.statements[statement] else { return }
         let facts = ConditionFacts(
             model: quotes.model, connection: way.trace.connection, assumptions: way.assumptions)
-        let fact = facts.fact(match, step.view, held: false, rule: quotes.cite(reference)) ?? "not met"
+        let fact = facts.fact(match, step.view, held: false, asked: nil) ?? "not met"
         line(2 + own + 2, [TextRun("no: \(quotes.statement(statement, of: reference)): \(fact)", .quiet)])
     }
 

@@ -27,7 +27,7 @@ struct RuleReasons {
             let text = quotes.statement(number, of: step.rule)
             if text.isEmpty { continue }
             guard
-                let fact = facts.fact(match, way.steps[index].view, held: true, rule: quotes.cite(step.rule))
+                let fact = facts.fact(match, way.steps[index].view, held: true, asked: index)
             else { continue }
             rows.append([RichText(text, .code), RichText(fact)])
         }

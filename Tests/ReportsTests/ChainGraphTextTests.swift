@@ -2,6 +2,7 @@ import ChainGraph
 import Foundation
 import PathModel
 import Reports
+import RuleModel
 import SourceText
 import Testing
 
@@ -65,14 +66,17 @@ import Testing
         #expect(try mermaid(rules).contains(":::drops"))
     }
 
-    @Test func namesAreNoMarkup() throws {
-        let name = "a\"]<b>;\\x|{}"
-        let rules = filter("-A INPUT -j \(name)", chains: [name])
-        let graph = try dot(rules)
-        #expect(graph.contains("filter/a\\\"]<b>;\\\\x|{}"))
-        let picture = try mermaid(rules)
-        #expect(!picture.contains(name))
-        #expect(picture.contains("filter/a#34;#93;#60;b#62;#59;#92;x#124;#123;#125;"))
+    @Test func namesAreNoMarkup() {
+        var names = NameTable()
+        var ruleset = Ruleset()
+        var table = Table(family: .ip, backend: .legacy, name: names.intern("filter"), place: .none)
+        table.chains = [Chain(name: names.intern("a\"]<b>;\\x|{}\n\u{1b}"), place: .none)]
+        ruleset.tables = [table]
+        let linked = LinkedRuleset(ruleset, names: names)
+        let graph = text { writeDot(linked, into: &$0) }
+        #expect(graph.contains("label=\"filter/a\\\"]<b>;\\\\x|{}\\\\x0a\\\\x1b\\n0 rules\""))
+        let picture = text { writeMermaid(linked, into: &$0) }
+        #expect(picture.contains("[\"filter/a#34;#93;#60;b#62;#59;#92;x#124;#123;#125;#92;x0a#92;x1b<br/>0 rules\"]"))
     }
 
     @Test func theSameRulesGiveTheSameBytes() throws {

@@ -121,7 +121,7 @@ import Testing
         let state =
             World.network
             + "# conntrack -L\ntcp      6 431999 ESTABLISHED src=198.51.100.7 dst=192.0.2.1 sport=40000 dport=22 src=10.1.0.9 dst=198.51.100.7 sport=2222 dport=40000 [ASSURED] mark=0 use=1\n"
-        var world = try World(filter(), state)
+        var world = try World(filter("-A INPUT -m conntrack --ctstate INVALID -j DROP"), state)
         var packet = try World.packet()
         packet.tcpFlags = .ack
         let value = try world.json(world.answer(packet))

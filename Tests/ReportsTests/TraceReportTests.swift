@@ -140,7 +140,7 @@ import Testing
                               => mark 0x0 becomes 0x4000
                         :17  -A SERVICES -d 192.0.2.1/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.1.0.9:8080
                             => destination 192.0.2.1:80 becomes 10.1.0.9:8080
-                  routing: by eth1  (table main: 10.1.0.0/24 dev eth1 proto kernel scope link src 10.1.0.1, state:16)
+                  routing: by eth1  (table main: 10.1.0.0/24 dev eth1 proto kernel scope link src 10.1.0.1, state:15)
                   FORWARD in eth0 out eth1
                     filter/FORWARD
                       :5  -A FORWARD -i eth0 -j ACCEPT
