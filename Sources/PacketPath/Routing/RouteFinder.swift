@@ -225,11 +225,14 @@ struct RouteFinder {
 
     func isUsable(_ hop: NextHop, _ route: Route, _ query: RouteQuery) -> Bool {
         if let wanted = query.outInterface, let own = hop.interface, own != wanted { return false }
-        if hop.isDead { return false }
-        guard let name = hop.interface, let interface = model.host.interface(name) else { return true }
-        // Local addresses of IPv4 stay when their interface goes down: fib_semantics.c `fib_sync_down_dev`.
-        if !interface.isUp { return version == .v4 && route.type == .local }
-        return interface.hasCarrier || query.ignoresLinkState || !ignoresLinkDown(name)
+        // Local addresses of IPv4 stay whatever becomes of their link: fib_semantics.c `fib_sync_down_dev`.
+        if version == .v4, route.type == .local { return true }
+        if hop.isDead, !query.ignoresLinkState || !hop.isLinkDown { return false }
+        guard let name = hop.interface else { return true }
+        let interface = model.host.interface(name)
+        if interface?.isUp == false { return false }
+        if !hop.isLinkDown, interface?.hasCarrier ?? true { return true }
+        return query.ignoresLinkState || !ignoresLinkDown(name)
     }
 
     private func ignoresLinkDown(_ interface: Symbol) -> Bool {

@@ -22,11 +22,11 @@ extension Evaluator {
 
     /// An unknown about the packet itself, named after what is asked.
     func perhaps(_ subject: String, relation: String = "", _ value: String, pins: Unknown.Pin? = nil) -> Answer {
-        let name = subject.map { $0 == " " ? "-" : String($0) }.joined()
+        let name = "\(subject)@\(value)".map { $0 == " " ? "-" : String($0) }.joined()
         let text = relation.isEmpty ? value : "\(relation) \(value)"
         return .perhaps(
             Unknown(
-                "\(name)@\(value)", whenYes: "the packet's \(subject) is \(text)",
+                name, whenYes: "the packet's \(subject) is \(text)",
                 whenNo: "the packet's \(subject) is not \(text)", pins: pins))
     }
 

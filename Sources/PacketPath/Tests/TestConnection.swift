@@ -229,42 +229,19 @@ extension Evaluator {
                     "the connection belongs to another node of the cluster"), if: match.localNodeMask.isNegated)
         }
         let hash = clusterHash(tracked.entry.original.source, seed: match.hashSeed)
-        let node = UInt64(hash) * UInt64(match.totalNodes) >> 32
+        let node = (UInt64(hash) * UInt64(match.totalNodes)) >> 32
         let isLocal = node < 32 && match.localNodeMask.value >> UInt32(node) & 1 == 1
         return Answer(isLocal != match.localNodeMask.isNegated)
     }
 }
 
-/// Source: include/linux/jhash.h `jhash_1word`, `jhash2`.
+/// Source: include/linux/jhash.h `jhash_1word`. Of an IPv6 address xt_cluster hashes the first 32 bits only, since it
+/// divides a count of words by four; observed on Linux 6.18.
 func clusterHash(_ address: IPAddress, seed: UInt32) -> UInt32 {
     func rotate(_ value: UInt32, _ count: UInt32) -> UInt32 { value << count | value >> (32 - count) }
-    func word(_ value: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: value).byteSwapped }
-    let words =
-        address.version == .v4
-        ? [word(address.low)]
-        : [word(address.high >> 32), word(address.high), word(address.low >> 32), word(address.low)]
-    let start = 0xdead_beef &+ UInt32(words.count) << 2 &+ seed
-    var (a, b, c) = (start, start, start)
-    var rest = words[...]
-    if rest.count > 3 {
-        a &+= rest[0]
-        b &+= rest[1]
-        c &+= rest[2]
-        a = (a &- c) ^ rotate(c, 4)
-        c &+= b
-        b = (b &- a) ^ rotate(a, 6)
-        a &+= c
-        c = (c &- b) ^ rotate(b, 8)
-        b &+= a
-        a = (a &- c) ^ rotate(c, 16)
-        c &+= b
-        b = (b &- a) ^ rotate(a, 19)
-        a &+= c
-        c = (c &- b) ^ rotate(b, 4)
-        b &+= a
-        rest = rest.dropFirst(3)
-    }
-    for word in rest { a &+= word }
+    let word = UInt32(truncatingIfNeeded: address.version == .v4 ? address.low : address.high >> 32).byteSwapped
+    let start = 0xdead_beef &+ 4 &+ seed
+    var (a, b, c) = (start &+ word, start, start)
     c = (c ^ b) &- rotate(b, 14)
     a = (a ^ c) &- rotate(c, 11)
     b = (b ^ a) &- rotate(a, 25)

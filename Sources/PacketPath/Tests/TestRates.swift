@@ -78,7 +78,8 @@ extension Evaluator {
         let allMonthDays: UInt32 = 0xffff_fffe
         var asked: [String] = []
         if match.dateStart > 0 { asked.append("from:\(match.dateStart)") }
-        if match.dateStop < .max { asked.append("to:\(match.dateStop)") }
+        // iptables writes its latest date, 2038-01-19 03:14:07, where no end is given.
+        if match.dateStop < 0x7fff_ffff { asked.append("to:\(match.dateStop)") }
         if match.dayStart > 0 || match.dayStop < 86399 {
             asked.append("\(clock(match.dayStart))-\(clock(match.dayStop))")
         }

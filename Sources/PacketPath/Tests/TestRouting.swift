@@ -253,7 +253,9 @@ extension Evaluator {
         let wantsNone = match.wantsIPsec == false
         guard hasDecider(.xfrm) else { return Answer(wantsNone) }
         let side = match.isOut ? "will be" : "was"
-        if match.elements.isEmpty || wantsNone {
+        // `--pol ipsec` alone has one element that asks nothing.
+        let asksNothing = !match.isStrict && match.elements.allSatisfy { $0 == PolicyMatch.Element() }
+        if asksNothing || wantsNone {
             let isProtected = Answer.perhaps(
                 Unknown(
                     "policy@\(match.isOut ? "out" : "in")", yes: "ipsec", no: "none",

@@ -15,7 +15,7 @@ extension Evaluator {
             let loads =
                 match.option == 0
                 && !(match.sourcePorts.isAll && match.destinationPorts.isAll && match.flagsMask.isEmpty)
-            return loads ? laterFragment(rule) : .no
+            return loads && isInNFTables(rule) ? laterFragment(rule) : .no
         }
         return .negate(
             testPorts(.source, in: [match.sourcePorts], packet), if: match.inversion.contains(.sourcePorts))
