@@ -184,6 +184,8 @@ import Testing
         ) { $0.state.recentLists = [$0.names.intern("x")] },
         MatchCase("-m cpu ! --cpu 0", "!cpu@0"),
         MatchCase("-p tcp -m osf --genre Linux", "fingerprint@Linux"),
+        MatchCase("-p tcp -m osf ! --genre Linux", "fingerprint@Linux"),
+        MatchCase("-p tcp -m osf --genre unknown --log 2", "fingerprint@any-known-system"),
         MatchCase("-p tcp -m osf ! --genre Linux", "no", "no SYN") { $0.packet.tcpFlags = .ack },
         MatchCase("-m rateest --rateest RE1 --rateest-lt --rateest-bps 8bit", "rateest@filter/FORWARD:1"),
         MatchCase("-m nfacct --nfacct-name  bytes-in", "yes"),

@@ -46,7 +46,8 @@ extension Evaluator {
         case .operatingSystem: [.protocol, .tcpFlags, .tcpOptions]
         case .ah, .esp, .ipComp, .mobilityHeader: [.protocol, .otherHeaders]
         case .destinationOptions, .hopByHop, .routingHeader, .segmentRouting, .ipv6Header: .otherHeaders
-        case .bpf, .u32: [.payload, .otherHeaders]
+        case .bpf: [.payload, .otherHeaders]
+        case .u32(let test): fields(of: test.value)
         case .string: [.payload, .length]
         case .recent(let match): match.usesDestination ? .destination : .source
         case .hashLimit(let match): fields(of: match)
@@ -88,6 +89,23 @@ extension Evaluator {
         if match.originalSourcePort != nil || match.replyDestinationPort != nil { fields.insert(.sourcePort) }
         if match.originalDestinationPort != nil || match.replySourcePort != nil { fields.insert(.destinationPort) }
         if match.protocol != nil { fields.insert(.protocol) }
+        return fields
+    }
+
+    /// What lies at the offsets of an IPv4 packet that the program begins its loads from.
+    private func fields(of program: U32Program) -> PacketFields {
+        var fields: PacketFields = []
+        let places: [(first: UInt32, fields: PacketFields)] = [
+            (0, [.dscp, .length]), (4, .fragment), (8, [.ttl, .protocol]), (12, .source), (16, .destination),
+        ]
+        for test in program.tests {
+            for place in places where test.start < place.first + 4 && place.first < test.start &+ 4 {
+                fields.formUnion(place.fields)
+            }
+            if test.start > 16 || test.steps.contains(where: { $0.operation == .at }) {
+                fields.formUnion([.sourcePort, .destinationPort, .payload])
+            }
+        }
         return fields
     }
 

@@ -151,11 +151,12 @@ extension Evaluator {
                     whenNo: "CPU \(test.value) does not handle the packet")), if: test.isNegated)
     }
 
-    /// Source: net/netfilter/xt_osf.c, nfnetlink_osf.c: only SYN packets have a fingerprint.
+    /// Only SYN packets of IPv4 have a fingerprint. The kernel does not look at `!`, and with `--log` every fingerprint
+    /// it knows will do. Source: net/netfilter/nfnetlink_osf.c `nf_osf_match`.
     func testOperatingSystem(_ match: OSFMatch, _ packet: Packet) -> Answer {
-        guard isOf(.tcp, packet), packet.fragmentOffset == 0 else { return .no }
+        guard packet.version == .v4, isOf(.tcp, packet), packet.fragmentOffset == 0 else { return .no }
         if !packet.unknown.contains(.tcpFlags), !packet.tcpFlags.contains(.syn) { return .no }
-        return .negate(
-            perhaps("fingerprint", relation: "of", names.text(match.genre.value)), if: match.genre.isNegated)
+        return perhaps(
+            "fingerprint", relation: "of", match.log == nil ? names.text(match.genre.value) : "any known system")
     }
 }
