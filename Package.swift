@@ -58,6 +58,7 @@ let package = Package(
                 "PacketPath", "Questions", "Reports",
             ], audited),
         tests("SourceTextTests", ["SourceText"]),
+        tests("NetTypesTests", ["NetTypes"]),
         tests("ArchiveFileTests", ["ArchiveFile", "CArchive"]),
         tests("HostTextTests", ["SourceText", "NetTypes", "RuleModel", "HostText"]),
         tests(
