@@ -51,7 +51,8 @@ extension Evaluator {
     private func record(_ state: inout WalkState, isFromEntry: Bool) {
         var direction = ConnectionDirection.original
         if case .entry(let tracked) = state.connection { direction = tracked.direction }
-        state.record(.conntrack(state.states, direction: direction, isFromEntry: isFromEntry))
+        let states = state.states.subtracting([.snat, .dnat])
+        state.record(.conntrack(states, direction: direction, isFromEntry: isFromEntry))
     }
 
     private func icmpError(_ isRelated: Bool, _ entering: WalkState) -> WalkState {

@@ -55,6 +55,7 @@ extension Evaluator {
         if remote == nil, shape.protocol == .ipip || shape.protocol == .gre || shape.protocol == .ipv6 {
             remote = entering.route?.nextHop
         }
+        if remote == nil, shape.protocol == .udp { remote = forwardingRemote(interface, entering) }
         if let text = request.assumptions["tunnel-remote"], let given = IPAddress(text) { remote = given }
         let version = remote?.version ?? parameters.local?.version ?? .v4
         let zero = IPAddress.zero(version)
@@ -94,6 +95,17 @@ extension Evaluator {
         state.round += 1
         state.position = .localRouting
         return state
+    }
+
+    /// The other end that a VXLAN device sends this packet to: its next hop's neighbour entry gives an address on the
+    /// link, and the forwarding database that address's place. Source: drivers/net/vxlan/vxlan_core.c `vxlan_xmit`.
+    private func forwardingRemote(_ interface: Symbol, _ state: WalkState) -> IPAddress? {
+        let hop = state.route?.nextHop ?? state.packet.destination
+        let neighbour = model.host.neighbours.first { $0.interface == interface && $0.address == hop }
+        let entries = model.host.forwardingEntries.filter { $0.interface == interface && $0.destination != nil }
+        if let mac = neighbour?.mac, let entry = entries.first(where: { $0.mac == mac }) { return entry.destination }
+        let others = entries.filter { $0.mac == MACAddress(bits: 0) }
+        return others.count == 1 ? others[0].destination : nil
     }
 
     /// The packet goes on in another layer, without its entry, which stays in the table.

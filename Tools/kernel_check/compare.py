@@ -109,7 +109,7 @@ def compare_rules(steps, seen, stand_in):
         target = (step.get("target"),) if verdict in ("jump", "goto") else ()
         place = tuple(step.get(key) for key in ("hook", "family", "table", "chain", "rule"))
         ours.append((layer, *place, verdict) + target)
-        perhaps.append(bool(step.get("perhaps")))
+        perhaps.append(step.get("certain") is False)
     index = 0
     for number, step in enumerate(kernel):
         while index < len(ours) and ours[index] != step and perhaps[index]:

@@ -21,6 +21,9 @@ public struct HostState: Hashable, Sendable {
     /// number of 0x80000000 or more here.
     public var routingTableNames: [UInt32: Symbol] = [:]
     public var neighbours: [Neighbour] = []
+    /// From `bridge fdb`: where bridges and VXLAN devices send frames.
+    public var forwardingEntries: [ForwardingEntry] = []
+    public var knowsForwardingEntries = false
     public var knowsNeighbours = false
     /// By dotted name, as `sysctl -a` prints it (`net.ipv4.conf.eth0.1.rp_filter` has slashes for dots in names).
     public var sysctls: [String: String] = [:]
@@ -152,6 +155,24 @@ public struct Neighbour: Hashable, Sendable {
 
     public init(address: IPAddress, interface: Symbol, place: Place) {
         self.address = address
+        self.interface = interface
+        self.place = place
+    }
+}
+
+/// One entry of a bridge's or VXLAN device's forwarding database.
+public struct ForwardingEntry: Hashable, Sendable {
+    /// All zeros: every address that has no entry of its own.
+    public var mac: MACAddress
+    public var interface: Symbol
+    /// The other end of the tunnel, for VXLAN.
+    public var destination: IPAddress?
+    public var port: UInt16?
+    public var identifier: UInt32?
+    public var place: Place
+
+    public init(mac: MACAddress, interface: Symbol, place: Place) {
+        self.mac = mac
         self.interface = interface
         self.place = place
     }
