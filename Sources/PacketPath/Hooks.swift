@@ -126,6 +126,9 @@ extension Evaluator {
         case .tooDeep:
             state.outcome = .undecided
             state.reason = .unknownRule
+        case .tooMany:
+            state.outcome = .undecided
+            state.reason = .tooManyBranches
         case .returned:
             guard let base = model.linked.chain(chain).base else { break }
             if base.policy == .drop {

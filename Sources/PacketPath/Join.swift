@@ -29,6 +29,10 @@ extension Evaluator {
 
     /// Whether the two ways differ in what led here only by the answer to one variable, or not at all.
     private func canJoin(_ a: WalkState, _ b: WalkState) -> Bool {
+        // What differs most often first: this is asked of every pair of ways.
+        guard a.context == b.context, a.packet == b.packet, a.position == b.position, a.reason == b.reason else {
+            return false
+        }
         let onlyA = a.history.settled.filter { !b.history.settled.contains($0) }
         let onlyB = b.history.settled.filter { !a.history.settled.contains($0) }
         let isOneVariable =

@@ -14,6 +14,8 @@ enum ChainVerdict: Hashable, Sendable {
     case queue
     /// Jumps nested deeper than this program follows; the kernel would not have loaded them.
     case tooDeep
+    /// More ways than are followed; what becomes of this one is not told.
+    case tooMany
 }
 
 /// One way out of a chain.
@@ -43,12 +45,38 @@ extension Evaluator {
             }
             let reference = RuleReference(chain: chain, index: index)
             var next: [WalkState] = []
-            for state in live { apply(rules[index], reference, to: state, depth: depth, &next, &ends) }
-            live = next.count > 1 ? joined(next) : next
+            var isChanged = false
+            for state in live {
+                let before = (next.count, state.history.steps.count)
+                apply(rules[index], reference, to: state, depth: depth, &next, &ends)
+                isChanged =
+                    isChanged || next.count != before.0 + 1 || next[before.0].history.steps.count != before.1
+            }
+            live = isChanged && next.count > 1 ? joined(next) : next
+            bound(&live, &ends)
             index += 1
         }
         for state in live { ends.append(ChainEnd(state: state, verdict: .returned)) }
         return ends.count > 1 ? joined(ends) : ends
+    }
+
+    /// Ends the ways beyond `request.maximumLeaves` in one that tells so.
+    private func bound(_ live: inout [WalkState], _ ends: inout [ChainEnd]) {
+        let limit = max(request.maximumLeaves, 2)
+        if ends.count > limit {
+            ends = joined(ends)
+            if ends.count > limit {
+                let last = ends[limit - 1].state
+                ends.removeSubrange((limit - 1)...)
+                ends.append(ChainEnd(state: last, verdict: .tooMany))
+            }
+        }
+        if live.count > 1, live.count + ends.count > limit {
+            let kept = max(1, limit - ends.count)
+            guard live.count > kept else { return }
+            ends.append(ChainEnd(state: live[kept], verdict: .tooMany))
+            live.removeSubrange(kept...)
+        }
     }
 
     /// The prefilter's key, or `nil` where every rule must be looked at.
@@ -89,6 +117,10 @@ extension Evaluator {
                 }
             case .target(let target):
                 if !open.isEmpty {
+                    guard next.count + ends.count < request.maximumLeaves else {
+                        ends.append(ChainEnd(state: state, verdict: .tooMany))
+                        return
+                    }
                     next.append(assume(open, false, reference, state))
                     state = assume(open, true, reference, state)
                     open = []

@@ -289,4 +289,25 @@ import Testing
         #expect(local.outcome == .dropped)
         #expect(local.reason == .policy)
     }
+
+    /// A dispatch by outgoing interface over more interfaces than are followed, without routes.
+    @Test func whatIsBeyondTheLeavesIsTold() throws {
+        let count = 2000
+        let chains = (0..<count).map { ":C\($0) - [0:0]" }.joined(separator: "\n")
+        let rules = (0..<count).map {
+            "-A FORWARD -o cali\($0) -g C\($0)\n-A C\($0) -j MARK --set-mark \($0)\n-A C\($0) -m limit --limit 1/s -j DROP"
+        }
+        let world = try World(
+            "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n\(chains)\n\(rules.joined(separator: "\n"))\nCOMMIT\n"
+        )
+        let trace = world.trace(try world.packet("198.51.100.7", "203.0.113.9"), in: "eth1") {
+            $0.assumptions = ["destination-local": "no"]
+        }
+        #expect(trace.outcome == .undecided)
+        #expect(trace.reason == .tooManyBranches)
+        func leaves(_ trace: Trace) -> Int {
+            trace.branches.isEmpty ? 1 : trace.branches.reduce(0) { $0 + leaves($1.trace) }
+        }
+        #expect((2...65).contains(leaves(trace)))
+    }
 }
