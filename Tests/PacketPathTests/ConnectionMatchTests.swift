@@ -80,7 +80,7 @@ import Testing
         MatchCase("-m conntrack --ctexpire 0:4294967295", "yes", "in the table") { $0.track(false) },
         MatchCase(
             "-m conntrack --ctorigsrc 10.0.0.0/8 --ctorigsrcport 7",
-            "connection's-original-source@10.0.0.0/8+connection's-original-source-port@7", "not known"
+            "original-source@10.0.0.0/8+original-source-port@7", "not known"
         ) {
             $0.track()
             $0.packet.unknown = [.source, .sourcePort]

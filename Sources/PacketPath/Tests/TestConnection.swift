@@ -61,10 +61,10 @@ extension Evaluator {
                     answer && .negate(perhaps(name, relation: "in", text(test.value)), if: test.isNegated)
             }
         }
-        address(match.originalSource, original.source, .source, "connection's original source")
-        address(match.originalDestination, original.destination, .destination, "connection's original destination")
-        address(match.replySource, reply.source, .destination, "connection's reply source")
-        address(match.replyDestination, reply.destination, .source, "connection's reply destination")
+        address(match.originalSource, original.source, .source, "original source")
+        address(match.originalDestination, original.destination, .destination, "original destination")
+        address(match.replySource, reply.source, .destination, "reply source")
+        address(match.replyDestination, reply.destination, .source, "reply destination")
         func port(_ test: Negatable<PortRange>?, _ port: UInt16, _ isKnown: Bool, _ name: String) {
             guard let test else { return }
             if isKnown {
@@ -76,13 +76,13 @@ extension Evaluator {
         let chosen = state.packet.sourcePortChoices != nil && tracked.isNew && tracked.sourceIsTranslated
         let knowsSource = unknown.isDisjoint(with: .sourcePort)
         let knowsDestination = unknown.isDisjoint(with: [.destinationPort, .icmpType])
-        port(match.originalSourcePort, original.sourcePort, knowsSource, "connection's original source port")
+        port(match.originalSourcePort, original.sourcePort, knowsSource, "original source port")
         port(
             match.originalDestinationPort, farPort(original), knowsDestination,
-            "connection's original destination port")
-        port(match.replySourcePort, reply.sourcePort, knowsDestination, "connection's reply source port")
+            "original destination port")
+        port(match.replySourcePort, reply.sourcePort, knowsDestination, "reply source port")
         port(
-            match.replyDestinationPort, farPort(reply), knowsSource && !chosen, "connection's reply destination port")
+            match.replyDestinationPort, farPort(reply), knowsSource && !chosen, "reply destination port")
         if let test = match.status { answer = answer && testStatus(test, tracked) }
         if let test = match.expires {
             // Every packet renews the time before the rules run, to what its protocol's state has.

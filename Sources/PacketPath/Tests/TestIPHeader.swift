@@ -70,7 +70,7 @@ extension Evaluator {
         if match.hasMore, !packet.moreFragments { return .no }
         if match.isLast, packet.moreFragments { return .no }
         let answer = testHiddenNumber("fragment id", match.id)
-        return match.reservedIsZero ? answer && perhaps("fragment header's reserved field", "0") : answer
+        return match.reservedIsZero ? answer && perhaps("fragment header reserved field", "0") : answer
     }
 
     /// A header that a packet does not have unless it is told to be described incompletely.

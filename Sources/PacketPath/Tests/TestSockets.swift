@@ -22,9 +22,11 @@ extension Evaluator {
     func testOwner(_ match: OwnerMatch, _ state: WalkState) -> Answer {
         let exists = match.socketExists.map { $0.value != $0.isNegated }
         guard hasSender(state) else {
-            return Answer(
-                exists != true && match.user?.isNegated != false && match.group?.isNegated != false
-                    && !match.includesSupplementaryGroups)
+            let asksNobody = match.user?.isNegated != false && match.group?.isNegated != false
+            // The kernel sends ICMP by a socket of its own, which nobody owns; a RST of REJECT has none.
+            // Observed on Linux 6.18.
+            if state.isLocal, state.packet.protocol.isICMP { return Answer(asksNobody && exists != false) }
+            return Answer(asksNobody && exists != true && !match.includesSupplementaryGroups)
         }
         if exists == false { return .no }
         let packet = state.packet
