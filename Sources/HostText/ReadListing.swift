@@ -19,6 +19,7 @@ public func readListing(_ text: Span<UInt8>, _ listing: Listing, into reading: i
     case .policyRulesJSON: readPolicyRulesJSON(text, listing, into: &reading)
     case .neighbours: readNeighbours(text, listing, into: &reading)
     case .neighboursJSON: readNeighboursJSON(text, listing, into: &reading)
+    case .bridgeForwarding: readForwardingEntries(text, listing, into: &reading)
     case .setSave: readSetSave(text, listing, into: &reading)
     case .setList: readSetList(text, listing, into: &reading)
     case .sysctl: readSysctl(text, listing, into: &reading)
@@ -29,7 +30,7 @@ public func readListing(_ text: Span<UInt8>, _ listing: Listing, into reading: i
     case .transformPolicies: readTransformPolicies(text, listing, into: &reading)
     case .openVSwitch: readOpenVSwitch(text, listing, into: &reading)
     case .virtualServers: readVirtualServers(text, listing, into: &reading)
-    case .iptablesSave, .iptablesRules, .iptablesList, .nftText, .nftJSON, .setXML, .bridgeForwarding, .kubernetes,
+    case .iptablesSave, .iptablesRules, .iptablesList, .nftText, .nftJSON, .setXML, .kubernetes,
         .emptyJSON, .otherJSON:
         break
     }
