@@ -24,7 +24,7 @@ extension Evaluator {
     /// neighbours on the bridge's own subnet, so that the frame is addressed to the neighbour and not to the host.
     func staysOnBridge(_ state: WalkState) -> Bool {
         guard case .known(let interface) = state.arrival else { return false }
-        if request.outPort != nil { return true }
+        if state.outPort != nil { return true }
         guard isBridge(interface), let own = model.host.interface(interface) else { return false }
         return own.addresses.contains {
             $0.prefix.contains(state.packet.destination) && $0.prefix.contains(state.packet.source)
@@ -67,6 +67,7 @@ extension Evaluator {
         state.isBridged = true
         if case .known(let interface) = state.arrival {
             state.route = RoutingStep(interface: interface, type: .unicast, table: 0)
+            if state.outPort == nil { state.outPort = port(of: interface, toward: state) }
         }
         state.position = .hook(.forward, step: 0)
         return [state]
@@ -82,6 +83,22 @@ extension Evaluator {
         else { return [(false, state)] }
         if let calls = bridgeCallsIptables(state.packet.version) { return [(calls, state)] }
         return decide(bridgeSetting, state)
+    }
+
+    /// The port behind which the destination is: its neighbour entry gives an address on the link, and the forwarding
+    /// database that address's port. A bridge of two ports leaves no choice. `nil` where the input does not tell.
+    private func port(of bridge: Symbol, toward state: WalkState) -> Symbol? {
+        let neighbour = model.host.neighbours.first {
+            $0.interface == bridge && $0.address == state.packet.destination
+        }
+        let ports = model.host.interfaces.filter { $0.master == bridge }.map { $0.name }
+        if let mac = neighbour?.mac,
+            let entry = model.host.forwardingEntries.first(where: { $0.mac == mac && ports.contains($0.interface) })
+        {
+            return entry.interface
+        }
+        let others = ports.filter { $0 != state.inPort }
+        return others.count == 1 ? others[0] : nil
     }
 
     private var bridgeSetting: Unknown {

@@ -37,15 +37,24 @@ extension Evaluator {
     private func start() -> [WalkState] {
         var state = WalkState(position: .hook(.prerouting, step: 0), packet: request.packet)
         state.inner = request.inner
+        state.layer = UInt8(truncatingIfNeeded: request.inner.count)
         switch request.origin {
         case .host:
             state.isLocal = true
             state.startedHere = true
             state.position = .localRouting
             return [state]
-        case .interface(let name): state.arrival = .known(name)
+        case .interface(let name):
+            state.arrival = .known(name)
+            // Rules see the bridge, not its port.
+            if let master = model.host.interface(name)?.master, isBridge(master) {
+                state.arrival = .known(master)
+                state.inPort = name
+            }
         case .anyInterface: arriveSomewhere(&state)
         }
+        if let port = request.inPort { state.inPort = port }
+        state.outPort = request.outPort
         return staysOnBridge(state) ? enterBridge(state) : [state]
     }
 

@@ -91,9 +91,9 @@ extension Evaluator {
             if !state.isLocal { context.inInterface = state.arrival }
             context.outInterface = out
         }
-        if state.layer == 0, state.round == 0, !state.isLocal {
-            context.inPort = request.inPort
-            if state.isBridged, hook != .prerouting { context.outPort = request.outPort }
+        if state.round == 0, !state.isLocal {
+            if bridgeCallsIptables(state.packet.version) != false { context.inPort = state.inPort }
+            if state.isBridged, hook != .prerouting { context.outPort = state.outPort }
         }
         return context
     }

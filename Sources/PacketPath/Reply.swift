@@ -121,10 +121,11 @@ extension Evaluator {
             start = WalkState(position: .hook(.prerouting, step: 0), packet: packet)
             start.arrival = .known(interface)
             start.inner = request.inner
+            start.layer = UInt8(truncatingIfNeeded: request.inner.count)
             start.isBridged = state.isBridged
+            start.inPort = state.outPort
+            start.outPort = state.inPort
         }
-        request.inPort = self.request.outPort
-        request.outPort = self.request.inPort
         return (request, start)
     }
 

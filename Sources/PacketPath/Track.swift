@@ -9,7 +9,7 @@ extension Evaluator {
         // A packet that already has an entry (over lo) or is not tracked keeps what it has.
         guard case .none = entering.connection else { return [entering] }
         var state = entering
-        if entering.layer == 0, entering.round == 0, let asked = request.state { return [tracked(asked, state)] }
+        if entering.round == 0, let asked = request.state { return [tracked(asked, state)] }
         let tuple = ConnectionTuple(state.packet)
         if isTrackable(state.packet), let found = connections.find(tuple, zone: state.zone) {
             state.connection = hasValidFlags(state.packet) ? .entry(existing(found.entry, found.direction)) : .invalid

@@ -113,7 +113,7 @@ extension Evaluator {
             state.inner.removeLast()
             leaveConnection(&state)
             state.arrival = .known(interface)
-            state.layer += 1
+            state.layer = state.layer > 0 ? state.layer - 1 : 0
             state.round += 1
             state.route = nil
             state.isLoopedBack = false

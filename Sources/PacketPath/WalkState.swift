@@ -88,6 +88,9 @@ struct WalkState: Hashable, Sendable {
     var helper: Symbol = .empty
     /// Names of `recent` lists that this packet's source or destination was put in.
     var recentLists: [Symbol] = []
+    /// The bridge port the packet came in by, and the one that a bridged frame leaves by.
+    var inPort: Symbol?
+    var outPort: Symbol?
     /// A frame that a bridge passes through iptables.
     var isBridged = false
     var isLoopedBack = false

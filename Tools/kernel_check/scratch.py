@@ -173,7 +173,10 @@ class Scratch:
                 write_setting(f"{base}/{setting}", "0")
         commands = []
         for link in self.snapshot.links:
-            for address in link.addresses:
+            # The kernel lists IPv6 addresses of one scope newest first.
+            old = [address for address in link.addresses if address.address.version == 4]
+            new = [address for address in reversed(link.addresses) if address.address.version == 6]
+            for address in old + new:
                 if link.name == "lo" and address.address in LOOPBACK:
                     continue
                 words = [f"address add {address.address}"]

@@ -158,6 +158,16 @@ extension SetIndex.Entry {
         return .miss
     }
 
+    /// The element that has `key`, whose mark and priority `-j SET --map-set` takes.
+    func element(for key: SetKey, _ names: NameTable) -> SetElement? {
+        let prefixes = key.first.map { first in lengths.map { IPPrefix(first, length: $0) } } ?? []
+        let indexes = key.first == nil ? withoutAddress : prefixes.flatMap { byAddress[$0] ?? [] }
+        for index in indexes where !set.elements[index].isPhysicalDevice && fits(set.elements[index], key, names) {
+            return set.elements[index]
+        }
+        return nil
+    }
+
     private func decide(
         among indexes: [Int], _ key: SetKey, _ match: SetMatch, _ packet: Packet, _ names: NameTable
     ) -> (hit: SetHit, isLast: Bool) {

@@ -123,13 +123,20 @@ extension Evaluator {
             guard let asked else { return true }
             return value != asksNegatively(asked)
         }
-        guard agrees(match.isBridged, outPort != nil), agrees(match.isIn, inPort != nil),
-            agrees(match.isOut, outPort != nil)
+        let hasOutPort = outPort != nil || (state.isBridged && state.context.hook != .prerouting)
+        guard agrees(match.isBridged, hasOutPort), agrees(match.isIn, inPort != nil), agrees(match.isOut, hasOutPort)
         else { return .no }
         // A frame without an incoming port passes `--physdev-in`, negated or not; one without an outgoing port fails.
         if let test = match.inDevice, let inPort, matches(inPort, test.value) == test.isNegated { return .no }
         if let test = match.outDevice {
-            guard let outPort, matches(outPort, test.value) != test.isNegated else { return .no }
+            guard hasOutPort else { return .no }
+            guard let outPort else {
+                return .perhaps(
+                    Unknown(
+                        "out-port", whenYes: "the bridge port the frame leaves by is as asked",
+                        whenNo: "the bridge port the frame leaves by is not as asked"))
+            }
+            if matches(outPort, test.value) == test.isNegated { return .no }
         }
         return .yes
     }
