@@ -29,7 +29,9 @@ public func recognise(_ text: Span<UInt8>, file: FileID, path: String) -> Recogn
 
     func open(_ kind: ListingKind, at start: Int, line: Int) {
         close(at: start)
+        // A command line speaks of the listing right behind it.
         let hint = command ?? pathHint
+        command = nil
         let excerpt = Excerpt(file: file, start: start, end: text.count, firstLine: line)
         result.listings.append(Listing(kind: kind, excerpt: excerpt, hint: hint))
         current = kind

@@ -19,6 +19,14 @@ func continues(_ kind: ListingKind, _ text: Span<UInt8>, _ line: Range<Int>) -> 
     case .iptablesRules:
         return first == UInt8(ascii: "-") && line.count > 3 && text[line.lowerBound + 2] == UInt8(ascii: " ")
     case .setSave: return text.begins(line, "add ") || text.begins(line, "create ")
+    case .connections, .connectionsProc:
+        return text.find(" src=", in: line.lowerBound..<min(line.upperBound, line.lowerBound + 80)) != nil
+    case .routes:
+        // `ADDRESS dev …` and `ADDRESS via …`, for the thousands of routes to pods.
+        guard isDigit(first), let space = text.firstIndex(of: UInt8(ascii: " "), in: line) else { return false }
+        let rest = space..<line.upperBound
+        guard text[space - 1] != UInt8(ascii: ":") else { return false }
+        return text.begins(rest, " via ") || (text.begins(rest, " dev ") && !endsInState(text, line))
     case .nftText:
         // Everything between the braces: blank lines, rules, closing braces.
         return first == UInt8(ascii: "\t") || first == UInt8(ascii: "}") || first == UInt8(ascii: " ")
@@ -26,6 +34,13 @@ func continues(_ kind: ListingKind, _ text: Span<UInt8>, _ line: Range<Int>) -> 
         return first == UInt8(ascii: " ") || first == UInt8(ascii: "\t")
     default: return false
     }
+}
+
+/// Whether the last word is in capitals, as the state of a neighbour is.
+private func endsInState(_ text: Span<UInt8>, _ line: Range<Int>) -> Bool {
+    let trimmed = text.trimmed(line)
+    guard let last = trimmed.last else { return false }
+    return text[last] >= UInt8(ascii: "A") && text[last] <= UInt8(ascii: "Z")
 }
 
 /// The kind of listing that has this line, or `nil` where the line alone does not tell.
@@ -99,7 +114,8 @@ private func fixedStart(_ text: Span<UInt8>, _ line: Range<Int>, _ first: UInt8)
     }
     if text.begins(line, "create "), isSetCreation(text, line) { return .setSave }
     if text.begins(line, "add ") && text.find(" ", in: line.lowerBound + 4..<line.upperBound) != nil { return .setSave }
-    if text.begins(line, "table "), text[line.upperBound - 1] == UInt8(ascii: "{") { return .nftText }
+    // `table ip6 filter {`, with `# handle 1` behind it where `-a` was given.
+    if text.begins(line, "table "), text.find(" {", in: line) != nil { return .nftText }
     if text.begins(line, "src "), text.find(" dst ", in: line) != nil { return .transformPolicies }
     if text.find(": flags=", in: line) != nil || text.find(" Link encap:", in: line) != nil { return .ifconfig }
     if line.count == 36, isUUID(text, line) { return .openVSwitch }

@@ -213,6 +213,9 @@ private func codes(_ node: NodeState) -> [String] { node.diagnostics.map(\.code)
                 "ip6tables-save -c", "ip -d addr", "ip route show table all", "ip rule", "sysctl -a", "conntrack -L",
                 "ss -lntup",
             ])
+        let withSet = filterV4.replacing("-s 10.0.0.1/32", with: "-m set --match-set x src")
+        let missing = try read(("a", withSet)).missing
+        #expect(missing.contains { $0.command == "ipset save" })
     }
 
     @Test func textBeforeTheFirstOutputIsTold() throws {

@@ -42,7 +42,7 @@ public struct NextHop: Hashable, Sendable {
     /// The kernel's flag `dead`: not used.
     public var isDead = false
     /// The kernel's flag `linkdown`: used all the same, unless `ignore_routes_with_linkdown` is set, and then `dead`
-    /// is there too. Source: net/ipv4/fib_semantics.c `fib_nexthop_info`, Linux 6.1.
+    /// is there too. Observed on Linux 6.18.
     public var isLinkDown = false
     public var weight: UInt32 = 1
     /// `encap …` of lightweight tunnels, word for word; empty for none.
