@@ -155,7 +155,7 @@ extension RuleReader {
 
     /// The family in which alone this word can stand; `nil` for most.
     fileprivate func familyTold(by word: Int) -> TableFamily? {
-        guard !words[word].isQuoted else { return nil }
+        guard words[word].kind != .quoted else { return nil }
         let range = words[word].range
         if isWord(word, "ipv6-icmp") || isWord(word, "icmpv6") || isWord(word, "icmp6") { return .ip6 }
         if isWord(word, "--icmpv6-type") || isWord(word, "--hl-eq") || isWord(word, "--hl-set") { return .ip6 }
@@ -163,7 +163,7 @@ extension RuleReader {
         if buffer.span.extracting(range).starts(with: "icmp6-") { return .ip6 }
         if buffer.span.extracting(range).starts(with: "icmp-") { return .ip }
         guard word > 0, isOption(word - 1) else { return nil }
-        let end = buffer.span.firstIndex(of: UInt8(ascii: "/"), in: range) ?? range.upperBound
+        let end = firstIndex(of: UInt8(ascii: "/"), in: range) ?? range.upperBound
         guard let address = IPAddress(buffer.span.extracting(range.lowerBound..<end)) else { return nil }
         return address.version == .v4 ? .ip : .ip6
     }

@@ -30,7 +30,7 @@ extension DumpReader {
     }
 
     /// A word's value for a message, cut where it is long.
-    func quote(_ word: Word) -> String {
+    func quote(_ word: LineWord) -> String {
         // Unescaped values and the line lie in one buffer.
         let range = word.range.isEmpty ? word.source : word.range
         return quote(rule.buffer.span, range)
@@ -56,7 +56,7 @@ extension RuleReader {
     func counters(in range: Range<Int>) -> Counters? {
         guard range.count > 4, buffer[range.lowerBound] == UInt8(ascii: "["),
             buffer[range.upperBound - 1] == UInt8(ascii: "]"),
-            let colon = buffer.span.firstIndex(of: UInt8(ascii: ":"), in: range),
+            let colon = firstIndex(of: UInt8(ascii: ":"), in: range),
             let packets = decimal(buffer.span.extracting(range.lowerBound + 1..<colon)),
             let bytes = decimal(buffer.span.extracting(colon + 1..<range.upperBound - 1))
         else { return nil }
@@ -66,7 +66,7 @@ extension RuleReader {
     /// Whether a word can name a chain: not empty, and without blanks, which iptables refuses.
     func isChainName(_ word: Int) -> Bool {
         let range = words[word].range
-        if words[word].isQuoted {
+        if words[word].kind == .quoted {
             for index in range where buffer[index] == UInt8(ascii: " ") || buffer[index] == UInt8(ascii: "\t") {
                 return false
             }

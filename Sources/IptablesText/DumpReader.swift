@@ -17,6 +17,8 @@ struct DumpReader {
     var isLeftOut = false
     /// The chain of the last rule.
     var lastChain: (name: Symbol, index: Int)?
+    /// Rules of the last chain that it does not have yet: so that its array is made once, in its size.
+    var pending: [Rule] = []
     /// Rules of `-I CHAIN`, last first; put before the chain's other rules when the table ends.
     var inserted: [(chain: Int, rules: [Rule])] = []
     var insertionsLeft = 1000
@@ -102,16 +104,16 @@ struct DumpReader {
             guard counters != nil else { return keepUnreadable(text, lineRange) }
             word = 1
         }
-        if rule.isWord(word, "-t") || rule.isWord(word, "--table"), word + 1 < rule.words.count {
+        if rule.words.count > word + 3, rule.isWord(word, "-t") || rule.isWord(word, "--table") {
             startListing(text, name: symbol(word + 1), isTold: true)
             word += 2
         }
-        guard word + 1 < rule.words.count, rule.isChainName(word + 1) else {
-            return keepUnreadable(text, lineRange)
-        }
-        if rule.isWord(word, "-A") || rule.isWord(word, "--append") {
+        let command = rule.command(word)
+        guard command != .none else { return keepUnreadable(text, lineRange) }
+        switch command {
+        case .append:
             readRule(text, command: word, counters, isCut: isCut, insertAt: nil)
-        } else if rule.isWord(word, "-I") || rule.isWord(word, "--insert") {
+        case .insert:
             var position = 1
             var behind = word + 2
             if behind < rule.words.count, let number: Int = rule.readNumber(rule.words[behind].range), number > 0 {
@@ -119,12 +121,12 @@ struct DumpReader {
                 behind += 1
             }
             readRule(text, command: word, counters, isCut: isCut, insertAt: position, from: behind)
-        } else if rule.isWord(word, "-N") || rule.isWord(word, "--new-chain") || rule.isWord(word, "--new") {
+        case .newChain:
             if table == nil { startListing(text, name: nil, isTold: false) }
             declare(symbol(word + 1), policy: nil, counters: nil, lineRange, nameWord: word + 1)
-        } else if rule.isWord(word, "-P") || rule.isWord(word, "--policy") {
+        case .policy:
             readPolicy(text, word)
-        } else {
+        case .other, .none:
             report(
                 .error, "not-a-dump", "'\(quote(rule.words[word]))' is no line of a dump: it is not applied", lineRange)
         }
@@ -135,7 +137,7 @@ struct DumpReader {
     ) {
         if table == nil { startListing(text, name: nil, isTold: false) }
         guard let table, !isLeftOut else { return }
-        let chain = chainIndex(symbol(command + 1), nameWord: command + 1)
+        let chain = chainIndex(nameWord: command + 1)
         rule.readRule(from: first ?? command + 2)
         if isCut { rule.makeLastPartUnsure(RuleFailure(.cutLine, word: rule.words.count - 1)) }
         for problem in rule.problems { report(problem) }
@@ -155,12 +157,21 @@ struct DumpReader {
     }
 
     private mutating func add(_ made: Rule, to chain: Int, _ insertAt: Int?) {
-        guard let table else { return }
         if let insertAt {
             insert(made, chain, at: insertAt)
         } else {
-            reading.tables[table].chains[chain].rules.append(made)
+            pending.append(made)
         }
+    }
+
+    /// Gives the last chain its pending rules.
+    mutating func storePending() {
+        guard let table, let lastChain, !pending.isEmpty else { return }
+        if reading.tables[table].chains[lastChain.index].rules.isEmpty {
+            reading.tables[table].chains[lastChain.index].rules.reserveCapacity(pending.count)
+        }
+        reading.tables[table].chains[lastChain.index].rules.append(contentsOf: pending)
+        pending.removeAll(keepingCapacity: true)
     }
 
     /// The rules that iptables makes of `-s a,b -d c,d`: every source with every destination.
@@ -194,6 +205,7 @@ struct DumpReader {
     }
 
     private mutating func insert(_ made: Rule, _ chain: Int, at position: Int) {
+        storePending()
         guard let table else { return }
         var slot = inserted.count
         for index in inserted.indices where inserted[index].chain == chain { slot = index }
@@ -223,6 +235,7 @@ struct DumpReader {
     /// A line that begins like nothing in a dump: told, and kept in its place as a rule that may do anything.
     mutating func keepUnreadable(_ text: Span<UInt8>, _ range: Range<Int>) {
         report(.error, "unreadable-line", "'\(quote(text, range))' is no line of a dump", range)
+        storePending()
         guard let table, let lastChain else { return }
         rule.take(text, line: range)
         let kept = rule.internLine(from: 0)
@@ -236,5 +249,26 @@ struct DumpReader {
         let place = Place(file: file, line: line, start: range.lowerBound, end: range.upperBound)
         let made = Rule(statements: [.target(.unknown(name: .empty, text: kept))], place: place)
         reading.tables[table].chains[lastChain.index].rules.append(made)
+    }
+}
+
+/// What a line does that begins with an option.
+enum Command {
+    case append, insert, newChain, policy
+    /// One that changes what is there, or asks.
+    case other
+    /// None: a chain's name is missing.
+    case none
+}
+
+extension RuleReader {
+    /// The command at `word`.
+    fileprivate func command(_ word: Int) -> Command {
+        guard word + 1 < words.count, isChainName(word + 1) else { return .none }
+        if isWord(word, "-A") || isWord(word, "--append") { return .append }
+        if isWord(word, "-I") || isWord(word, "--insert") { return .insert }
+        if isWord(word, "-N") || isWord(word, "--new-chain") || isWord(word, "--new") { return .newChain }
+        if isWord(word, "-P") || isWord(word, "--policy") { return .policy }
+        return .other
     }
 }

@@ -97,6 +97,7 @@ extension DumpReader {
 
     /// Ends the table being read, if there is one.
     mutating func endTable(isCutOff: Bool) {
+        storePending()
         defer {
             table = nil
             isLeftOut = false
@@ -211,8 +212,13 @@ extension DumpReader {
     }
 
     /// The chain a rule is added to; made, and told, where no line declares it.
-    mutating func chainIndex(_ name: Symbol, nameWord: Int) -> Int {
-        if let lastChain, lastChain.name == name { return lastChain.index }
+    mutating func chainIndex(nameWord: Int) -> Int {
+        if let lastChain, rule.names.isName(rule.buffer.span.extracting(rule.words[nameWord].range), of: lastChain.name)
+        {
+            return lastChain.index
+        }
+        storePending()
+        let name = symbol(nameWord)
         if let index = rule.chains[name] {
             lastChain = (name, index)
             return index

@@ -68,7 +68,7 @@ extension RuleReader {
         var result: Value = []
         var start = range.lowerBound
         while start <= range.upperBound {
-            let end = buffer.span.firstIndex(of: UInt8(ascii: ","), in: start..<range.upperBound) ?? range.upperBound
+            let end = firstIndex(of: UInt8(ascii: ","), in: start..<range.upperBound) ?? range.upperBound
             guard let value = find(anyCase: start..<end, in: keywords) else { throw bad(.value, expected) }
             result.formUnion(value)
             start = end + 1

@@ -145,6 +145,9 @@ struct ModuleNames {
 
     /// The match `-m name` loads, or `nil` where this program does not know it.
     func match(_ name: Span<UInt8>) -> MatchModule? {
+        // The most frequent ones need no look-up.
+        if name.equals("comment") { return .comment }
+        if name.equals("tcp") { return .tcp }
         if let symbol = matches.find(name), symbol != .empty {
             return MatchModule(rawValue: UInt8(truncatingIfNeeded: symbol.index - 1))
         }

@@ -7,9 +7,9 @@ extension RuleReader {
     /// them. What can't be read becomes an unknown part and a problem.
     mutating func readRule(from first: Int) {
         parts.removeAll(keepingCapacity: true)
-        problems.removeAll(keepingCapacity: true)
-        sourceChoices.removeAll(keepingCapacity: true)
-        destinationChoices.removeAll(keepingCapacity: true)
+        if !problems.isEmpty { problems.removeAll(keepingCapacity: true) }
+        if !sourceChoices.isEmpty { sourceChoices.removeAll(keepingCapacity: true) }
+        if !destinationChoices.isEmpty { destinationChoices.removeAll(keepingCapacity: true) }
         protocolMatch = nil
         counters = nil
         ranksSeen = 0
@@ -23,10 +23,7 @@ extension RuleReader {
 
     /// The statements of the rule read last, in one allocation.
     func statements() -> [Statement] {
-        var result: [Statement] = []
-        result.reserveCapacity(parts.count)
-        for part in parts { result.append(part.statement) }
-        return result
+        parts.map { $0.statement }
     }
 
     /// Keeps the last part as unknown text, and gives the rule an unknown target where it has none: what was to follow
@@ -70,7 +67,7 @@ extension RuleReader {
         let isNegated = isNegation(start)
         let word = isNegated ? start + 1 : start
         guard isOption(word) else { throw RuleFailure(.unexpectedWord, word: start) }
-        let option = Option(buffer.span.extracting(words[word].range))
+        let option = frameOption(word)
         switch option {
         case .match, .jump, .goto, .counters, .version4, .version6:
             if isNegated { throw RuleFailure(.cannotNegate, word: word) }
@@ -88,7 +85,7 @@ extension RuleReader {
         switch option {
         case .match:
             let name = try value()
-            guard let module = modules.match(buffer.span.extracting(name)) else {
+            guard let module = matchModule(name) else {
                 throw RuleFailure(.unknownMatch, word: index - 1)
             }
             let match = try read(module)
@@ -106,7 +103,7 @@ extension RuleReader {
         case .counters:
             // `-c packets bytes`, or `packets,bytes`, as `iptables -S -v` prints after the rule.
             let range = try value()
-            if let comma = buffer.span.firstIndex(of: UInt8(ascii: ","), in: range) {
+            if let comma = firstIndex(of: UInt8(ascii: ","), in: range) {
                 guard let packets: UInt64 = readNumber(range.lowerBound..<comma),
                     let bytes: UInt64 = readNumber(comma + 1..<range.upperBound)
                 else { throw bad(.number, "counters") }
@@ -130,7 +127,7 @@ extension RuleReader {
         if equals(range, "QUEUE") { return (.queue, nil) }
         let name = names.intern(buffer, range)
         if chains[name] != nil { return (.jump(name), nil) }
-        if let module = modules.target(buffer.span.extracting(range)) { return (try read(module), module) }
+        if let module = targetModule(range) { return (try read(module), module) }
         guard !range.isEmpty else { throw bad(.name, "a chain or target") }
         return (.jump(name), nil)
     }
@@ -162,17 +159,17 @@ extension RuleReader {
 
     /// `--dport=80` becomes two words.
     private mutating func splitAtEqualsSign(_ word: Int) -> Bool {
-        guard word < words.count, !words[word].isQuoted else { return false }
+        guard word < words.count, words[word].kind != .quoted else { return false }
         let whole = words[word]
-        guard let equals = buffer.span.firstIndex(of: UInt8(ascii: "="), in: whole.range), repairsLeft > 0 else {
+        guard let equals = firstIndex(of: UInt8(ascii: "="), in: whole.range), repairsLeft > 0 else {
             return false
         }
         repairsLeft -= 1
         let start = Int(whole.start)
         let sourceSplit = Int(whole.sourceStart) + (equals - start)
-        words[word] = Word(start, equals, source: Int(whole.sourceStart)..<sourceSplit, isQuoted: false)
-        let value = Word(
-            equals + 1, Int(whole.end), source: sourceSplit + 1..<Int(whole.sourceEnd), isQuoted: true)
+        words[word] = LineWord(start..<equals, source: Int(whole.sourceStart)..<sourceSplit, whole.kind)
+        let value = LineWord(
+            equals + 1..<Int(whole.end), source: sourceSplit + 1..<Int(whole.sourceEnd), .quoted)
         words.insert(value, at: word + 1)
         // The option may belong to the part before, which stopped in front of it.
         if let last = parts.last, last.endWord == index { _ = reread(parts.count - 1, upTo: word + 2) }
@@ -299,8 +296,14 @@ extension RuleReader {
     private func beginsPart(_ word: Int) -> Bool {
         let option = isNegation(word) ? word + 1 : word
         guard isOption(option) else { return false }
-        return Option(buffer.span.extracting(words[option].range)) != .other
+        return frameOption(option) != .other
     }
+
+    private func frameOption(_ word: Int) -> Option { Option(buffer.span.extracting(words[word].range)) }
+
+    private func matchModule(_ name: Range<Int>) -> MatchModule? { modules.match(buffer.span.extracting(name)) }
+
+    private func targetModule(_ name: Range<Int>) -> TargetModule? { modules.target(buffer.span.extracting(name)) }
 
     // MARK: The list of parts
 

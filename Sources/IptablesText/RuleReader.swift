@@ -16,7 +16,7 @@ struct RuleReader {
     var buffer: [UInt8] = []
     var lineStart = 0
     var lineLength = 0
-    var words: [Word] = []
+    var words: [LineWord] = []
     /// The word whose quote is never closed.
     var openQuote: Int?
     /// The next word to read.
@@ -146,25 +146,25 @@ struct RuleReader {
     var hasValue: Bool { index < words.count && !isOption(index) && !isNegation(index) }
 
     func isWord(_ word: Int, _ name: StaticString) -> Bool {
-        guard word < words.count, !words[word].isQuoted else { return false }
+        guard word < words.count, words[word].kind != .quoted else { return false }
         return buffer.span.extracting(words[word].range).equals(name)
     }
 
-    func isNegation(_ word: Int) -> Bool { isWord(word, "!") }
+    func isNegation(_ word: Int) -> Bool { word < words.count && words[word].kind == .negation }
 
     /// Whether the word begins with `-`, with more behind it.
     func isOption(_ word: Int) -> Bool {
-        guard word < words.count, !words[word].isQuoted, words[word].range.count > 1 else { return false }
-        return buffer[Int(words[word].start)] == UInt8(ascii: "-")
+        guard word < words.count else { return false }
+        return words[word].kind == .longOption || words[word].kind == .shortOption
     }
 
-    func isLongOption(_ word: Int) -> Bool {
-        guard isOption(word), words[word].range.count > 2 else { return false }
-        return buffer[Int(words[word].start) + 1] == UInt8(ascii: "-")
-    }
+    func isLongOption(_ word: Int) -> Bool { word < words.count && words[word].kind == .longOption }
 
     /// Whether the bytes of `range` are `text`.
     func equals(_ range: Range<Int>, _ text: StaticString) -> Bool { buffer.span.extracting(range).equals(text) }
+
+    /// The offset of the first `byte` in `range`, or `nil`.
+    func firstIndex(of byte: UInt8, in range: Range<Int>) -> Int? { buffer.span.firstIndex(of: byte, in: range) }
 
     /// The bytes of the line from word `first` up to word `end`, as they stand there.
     func source(_ first: Int, _ end: Int) -> Range<Int> {

@@ -42,7 +42,7 @@ extension RuleReader {
     func readNumberRange<Number: FixedWidthInteger>(
         _ range: Range<Int>, upTo last: Number = .max, separator: UInt8 = UInt8(ascii: ":")
     ) -> NumberRange<Number>? {
-        guard let split = buffer.span.firstIndex(of: separator, in: range) else {
+        guard let split = firstIndex(of: separator, in: range) else {
             guard let only = readNumber(range, upTo: last) else { return nil }
             return NumberRange(only)
         }
@@ -69,7 +69,7 @@ extension RuleReader {
     /// The ports in `range`.
     func readPorts(_ range: Range<Int>) -> PortRange? {
         if let ports: PortRange = readNumberRange(range) { return ports }
-        guard let split = buffer.span.firstIndex(of: UInt8(ascii: ":"), in: range) else {
+        guard let split = firstIndex(of: UInt8(ascii: ":"), in: range) else {
             guard let port = readPort(range) else { return nil }
             return PortRange(port)
         }
@@ -88,7 +88,7 @@ extension RuleReader {
     /// Takes `value` or `value/mask`, both 32-bit numbers of any base.
     mutating func maskedWord() throws(RuleFailure) -> MaskedWord {
         let range = try value()
-        let slash = buffer.span.firstIndex(of: UInt8(ascii: "/"), in: range)
+        let slash = firstIndex(of: UInt8(ascii: "/"), in: range)
         let end = slash ?? range.upperBound
         guard let word: UInt32 = readNumber(range.lowerBound..<end) else {
             throw bad(.number, "a number or value/mask")
@@ -125,7 +125,7 @@ extension RuleReader {
 
     /// The address and mask in `range`.
     func readAddressMask(_ range: Range<Int>) -> AddressMask? {
-        guard let slash = buffer.span.firstIndex(of: UInt8(ascii: "/"), in: range) else {
+        guard let slash = firstIndex(of: UInt8(ascii: "/"), in: range) else {
             guard let address = readAddress(range) else { return nil }
             return AddressMask(IPPrefix(host: address))
         }
@@ -148,7 +148,7 @@ extension RuleReader {
 
     /// The address range in `range`.
     func readAddressRange(_ range: Range<Int>) -> AddressRange? {
-        guard let dash = buffer.span.firstIndex(of: UInt8(ascii: "-"), in: range) else {
+        guard let dash = firstIndex(of: UInt8(ascii: "-"), in: range) else {
             guard let only = readAddress(range) else { return nil }
             return AddressRange(only, only)
         }
@@ -192,7 +192,7 @@ extension RuleReader {
         var result: [Range<Int>] = []
         var start = range.lowerBound
         while true {
-            let end = buffer.span.firstIndex(of: separator, in: start..<range.upperBound) ?? range.upperBound
+            let end = firstIndex(of: separator, in: start..<range.upperBound) ?? range.upperBound
             guard end > start else { return nil }
             result.append(start..<end)
             guard end < range.upperBound else { return result }

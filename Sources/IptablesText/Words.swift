@@ -1,25 +1,4 @@
-/// One word of a line. Offsets count from the start of the line.
-struct Word {
-    /// The value without quotes and escapes: bytes of `RuleReader.buffer`.
-    var start: UInt32
-    var end: UInt32
-    /// The word as it stands in the line, quotes included.
-    var sourceStart: UInt32
-    var sourceEnd: UInt32
-    /// A quoted word is a value, never an option or `!`.
-    var isQuoted: Bool
-
-    init(_ start: Int, _ end: Int, source: Range<Int>, isQuoted: Bool) {
-        self.start = UInt32(truncatingIfNeeded: start)
-        self.end = UInt32(truncatingIfNeeded: end)
-        self.sourceStart = UInt32(truncatingIfNeeded: source.lowerBound)
-        self.sourceEnd = UInt32(truncatingIfNeeded: source.upperBound)
-        self.isQuoted = isQuoted
-    }
-
-    var range: Range<Int> { Int(start)..<max(Int(start), Int(end)) }
-    var source: Range<Int> { Int(sourceStart)..<max(Int(sourceStart), Int(sourceEnd)) }
-}
+internal import SourceText
 
 extension RuleReader {
     /// Takes the line `text[range]` and splits it into words as iptables-restore does: blanks separate, `"` quotes, a
@@ -32,75 +11,47 @@ extension RuleReader {
         lineStart = range.lowerBound
         lineLength = range.count
         // The buffer keeps its largest size; what lies behind the line is rubbish or unescaped words.
-        if buffer.count < range.count {
-            buffer.append(contentsOf: repeatElement(0, count: range.count - buffer.count))
-        }
-        var bytes = buffer.mutableSpan
-        for index in 0..<range.count { bytes[index] = text[range.lowerBound + index] }
-        words.removeAll(keepingCapacity: true)
+        buffer.overwrite(with: text.extracting(range))
+        if !words.isEmpty { words.removeAll(keepingCapacity: true) }
         openQuote = nil
         index = 0
-        split()
+        split(text.extracting(range))
     }
 
-    private mutating func split() {
+    private mutating func split(_ line: Span<UInt8>) {
+        var position = words.appendSimpleWords(of: line, from: 0)
         var scratch = lineLength
-        var position = 0
-        while position < lineLength {
-            let byte = buffer[position]
-            if byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") {
-                position += 1
-                continue
-            }
-            let start = position
-            if byte == UInt8(ascii: "'"), let end = closingApostrophe(after: position) {
-                words.append(Word(start + 1, end, source: start..<end + 1, isQuoted: true))
+        while position < line.count {
+            if line[position] == UInt8(ascii: "'"), let end = closingApostrophe(line, after: position) {
+                words.append(LineWord(position + 1..<end, source: position..<end + 1, .quoted))
                 position = end + 1
-                continue
-            }
-            while position < lineLength, !RuleReader.endsPlainRun(buffer[position]) { position += 1 }
-            if position == lineLength || buffer[position] != UInt8(ascii: "\"") {
-                words.append(Word(start, position, source: start..<position, isQuoted: false))
             } else {
-                readQuoted(start, quote: &position, scratch: &scratch)
+                position = readQuoted(line, position, scratch: &scratch)
             }
+            position = words.appendSimpleWords(of: line, from: position)
         }
     }
 
-    private static func endsPlainRun(_ byte: UInt8) -> Bool {
-        byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") || byte == UInt8(ascii: "\"")
-    }
-
-    /// Reads the word that begins at `start` and has its opening quote at `quote`; steps `quote` behind the word.
-    private mutating func readQuoted(_ start: Int, quote: inout Int, scratch: inout Int) {
+    /// Reads the word that begins at `start` and has a quote, or only an apostrophe; the offset behind the word.
+    private mutating func readQuoted(_ line: Span<UInt8>, _ start: Int, scratch: inout Int) -> Int {
+        var quote = start
+        while quote < line.count, !line[quote].isBlank, line[quote] != UInt8(ascii: "\"") { quote += 1 }
+        guard quote < line.count, line[quote] == UInt8(ascii: "\"") else {
+            words.append(LineWord(start..<quote, source: start..<quote, .plain))
+            return quote
+        }
+        let first = scratch
+        for position in start..<quote { put(line[position], at: &scratch) }
         var end = quote + 1
-        var isPlain = start == quote
-        while end < lineLength, buffer[end] != UInt8(ascii: "\"") {
-            if buffer[end] == UInt8(ascii: "\\") {
-                isPlain = false
-                end += 1
-            }
+        while end < line.count, line[end] != UInt8(ascii: "\"") {
+            if line[end] == UInt8(ascii: "\\"), end + 1 < line.count { end += 1 }
+            put(line[end], at: &scratch)
             end += 1
         }
-        if end >= lineLength {
-            end = lineLength
-            openQuote = words.count
-        }
-        let sourceEnd = min(end + 1, lineLength)
-        if isPlain {
-            words.append(Word(quote + 1, end, source: start..<sourceEnd, isQuoted: true))
-        } else {
-            let first = scratch
-            for position in start..<quote { put(buffer[position], at: &scratch) }
-            var position = quote + 1
-            while position < end {
-                if buffer[position] == UInt8(ascii: "\\"), position + 1 < end { position += 1 }
-                put(buffer[position], at: &scratch)
-                position += 1
-            }
-            words.append(Word(first, scratch, source: start..<sourceEnd, isQuoted: true))
-        }
-        quote = sourceEnd
+        if end >= line.count { openQuote = words.count }
+        let sourceEnd = min(end + 1, line.count)
+        words.append(LineWord(first..<scratch, source: start..<sourceEnd, .quoted))
+        return sourceEnd
     }
 
     private mutating func put(_ byte: UInt8, at position: inout Int) {
@@ -108,15 +59,19 @@ extension RuleReader {
         position += 1
     }
 
-    private func closingApostrophe(after start: Int) -> Int? {
+    /// The apostrophe that ends words in single quotes, where there are several.
+    private func closingApostrophe(_ line: Span<UInt8>, after start: Int) -> Int? {
         var position = start + 1
         var hasBlank = false
-        while position < lineLength, buffer[position] != UInt8(ascii: "'") {
-            if buffer[position] == UInt8(ascii: " ") { hasBlank = true }
+        while position < line.count, line[position] != UInt8(ascii: "'") {
+            if line[position].isBlank { hasBlank = true }
             position += 1
         }
-        guard position < lineLength, hasBlank else { return nil }
-        guard position + 1 == lineLength || RuleReader.endsPlainRun(buffer[position + 1]) else { return nil }
-        return position
+        guard position < line.count, hasBlank else { return nil }
+        return position + 1 == line.count || line[position + 1].isBlank ? position : nil
     }
+}
+
+extension UInt8 {
+    fileprivate var isBlank: Bool { self == UInt8(ascii: " ") || self == UInt8(ascii: "\t") }
 }

@@ -17,11 +17,11 @@ public struct NameTable: Sendable {
     private var bytes: [UInt8] = []
     /// `ends[i]` is where name `i` ends; it starts where name `i - 1` ends.
     private var ends: [UInt32] = []
-    /// Open addressing; 0 is free, else index + 1. A power of two in size.
-    private var slots: [UInt32]
+    /// Open addressing; 0 is free, else index + 1 below and the hash's upper half above. A power of two in size.
+    private var slots: [UInt64]
 
     public init() {
-        slots = [UInt32](repeating: 0, count: 64)
+        slots = [UInt64](repeating: 0, count: 64)
         _ = intern("")
     }
 
@@ -30,15 +30,16 @@ public struct NameTable: Sendable {
     /// The symbol of these bytes, made if it is new.
     public mutating func intern(_ name: Span<UInt8>) -> Symbol {
         if (ends.count + 1) * 4 > slots.count * 3 { grow() }
-        var slot = Int(truncatingIfNeeded: NameTable.hash(name)) & (slots.count - 1)
+        let hash = name.hashOfBytes
+        var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
         while slots[slot] != 0 {
-            if equals(Int(slots[slot] - 1), name) { return Symbol(index: slots[slot] - 1) }
+            if let index = match(slots[slot], hash, name) { return Symbol(index: index) }
             slot = (slot + 1) & (slots.count - 1)
         }
         let index = UInt32(ends.count)
-        for position in name.indices { bytes.append(name[position]) }
+        bytes.append(name)
         ends.append(UInt32(bytes.count))
-        slots[slot] = index + 1
+        slots[slot] = hash & NameTable.upperHalf | UInt64(index + 1)
         return Symbol(index: index)
     }
 
@@ -60,12 +61,18 @@ public struct NameTable: Sendable {
 
     /// The symbol of a name that is already here.
     public func find(_ name: Span<UInt8>) -> Symbol? {
-        var slot = Int(truncatingIfNeeded: NameTable.hash(name)) & (slots.count - 1)
+        let hash = name.hashOfBytes
+        var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
         while slots[slot] != 0 {
-            if equals(Int(slots[slot] - 1), name) { return Symbol(index: slots[slot] - 1) }
+            if let index = match(slots[slot], hash, name) { return Symbol(index: index) }
             slot = (slot + 1) & (slots.count - 1)
         }
         return nil
+    }
+
+    /// Whether `name` is the name of `symbol`: cheaper than finding it.
+    public func isName(_ name: Span<UInt8>, of symbol: Symbol) -> Bool {
+        name.isSame(as: bytes, range(Int(symbol.index)))
     }
 
     /// The name's bytes.
@@ -79,34 +86,25 @@ public struct NameTable: Sendable {
         return (index == 0 ? 0 : Int(ends[index - 1]))..<Int(ends[index])
     }
 
-    private func equals(_ index: Int, _ name: Span<UInt8>) -> Bool {
-        let own = range(index)
-        guard own.count == name.count else { return false }
-        var position = own.lowerBound
-        for other in name.indices {
-            if bytes[position] != name[other] { return false }
-            position += 1
-        }
-        return true
+    private static let upperHalf: UInt64 = 0xffff_ffff_0000_0000
+
+    /// The index in `slot` where it is that of `name`.
+    private func match(_ slot: UInt64, _ hash: UInt64, _ name: Span<UInt8>) -> UInt32? {
+        guard slot & NameTable.upperHalf == hash & NameTable.upperHalf else { return nil }
+        let index = UInt32(truncatingIfNeeded: slot) - 1
+        return name.isSame(as: bytes, range(Int(index))) ? index : nil
     }
 
     private mutating func grow() {
-        var larger = [UInt32](repeating: 0, count: slots.count * 2)
+        var larger = [UInt64](repeating: 0, count: slots.count * 2)
         let mask = larger.count - 1
         for index in ends.indices {
             let own = range(index)
-            var slot = Int(truncatingIfNeeded: NameTable.hash(bytes.span.extracting(own))) & mask
+            let hash = bytes.span.extracting(own).hashOfBytes
+            var slot = Int(truncatingIfNeeded: hash) & mask
             while larger[slot] != 0 { slot = (slot + 1) & mask }
-            larger[slot] = UInt32(index) + 1
+            larger[slot] = hash & NameTable.upperHalf | UInt64(index + 1)
         }
         slots = larger
-    }
-
-    /// FNV-1a with a final mix; names are short. Collisions cost time only, and the table is bounded by the input.
-    private static func hash(_ name: Span<UInt8>) -> UInt64 {
-        var value: UInt64 = 0xcbf2_9ce4_8422_2325
-        for index in name.indices { value = (value ^ UInt64(name[index])) &* 0x100_0000_01b3 }
-        value ^= value >> 32
-        return value &* 0x9e37_79b9_7f4a_7c15 >> 17
     }
 }

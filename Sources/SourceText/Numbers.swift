@@ -41,24 +41,40 @@ public func hexadecimalDigit(_ byte: UInt8) -> UInt8? {
 
 extension Span where Element == UInt8 {
     /// Whether these bytes are exactly `text`.
+    @inlinable
     public func equals(_ text: StaticString) -> Bool {
-        guard count == text.utf8CodeUnitCount else { return false }
-        return text.withUTF8Buffer { other in
-            for index in indices where unsafe other[index] != self[index] { return false }
-            return true
+        // Most words differ in length: told without a call.
+        count == text.utf8CodeUnitCount && begins(with: text)
+    }
+
+    /// Whether these bytes, of which there must be enough, begin with `text`.
+    @usableFromInline
+    func begins(with text: StaticString) -> Bool {
+        let length = text.utf8CodeUnitCount
+        precondition(length <= count, "as many bytes as the text has")
+        return unsafe withUnsafeBytes { bytes in
+            text.withUTF8Buffer { other in
+                guard length >= 4 else {
+                    for index in 0..<length where unsafe other[index] != bytes[index] { return false }
+                    return true
+                }
+                // Four bytes at a time, the last four once more.
+                let wanted = UnsafeRawBufferPointer(other)
+                var index = 0
+                while index < length {
+                    let place = min(index, length - 4)
+                    let word = unsafe bytes.loadUnaligned(fromByteOffset: place, as: UInt32.self)
+                    if unsafe word != wanted.loadUnaligned(fromByteOffset: place, as: UInt32.self) { return false }
+                    index += 4
+                }
+                return true
+            }
         }
     }
 
     /// Whether these bytes begin with `text`.
     public func starts(with text: StaticString) -> Bool {
-        guard count >= text.utf8CodeUnitCount else { return false }
-        return extracting(0..<text.utf8CodeUnitCount).equals(text)
-    }
-
-    /// The offset of the first `byte` in `range`, or `nil`.
-    public func firstIndex(of byte: UInt8, in range: Range<Int>) -> Int? {
-        for index in range where self[index] == byte { return index }
-        return nil
+        count >= text.utf8CodeUnitCount && begins(with: text)
     }
 
     /// A copy as text; bytes that are no UTF-8 become U+FFFD.

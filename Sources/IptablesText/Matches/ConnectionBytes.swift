@@ -45,7 +45,7 @@ extension RuleReader {
         guard var result: NumberRange<UInt64> = readNumberRange(range) else {
             throw bad(.number, "a number, or a range of two")
         }
-        if buffer.span.firstIndex(of: UInt8(ascii: ":"), in: range) == nil { result.last = .max }
+        if firstIndex(of: UInt8(ascii: ":"), in: range) == nil { result.last = .max }
         return result
     }
 }

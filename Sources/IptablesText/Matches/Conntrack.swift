@@ -1,5 +1,6 @@
 internal import NetTypes
 internal import RuleModel
+internal import SourceText
 
 private let states: Keywords<ConnectionStates> = [
     ("INVALID", .invalid), ("NEW", .new), ("RELATED", .related), ("ESTABLISHED", .established),

@@ -32,7 +32,7 @@ extension RuleReader {
         let range = try value()
         var options: [IPv6OptionsMatch.Option] = []
         for part in list(range) ?? [] {
-            let colon = buffer.span.firstIndex(of: UInt8(ascii: ":"), in: part)
+            let colon = firstIndex(of: UInt8(ascii: ":"), in: part)
             guard let type: UInt8 = readNumber(part.lowerBound..<(colon ?? part.upperBound)) else {
                 throw bad(.number, "a list of type:length")
             }

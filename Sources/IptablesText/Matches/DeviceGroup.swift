@@ -1,5 +1,6 @@
 internal import NetTypes
 internal import RuleModel
+internal import SourceText
 
 extension RuleReader {
     /// `-m devgroup`. Group 0 is `default`, the one name in Debian's `/etc/iproute2/group`.

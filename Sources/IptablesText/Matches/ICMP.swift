@@ -58,7 +58,7 @@ extension RuleReader {
             if let code = name.value.code { match.codes = NumberRange(code) }
             return match
         }
-        let slash = buffer.span.firstIndex(of: UInt8(ascii: "/"), in: range)
+        let slash = firstIndex(of: UInt8(ascii: "/"), in: range)
         guard let type: UInt8 = readNumber(range.lowerBound..<(slash ?? range.upperBound)) else {
             throw bad(.value, "an ICMP type")
         }

@@ -27,7 +27,7 @@ extension RuleReader {
     /// Takes `5`, `5/sec`, `5/m`, `5/hour`, `5/day`: a count above 0, and the unit's length in seconds.
     mutating func rate() throws(RuleFailure) -> (count: UInt64, seconds: UInt64) {
         let range = try value()
-        let slash = buffer.span.firstIndex(of: UInt8(ascii: "/"), in: range)
+        let slash = firstIndex(of: UInt8(ascii: "/"), in: range)
         guard let count = decimal(buffer.span.extracting(range.lowerBound..<(slash ?? range.upperBound))), count > 0
         else { throw bad(.value, "a rate such as 5/min") }
         guard let slash else { return (count, 1) }

@@ -23,7 +23,7 @@ extension RuleReader {
 
     private mutating func mobilityTypeRange() throws(RuleFailure) -> NumberRange<UInt8> {
         let range = try value()
-        let colon = buffer.span.firstIndex(of: UInt8(ascii: ":"), in: range)
+        let colon = firstIndex(of: UInt8(ascii: ":"), in: range)
         let first = range.lowerBound..<(colon ?? range.upperBound)
         var result = NumberRange<UInt8>.all
         if !first.isEmpty || colon == nil {

@@ -33,7 +33,7 @@ extension RuleReader {
         var ports: [PortRange] = []
         var slots = 0
         for part in list(range) ?? [] {
-            let colon = buffer.span.firstIndex(of: UInt8(ascii: ":"), in: part)
+            let colon = firstIndex(of: UInt8(ascii: ":"), in: part)
             if let colon {
                 guard let first = readPort(part.lowerBound..<colon),
                     let last = readPort(colon + 1..<part.upperBound), first < last

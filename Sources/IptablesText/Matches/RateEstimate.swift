@@ -90,7 +90,7 @@ extension RuleReader {
 
     /// The number `12.5` in `range` times `unit`, without what is below one.
     func scaledDecimal(_ range: Range<Int>, by unit: UInt64) -> UInt64? {
-        let point = buffer.span.firstIndex(of: UInt8(ascii: "."), in: range) ?? range.upperBound
+        let point = firstIndex(of: UInt8(ascii: "."), in: range) ?? range.upperBound
         guard let whole = decimal(buffer.span.extracting(range.lowerBound..<point)) else { return nil }
         let (scaled, overflow) = whole.multipliedReportingOverflow(by: unit)
         if overflow { return nil }

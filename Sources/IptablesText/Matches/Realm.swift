@@ -1,5 +1,6 @@
 internal import NetTypes
 internal import RuleModel
+internal import SourceText
 
 extension RuleReader {
     /// `-m realm`

@@ -74,7 +74,7 @@ extension RuleReader {
     }
 
     private func readChunk(_ range: Range<Int>) -> SCTPMatch.Chunk? {
-        let colon = buffer.span.firstIndex(of: UInt8(ascii: ":"), in: range)
+        let colon = firstIndex(of: UInt8(ascii: ":"), in: range)
         guard let type = find(anyCase: range.lowerBound..<(colon ?? range.upperBound), in: chunkTypes) else {
             return nil
         }

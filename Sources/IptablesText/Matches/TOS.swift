@@ -27,7 +27,7 @@ extension RuleReader {
     mutating func maskedTOS() throws(RuleFailure) -> MaskedByte {
         let range = try value()
         if let value = find(anyCase: range, in: tosNames) { return MaskedByte(value, mask: 0x3f) }
-        let slash = buffer.span.firstIndex(of: UInt8(ascii: "/"), in: range)
+        let slash = firstIndex(of: UInt8(ascii: "/"), in: range)
         guard let value: UInt8 = readNumber(range.lowerBound..<(slash ?? range.upperBound)) else {
             throw bad(.number, "a number up to 255, value/mask or the name of a service type")
         }

@@ -54,7 +54,7 @@ extension RuleReader {
         for field in fields.indices {
             let end =
                 field < separators.count
-                ? buffer.span.firstIndex(of: separators[field], in: start..<range.upperBound) ?? range.upperBound
+                ? firstIndex(of: separators[field], in: start..<range.upperBound) ?? range.upperBound
                 : range.upperBound
             guard let number: UInt64 = readDecimal(start..<end) else { throw badDate }
             fields[field] = number

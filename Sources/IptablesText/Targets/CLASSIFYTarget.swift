@@ -10,7 +10,7 @@ extension RuleReader {
             guard takes("--set-class") else { break }
             try refuseSecond(priority)
             let range = try value()
-            guard let colon = buffer.span.firstIndex(of: UInt8(ascii: ":"), in: range),
+            guard let colon = firstIndex(of: UInt8(ascii: ":"), in: range),
                 let major = readHexadecimal(range.lowerBound..<colon),
                 let minor = readHexadecimal(colon + 1..<range.upperBound)
             else { throw bad(.value, "a class such as 1:10") }

@@ -11,17 +11,17 @@ extension RuleReader {
         var addresses = range
         var portColon: Int?
         let colon = UInt8(ascii: ":")
-        if let open = buffer.span.firstIndex(of: UInt8(ascii: "["), in: range) {
+        if let open = firstIndex(of: UInt8(ascii: "["), in: range) {
             guard isV6, open == range.lowerBound,
-                let close = buffer.span.firstIndex(of: UInt8(ascii: "]"), in: range)
+                let close = firstIndex(of: UInt8(ascii: "]"), in: range)
             else { throw bad(.address, "an address, a range of two, or one with ports") }
             addresses = open + 1..<close
             if close + 1 < range.upperBound {
                 guard buffer[close + 1] == colon else { throw bad(.address, "an IPv6 address with ports") }
                 portColon = close + 1
             }
-        } else if let first = buffer.span.firstIndex(of: colon, in: range),
-            buffer.span.firstIndex(of: colon, in: first + 1..<range.upperBound) == nil
+        } else if let first = firstIndex(of: colon, in: range),
+            firstIndex(of: colon, in: first + 1..<range.upperBound) == nil
         {
             // One colon alone is that of a port.
             addresses = range.lowerBound..<first
@@ -39,7 +39,7 @@ extension RuleReader {
 
     /// Reads `port`, `port-port` or `port-port/base` in `range`; the first and the base may be a service's name.
     func readNATPorts(_ range: Range<Int>, into target: inout NATTarget) throws(RuleFailure) {
-        let slash = buffer.span.firstIndex(of: UInt8(ascii: "/"), in: range)
+        let slash = firstIndex(of: UInt8(ascii: "/"), in: range)
         let ports = range.lowerBound..<(slash ?? range.upperBound)
         if let found: PortRange = readNumberRange(ports, separator: UInt8(ascii: "-")),
             !isOpenRange(ports)
