@@ -93,26 +93,34 @@ extension Evaluator {
     ) {
         var state = entering
         var open: [Unknown] = []
+        var openMatches: [Match] = []
         var action = Action.continue
         var changes: [Change] = []
         for (index, statement) in rule.statements.enumerated() {
             switch statement {
             case .match(let match):
                 state.history.defaultsUsed.formUnion(fields(of: match).intersection(state.packet.defaulted))
+                if dropsItself(match, state.packet, reference) {
+                    return finish(.drop, reference, before: entering, state, changes, depth: depth, &next, &ends)
+                }
                 switch test(match, in: state, rule: reference) {
-                case .yes: continue
+                case .yes: applyEffect(of: match, holding: true, to: &state)
                 case .no:
+                    applyEffect(of: match, holding: false, to: &state)
                     miss(index, reference, &state)
                     next.append(state)
                     return
                 case .perhaps(let unknown):
                     switch settle(unknown, &state) {
-                    case true?: continue
+                    case true?: applyEffect(of: match, holding: true, to: &state)
                     case false?:
+                        applyEffect(of: match, holding: false, to: &state)
                         miss(index, reference, &state)
                         next.append(state)
                         return
-                    case nil: open.append(unknown)
+                    case nil:
+                        open.append(unknown)
+                        openMatches.append(match)
                     }
                 }
             case .target(let target):
@@ -123,7 +131,9 @@ extension Evaluator {
                     }
                     next.append(assume(open, false, reference, state))
                     state = assume(open, true, reference, state)
+                    for match in openMatches { applyEffect(of: match, holding: true, to: &state) }
                     open = []
+                    openMatches = []
                 }
                 action = perform(target, reference, &state, &changes)
             }
@@ -131,8 +141,8 @@ extension Evaluator {
         if !open.isEmpty {
             next.append(assume(open, false, reference, state))
             state = assume(open, true, reference, state)
+            for match in openMatches { applyEffect(of: match, holding: true, to: &state) }
         }
-        remember(rule, &state)
         finish(action, reference, before: entering, state, changes, depth: depth, &next, &ends)
     }
 
@@ -231,18 +241,6 @@ extension Evaluator {
     private func miss(_ statement: Int, _ reference: RuleReference, _ state: inout WalkState) {
         if request.recordsMisses { state.record(.miss(reference, statement: statement)) }
     }
-
-    /// What a match that held leaves behind for later rules: the lists of `recent --set`.
-    private func remember(_ rule: Rule, _ state: inout WalkState) {
-        for case .match(.recent(let recent)) in rule.statements {
-            switch recent.operation {
-            case .is(.set), .is(.update):
-                if !state.recentLists.contains(recent.name) { state.recentLists.append(recent.name) }
-            case .is(.remove): state.recentLists.removeAll { $0 == recent.name }
-            case .is(.check), .not: break
-            }
-        }
-    }
 }
 
 extension Evaluator {
@@ -264,12 +262,19 @@ extension Evaluator {
         return isYes != unknown.isNegated
     }
 
-    /// What `--assume` says of a variable: by its whole name, else by its kind, the part before `@`.
+    /// What `--assume` says of a variable: by its whole name (`set@NAME:ADDRESS`), by what it is about (`set@NAME`), or by
+    /// its kind (`set`).
     private func given(_ unknown: Unknown) -> String? {
         if request.assumptions.isEmpty { return nil }
         if let value = request.assumptions[unknown.name] { return value }
-        let kind = String(decoding: unknown.name.utf8.prefix { $0 != UInt8(ascii: "@") }, as: UTF8.self)
-        return request.assumptions[kind]
+        let name = unknown.name.utf8
+        guard let at = name.firstIndex(of: UInt8(ascii: "@")) else { return nil }
+        if let colon = name[at...].firstIndex(of: UInt8(ascii: ":")),
+            let value = request.assumptions[String(decoding: name[..<colon], as: UTF8.self)]
+        {
+            return value
+        }
+        return request.assumptions[String(decoding: name[..<at], as: UTF8.self)]
     }
 
     /// `state` on the way where all of `unknowns` hold as asked, or not all of them do.

@@ -62,7 +62,7 @@ extension TraceReporter {
 
     /// `limit of … holds and …`; `nothing else holds` where a branch takes nothing.
     func condition(_ assumptions: [Assumption]) -> String {
-        assumptions.isEmpty ? "not so" : listed(assumptions.map(\.text))
+        assumptions.isEmpty ? "not so" : listed(assumptions.map { $0.text })
     }
 
     /// How the open questions can be settled.

@@ -283,7 +283,7 @@ import Testing
 
 extension MatchLab {
     mutating func bridged(_ inPort: String?, _ outPort: String?) {
-        state.isBridged = true
+        state.isBridged = outPort != nil
         state.context.inPort = inPort.map { names.intern($0) }
         state.context.outPort = outPort.map { names.intern($0) }
     }

@@ -123,7 +123,9 @@ extension Evaluator {
             guard let asked else { return true }
             return value != asksNegatively(asked)
         }
-        let hasOutPort = outPort != nil || (state.isBridged && state.context.hook != .prerouting)
+        let hasOutPort =
+            outPort != nil
+            || (state.isBridged && (state.context.hook == .forward || state.context.hook == .postrouting))
         guard agrees(match.isBridged, hasOutPort), agrees(match.isIn, inPort != nil), agrees(match.isOut, hasOutPort)
         else { return .no }
         // A frame without an incoming port passes `--physdev-in`, negated or not; one without an outgoing port fails.
