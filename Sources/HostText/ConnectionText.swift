@@ -101,7 +101,9 @@ struct ConnectionReader {
                 at: cursor.place)
             return nil
         }
-        return entry(original, reply, state, expires)
+        var made = entry(original, reply, state, expires)
+        if original.protocol == .tcp { made.tcpState = TCPState(name: reading.names.text(state)) }
+        return made
     }
 
     private func entry(

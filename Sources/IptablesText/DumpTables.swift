@@ -165,11 +165,16 @@ extension DumpReader {
         declare(name, policy: policy, counters: counters, lineRange, nameWord: word + 1)
     }
 
+    /// The built-in chain `name` of `table`, or `nil` where it has no such chain.
+    private func base(_ name: Symbol, policy: Policy, of table: Table) -> BaseChain? {
+        table.iptables?.base(chain: rule.names.text(name), policy: policy, backend: table.backend)
+    }
+
     /// Whether a policy for `name` can't be the listed table's: it has one for it, or has no such built-in chain.
     private func isNextListing(_ name: Symbol) -> Bool {
         guard isListing, let table else { return false }
         if let chain = rule.chains[name] { return !reading.tables[table].chains[chain].place.isNone }
-        return reading.tables[table].iptables?.base(chain: rule.names.text(name), policy: .accept) == nil
+        return base(name, policy: .accept, of: reading.tables[table]) == nil
     }
 
     private func policy(word: Int) -> Policy? {
@@ -199,7 +204,7 @@ extension DumpReader {
         var made = Chain(name: name, place: place)
         made.policyCounters = counters
         if let policy {
-            made.base = reading.tables[table].iptables?.base(chain: rule.names.text(name), policy: policy)
+            made.base = base(name, policy: policy, of: reading.tables[table])
             if made.base == nil, reading.tables[table].iptables != nil {
                 report(
                     .warning, "unknown-base-chain",
@@ -225,7 +230,7 @@ extension DumpReader {
         }
         guard let table else { return 0 }
         var made = Chain(name: name, place: .none)
-        made.base = reading.tables[table].iptables?.base(chain: rule.names.text(name), policy: .accept)
+        made.base = base(name, policy: .accept, of: reading.tables[table])
         let word = rule.words[nameWord]
         report(
             .warning, "undeclared-chain",

@@ -40,9 +40,10 @@ extension Evaluator {
         }
         let setting = reversePathSetting(interface)
         if setting == 0 { return [state] }
-        // Source: `__fib_validate_source`: the packet turned round, as if it came in by this interface.
+        // Source: `__fib_validate_source`: the packet turned round, as if it came in by the interface it would leave by,
+        // or by lo where it is for this host.
         var query = RouteQuery(destination: state.packet.source, source: state.packet.destination)
-        query.inInterface = interface
+        query.inInterface = state.route?.interface ?? names.find("lo")
         query.tos = state.packet.tos
         let usesMark =
             model.sysctl("net.ipv4.conf.all.src_valid_mark") == 1

@@ -11,8 +11,10 @@ extension Evaluator {
         var state = entering
         if entering.round == 0, let asked = request.state { return [tracked(asked, state)] }
         let tuple = ConnectionTuple(state.packet)
-        if isTrackable(state.packet), let found = connections.find(tuple, zone: state.zone) {
-            state.connection = hasValidFlags(state.packet) ? .entry(existing(found.entry, found.direction)) : .invalid
+        if isTrackable(state.packet), let found = connections.find(tuple, zone: state.zone),
+            let connection = known(found.entry, found.direction, state.packet)
+        {
+            state.connection = connection
             record(&state, isFromEntry: true)
             return [state]
         }
@@ -107,8 +109,31 @@ extension Evaluator {
         var entry = ConnectionEntry(original: tuple, reply: tuple.inverted, place: .none)
         entry.zone = state.zone
         entry.helper = state.helper
+        if tuple.protocol == .tcp { entry.tcpState = TCPEvent(state.packet.tcpFlags).map { TCPState(first: $0) } }
         if state.layer == 0, let mark = request.connectionMark { entry.mark = mark }
         return TrackedConnection(entry: entry, direction: .original, state: .new, isNew: true)
+    }
+
+    /// What an entry of the table makes of a packet of its; `nil` where that starts a new connection.
+    private func known(
+        _ entry: ConnectionEntry, _ direction: ConnectionDirection, _ packet: Packet
+    ) -> Connection? {
+        guard hasValidFlags(packet) else { return .invalid }
+        var tracked = existing(entry, direction)
+        guard packet.protocol == .tcp, let old = entry.tcpState, let event = TCPEvent(packet.tcpFlags) else {
+            return .entry(tracked)
+        }
+        switch old.step(event, direction) {
+        case .invalid: return .invalid
+        case .anew: return nil
+        case .goes(let new):
+            tracked.entry.tcpState = new
+            // Source: net/netfilter/nf_conntrack_proto_tcp.c `nf_conntrack_tcp_packet`.
+            if entry.status.contains(.seenReply), old == .synReceived || old == .established, new == .established {
+                tracked.entry.status.insert(.assured)
+            }
+            return .entry(tracked)
+        }
     }
 
     /// An entry of the table: established once both directions were seen, new before.

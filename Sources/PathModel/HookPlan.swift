@@ -57,12 +57,11 @@ func makePlan(_ linked: LinkedRuleset, _ version: IPVersion, _ hook: Hook, track
 
 /// Whether a rule of `version` makes the kernel track connections.
 ///
-/// Any nat table does, and any match or target that speaks of connections. Observed on Linux 6.18.
+/// Any match or target that speaks of connections does; a nat table without one does not, and its chains are then not
+/// asked at all. Observed on Linux 6.18 for nf_tables and legacy.
 func needsConntrack(_ ruleset: Ruleset, _ version: IPVersion) -> Bool {
     for table in ruleset.tables where table.family.sees(version) {
-        if table.iptables == .nat { return true }
         for chain in table.chains {
-            if chain.base?.type == .nat { return true }
             for rule in chain.rules {
                 for statement in rule.statements where speaksOfConnections(statement) { return true }
             }

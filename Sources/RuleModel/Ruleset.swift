@@ -203,7 +203,10 @@ public enum IptablesTable: UInt8, Hashable, Sendable, CaseIterable {
     }
 
     /// The hook, priority and type of the built-in chain `name`, or `nil` where this table has no such chain.
-    public func base(chain name: String, policy: Policy) -> BaseChain? {
+    ///
+    /// iptables-nft 1.8.9 gives the table `security` priority 150, behind nat's INPUT; legacy has it at 50. Observed on
+    /// Linux 6.18.
+    public func base(chain name: String, policy: Policy, backend: Backend) -> BaseChain? {
         let hook: Hook
         switch name {
         case "PREROUTING": hook = .prerouting
@@ -228,7 +231,7 @@ public enum IptablesTable: UInt8, Hashable, Sendable, CaseIterable {
             return BaseChain(hook: hook, priority: 0, type: .filter, policy: policy)
         case .security:
             guard hook == .input || hook == .forward || hook == .output else { return nil }
-            return BaseChain(hook: hook, priority: 50, type: .filter, policy: policy)
+            return BaseChain(hook: hook, priority: backend == .legacy ? 50 : 150, type: .filter, policy: policy)
         }
     }
 }

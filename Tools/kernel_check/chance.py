@@ -18,8 +18,6 @@ from .scratch import run as command
 from .snapshot import Snapshot
 
 PACKETS = 40
-#: Tries to take something away from a scenario that disagrees.
-TRIES = 120
 FLOW = "flow.jsonl"
 FLAG_NAMES = list(packets.FLAGS.items())
 
@@ -98,6 +96,8 @@ def make(folder, backend):
     # The host's own answers would be packets of the same connections.
     write_setting("/proc/sys/net/ipv4/icmp_echo_ignore_all", "1")
     write_setting("/proc/sys/net/ipv6/icmp/echo_ignore_all", "1")
+    # Its resets are told by the label that they do not have.
+    write_setting("/proc/sys/net/ipv6/auto_flowlabels", "0")
     laboratory = Laboratory(scratch)
     laboratory.hold_resets(True)
     return laboratory
@@ -143,7 +143,11 @@ class Sender:
 
     def conversation(self, node):
         """A packet, mostly its answer, and sometimes more of the same."""
-        first = self.send(*node.packet())
+        packet, arrives, mark = node.packet()
+        while packets.is_error(packet):
+            # What it is about is in no entry and in no question.
+            packet, arrives, mark = node.packet()
+        first = self.send(packet, arrives, mark)
         sent = [first]
         while first is not None and node.chance(70) and len(sent) < 6:
             packet, arrives, _, seen = sent[-1]
@@ -169,14 +173,17 @@ def to_json(packet, arrives, mark):
         "in": arrives, "source": str(packet.source), "destination": str(packet.destination), "protocol": packet.protocol,
         "ttl": packet.ttl, "dscp": packet.dscp, "mark": mark,
     }
+    if arrives is not None:
+        words["mac"] = "02:00:00:00:00:fd"
     if packet.source_port is not None:
         words.update(sourcePort=packet.source_port, destinationPort=packet.destination_port)
     if packet.protocol == packets.TCP:
         words["tcpFlags"] = ",".join(name for name, bit in FLAG_NAMES if packet.flags & bit) or "none"
     if packet.icmp_type is not None:
         words.update(icmpType=packet.icmp_type, icmpCode=packet.icmp_code)
-    if packet.length is not None:
-        words["length"] = packet.length
+    if packet.length is not None or packet.protocol == packets.SCTP:
+        # An SCTP packet has a chunk; the headers alone would be none.
+        words["length"] = packet.length or len(packets.build(packet))
     return words
 
 
@@ -273,19 +280,21 @@ def keep(folder, options, root, seed, flows):
 def shrink(path, root, options):
     """Takes rules and packets away while the scenario still disagrees; returns the number of tries."""
     def disagrees():
-        return run.in_child(lambda: check_flow(path, root, options, quiet=True), options.timeout)[1] > 0
+        counts = run.in_child(lambda: check_flow(path, root, options, quiet=True), options.timeout)
+        # Three counts: the check itself failed, which is another trouble.
+        return len(counts) == 4 and counts[1] > 0
 
     tries = 0
-    if not disagrees():
+    if not options.tries or not disagrees():
         return tries
     for name in (FLOW, "iptables-save.txt", "ip6tables-save.txt", "ip-rule.txt", "ip6-rule.txt"):
         file = os.path.join(path, name)
         if not os.path.exists(file):
             continue
         size = 8
-        while size and tries < TRIES:
+        while size and tries < options.tries:
             changed, position = False, 0
-            while tries < TRIES:
+            while tries < options.tries:
                 with open(file, encoding="utf-8") as source:
                     lines = source.readlines()
                 removable = [n for n, line in enumerate(lines) if removable_line(name, line)]

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 
-from . import legacy
+from . import legacy, packets
 
 #: The kernel does not say why a packet vanished between two hooks; these outcomes are what it can have been.
 VANISHED = {"filtered", "unroutable", "dropped"}
@@ -89,14 +89,15 @@ def compare_leaf(leaf, steps, seen, laboratory):
         found += compare_policies(steps, seen, stand_in)
     found += compare_outcome(leaf, steps, seen, stand_in)
     states = [step.get("state") for step in steps if step.get("kind") == "conntrack" and not step.get("layer")]
-    if seen.state and states and states[0] and states[0].lower() != seen.state:
+    if seen.state and states and states[0] and states[0].lower().split(",")[0] != seen.state:
         found.append(f"conntrack state: kernel {seen.state}, hookline {states[0]}")
     return found
 
 
 def compare_rules(steps, seen, stand_in):
+    # Inner and outer packets of a tunnel in the order of time: that is the same in both, however layers are counted.
     kernel = [
-        (s.layer, s.hook, s.family, s.table, s.chain, s.number, s.verdict) + ((s.target,) if s.target else ())
+        (s.hook, s.family, s.table, s.chain, s.number, s.verdict) + ((s.target,) if s.target else ())
         for s in seen.steps
     ]
     ours, perhaps = [], []
@@ -108,7 +109,7 @@ def compare_rules(steps, seen, stand_in):
         verdict = "drop" if verdict == "reject" else verdict
         target = (step.get("target"),) if verdict in ("jump", "goto") else ()
         place = tuple(step.get(key) for key in ("hook", "family", "table", "chain", "rule"))
-        ours.append((layer, *place, verdict) + target)
+        ours.append((*place, verdict) + target)
         perhaps.append(step.get("certain") is False)
     index = 0
     for number, step in enumerate(kernel):
@@ -126,22 +127,20 @@ def compare_rules(steps, seen, stand_in):
 
 
 def words(step):
-    layer, hook, family, table, chain, number, verdict, *target = step
-    outer = "outer " if layer else ""
-    return f"{outer}{hook} {family} {table} {chain} {number}: {verdict} {' '.join(map(str, target))}".strip()
+    hook, family, table, chain, number, verdict, *target = step
+    return f"{hook} {family} {table} {chain} {number}: {verdict} {' '.join(map(str, target))}".strip()
 
 
 def compare_policies(steps, seen, stand_in):
     ours = [
-        (step.get("layer") or 0, step.get("family"), step.get("hook"), step.get("table"), step.get("chain"),
-         step.get("verdict"))
-        for step in steps if step.get("kind") == "policy" and not (stand_in and step.get("layer"))
+        (step.get("family"), step.get("hook"), step.get("table"), step.get("chain"), step.get("verdict"))
+        for step in steps if step.get("kind") == "policy" and not (stand_in and step.get("layer") or step.get("certain") is False)
     ]
     if not ours:
         return []
     for policy in ours:
-        if policy not in seen.policies:
-            return [f"policy: hookline {policy[1:]}, not so in the kernel"]
+        if policy not in [known[1:] for known in seen.policies]:
+            return [f"policy: hookline {' '.join(map(str, policy))}, not so in the kernel"]
     return []
 
 
@@ -154,7 +153,8 @@ def compare_outcome(leaf, steps, seen, stand_in):
             return [f"outcome: kernel {seen.outcome} ({seen.reason}), hookline {outcome}"]
         told = [answer.words for answer in seen.answers]
         for name, answers in ANSWERS.items():
-            if (reason == name) != any(answer in told for answer in answers):
+            # An error is never answered by an error.
+            if not packets.is_error(seen.packet) and (reason == name) != any(answer in told for answer in answers):
                 found.append(f"reason: kernel answered {told or 'nothing'}, hookline {reason}")
         return found
     if outcome != seen.outcome:
@@ -167,7 +167,9 @@ def compare_outcome(leaf, steps, seen, stand_in):
     elif seen.outer is not None:
         found += compare_packet("outer packet", out, seen.outer, ("sourcePort",))
         out = dict(out.get("inner") or {}, interface=out.get("interface"), mark=out.get("mark"))
-    found += compare_packet("packet", out, seen.packet, ())
+    # The kernel's trace shows the headers as a chain began: what it changed before it dropped is not seen.
+    leave = ("ttl", "dscp") if outcome in ("dropped", "rejected", "queued") else ()
+    found += compare_packet("packet", out, seen.packet, leave)
     if outcome in ("forwarded", "sent") and not stand_in and out.get("interface") != seen.interface:
         found.append(f"out: kernel {seen.interface}, hookline {out.get('interface')}")
     if out.get("mark") is not None and number(out["mark"]) != seen.mark and not stand_in:

@@ -137,6 +137,9 @@ class Node:
             arrives, source = name, self.pick(near or hosts) if self.chance(85) else self.pick(hosts)
         elif self.chance(10):
             source = destination = self.pick(own)
+        if arrives is not None and destination == source:
+            # A connection with itself, from the wire: both of its directions are one.
+            destination = self.pick(own)
         kind = self.pick([packets.TCP] * 5 + [packets.UDP] * 3 + [packets.ICMP] * 2 + [packets.SCTP])
         flags, icmp = 2, None
         if kind == packets.TCP and self.chance(35):
@@ -145,10 +148,11 @@ class Node:
             icmp = self.pick([8, 8, 8, 0, 13, 3, 11] if version == 4 else [128, 128, 128, 129, 1, 3])
             kind = packets.ICMP if version == 4 else packets.ICMPV6
         ports = kind in packets.PORTS
+        source_port, destination_port = self.random.sample(PORTS, 2)
         address = lambda words: packets.ipaddress.ip_address(words)
         packet = packets.Packet(
-            address(source), address(destination), kind, self.pick(PORTS) if ports else None,
-            self.pick(PORTS) if ports else None, flags, icmp, 0,
+            address(source), address(destination), kind, source_port if ports else None,
+            destination_port if ports else None, flags, icmp, 0,
             self.pick([1, 2, 63, 255]) if self.chance(8) else 64, self.pick([4, 46]) if self.chance(8) else 0,
             self.pick([100, 500]) if self.chance(10) else None,
         )

@@ -273,8 +273,12 @@ class Laboratory:
 
     # Asking
 
-    def send(self, packet, arrives, mark=0, mac=""):
-        """Sends `packet` by interface `arrives` (None: from the host) and observes it."""
+    def send(self, packet, arrives, mark=0, mac="", wrapped=False):
+        """Sends `packet` by interface `arrives` (None: from the host) and observes it.
+
+        `wrapped`: of a packet that comes by a tunnel the outer one is observed too.
+        """
+        self.wrapped = wrapped
         packet = replace(packet, tag=self.next_tag())
         self.mac = mac
         if arrives is None and packet.source.is_unspecified:
@@ -320,6 +324,11 @@ class Laboratory:
             if not ours:
                 raise OSError(errno.ENETUNREACH, f"the tunnel packet for {arrives} did not come through")
             first = events.index(ours[0][0])
+            if self.wrapped:
+                for event, hook in outer:
+                    if events.index(event) < first:
+                        self._note(seen, 0, event, hook)
+                seen.state = ""
             outer = [(event, hook) for event, hook in outer if events.index(event) > first]
         for event, hook in ours:
             self._note(seen, 0, event, hook)
@@ -368,10 +377,10 @@ class Laboratory:
         return "other"
 
     def _note(self, seen, layer, event, hook):
-        if event.table == PROBE:
-            return
         if not seen.state and event.state is not None and layer == 0:
             seen.state = STATES.get(event.state, "")
+        if event.table == PROBE:
+            return
         if event.kind == netlink.TRACE_RULE and event.handle:
             number = self.chains.numbers.get((event.family, event.table, event.chain, event.handle), 0)
             seen.steps.append(

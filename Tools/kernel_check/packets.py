@@ -50,7 +50,7 @@ class Packet:
             # One byte of sequence for SYN and none for data: both sides stay within their windows.
             first = self.flags & 0x17 == 2
             back = replace(
-                back, flags=18 if first else self.flags, sequence=5000 if first else 5001, acknowledgement=1001
+                back, flags=18 if first else 16 if self.flags == 18 else self.flags, sequence=5000 if first else 5001, acknowledgement=1001
             )
         elif self.protocol in (ICMP, ICMPV6) and self.icmp_type in (8, 128):
             back = replace(back, icmp_type=0 if self.icmp_type == 8 else 129)
@@ -105,7 +105,9 @@ def _transport(packet, size):
     elif kind in (ICMP, ICMPV6):
         body, place = struct.pack(">BBHHH", packet.icmp_type, packet.icmp_code, 0, 1, 1), 2
     elif kind == SCTP:
-        body, place = struct.pack(">HHII", *ports, 0, 0) + struct.pack(">BBHIIHHI", 1, 0, 20, 1, 65536, 1, 1, 1), None
+        # An INIT chunk, which the padding lengthens: conntrack drops what has bytes of no chunk.
+        chunk = max(20, (size or 0) - 12)
+        body, place = struct.pack(">HHII", *ports, 0, 0) + struct.pack(">BBHIIHHI", 1, 0, chunk, 1, 65536, 1, 1, 1), None
     else:
         body, place = b"", None
     if size is not None and size > len(body):
@@ -167,6 +169,13 @@ def parse(data):
     elif kind in (ICMP, ICMPV6) and len(body) >= 2:
         packet = replace(packet, icmp_type=body[0], icmp_code=body[1])
     return packet, body[8:]
+
+
+def is_error(packet):
+    """An ICMP error, which nothing answers."""
+    if packet.protocol == ICMP:
+        return packet.icmp_type not in (0, 8, 13, 14, 15, 16, 17, 18)
+    return packet.protocol == ICMPV6 and packet.icmp_type < 128
 
 
 def describe_answer(packet):

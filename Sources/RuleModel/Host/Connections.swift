@@ -32,6 +32,8 @@ public struct ConnectionEntry: Hashable, Sendable {
     public var expires: UInt32?
     /// The TCP, SCTP or DCCP state's name as printed, `.empty` for others.
     public var protocolState: Symbol = .empty
+    /// The same for TCP, where it is one of those that are known.
+    public var tcpState: TCPState?
     public var helper: Symbol = .empty
     public var labels: [UInt16] = []
     /// Counted only with `nf_conntrack_acct`.
