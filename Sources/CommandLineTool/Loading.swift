@@ -31,10 +31,6 @@ func load(
     _ paths: [String], _ common: CommonSettings, _ console: borrowing Console
 ) throws(Stop) -> LoadedNode {
     if paths.isEmpty { throw .usage(UsageFailure("no snapshot: a file, a directory, an archive, or '-'")) }
-    if paths.contains("--live") {
-        throw .usage(
-            UsageFailure("reading the running system is not in this version; give it what `iptables-save -c` prints"))
-    }
     let surroundings = console.surroundings
     let progress = Progress("reading \(paths[0])", surroundings)
     defer { progress.finish() }

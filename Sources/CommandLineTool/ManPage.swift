@@ -28,7 +28,7 @@ func manPage() -> String {
     page.section("SYNOPSIS")
     for command in Command.shown {
         page.line(".B hookline \(ManWriter.escaped(command.name))")
-        page.line(ManWriter.escaped(command.synopsis))
+        if !command.synopsis.isEmpty { page.line(ManWriter.escaped(command.synopsis)) }
         page.line(".br")
     }
     page.section("DESCRIPTION")

@@ -1,0 +1,80 @@
+# bash completion for hookline
+_hookline() {
+    local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" options=""
+    if [ "$COMP_CWORD" -eq 1 ]; then
+        COMPREPLY=($(compgen -W "trace show graph completions man help --help --version" -- "$current"))
+        return
+    fi
+    case "${COMP_WORDS[1]}" in
+    trace)
+        case "$previous" in
+        --from) COMPREPLY=(); return ;;
+        --to) COMPREPLY=(); return ;;
+        --in) COMPREPLY=(); return ;;
+        --proto) COMPREPLY=(); return ;;
+        --sport) COMPREPLY=(); return ;;
+        --dport) COMPREPLY=(); return ;;
+        --tcp-flags) COMPREPLY=(); return ;;
+        --icmp-type) COMPREPLY=(); return ;;
+        --icmp-code) COMPREPLY=(); return ;;
+        --mark) COMPREPLY=(); return ;;
+        --ttl) COMPREPLY=(); return ;;
+        --dscp) COMPREPLY=(); return ;;
+        --length) COMPREPLY=(); return ;;
+        --uid) COMPREPLY=(); return ;;
+        --mac) COMPREPLY=(); return ;;
+        --state) COMPREPLY=(); return ;;
+        --ct-mark) COMPREPLY=(); return ;;
+        --in-port) COMPREPLY=(); return ;;
+        --out-port) COMPREPLY=(); return ;;
+        --packet) COMPREPLY=(); return ;;
+        --packets) COMPREPLY=($(compgen -f -- "$current")); return ;;
+        --assume) COMPREPLY=(); return ;;
+        --detail) COMPREPLY=($(compgen -W "summary path full" -- "$current")); return ;;
+        --expect) COMPREPLY=($(compgen -W "accept drop forwarded sent delivered dropped rejected queued unroutable filtered undecided" -- "$current")); return ;;
+        --node) COMPREPLY=(); return ;;
+        --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
+        esac
+        options="--from --to --in --proto --sport --dport --tcp-flags --icmp-type --icmp-code --mark --ttl --dscp --length --uid --mac --state --ct-mark --in-port --out-port --packet --packets --flows --round-trip --assume --detail --json --expect --node --latest --strict --color --help -h"
+        ;;
+    show)
+        case "$previous" in
+        --format) COMPREPLY=($(compgen -W "tree json iptables-save" -- "$current")); return ;;
+        --node) COMPREPLY=(); return ;;
+        --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
+        esac
+        options="--format --counters -c --inputs --node --latest --strict --color --help -h"
+        ;;
+    graph)
+        case "$previous" in
+        --format) COMPREPLY=($(compgen -W "dot mermaid" -- "$current")); return ;;
+        --output|-o) COMPREPLY=($(compgen -f -- "$current")); return ;;
+        --node) COMPREPLY=(); return ;;
+        --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
+        esac
+        options="--format --output -o --node --latest --strict --color --help -h"
+        ;;
+    completions)
+        case "$previous" in
+        esac
+        options="--help -h"
+        options="bash zsh fish"
+        ;;
+    man)
+        case "$previous" in
+        esac
+        options="--help -h"
+        ;;
+    help)
+        case "$previous" in
+        esac
+        options="--help -h"
+        ;;
+    esac
+    case "$current" in
+    -*) COMPREPLY=($(compgen -W "$options" -- "$current")) ;;
+    *) if [ "${COMP_WORDS[1]}" = completions ]; then COMPREPLY=($(compgen -W "$options" -- "$current"))
+       else COMPREPLY=($(compgen -f -- "$current")); fi ;;
+    esac
+}
+complete -o filenames -F _hookline hookline

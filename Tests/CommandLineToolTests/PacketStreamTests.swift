@@ -1,0 +1,93 @@
+import CommandLineTool
+import SourceText
+import Testing
+
+@Suite struct PacketStreamTests {
+    private func results(_ call: Call) throws -> [JSONValue] {
+        try call.output.split(separator: "\n").map { try readJSON(Array($0.utf8).span) }
+    }
+
+    private func packet(_ id: Int, port: Int, more: String = "") -> String {
+        "{\"id\":\(id),\"in\":\"eth0\",\"source\":\"198.51.100.7\",\"destination\":\"192.0.2.1\",\"protocol\":\"tcp\",\"destinationPort\":\(port)\(more)}\n"
+    }
+
+    @Test func oneResultALineInOrder() throws {
+        let around = Around(files: ["p": [packet(1, port: 22) + packet(2, port: 80), packet(3, port: 22)]])
+        let call = call("trace - --packets p", around)
+        #expect(call.status == 0)
+        #expect(call.error == "")
+        let results = try results(call)
+        #expect(results.map { $0["id"]?.number?.unsigned } == [1, 2, 3])
+        #expect(results.map { $0["outcome"]?.string } == ["delivered", "dropped", "delivered"])
+    }
+
+    @Test func aLineThatCannotBeReadHasAnErrorInItsPlace() throws {
+        let bad = "{\"id\":\"x\",\"foo\":1}\n"
+        let around = Around(files: ["p": [packet(1, port: 22) + bad + "nonsense\n\n" + packet(4, port: 22)]])
+        let call = call("trace - --packets p", around)
+        #expect(call.status == 2)
+        let results = try results(call)
+        #expect(results.count == 4)
+        #expect(results[1].object?.first?.key == "error")
+        #expect(results[1]["error"]?.string == "p:2:11: error: 'foo' is not a key of a packet")
+        #expect(results[1]["id"]?.string == "x")
+        #expect(results[1]["line"]?.number?.unsigned == 2)
+        #expect(results[2]["error"]?.string?.hasPrefix("p:3:1: error: ") == true)
+        #expect(results[3]["outcome"]?.string == "delivered")
+    }
+
+    @Test func aLineIsReadHoweverItIsCut() throws {
+        let text = packet(1, port: 22) + packet(2, port: 80)
+        let pieces = text.map { String($0) }
+        let call = call("trace - --packets p", Around(files: ["p": pieces]))
+        #expect(try results(call).count == 2)
+        let withoutEnd = Around(files: ["p": [String(text.dropLast())]])
+        #expect(try results(self.call("trace - --packets p", withoutEnd)).count == 2)
+        let crlf = Around(files: ["p": [text.replacing("\n", with: "\r\n")]])
+        #expect(try results(self.call("trace - --packets p", crlf)).map { $0["error"] == nil } == [true, true])
+    }
+
+    private func call(_ line: String, _ around: Around) -> Call { CommandLineToolTests.call(line, around) }
+
+    @Test func theFirstAnswerIsThereBeforeTheNextPacketIs() {
+        let around = Around(files: ["p": [packet(1, port: 22), packet(2, port: 22), packet(3, port: 22)]])
+        #expect(call("trace - --packets p", around).writes == 3)
+    }
+
+    @Test func flowsRememberConnections() throws {
+        let reply =
+            "{\"id\":2,\"in\":\"eth0\",\"source\":\"198.51.100.7\",\"destination\":\"192.0.2.1\",\"protocol\":\"tcp\",\"sourcePort\":5000,\"destinationPort\":6000,\"tcpFlags\":\"syn,ack\"}\n"
+        let first =
+            "{\"id\":1,\"in\":null,\"source\":\"192.0.2.1\",\"destination\":\"198.51.100.7\",\"protocol\":\"tcp\",\"sourcePort\":6000,\"destinationPort\":5000}\n"
+        let around = Around(files: ["p": [first + reply]])
+        let apart = try results(call("trace - --packets p", around))
+        #expect(apart.map { $0["outcome"]?.string } == ["sent", "dropped"])
+        let together = try results(call("trace - --packets p --flows", around))
+        #expect(together.map { $0["outcome"]?.string } == ["sent", "delivered"])
+    }
+
+    @Test func whatIsExpectedHoldsForEachPacket() {
+        let around = Around(files: ["p": [packet(1, port: 22) + packet(2, port: 80)]])
+        #expect(call("trace - --packets p --expect delivered", around).status == 1)
+        let good = Around(files: ["p": [packet(1, port: 22)]])
+        #expect(call("trace - --packets p --expect delivered", good).status == 0)
+    }
+
+    @Test func packetsFromStandardInputNeedAnotherSnapshot() {
+        let call = call("trace missing --packets -", Around(files: ["-": [packet(1, port: 22)]]))
+        #expect(call.status == 2)
+        #expect(call.error == "missing: error: stat: no such file or directory\n")
+    }
+
+    @Test func aFileThatIsNotThere() {
+        let call = call("trace - --packets nowhere", Around())
+        #expect(call.status == 2)
+        #expect(call.error == "nowhere: error: open: no such file or directory\n")
+    }
+
+    @Test func progressIsShown() {
+        let many = (1...5).map { packet($0, port: 22) }.joined()
+        let call = call("trace - --packets p", Around(files: ["p": [many]], errorIsTerminal: true, step: 0.6))
+        #expect(call.error.contains("packets …"))
+    }
+}

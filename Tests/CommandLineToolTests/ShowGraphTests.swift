@@ -1,0 +1,58 @@
+import CommandLineTool
+import SourceText
+import Testing
+
+@Suite struct ShowGraphTests {
+    @Test func rulesComeBackAsIptablesSaveWritesThem() {
+        let call = call("show - --format iptables-save")
+        #expect(call.status == 0)
+        let rules = call.output.split(separator: "\n").filter { $0.hasPrefix("-A") }
+        let original = hostSnapshot.split(separator: "\n").filter { $0.hasPrefix("-A") }
+        #expect(
+            rules.map(String.init)
+                == original.map { $0 == "-A INPUT -p icmp -m limit --limit 5/sec -j ACCEPT" ? String($0) : String($0) })
+        #expect(call.output.contains("*filter\n:INPUT ACCEPT [0:0]\n"))
+        #expect(self.call("show - -c --format iptables-save").output.contains("[0:0] -A INPUT -p tcp"))
+    }
+
+    private func call(_ line: String, _ around: Around = Around()) -> Call { CommandLineToolTests.call(line, around) }
+
+    @Test func theTreeIsTheDefault() {
+        let plain = call("show -")
+        #expect(plain.output.hasPrefix("INPUT IPv4\n  filter/INPUT"))
+        #expect(plain.output == call("show - --format tree").output)
+    }
+
+    @Test func json() throws {
+        let call = call("show - --format json")
+        let value = try readJSON(Array(call.output.utf8).span)
+        #expect(value["tables"]?.array?.first?["family"]?.string == "ip")
+        #expect(call.output.split(separator: "\n").count == 1)
+    }
+
+    @Test func inputsTellWhatWasReadAndWhatIsMissing() {
+        let call = call("show --inputs -")
+        #expect(call.status == 0)
+        #expect(call.output.hasPrefix("Recognised\n"))
+        #expect(call.output.contains("iptables-save v1.8.9 nf_tables: ip, 1 table, 4 rules"))
+        #expect(call.output.contains("Missing for a sure answer\n"))
+        #expect(call.output.contains("conntrack -L"))
+    }
+
+    @Test func aGraphIsDotUnlessTheFileSaysOtherwise() {
+        #expect(call("graph -").output.hasPrefix("digraph chains {"))
+        #expect(call("graph - --format mermaid").output.hasPrefix("flowchart LR"))
+        for name in ["a.dot", "a.gv"] {
+            #expect(call("graph - -o \(name)").written[name]?.hasPrefix("digraph chains {") == true)
+        }
+        for name in ["a.mmd", "a.mermaid"] {
+            #expect(call("graph - --output=\(name)").written[name]?.hasPrefix("flowchart LR") == true)
+        }
+        #expect(call("graph - -o a.txt --format dot").written["a.txt"] != nil)
+        #expect(call("graph - -o -").output.hasPrefix("digraph"))
+        let failed = call("graph - -o /nowhere/a.dot")
+        #expect(failed.status == 2)
+        #expect(failed.error == "/nowhere/a.dot: error: open: no such file or directory\n")
+        #expect(failed.output == "")
+    }
+}
