@@ -47,7 +47,8 @@ import Testing
         Case(
             condition: "-m limit --limit 5/sec", fact: "the rule's limit is not reached"),
         Case(
-            condition: "-m mac --mac-source 02:00:00:00:00:01", fact: "as you said: the packet's mac is 02:00:00:00:00:01"),
+            condition: "-m mac --mac-source 02:00:00:00:00:01",
+            fact: "as you said: the packet's mac is 02:00:00:00:00:01"),
     ]
 
     @Test("a condition that was met", arguments: met) func tells(_ example: Case) throws {
