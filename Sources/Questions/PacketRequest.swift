@@ -20,15 +20,22 @@ public func prepare(
     var maker = PacketMaker(description: description)
     let packet = try maker.makePacket(on: model)
     let origin: Origin
+    var inPort = description.inPort.map { model.intern($0) }
     switch maker.arrival {
     case .host?: origin = .host
     case .interface(let name)?:
-        origin = .interface(model.intern(name))
+        let interface = model.intern(name)
         maker.tellUnknownInterface(name, on: model)
+        if let master = maker.master(of: interface, on: model) {
+            origin = .interface(master.name)
+            if master.isBridge { inPort = inPort ?? interface }
+        } else {
+            origin = .interface(interface)
+        }
     case nil: origin = .anyInterface
     }
     var request = TraceRequest(packet: packet, origin: origin)
-    request.inPort = description.inPort.map { model.intern($0) }
+    request.inPort = inPort
     request.outPort = description.outPort.map { model.intern($0) }
     request.state = description.state
     request.connectionMark = description.connectionMark
@@ -149,6 +156,18 @@ private struct PacketMaker {
         else { return }
         let known = model.host.interfaces.prefix(8).map { model.names.text($0.name) }.joined(separator: ", ")
         notes.append("the snapshot has no interface '\(name)'; it has \(known)")
+    }
+
+    /// The interface that rules see of a packet which comes in by a port of a bridge or bond: its master. A VRF's
+    /// members stay themselves, and Open vSwitch's are its own business.
+    mutating func master(of interface: Symbol, on model: HostModel) -> (name: Symbol, isBridge: Bool)? {
+        guard let master = model.host.interface(interface)?.master else { return nil }
+        let kind = model.host.interface(master)?.kind ?? .other
+        let name = model.names.text(master)
+        if kind == .vrf || name == "ovs-system" { return nil }
+        let port = model.names.text(interface)
+        notes.append("\(port) is a port of \(name): rules see \(name) as the interface that the packet came in by")
+        return (master, kind != .bond)
     }
 
     // MARK: What is in the packet

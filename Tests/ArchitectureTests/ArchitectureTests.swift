@@ -12,7 +12,8 @@ import Testing
 
     /// Modules that also compile as Embedded Swift.
     static let embedded: Set<String> = [
-        "SourceText", "NetTypes", "RuleModel", "IptablesText", "HostText", "ChainGraph", "PathModel", "PacketPath", "Reports",
+        "SourceText", "NetTypes", "RuleModel", "IptablesText", "HostText", "ChainGraph", "PathModel", "PacketPath",
+        "Reports",
     ]
 
     /// Modules that may name pointers: they wrap C or lend bytes.

@@ -129,6 +129,18 @@ import Testing
         #expect(prepared.notes.first?.contains("no interface 'eth9'") == true)
     }
 
+    @Test func aPortOfABridgeIsSeenAsTheBridge() throws {
+        let ports = addresses.replacing(
+            "3: eth1: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc fq state UP",
+            with: "3: eth1: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc fq master br0 state UP")
+        var model = try host(noRules, ports, routes)
+        let prepared = try prepare(
+            try description(from: "10.1.0.7", to: "10.1.0.8:80") { $0.arrival = .interface("eth1") }, on: &model)
+        #expect(prepared.request.origin == .interface(model.intern("br0")))
+        #expect(prepared.request.inPort == model.intern("eth1"))
+        #expect(prepared.notes.contains { $0.hasPrefix("eth1 is a port of br0") })
+    }
+
     @Test func anICMPNameNeedsItsVersion() {
         #expect(throws: PacketFailure.self) {
             _ = try prepared(from: "198.51.100.7", to: "192.0.2.1") { $0.icmpType = try ICMPTypeText("packet-too-big") }
