@@ -55,16 +55,22 @@ extension LinkReader {
     }
 }
 
+/// What makes an address of an interface one and the same.
+struct AddressKey: Hashable {
+    let position: Int
+    let address: IPAddress
+    let peer: IPAddress?
+}
+
 extension HostReading {
     /// Adds an address that is not there yet: several listings may hold one.
     mutating func addAddress(_ address: InterfaceAddress, to position: Int) {
-        for known in host.interfaces[position].addresses.indices
-        where host.interfaces[position].addresses[known].address == address.address
-            && host.interfaces[position].addresses[known].peer == address.peer
-        {
+        let key = AddressKey(position: position, address: address.address, peer: address.peer)
+        if let known = knownAddresses[key] {
             host.interfaces[position].addresses[known] = address
             return
         }
+        knownAddresses[key] = host.interfaces[position].addresses.count
         host.interfaces[position].addresses.append(address)
     }
 }

@@ -13,7 +13,9 @@ func readConnections(_ text: Span<UInt8>, _ listing: Listing, into reading: inou
         // `conntrack v1.4.7 (conntrack-tools): 5 flow entries have been shown.`
         if text.has(first, "conntrack") { continue }
         var reader = ConnectionReader(place: cursor.place)
-        if let entry = reader.read(text, &words, cursor, &reading) { entries.append(entry) }
+        guard let entry = reader.read(text, &words, cursor, &reading) else { continue }
+        if entry.isOffloaded { reading.addDecider(.flowtable, text, cursor.range, at: cursor.place) }
+        entries.append(entry)
     }
     guard let old = reading.host.connections else {
         reading.host.connections = entries

@@ -16,6 +16,8 @@ public struct HostReading: Sendable {
     var tableNumbers: [Symbol: UInt32] = [:]
     /// Routes, rules and neighbours that are there already, without their places: several listings may hold one.
     var knownRoutes: Set<Route> = []
+    var knownAddresses: [AddressKey: Int] = [:]
+    var knownDeciders: Set<DeciderKey> = []
     var knownNeighbours: Set<Neighbour> = []
     /// Where each set lies in `host.sets`.
     var setIndexes: [Symbol: Int] = [:]

@@ -16,6 +16,9 @@ public struct Excerpt: Hashable, Sendable {
         self.firstLine = firstLine
     }
 
+    /// Where it begins.
+    var firstPlace: Place { Place(file: file, line: firstLine, start: start, end: start) }
+
     /// The whole of a file.
     public init(file: FileID, text: Span<UInt8>) {
         self.init(file: file, start: 0, end: text.count, firstLine: 1)
@@ -68,6 +71,8 @@ struct LineCursor {
 struct Words {
     private var ranges: [Range<Int>] = []
     private(set) var index = 0
+    /// Words beyond this number are not looked at.
+    static let limit = 10_000
 
     /// Splits at blanks and tabs. `\` too stands between words: `ip -o` writes it for a line's end.
     mutating func split(_ text: Span<UInt8>, _ line: Range<Int>, alsoAt other: UInt8 = UInt8(ascii: " ")) {
@@ -80,6 +85,8 @@ struct Words {
             if byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") || byte == other {
                 if position > start { ranges.append(start..<position) }
                 start = position + 1
+                // No output has so many words on a line; a hostile one must not fill the memory.
+                if ranges.count >= Words.limit { return }
             }
             position += 1
         }

@@ -260,7 +260,7 @@ struct LinkReader {
         if sawV4 || (sawLinkLine && sawAddressLine) { reading.host.knowsAddressesV4 = true }
         if sawV6 || (sawLinkLine && sawAddressLine) { reading.host.knowsAddressesV6 = true }
         if !sawHeader, !sawAddressLine {
-            reading.tell(.note, "empty-listing", "no interface in this listing", at: .none)
+            reading.tell(.note, "empty-listing", "no interface in this listing", at: listing.excerpt.firstPlace)
         }
     }
 }

@@ -12,6 +12,7 @@ public enum ListingKind: UInt8, Hashable, Sendable, CaseIterable {
     case neighbours, neighboursJSON
     case routeTable, routeTableV6
     case ifconfig
+    case tunnels
     case sysctl
     case connections, connectionsProc
     case sockets, netstat
@@ -53,6 +54,7 @@ public enum ListingKind: UInt8, Hashable, Sendable, CaseIterable {
         case .routeTable: "route -n"
         case .routeTableV6: "route -n -A inet6"
         case .ifconfig: "ifconfig"
+        case .tunnels: "ip tunnel"
         case .sysctl: "sysctl -a"
         case .connections: "conntrack -L"
         case .connectionsProc: "nf_conntrack"

@@ -2,17 +2,21 @@ import NetTypes
 import RuleModel
 import SourceText
 
+/// What makes something that decides one and the same: its interface, or else the file that speaks of it.
+struct DeciderKey: Hashable {
+    let kind: OtherDecider.Kind
+    let interface: Symbol?
+    let file: FileID?
+}
+
 extension HostReading {
     /// Adds what decides about packets too: once for an interface, once for a file where there is none.
     mutating func addDecider(
         _ kind: OtherDecider.Kind, _ text: Span<UInt8>, _ evidence: Range<Int>, interface: Symbol? = nil,
         at place: Place
     ) {
-        for known in host.otherDeciders
-        where known.kind == kind && known.interface == interface && (interface != nil || known.place.file == place.file)
-        {
-            return
-        }
+        let key = DeciderKey(kind: kind, interface: interface, file: interface == nil ? place.file : nil)
+        guard knownDeciders.insert(key).inserted else { return }
         host.otherDeciders.append(
             OtherDecider(kind, evidence: text.text(text.trimmed(evidence)), interface: interface, place: place))
     }

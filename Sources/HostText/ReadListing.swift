@@ -6,6 +6,7 @@ import SourceText
 public func readListing(_ text: Span<UInt8>, _ listing: Listing, into reading: inout HostReading) {
     switch listing.kind {
     case .addresses, .addressLines: readAddresses(text, listing, into: &reading)
+    case .tunnels: readTunnels(text, listing, into: &reading)
     case .addressesBrief, .linksBrief: readBrief(text, listing, into: &reading)
     case .addressesJSON: readAddressesJSON(text, listing, into: &reading)
     case .ifconfig: readIfconfig(text, listing, into: &reading)
@@ -34,7 +35,5 @@ public func readListing(_ text: Span<UInt8>, _ listing: Listing, into reading: i
         .emptyJSON, .otherJSON:
         break
     }
-    let excerpt = listing.excerpt
-    reading.endListing(
-        at: Place(file: excerpt.file, line: excerpt.firstLine, start: excerpt.start, end: excerpt.start))
+    reading.endListing(at: listing.excerpt.firstPlace)
 }

@@ -25,7 +25,11 @@ public func recognise(_ text: Span<UInt8>, file: FileID, path: String) -> Recogn
     var commandKind: ListingKind?
     var current: ListingKind?
     var sawHeader = false
-    var cursor = LineCursor(Excerpt(file: file, text: text))
+    var whole = Excerpt(file: file, text: text)
+    // A byte order mark is no part of the first line.
+    if text.starts(with: "\u{feff}") { whole.start = 3 }
+    for index in 0..<min(text.count, 4096) where text[index] == 0 { return result }
+    var cursor = LineCursor(whole)
 
     func open(_ kind: ListingKind, at start: Int, line: Int) {
         close(at: start)

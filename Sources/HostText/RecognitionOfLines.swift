@@ -118,6 +118,11 @@ private func fixedStart(_ text: Span<UInt8>, _ line: Range<Int>, _ first: UInt8)
     if text.begins(line, "table "), text.find(" {", in: line) != nil { return .nftText }
     if text.begins(line, "src "), text.find(" dst ", in: line) != nil { return .transformPolicies }
     if text.find(": flags=", in: line) != nil || text.find(" Link encap:", in: line) != nil { return .ifconfig }
+    if text.find("/ip", in: line) != nil, text.find(" remote ", in: line) != nil, text.find(" local ", in: line) != nil,
+        text.find(": ", in: line) != nil
+    {
+        return .tunnels
+    }
     if line.count == 36, isUUID(text, line) { return .openVSwitch }
     if line.count >= 17, text[line.lowerBound + 2] == UInt8(ascii: ":"), text.find(" dev ", in: line) != nil,
         MACAddress(text.extracting(line.lowerBound..<line.lowerBound + 17)) != nil

@@ -47,7 +47,7 @@ public struct RecognisedInput: Hashable, Sendable {
 /// An input of which nothing was recognised.
 public struct UnrecognisedInput: Hashable, Sendable {
     public enum Reason: Hashable, Sendable {
-        case empty, binary, unknownText
+        case empty, binary, utf16, unknownText
         case symbolicLink, device, tooLarge, tooDeep, nestedArchive, unsafeName, encrypted
         case unreadable(String)
 
@@ -56,6 +56,7 @@ public struct UnrecognisedInput: Hashable, Sendable {
             switch self {
             case .empty: "empty"
             case .binary: "binary"
+            case .utf16: "UTF-16 text; it must be UTF-8 (PowerShell: `| Out-File -Encoding utf8`)"
             case .unknownText: "no output that is known here"
             case .symbolicLink: "a link, not followed"
             case .device: "no regular file"

@@ -67,8 +67,12 @@ private func noRules(_ node: NodeState) -> SnapshotFailure {
         return SnapshotFailure(.noRules, file: file, place: unread.place, message: message)
     } else if !node.inputs.isEmpty {
         message = "no rule set among what was recognised; iptables-save writes one"
-    } else if node.files.count == 1, node.files[0].bytes.isEmpty {
-        message = "the file is empty"
+    } else if node.unrecognised.count == 1, let only = node.unrecognised.first {
+        switch only.reason {
+        case .empty: message = "the file is empty"
+        case .binary, .utf16: message = "there is no rule set in this input: it is \(only.reason.text)"
+        default: break
+        }
     }
     return SnapshotFailure(.noRules, path: path, message: message)
 }
@@ -131,6 +135,9 @@ private func tellUnknownText(
 
 /// Why nothing was recognised in `bytes`.
 func reasonForNothing(_ bytes: Span<UInt8>) -> UnrecognisedInput.Reason {
+    if bytes.count > 1, (bytes[0] == 0xff && bytes[1] == 0xfe) || (bytes[0] == 0xfe && bytes[1] == 0xff) {
+        return .utf16
+    }
     var isBlank = true
     for index in 0..<min(bytes.count, 4096) {
         if bytes[index] == 0 { return .binary }

@@ -8,6 +8,8 @@ func nftTables(_ text: Span<UInt8>, _ listing: Listing) -> [String] {
     let end = min(excerpt.end, text.count)
     var tables: [String] = []
     if listing.kind == .nftJSON {
+        // Not worth a tree of a large dump: without names the whole of it counts as not read.
+        guard end - excerpt.start < 16 << 20 else { return [] }
         guard let value = try? readJSONValue(text, at: excerpt.start), let entries = value["nftables"]?.array else {
             return []
         }

@@ -221,6 +221,23 @@ private func addresses(_ interface: NetworkInterface?) -> [String] {
         #expect(words(read.interface("tunl0"), read) == "8 ipip up mtu 1480")
     }
 
+    /// The form follows iproute2's ip/iptunnel.c, 6.1.
+    @Test func tunnelsAreReadFromTheirOwnCommand() {
+        let read = Read(
+            """
+            tun1: ip/ip remote 10.0.0.7 local 10.0.0.1 dev eth0 ttl 64 nopmtudisc
+            gre1: gre/ip remote any local 10.0.0.1 ttl inherit key 5
+            tunl0: any/ip remote any local any ttl inherit nopmtudisc
+
+            """)
+        #expect(read.kinds == [.tunnels])
+        #expect(read.complaints.isEmpty)
+        #expect(
+            words(read.interface("tun1"), read) == "0 ipip up mtu 1500 local 10.0.0.1 remote 10.0.0.7 over eth0")
+        #expect(words(read.interface("gre1"), read) == "0 gre up mtu 1500 local 10.0.0.1 id 5")
+        #expect(words(read.interface("tunl0"), read) == "0 ipip up mtu 1500")
+    }
+
     /// As `ip -d -j addr` of iproute2 6.1 printed it on Linux 6.18; vrf after iproute2's ip/iplink_vrf.c.
     @Test func theJSONSaysTheSame() {
         let read = Read(

@@ -53,6 +53,7 @@ import Testing
         #expect(entries[5].original.protocol == .esp)
         #expect(entries[6].isOffloaded && entries[6].expires == nil)
         #expect(entries[6].place.line == 7)
+        #expect(read.host.otherDeciders.map(\.kind) == [.flowtable])
     }
 
     @Test func theExtendedFormAndProcSayTheSame() throws {

@@ -45,6 +45,8 @@ private func recognised(_ text: String, path: String = "x") -> Recognised {
                 .neighboursJSON
             ),
             ("Kernel IP routing table\n", .routeTable), ("Kernel IPv6 routing table\n", .routeTableV6),
+            ("tun1: ip/ip remote 10.0.0.7 local 10.0.0.1 dev eth0 ttl inherit\n", .tunnels),
+            ("\u{feff}*filter\n", .iptablesSave),
             ("eth0: flags=4163<UP,BROADCAST>  mtu 1500\n", .ifconfig),
             ("eth0      Link encap:Ethernet  HWaddr 00:11:22:33:44:55\n", .ifconfig),
             ("abi.vsyscall32 = 1\n", .sysctl), ("net/ipv4/ip_forward=1\n", .sysctl),

@@ -159,6 +159,7 @@ private func codes(_ node: NodeState) -> [String] { node.diagnostics.map(\.code)
         "without any rules there is no answer",
         arguments: [
             ("", "x: error: the file is empty"),
+            ("a\u{0}b", "x: error: there is no rule set in this input: it is binary"),
             ("hello\n", "x: error: there is no rule set in this input; iptables-save writes one"),
             (
                 "default via 192.0.2.1 dev eth0\n",
@@ -198,6 +199,16 @@ private func codes(_ node: NodeState) -> [String] { node.diagnostics.map(\.code)
                 UnrecognisedInput(path: "note", reason: .unknownText), UnrecognisedInput(path: "b", reason: .binary),
                 UnrecognisedInput(path: "e", reason: .empty),
             ])
+    }
+
+    @Test func aByteOrderMarkIsPassedOverAndUTF16IsNamed() throws {
+        let node = try read(("a", "\u{feff}" + filterV4))
+        #expect(node.diagnostics.isEmpty)
+        #expect(node.ruleset.tables.first?.place.line == 2)
+        let utf16 = SourceFile(
+            path: "w", bytes: [0xff, 0xfe] + Array(filterV4.utf16).flatMap { [UInt8($0 & 255), UInt8($0 >> 8)] })
+        let both = try readSnapshot(files: [SourceFile(path: "a", text: filterV4), utf16])
+        #expect(both.unrecognised == [UnrecognisedInput(path: "w", reason: .utf16)])
     }
 
     @Test func anNftListingOfIptablesTablesAloneIsNoWarning() throws {
