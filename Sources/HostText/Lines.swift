@@ -46,8 +46,7 @@ struct LineCursor {
         let stop = min(end, text.count)
         guard next < stop else { return false }
         let start = next
-        var index = start
-        while index < stop, text[index] != UInt8(ascii: "\n") { index += 1 }
+        var index = text.firstIndex(of: UInt8(ascii: "\n"), in: start..<stop) ?? stop
         next = index + 1
         if index > start, text[index - 1] == UInt8(ascii: "\r") { index -= 1 }
         range = start..<index

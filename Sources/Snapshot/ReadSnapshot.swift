@@ -110,14 +110,10 @@ func firstLine(of excerpt: Excerpt, _ text: Span<UInt8>) -> Place {
 }
 
 func lastLine(of excerpt: Excerpt, _ text: Span<UInt8>) -> Int {
-    var line = excerpt.firstLine
-    var index = excerpt.start
     let end = min(excerpt.end, text.count)
-    while index < end {
-        if text[index] == UInt8(ascii: "\n"), index + 1 < end { line += 1 }
-        index += 1
-    }
-    return line
+    guard excerpt.start < end else { return excerpt.firstLine }
+    // A line end at the very end begins no line.
+    return excerpt.firstLine + text.count(of: UInt8(ascii: "\n"), in: excerpt.start..<end - 1)
 }
 
 /// Text before the first listing of a file that has some, and files without any.

@@ -23,6 +23,28 @@ extension Span where Element == UInt8 {
         }
     }
 
+    /// How often `byte` stands in `range`, which must lie in the span.
+    public func count(of byte: UInt8, in range: Range<Int>) -> Int {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count, "a range within the span")
+        return unsafe withUnsafeBytes { bytes -> Int in
+            var index = range.lowerBound
+            var found = 0
+            let pattern = UInt64(byte) &* 0x0101_0101_0101_0101
+            let low: UInt64 = 0x7f7f_7f7f_7f7f_7f7f
+            while index + 8 <= range.upperBound {
+                let word = unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self) ^ pattern
+                // The top bit of each byte that is zero, with no carry from one byte to the next.
+                found += (~(((word & low) &+ low) | word | low)).nonzeroBitCount
+                index += 8
+            }
+            while index < range.upperBound {
+                if unsafe bytes[index] == byte { found += 1 }
+                index += 1
+            }
+            return found
+        }
+    }
+
     /// A hash of these bytes: the same on every machine of one byte order, and in every run.
     var hashOfBytes: UInt64 {
         unsafe withUnsafeBytes { bytes -> UInt64 in
