@@ -54,14 +54,14 @@ extension Evaluator {
         switch plan[step] {
         case .defragment: results = [defragmented(state)]
         case .conntrack: results = track(state)
-        case .nat(let chains): results = natStep(chains, state).flatMap { rerouted($0, from: state) }
+        case .nat(let chains): results = natStep(chains, state).flatMap { rerouted($0, from: state, byNAT: true) }
         case .confirm: results = [confirmed(state)]
         case .chain(let chain):
             let isRoute = model.linked.chain(chain).base?.type == .route
             results = joined(
                 walk(chain, state).flatMap { end in
                     let way = concluded(end, of: chain)
-                    return isRoute ? rerouted(way, from: state) : [way]
+                    return isRoute ? rerouted(way, from: state, byNAT: false) : [way]
                 })
         }
         return results.map { way in

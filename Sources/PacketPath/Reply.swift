@@ -56,6 +56,15 @@ extension Evaluator {
         return first
     }
 
+    /// An ICMP error, which no other answers. Source: net/ipv4/icmp.c `icmp_send`, net/ipv6/icmp.c `is_ineligible`.
+    private func isError(_ packet: Packet) -> Bool {
+        switch packet.protocol {
+        case .icmp: ![0, 8, 9, 10, 13, 14, 15, 16, 17, 18].contains(packet.icmpType)
+        case .icmpv6: packet.icmpType < 128
+        default: false
+        }
+    }
+
     /// The ICMP error or reset that REJECT sends: made here, RELATED to the packet's connection.
     /// Source: net/ipv4/netfilter/nf_reject_ipv4.c `nf_send_unreach`, `nf_send_reset`; observed on Linux 6.18.
     private func rejectAnswer(_ state: WalkState) -> WalkState? {
@@ -63,7 +72,7 @@ extension Evaluator {
         let packet = state.packet
         var answer: Packet
         if let icmp = with.icmp {
-            guard packet.fragmentOffset == 0, packet.packetType == .unicast else { return nil }
+            guard packet.fragmentOffset == 0, packet.packetType == .unicast, !isError(packet) else { return nil }
             let isHere = state.context.hook == .input || state.isLocal
             let source = isHere ? packet.destination : IPAddress.zero(packet.version)
             answer = Packet(

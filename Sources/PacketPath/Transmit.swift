@@ -46,14 +46,15 @@ extension Evaluator {
 
     /// A local packet whose mark, addresses or type of service a chain of OUTPUT changed is routed again; the rest of
     /// the hook still sees the old interface. Source: net/ipv4/netfilter.c `ip_route_me_harder`; observed on Linux 6.18.
-    func rerouted(_ state: WalkState, from before: WalkState) -> [WalkState] {
+    ///
+    /// - Parameter byNAT: NAT asks for a new route by a new destination alone: a mark that a nat chain sets comes too late.
+    func rerouted(_ state: WalkState, from before: WalkState, byNAT: Bool) -> [WalkState] {
         guard state.context.hook == .output, state.outcome == nil else { return [state] }
         let old = before.packet
         let new = state.packet
-        guard
-            old.mark != new.mark || old.destination != new.destination || old.source != new.source || old.tos != new.tos
-        else { return [state] }
-        // A nat step changes nothing that asks for a new route but the destination.
+        var isOther = old.destination != new.destination
+        if !byNAT { isOther = isOther || old.mark != new.mark || old.source != new.source || old.tos != new.tos }
+        guard isOther else { return [state] }
         func go(_ decision: RouteDecision?, _ way: WalkState) -> WalkState {
             var way = way
             var step = decision.map { routingStep($0) } ?? RoutingStep(type: .unicast, table: 0, isKnown: false)
@@ -92,6 +93,8 @@ extension Evaluator {
                 state.arrival = .known(interface)
                 state.isLoopedBack = true
                 state.isLocal = false
+                // An invalid packet has no entry that could stay with it: raw's NOTRACK and conntrack come to it again.
+                if case .invalid = state.connection { state.connection = .none }
                 state.round += 1
                 state.position = .hook(.prerouting, step: 0)
                 return [state]

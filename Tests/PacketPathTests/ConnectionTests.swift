@@ -138,4 +138,73 @@ import Testing
         let trace = world.trace(try world.packet("203.0.113.9", "192.0.2.1"), in: "eth0")
         #expect(world.rules(trace) == expected)
     }
+
+    @Test func overLoAnInvalidPacketMeetsConntrackAgain() throws {
+        let world = try World(
+            """
+            *raw
+            :PREROUTING ACCEPT [0:0]
+            :OUTPUT ACCEPT [0:0]
+            -A PREROUTING -j CT --notrack
+            COMMIT
+            *filter
+            :INPUT ACCEPT [0:0]
+            :FORWARD ACCEPT [0:0]
+            :OUTPUT ACCEPT [0:0]
+            -A INPUT -m conntrack --ctstate UNTRACKED -j ACCEPT
+            -A INPUT -m conntrack --ctstate INVALID -j DROP
+            -A OUTPUT -m conntrack --ctstate INVALID -j ACCEPT
+            COMMIT
+
+            """, routerAddresses, routerRoutes, routerSettings)
+        var packet = try world.packet("192.0.2.1", "198.51.100.1")
+        packet.tcpFlags = []
+        let trace = world.trace(packet, in: nil)
+        #expect(
+            world.rules(trace) == [
+                "filter/OUTPUT:1 accept", "raw/PREROUTING:1 continue", "raw/PREROUTING policy accept",
+                "filter/INPUT:1 accept",
+            ])
+        #expect(trace.outcome == .delivered)
+    }
+
+    @Test func aMarkOfANATChainComesTooLateForTheRoute() throws {
+        let world = try World(
+            """
+            *nat
+            :PREROUTING ACCEPT [0:0]
+            :INPUT ACCEPT [0:0]
+            :OUTPUT ACCEPT [0:0]
+            :POSTROUTING ACCEPT [0:0]
+            -A OUTPUT -p tcp -j MARK --set-xmark 0x1/0xffffffff
+            -A POSTROUTING -o lo -j MASQUERADE
+            COMMIT
+
+            """, routerAddresses, routerRoutes + "default via 198.51.100.254 dev eth1 table 100\n",
+            "0:\tfrom all lookup local\n100:\tfrom all fwmark 0x1 lookup 100\n32766:\tfrom all lookup main\n",
+            routerSettings)
+        let trace = world.trace(try world.packet("192.0.2.1", "203.0.113.9"), in: nil)
+        #expect(trace.last?.packet.mark == 1)
+        #expect(trace.outInterface == world.interface("eth0"))
+    }
+
+    @Test func noErrorAnswersAnError() throws {
+        let world = try World(
+            """
+            *filter
+            :INPUT ACCEPT [0:0]
+            :FORWARD ACCEPT [0:0]
+            :OUTPUT ACCEPT [0:0]
+            -A INPUT -j REJECT --reject-with icmp-port-unreachable
+            -A OUTPUT -p icmp -j REJECT --reject-with icmp-port-unreachable
+            COMMIT
+
+            """, routerAddresses, routerRoutes, routerSettings)
+        // The answer to a packet of one's own meets REJECT in its turn, and that is the end.
+        let trace = world.trace(try world.packet("192.0.2.1", "198.51.100.1"), in: nil)
+        #expect(trace.outcome == .rejected)
+        #expect(trace.senderView == .timeout)
+        #expect(trace.answer.first?.outcome == .rejected)
+        #expect(trace.answer.first?.answer.isEmpty == true)
+    }
 }

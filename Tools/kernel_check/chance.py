@@ -144,8 +144,8 @@ class Sender:
     def conversation(self, node):
         """A packet, mostly its answer, and sometimes more of the same."""
         packet, arrives, mark = node.packet()
-        while packets.is_error(packet):
-            # What it is about is in no entry and in no question.
+        while packets.is_error(packet) or packet.icmp_type == 13:
+            # What an error is about is in no entry and in no question; timestamps the host answers by itself.
             packet, arrives, mark = node.packet()
         first = self.send(packet, arrives, mark)
         sent = [first]
