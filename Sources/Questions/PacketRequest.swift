@@ -291,7 +291,12 @@ private struct PacketMaker {
     }
 
     private func fillUnknown(_ packet: inout Packet) {
-        packet.unknown.formUnion([.payload, .otherHeaders])
+        packet.unknown.insert(.payload)
+        switch packet.protocol {
+        case .esp, .ah, .ipcomp, .sctp, .dccp, .mobility: packet.unknown.insert(.otherHeaders)
+        // A plain packet: without extension headers and IP options.
+        default: packet.defaulted.insert(.otherHeaders)
+        }
         if packet.protocol == .tcp, packet.maximumSegmentSize == nil { packet.unknown.insert(.tcpOptions) }
         if packet.sourceMAC == nil { packet.unknown.insert(.mac) }
         if packet.userID == nil { packet.unknown.insert(.owner) }

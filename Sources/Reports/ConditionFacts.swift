@@ -11,6 +11,9 @@ struct ConditionFacts {
     let connection: ConnectionEntry?
     /// Assumptions of the way, for conditions that one settled.
     let assumptions: [Assumption]
+    /// Bridge ports of the packet.
+    var inPort: Symbol?
+    var outPort: Symbol?
 
     func name(_ symbol: Symbol) -> String { model.names.text(symbol) }
 
@@ -74,7 +77,7 @@ struct ConditionFacts {
             return listed(parts.compactMap { $0 })
         case .owner: return owner(packet, held, asked)
         case .set(let test): return set(test, packet, held: held, asked)
-        case .physicalDevice: return held ? "the bridge ports fit" : "the bridge ports do not fit"
+        case .physicalDevice: return ports()
         case .reversePath(let test):
             return held != test.isInverted
                 ? "packets to \(packet.source) would leave by the interface it came in by"
@@ -131,6 +134,13 @@ struct ConditionFacts {
         case .prerouting, .input, .ingress: return "no outgoing interface is known at \(hookTitle(view.hook))"
         case .forward, .output, .postrouting, .egress: return "where it leaves is not known"
         }
+    }
+
+    private func ports() -> String {
+        var parts: [String] = []
+        if let inPort { parts.append("it came in by port \(name(inPort))") }
+        if let outPort { parts.append("it would leave by port \(name(outPort))") }
+        return parts.isEmpty ? "no bridge port is known" : listed(parts)
     }
 
     private func addressType(_ test: AddressTypeMatch, _ packet: Packet, held: Bool) -> String {

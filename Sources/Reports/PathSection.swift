@@ -185,7 +185,7 @@ private struct PathWriter {
         for assumption in way.assumptions where assumption.step == index {
             line(2 + own + 2, [TextRun("? \(assumption.text)", .doubtful)])
         }
-        for change in rule.changes {
+        for change in rule.changes where change.before != change.after {
             line(2 + own + 2, [TextRun("=> \(changeText(change))", .changed)])
         }
         if let target = rule.target { depth[target] = own + 1 }
@@ -203,8 +203,7 @@ private struct PathWriter {
         let rule = quotes.linked.rule(reference)
         line(2 + own, [TextRun(place(reference) + quotes.text(reference), .quiet)])
         guard statement < rule.statements.count, case .match(let match) = rule.statements[statement] else { return }
-        let facts = ConditionFacts(
-            model: quotes.model, connection: way.trace.connection, assumptions: way.assumptions)
+        let facts = reporter.reasons.facts(step, on: way)
         let fact = facts.fact(match, step.view, held: false, asked: nil) ?? "not met"
         line(2 + own + 2, [TextRun("no: \(quotes.statement(statement, of: reference)): \(fact)", .quiet)])
     }
@@ -252,8 +251,13 @@ private struct PathWriter {
         if routing.table != RoutingRule.mainTable, routing.table != RoutingRule.localTable, let rule = routing.rule,
             let own = quotes.text(rule.place), let location = quotes.location(rule.place)
         {
-            line(1, [TextRun("by the rule \(own), \(location)", .quiet)])
+            line(1, [TextRun("by the rule \(spaced(own)), \(location)", .quiet)])
         }
+    }
+
+    /// `ip rule` puts a tab behind the priority.
+    private func spaced(_ text: String) -> String {
+        String(decoding: text.utf8.map { $0 == 0x09 ? 0x20 : $0 }, as: UTF8.self)
     }
 
     private func changeText(_ change: Change) -> String {

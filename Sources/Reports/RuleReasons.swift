@@ -9,17 +9,18 @@ internal import SourceText
 struct RuleReasons {
     let quotes: Quotes
     let words: OutcomeWords
+    private let request: TraceRequest
 
-    init(_ quotes: Quotes) {
+    init(_ quotes: Quotes, _ request: TraceRequest) {
         self.quotes = quotes
+        self.request = request
         words = OutcomeWords(quotes: quotes)
     }
 
     /// Each condition of the rule at `index` as its file has it, with what the packet has there.
     func conditions(_ index: Int, on way: Way) -> [Block] {
         guard case .rule(let step) = way.steps[index].kind else { return [] }
-        let facts = ConditionFacts(
-            model: quotes.model, connection: way.trace.connection, assumptions: way.assumptions)
+        let facts = self.facts(way.steps[index], on: way)
         var rows: [[RichText]] = []
         let rule = quotes.linked.rule(step.rule)
         for (number, statement) in rule.statements.enumerated() {
@@ -33,6 +34,17 @@ struct RuleReasons {
         }
         if rows.isEmpty { return [.paragraph(RichText("it has no conditions", .quiet))] }
         return [.table(rows)]
+    }
+
+    /// What a condition met at `step` is told from.
+    func facts(_ step: Step, on way: Way) -> ConditionFacts {
+        var facts = ConditionFacts(
+            model: quotes.model, connection: way.trace.connection, assumptions: way.assumptions)
+        if step.layer == 0 {
+            facts.inPort = request.inPort
+            facts.outPort = request.outPort
+        }
+        return facts
     }
 
     /// `PATH:41, rule 3 of filter/FORWARD`, with the chains that led there.

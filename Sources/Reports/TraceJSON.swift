@@ -283,19 +283,23 @@ func defaultTexts(_ fields: PacketFields, _ packet: Packet) -> [(name: String, v
         let value: String
         let what: String
         switch entry.field {
-        case .protocol: (value, what) = (packet.protocol.shortName, "the protocol")
-        case .sourcePort: (value, what) = ("\(packet.sourcePort)", "the source port")
-        case .destinationPort: (value, what) = ("\(packet.destinationPort)", "the destination port")
-        case .icmpType: (value, what) = ("\(packet.icmpType)", "the ICMP type")
-        case .tcpFlags: (value, what) = (flagsText(packet.tcpFlags), "the TCP flags")
-        case .ttl: (value, what) = ("\(packet.ttl)", "the TTL")
-        case .dscp: (value, what) = ("\(packet.dscp)", "the DSCP")
-        case .length: (value, what) = ("\(packet.length)", "the length in bytes")
-        case .mark: (value, what) = ("\(packet.mark)", "the mark")
+        case .protocol: (value, what) = (packet.protocol.shortName, "protocol")
+        case .sourcePort: (value, what) = ("\(packet.sourcePort)", "source port")
+        case .destinationPort: (value, what) = ("\(packet.destinationPort)", "destination port")
+        case .icmpType: (value, what) = ("\(packet.icmpType)", "ICMP type")
+        case .tcpFlags: (value, what) = (flagsText(packet.tcpFlags), "TCP flags")
+        case .ttl: (value, what) = ("\(packet.ttl)", "TTL")
+        case .dscp: (value, what) = ("\(packet.dscp)", "DSCP")
+        case .length: (value, what) = ("\(packet.length)", "length")
+        case .mark: (value, what) = ("\(packet.mark)", "mark")
+        case .otherHeaders:
+            let text = "no extension headers and no IP options is a default that a rule looked at"
+            texts.append((entry.name, "none", text))
+            continue
         default: continue
         }
         texts.append(
-            (entry.name, value, "\(what) is taken as \(value), and a rule looked at it (--\(entry.name))"))
+            (entry.name, value, "\(what) \(value) is a default that a rule looked at (--\(entry.name))"))
     }
     return texts
 }

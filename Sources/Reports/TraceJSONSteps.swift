@@ -98,10 +98,11 @@ extension TraceJSONWriter {
         json.member("verdict", rule.verdict.name)
         if let target = rule.target { json.member("target", quotes.name(quotes.linked.chain(target).name)) }
         if let with = rule.rejectWith { json.member("rejectWith", with.name) }
-        if !rule.changes.isEmpty {
+        let changes = rule.changes.filter { $0.before != $0.after }
+        if !changes.isEmpty {
             json.key("set")
             json.beginObject()
-            for change in rule.changes { writeChange(change, into: &json) }
+            for change in changes { writeChange(change, into: &json) }
             json.endObject()
         }
         if let counters = quotes.linked.chain(rule.rule.chain).counters(of: quotes.linked.rule(rule.rule)) {

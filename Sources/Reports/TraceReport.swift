@@ -19,7 +19,7 @@ struct TraceReporter {
     let detail: Detail
 
     var words: OutcomeWords { OutcomeWords(quotes: quotes) }
-    var reasons: RuleReasons { RuleReasons(quotes) }
+    var reasons: RuleReasons { RuleReasons(quotes, answer.request) }
 
     func document() -> Document {
         var document = Document()
@@ -172,7 +172,9 @@ struct TraceReporter {
     private func ends(_ way: Way) -> [String] {
         var sentences: [String] = []
         if way.trace.outcome == .delivered, let sentence = listening(way) { sentences.append(sentence) }
-        if let own = way.trace.answer.first, let packet = own.firstPacket, own.outcome != .sent {
+        if let own = way.trace.answer.first, let packet = own.firstPacket,
+            ![.sent, .forwarded, .delivered].contains(own.outcome)
+        {
             let back = Way(own, packet: packet)
             sentences.append("the REJECT's own answer does not get there: it \(words.predicate(back))")
         }
@@ -199,9 +201,9 @@ struct TraceReporter {
         }
         guard let listener, listener < listeners.count else { return "nothing listens on \(port)" }
         let socket = listeners[listener]
-        let who = socket.process.isEmpty ? "a program" : socket.process
+        let who = socket.process.isEmpty ? "" : "\(socket.process), "
         let place = quotes.location(socket.place).map { ", \($0)" } ?? ""
-        return "\(who) listens on \(port) (\(socket.address.map { "\($0)" } ?? "any address")\(place))"
+        return "a program listens on \(port) (\(who)\(socket.address.map { "\($0)" } ?? "any address")\(place))"
     }
 
     // MARK: The ways back
@@ -238,36 +240,22 @@ struct TraceReporter {
 func translationText(_ translation: TranslationStep, _ before: Packet) -> String {
     var parts: [String] = []
     let hasPorts = before.protocol.hasPorts
-    func end(_ what: String, _ address: IPAddress?, _ old: IPAddress, _ port: UInt16?, _ oldPort: UInt16) -> String {
+    func end(_ what: String, _ address: IPAddress?, _ old: IPAddress, _ port: UInt16?, _ oldPort: UInt16) {
+        if address == nil, port == nil { return }
         let portChanges = port != nil && port != oldPort && hasPorts
         let from = endText(old, port: portChanges ? oldPort : nil)
-        return "\(what) \(from) becomes \(endText(address ?? old, port: portChanges ? port : nil))"
+        parts.append("\(what) \(from) becomes \(endText(address ?? old, port: portChanges ? port : nil))")
     }
-    switch translation.kind {
-    case .dnat, .redirect:
-        parts.append(
-            end(
-                "destination", translation.destination, before.destination, translation.destinationPort,
-                before.destinationPort))
-    case .snat, .masquerade:
-        if translation.source == nil, translation.sourcePort == nil {
-            parts.append("source \(before.source) becomes an address that is not known")
-        } else {
-            parts.append(end("source", translation.source, before.source, translation.sourcePort, before.sourcePort))
-        }
-    case .netmap, .clash:
-        if translation.source != nil || translation.sourcePort != nil {
-            parts.append(end("source", translation.source, before.source, translation.sourcePort, before.sourcePort))
-        }
-        if translation.destination != nil || translation.destinationPort != nil {
-            parts.append(
-                end(
-                    "destination", translation.destination, before.destination, translation.destinationPort,
-                    before.destinationPort))
-        }
-    }
+    end("source", translation.source, before.source, translation.sourcePort, before.sourcePort)
+    end(
+        "destination", translation.destination, before.destination, translation.destinationPort, before.destinationPort)
     if let choices = translation.sourcePortChoices {
         parts.append("the source port becomes one of \(rangeText(choices))")
     }
-    return listed(parts)
+    if !parts.isEmpty { return listed(parts) }
+    switch translation.kind {
+    case .dnat, .redirect: return "destination \(before.destination) becomes an address that is not known"
+    case .snat, .masquerade: return "source \(before.source) becomes an address that is not known"
+    case .netmap, .clash: return "it is translated to what is not known"
+    }
 }

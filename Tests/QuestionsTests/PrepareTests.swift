@@ -33,7 +33,7 @@ import Testing
         #expect(packet.length == 40)
         #expect(packet.mark == 0)
         #expect(
-            packet.defaulted == [.protocol, .sourcePort, .tcpFlags, .ttl, .dscp, .length, .mark])
+            packet.defaulted == [.protocol, .sourcePort, .tcpFlags, .ttl, .dscp, .length, .mark, .otherHeaders])
         #expect(packet.unknown.isSuperset(of: [.mac, .owner, .tcpOptions, .payload]))
     }
 
@@ -47,6 +47,13 @@ import Testing
         #expect(six.protocol == .icmpv6)
         #expect(six.icmpType == 128)
         #expect(six.length == 48)
+    }
+
+    @Test func whatCannotBeDefaultedIsNotKnown() throws {
+        let plain = try prepared(from: "198.51.100.7", to: "192.0.2.1:80").request.packet
+        #expect(!plain.unknown.contains(.otherHeaders))
+        let esp = try prepared(from: "198.51.100.7", to: "192.0.2.1/esp").request.packet
+        #expect(esp.unknown.isSuperset(of: [.otherHeaders, .payload]))
     }
 
     @Test func theProtocolComesFromEitherEnd() throws {

@@ -188,7 +188,7 @@ import Testing
         answer.missing = [MissingInputNote(name: "listeners", command: "ss -lntup", effect: "who listens is not known")]
         let text = world.text(answer, .summary)
         #expect(text.contains("- internet: 9.9.9.9\n"))
-        #expect(text.contains("- the TTL is taken as 64, and a rule looked at it (--ttl)\n"))
+        #expect(text.contains("- TTL 64 is a default that a rule looked at (--ttl)\n"))
         #expect(!text.contains("--mark"))
         #expect(text.contains("- not in the snapshot: ss -lntup (who listens is not known)\n"))
         #expect(text.contains("Whether anything listens on tcp port 22 is not known."))
