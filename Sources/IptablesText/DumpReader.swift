@@ -139,6 +139,10 @@ struct DumpReader {
         guard let table, !isLeftOut else { return }
         let chain = chainIndex(nameWord: command + 1)
         rule.readRule(from: first ?? command + 2)
+        if rule.isOfOtherFamily {
+            return report(
+                .note, "other-family", "this rule is for the other family: iptables does not load it here", lineRange)
+        }
         if isCut { rule.makeLastPartUnsure(RuleFailure(.cutLine, word: rule.words.count - 1)) }
         for problem in rule.problems { report(problem) }
         let start = rule.lineStart + Int(rule.words[command].sourceStart)

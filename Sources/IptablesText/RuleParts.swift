@@ -12,6 +12,7 @@ extension RuleReader {
         if !destinationChoices.isEmpty { destinationChoices.removeAll(keepingCapacity: true) }
         protocolMatch = nil
         counters = nil
+        isOfOtherFamily = false
         ranksSeen = 0
         modulesSeen = 0
         repairsLeft = 16
@@ -113,9 +114,8 @@ extension RuleReader {
                 counters = Counters(packets: packets, bytes: try number())
             }
         default:
-            // `-4` and `-6` choose the family of a rule in a file for both: whether the line is read at all is
-            // decided by whoever called.
-            break
+            // `-4` and `-6` in a file for both families.
+            if (option == .version6) != isV6 { isOfOtherFamily = true }
         }
     }
 

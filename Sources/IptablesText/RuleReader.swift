@@ -36,6 +36,8 @@ struct RuleReader {
     /// The protocol of `-p`, which loads a match for its options.
     var protocolMatch: MatchModule?
     var counters: Counters?
+    /// Whether `-4` or `-6` makes the rule one of the other family, which iptables-restore leaves out.
+    var isOfOtherFamily = false
     /// A bit for each rank among `parts`, and for each match module.
     var ranksSeen: UInt8 = 0
     var modulesSeen: UInt64 = 0

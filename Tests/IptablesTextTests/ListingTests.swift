@@ -100,4 +100,11 @@ import Testing
         #expect(dump.chain("INPUT")?.rules.count == 1)
         #expect(dump.rules().first?.contains("10.0.0.99") == true)
     }
+
+    @Test func rulesOfTheOtherFamilyAreLeftOut() {
+        let text = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -4 -s 1.2.3.4 -j DROP\n-A INPUT -6 -j ACCEPT\nCOMMIT\n"
+        let dump = DumpText(text)
+        #expect(dump.codes == ["other-family"])
+        #expect(dump.rules() == ["-A INPUT -s 1.2.3.4/32 -j DROP"])
+    }
 }
