@@ -1,3 +1,5 @@
+import SourceText
+import Testing
 
 /// Bytes counted eight at a time.
 @Suite struct ByteCountTests {
