@@ -11,14 +11,14 @@ extension LinkReader {
         guard let word = words.next() else { return }
         let slash = text.firstIndex(of: UInt8(ascii: "/"), in: word) ?? word.upperBound
         guard let own = IPAddress(text, word.lowerBound..<slash) else {
-            reading.tell(.warning, "bad-address", "'\(text.text(word))' is not an address", at: cursor.place(word))
+            reading.tell(.warning, "bad-address", "'\(text.quote(word))' is not an address", at: cursor.place(word))
             return
         }
         var length = own.version.addressBits
         if slash < word.upperBound {
             guard let read = text.number(slash + 1..<word.upperBound, limit: UInt64(length)) else {
                 reading.tell(
-                    .warning, "bad-address", "'\(text.text(word))' is not an address with a prefix length",
+                    .warning, "bad-address", "'\(text.quote(word))' is not an address with a prefix length",
                     at: cursor.place(word))
                 return
             }

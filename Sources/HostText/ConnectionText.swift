@@ -155,7 +155,7 @@ struct ConnectionReader {
                 isOffloaded = true
             } else if !text.begins(word, "[start=") && !text.begins(word, "[stop=") {
                 reading.tell(
-                    .note, "unknown-connection-part", "'\(text.text(word))' of an entry is not understood",
+                    .note, "unknown-connection-part", "'\(text.quote(word))' of an entry is not understood",
                     at: cursor.place(word))
             }
             return
@@ -187,7 +187,7 @@ struct ConnectionReader {
             readLabels(text, value, cursor, &reading)
         } else if !isIgnored(text, key) {
             reading.tell(
-                .note, "unknown-connection-part", "'\(text.text(word))' of an entry is not understood",
+                .note, "unknown-connection-part", "'\(text.quote(word))' of an entry is not understood",
                 at: cursor.place(word))
         }
     }
@@ -231,7 +231,7 @@ struct ConnectionReader {
         _ text: Span<UInt8>, _ value: Range<Int>, _ cursor: LineCursor, _ reading: inout HostReading
     ) -> IPAddress? {
         if let address = IPAddress(text, value) { return address }
-        reading.tell(.warning, "bad-connection", "'\(text.text(value))' is not an address", at: cursor.place(value))
+        reading.tell(.warning, "bad-connection", "'\(text.quote(value))' is not an address", at: cursor.place(value))
         return nil
     }
 
@@ -239,7 +239,7 @@ struct ConnectionReader {
         _ text: Span<UInt8>, _ value: Range<Int>, _ cursor: LineCursor, _ reading: inout HostReading
     ) -> UInt16 {
         if let port = text.decimal16(value) { return port }
-        reading.tell(.warning, "bad-connection", "'\(text.text(value))' is not a port", at: cursor.place(value))
+        reading.tell(.warning, "bad-connection", "'\(text.quote(value))' is not a port", at: cursor.place(value))
         return 0
     }
 
@@ -257,7 +257,7 @@ struct ConnectionReader {
                 labels.append(UInt16(bit))
             } else {
                 reading.tell(
-                    .note, "connection-label", "the number of label '\(text.text(label))' is not known",
+                    .note, "connection-label", "the number of label '\(text.quote(label))' is not known",
                     at: cursor.place(label))
             }
         }

@@ -67,7 +67,7 @@ private func readIfconfigAddress(
 ) {
     let slash = text.firstIndex(of: UInt8(ascii: "/"), in: value) ?? value.upperBound
     guard let own = IPAddress(text, value.lowerBound..<slash) else {
-        reading.tell(.warning, "bad-address", "'\(text.text(value))' is not an address", at: cursor.place(value))
+        reading.tell(.warning, "bad-address", "'\(text.quote(value))' is not an address", at: cursor.place(value))
         return
     }
     var address = InterfaceAddress(own, prefixLength: UInt8(own.version.addressBits))
@@ -152,34 +152,5 @@ func readBrief(_ text: Span<UInt8>, _ listing: Listing, into reading: inout Host
     if !isLinks {
         reading.host.knowsAddressesV4 = true
         reading.host.knowsAddressesV6 = true
-    }
-}
-
-/// Reads `ip tunnel`: `tun1: ip/ip remote 10.0.0.7 local 10.0.0.1 dev eth0 ttl inherit key 5`.
-/// The form follows iproute2's ip/iptunnel.c `print_tunnel`, 6.1.
-func readTunnels(_ text: Span<UInt8>, _ listing: Listing, into reading: inout HostReading) {
-    var cursor = LineCursor(listing.excerpt)
-    var words = Words()
-    while cursor.advance(text) {
-        words.split(text, cursor.range)
-        guard let first = words.next() else { continue }
-        guard text[first.upperBound - 1] == UInt8(ascii: ":"), let mode = words.next() else {
-            // Statistics of `-s`, and `Checksum output packets.`
-            continue
-        }
-        let name = first.lowerBound..<first.upperBound - 1
-        let position = reading.interfaceIndex(reading.name(text, name), at: cursor.place)
-        if reading.host.interfaces[position].kind == .other {
-            if text.begins(mode, "gre") {
-                reading.host.interfaces[position].kind = .gre
-            } else if text.begins(mode, "ipv6") {
-                reading.host.interfaces[position].kind = .sit
-            } else {
-                reading.host.interfaces[position].kind = .ipip
-            }
-        }
-        var tunnel = reading.host.interfaces[position].tunnel ?? TunnelParameters()
-        readTunnel(text, &words, &tunnel, &reading)
-        reading.host.interfaces[position].tunnel = tunnel
     }
 }

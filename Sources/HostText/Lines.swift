@@ -155,6 +155,11 @@ extension Span where Element == UInt8 {
 
     func text(_ range: Range<Int>) -> String { extracting(range).text }
 
+    /// The beginning of `range`, for a message.
+    func quote(_ range: Range<Int>) -> String {
+        range.count <= 120 ? text(range) : text(range.lowerBound..<range.lowerBound + 120) + "…"
+    }
+
     /// A number of at most `limit`, decimal or `0x…`.
     func number(_ range: Range<Int>, limit: UInt64 = UInt64(UInt32.max)) -> UInt64? {
         guard let value = SourceText.number(extracting(range)), value <= limit else { return nil }

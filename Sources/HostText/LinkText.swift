@@ -157,7 +157,7 @@ struct LinkReader {
         } else {
             reading.host.interfaces[position].hasUnknownGroup = true
             reading.tell(
-                .note, "group-name", "the number of interface group '\(text.text(value))' is not known",
+                .note, "group-name", "the number of interface group '\(text.quote(value))' is not known",
                 at: cursor.place(value))
         }
     }
@@ -261,45 +261,6 @@ struct LinkReader {
         if sawV6 || (sawLinkLine && sawAddressLine) { reading.host.knowsAddressesV6 = true }
         if !sawHeader, !sawAddressLine {
             reading.tell(.note, "empty-listing", "no interface in this listing", at: listing.excerpt.firstPlace)
-        }
-    }
-}
-
-/// Kinds as `ip -d link` and its JSON name them.
-func interfaceKind(_ text: Span<UInt8>, _ name: Range<Int>) -> InterfaceKind? {
-    let kinds: [(StaticString, InterfaceKind)] = [
-        ("bridge", .bridge), ("veth", .veth), ("vxlan", .vxlan), ("ipip", .ipip), ("ip6tnl", .ipip), ("gre", .gre),
-        ("gretap", .gre), ("ip6gre", .gre), ("ip6gretap", .gre), ("wireguard", .wireguard), ("vlan", .vlan),
-        ("vrf", .vrf), ("tun", .tun), ("dummy", .dummy), ("bond", .bond), ("sit", .sit), ("geneve", .geneve),
-        ("loopback", .loopback),
-    ]
-    for (word, kind) in kinds where text.has(name, word) { return kind }
-    return nil
-}
-
-/// `id 4096 local 10.0.0.1 remote 10.0.0.2 dev eth0 dstport 4789 fwmark 0x1 …` of a tunnel or VLAN device.
-func readTunnel(
-    _ text: Span<UInt8>, _ words: inout Words, _ tunnel: inout TunnelParameters, _ reading: inout HostReading
-) {
-    while let key = words.next() {
-        guard let value = words.peek else { return }
-        if text.has(key, "id") || text.has(key, "vni") || text.has(key, "key") || text.has(key, "okey") {
-            if let number = text.number(value) {
-                tunnel.identifier = UInt32(truncatingIfNeeded: number)
-            } else if let dotted = IPAddress(text, value) {
-                // `key 0.0.0.5`.
-                tunnel.identifier = dotted.v4Bits
-            }
-        } else if text.has(key, "local") {
-            if let address = IPAddress(text, value) { tunnel.local = address }
-        } else if text.has(key, "remote") || text.has(key, "group") {
-            if let address = IPAddress(text, value) { tunnel.remote = address }
-        } else if text.has(key, "dev") {
-            tunnel.device = reading.name(text, value)
-        } else if text.has(key, "dstport") {
-            if let port = text.decimal16(value) { tunnel.port = port }
-        } else if text.has(key, "fwmark") {
-            if let mark = text.number(value) { tunnel.mark = UInt32(truncatingIfNeeded: mark) }
         }
     }
 }

@@ -18,7 +18,7 @@ extension HostReading {
         let key = DeciderKey(kind: kind, interface: interface, file: interface == nil ? place.file : nil)
         guard knownDeciders.insert(key).inserted else { return }
         host.otherDeciders.append(
-            OtherDecider(kind, evidence: text.text(text.trimmed(evidence)), interface: interface, place: place))
+            OtherDecider(kind, evidence: text.quote(text.trimmed(evidence)), interface: interface, place: place))
     }
 }
 

@@ -22,47 +22,6 @@ func readRoutes(_ text: Span<UInt8>, _ listing: Listing, into reading: inout Hos
     reader.tellKnowledge(of: listing, &reading)
 }
 
-/// The type that a line of `ip route` begins with.
-func routeType(_ text: Span<UInt8>, _ word: Range<Int>) -> RouteType? {
-    let types: [(StaticString, RouteType)] = [
-        ("unicast", .unicast), ("local", .local), ("broadcast", .broadcast), ("anycast", .anycast),
-        ("multicast", .multicast), ("blackhole", .blackhole), ("unreachable", .unreachable),
-        ("prohibit", .prohibit), ("throw", .throw), ("nat", .nat),
-    ]
-    for (name, type) in types where text.has(word, name) { return type }
-    return nil
-}
-
-/// The number of a scope's name or of a number.
-func routeScope(_ text: Span<UInt8>, _ word: Range<Int>) -> RouteScope? {
-    if text.has(word, "global") { return .global }
-    if text.has(word, "link") { return .link }
-    if text.has(word, "host") { return .host }
-    if text.has(word, "site") { return .site }
-    if text.has(word, "nowhere") { return .nowhere }
-    guard let number = text.number(word, limit: 255) else { return nil }
-    return RouteScope(rawValue: UInt8(number))
-}
-
-/// Differentiated services by the names of /etc/iproute2/rt_dsfield, or a number: the whole byte.
-func tosByte(_ text: Span<UInt8>, _ word: Range<Int>) -> UInt8? {
-    if let number = text.number(word, limit: 255) { return UInt8(number) }
-    // Without `0x`, `ip` still means hexadecimal.
-    if word.count == 2, let high = hexadecimalDigit(text[word.lowerBound]),
-        let low = hexadecimalDigit(text[word.lowerBound + 1])
-    {
-        return high << 4 | low
-    }
-    let names: [(StaticString, UInt8)] = [
-        ("default", 0x00), ("AF11", 0x28), ("AF12", 0x30), ("AF13", 0x38), ("AF21", 0x48), ("AF22", 0x50),
-        ("AF23", 0x58), ("AF31", 0x68), ("AF32", 0x70), ("AF33", 0x78), ("AF41", 0x88), ("AF42", 0x90),
-        ("AF43", 0x98), ("CS1", 0x20), ("CS2", 0x40), ("CS3", 0x60), ("CS4", 0x80), ("CS5", 0xa0), ("CS6", 0xc0),
-        ("CS7", 0xe0), ("EF", 0xb8),
-    ]
-    for (name, value) in names where text.has(word, name) { return value }
-    return nil
-}
-
 struct RouteReader {
     let hint: ListingHint
     private var pending: Route?
@@ -106,7 +65,7 @@ struct RouteReader {
             pendingHasVersion = true
         } else {
             reading.tell(
-                .warning, "bad-route", "'\(text.text(word))' is not a destination of a route", at: cursor.place(word))
+                .warning, "bad-route", "'\(text.quote(word))' is not a destination of a route", at: cursor.place(word))
             return
         }
         var route = Route(destination: prefix, place: place)
@@ -166,7 +125,7 @@ struct RouteReader {
                     pendingHasVersion = true
                 }
             } else {
-                reading.tell(.warning, "bad-route", "'\(text.text(word))' is not a gateway", at: cursor.place(word))
+                reading.tell(.warning, "bad-route", "'\(text.quote(word))' is not a gateway", at: cursor.place(word))
             }
         } else if text.has(key, "dev") {
             if let word = words.next() { hop.interface = reading.name(text, word) }
@@ -219,7 +178,7 @@ struct RouteReader {
         if text.begins(key, "<") { return true }
         guard let value = words.next() else {
             reading.tell(
-                .warning, "unknown-route-part", "'\(text.text(key))' in a route is not understood",
+                .warning, "unknown-route-part", "'\(text.quote(key))' in a route is not understood",
                 at: cursor.place(key))
             return false
         }
@@ -276,7 +235,7 @@ struct RouteReader {
         }
         reading.tell(
             .warning, "unknown-route-part",
-            "'\(text.text(key.lowerBound..<value.upperBound))' in a route is not understood",
+            "'\(text.quote(key.lowerBound..<value.upperBound))' in a route is not understood",
             at: cursor.place(key))
         return false
     }
@@ -311,7 +270,7 @@ struct RouteReader {
                 continue
             }
             reading.tell(
-                .warning, "unknown-route-part", "'\(text.text(key))' in a next hop is not understood",
+                .warning, "unknown-route-part", "'\(text.quote(key))' in a next hop is not understood",
                 at: cursor.place(key))
         }
         if let gateway = hop.gateway, let route = pending { noteVersion(gateway, route.destination) }

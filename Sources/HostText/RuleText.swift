@@ -96,7 +96,7 @@ struct RuleReader {
             let range = first.lowerBound..<last.upperBound
             rule.unknownPart = reading.name(text, range)
             reading.tell(
-                .warning, "unknown-rule-part", "'\(text.text(range))' in a policy rule is not understood",
+                .warning, "unknown-rule-part", "'\(text.quote(range))' in a policy rule is not understood",
                 at: cursor.place(range))
         }
         if !hasAction, unknown.isEmpty {

@@ -116,13 +116,13 @@ private func addSocket(
     var colon = local.upperBound - 1
     while colon > local.lowerBound, text[colon] != UInt8(ascii: ":") { colon -= 1 }
     guard text[colon] == UInt8(ascii: ":"), colon + 1 < local.upperBound else {
-        reading.tell(.warning, "bad-socket", "'\(text.text(local))' has no port", at: cursor.place(local))
+        reading.tell(.warning, "bad-socket", "'\(text.quote(local))' has no port", at: cursor.place(local))
         return
     }
     guard let port = text.decimal16(colon + 1..<local.upperBound) else {
         reading.tell(
             .warning, "socket-port-name",
-            "the port of '\(text.text(local))' is a name or missing; ss -n shows numbers", at: cursor.place(local))
+            "the port of '\(text.quote(local))' is a name or missing; ss -n shows numbers", at: cursor.place(local))
         return
     }
     var host = local.lowerBound..<colon
@@ -142,7 +142,7 @@ private func addSocket(
     if !text.has(host, "*") {
         guard let read = IPAddress(text, host) else {
             reading.tell(
-                .warning, "bad-socket", "'\(text.text(host))' is not an address", at: cursor.place(host))
+                .warning, "bad-socket", "'\(text.quote(host))' is not an address", at: cursor.place(host))
             return
         }
         version = read.version

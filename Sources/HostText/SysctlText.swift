@@ -28,7 +28,7 @@ func readSysctl(_ text: Span<UInt8>, _ listing: Listing, into reading: inout Hos
             separator = text.firstIndex(of: UInt8(ascii: "="), in: key)
         }
         guard let separator else {
-            reading.tell(.note, "bad-sysctl", "'\(text.text(line))' is no setting", at: cursor.place)
+            reading.tell(.note, "bad-sysctl", "'\(text.quote(line))' is no setting", at: cursor.place)
             continue
         }
         let name = dottedName(text, text.trimmed(key.lowerBound..<separator))

@@ -303,6 +303,12 @@ import Testing
         #expect(read.name(read.host.otherDeciders.first?.interface) == example.interface)
     }
 
+    @Test func aMessageQuotesNoMoreThanABit() {
+        let read = Read("default via \(String(repeating: "x", count: 10_000)) dev eth0\n")
+        #expect(read.reading.diagnostics.allSatisfy { $0.message.utf8.count < 200 })
+        #expect(read.complaints.count == 2)
+    }
+
     @Test func aFloodOfOneComplaintIsCountedAndNotTold() {
         let lines = (0..<200).map { "tcp x \($0)\n" }.joined()
         let read = Read("conntrack v1.4.7 (conntrack-tools): 1 flow entries have been shown.\n" + lines)

@@ -1,0 +1,44 @@
+import NetTypes
+import RuleModel
+import SourceText
+
+/// The type that a line of `ip route` begins with.
+func routeType(_ text: Span<UInt8>, _ word: Range<Int>) -> RouteType? {
+    let types: [(StaticString, RouteType)] = [
+        ("unicast", .unicast), ("local", .local), ("broadcast", .broadcast), ("anycast", .anycast),
+        ("multicast", .multicast), ("blackhole", .blackhole), ("unreachable", .unreachable),
+        ("prohibit", .prohibit), ("throw", .throw), ("nat", .nat),
+    ]
+    for (name, type) in types where text.has(word, name) { return type }
+    return nil
+}
+
+/// The number of a scope's name or of a number.
+func routeScope(_ text: Span<UInt8>, _ word: Range<Int>) -> RouteScope? {
+    if text.has(word, "global") { return .global }
+    if text.has(word, "link") { return .link }
+    if text.has(word, "host") { return .host }
+    if text.has(word, "site") { return .site }
+    if text.has(word, "nowhere") { return .nowhere }
+    guard let number = text.number(word, limit: 255) else { return nil }
+    return RouteScope(rawValue: UInt8(number))
+}
+
+/// Differentiated services by the names of /etc/iproute2/rt_dsfield, or a number: the whole byte.
+func tosByte(_ text: Span<UInt8>, _ word: Range<Int>) -> UInt8? {
+    if let number = text.number(word, limit: 255) { return UInt8(number) }
+    // Without `0x`, `ip` still means hexadecimal.
+    if word.count == 2, let high = hexadecimalDigit(text[word.lowerBound]),
+        let low = hexadecimalDigit(text[word.lowerBound + 1])
+    {
+        return high << 4 | low
+    }
+    let names: [(StaticString, UInt8)] = [
+        ("default", 0x00), ("AF11", 0x28), ("AF12", 0x30), ("AF13", 0x38), ("AF21", 0x48), ("AF22", 0x50),
+        ("AF23", 0x58), ("AF31", 0x68), ("AF32", 0x70), ("AF33", 0x78), ("AF41", 0x88), ("AF42", 0x90),
+        ("AF43", 0x98), ("CS1", 0x20), ("CS2", 0x40), ("CS3", 0x60), ("CS4", 0x80), ("CS5", 0xa0), ("CS6", 0xc0),
+        ("CS7", 0xe0), ("EF", 0xb8),
+    ]
+    for (name, value) in names where text.has(word, name) { return value }
+    return nil
+}
