@@ -33,6 +33,8 @@ struct RuleReader {
     /// Every address of `-s a,b` and `-d a,b`, where there is more than one.
     var sourceChoices: [Statement] = []
     var destinationChoices: [Statement] = []
+    /// The words of `-j` and `-g` after the first.
+    var furtherTargets: [Range<Int>] = []
     /// The protocol of `-p`, which loads a match for its options.
     var protocolMatch: MatchModule?
     var counters: Counters?

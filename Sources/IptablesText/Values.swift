@@ -160,7 +160,10 @@ extension RuleReader {
     /// Takes an interface name, where a `+` at the end stands for every name that begins so.
     mutating func interface() throws(RuleFailure) -> InterfacePattern {
         let range = try value()
-        guard !range.isEmpty else { throw bad(.name, "an interface") }
+        var isName = !range.isEmpty
+        // Source: net/core/dev.c `dev_valid_name`, Linux 6.1: no blanks.
+        for position in range where buffer[position] <= UInt8(ascii: " ") { isName = false }
+        guard isName else { throw bad(.name, "an interface") }
         let isPrefix = buffer[range.upperBound - 1] == UInt8(ascii: "+")
         let name = isPrefix ? range.lowerBound..<range.upperBound - 1 : range
         return InterfacePattern(name: names.intern(buffer, name), isPrefix: isPrefix)

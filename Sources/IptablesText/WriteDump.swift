@@ -54,7 +54,7 @@ extension RuleWriter {
         for chain in table.chains { writeDeclaration(chain) }
         for chain in table.chains {
             for rule in chain.rules {
-                if settings.hasCounters {
+                if settings.hasCounters, unreadLine(rule) == nil {
                     write(chain.counters(of: rule) ?? Counters(packets: 0, bytes: 0))
                     put(" ")
                 }
@@ -85,7 +85,16 @@ extension RuleWriter {
         put("]")
     }
 
+    /// The text of a line that could not be read as a rule: `<redacted>`. It is written without `-A`.
+    private func unreadLine(_ rule: Rule) -> Symbol? {
+        guard rule.statements.count == 1, case .target(.unknown(.empty, let text)) = rule.statements[0],
+            let first = names.bytes(text).first, first != UInt8(ascii: "-")
+        else { return nil }
+        return text
+    }
+
     mutating func write(_ rule: Rule, in chain: Chain) {
+        if let line = unreadLine(rule) { return put(line) }
         put("-A ")
         put(chain.name)
         for statement in rule.statements { write(statement) }

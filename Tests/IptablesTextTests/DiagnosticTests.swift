@@ -44,7 +44,9 @@ import Testing
         Marked("-A FORWARD -m conntrack --ctstate ⟦NEW,⟧ -j DROP", "bad-value"),
         Marked("-A FORWARD -m mark --mark 1 ⟦--mark⟧ 2 -j DROP", "repeated-option"),
         Marked("-A FORWARD -p tcp ⟦-p⟧ udp -j DROP", "repeated-option"),
-        Marked("-A FORWARD -j DROP ⟦-j⟧ ACCEPT", "repeated-option"),
+        Marked(
+            "-A FORWARD -j DROP -s 1.2.3.4/32 ⟦-j⟧ ACCEPT", "repeated-option",
+            text: "-A FORWARD -s 1.2.3.4/32 -j DROP -j ACCEPT"),
         Marked(
             "-A FORWARD -m mark --mark 0x1 ⟦--colour⟧ red -j DROP", "unknown-option",
             text: "-A FORWARD -m mark --mark 0x1 --colour red -j DROP"),
@@ -94,6 +96,13 @@ import Testing
         }
         #expect(single.names.text(name) == "FANCY")
         #expect(single.names.text(text) == "-j FANCY --set 1")
+    }
+
+    @Test func ofManyTargetsNoneIsLost() {
+        let single = SingleRule(SavedRule("-A FORWARD -j DROP -j ACCEPT -p tcp -g foo"))
+        #expect(single.problems.map(\.code) == ["repeated-option", "repeated-option"])
+        #expect(single.text == "-A FORWARD -p tcp -j DROP -j ACCEPT -g foo")
+        #expect(single.rule?.target.map { Statement.target($0).isUnknown } == true)
     }
 
     @Test func aJumpToNowhereIsNoFindingOfTheReader() {

@@ -175,6 +175,7 @@ struct DumpText {
         #expect(rules.count == 3)
         #expect(rules[1].target.map { Statement.target($0).isUnknown } == true)
         #expect(dump.file.text(rules[1].place) == "<redacted>")
+        #expect(dump.rules()[1] == "<redacted>")
         #expect(!rules[0].statements.contains { $0.isUnknown })
     }
 
