@@ -141,9 +141,7 @@ extension Evaluator {
         if model.host.knowsAddresses(version), !entering.packet.unknown.contains(.destination) {
             return onward(entering)
         }
-        let unknown = Unknown(
-            "destination-local", whenYes: "\(entering.packet.destination) is an address of this host (\(why))",
-            whenNo: "\(entering.packet.destination) is not an address of this host (\(why))")
+        let unknown = localUnknown(entering.packet.destination, " (\(why))")
         return decide(unknown, entering).flatMap { isLocal, way in isLocal ? input(way, .local) : onward(way) }
     }
 

@@ -284,7 +284,7 @@ import Testing
         let trace = world.trace(try world.packet("203.0.113.9", "192.0.2.1"), in: "eth0")
         #expect(trace.outcome == .undecided)
         let local = world.trace(try world.packet("203.0.113.9", "192.0.2.1"), in: "eth0") {
-            $0.assumptions = ["destination-local": "yes"]
+            $0.assumptions = ["addrtype@192.0.2.1:LOCAL": "yes"]
         }
         #expect(local.outcome == .dropped)
         #expect(local.reason == .policy)
@@ -301,7 +301,7 @@ import Testing
             "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n\(chains)\n\(rules.joined(separator: "\n"))\nCOMMIT\n"
         )
         let trace = world.trace(try world.packet("198.51.100.7", "203.0.113.9"), in: "eth1") {
-            $0.assumptions = ["destination-local": "no"]
+            $0.assumptions = ["addrtype": "no"]
         }
         #expect(trace.outcome == .undecided)
         #expect(trace.reason == .tooManyBranches)
@@ -309,5 +309,15 @@ import Testing
             trace.branches.isEmpty ? 1 : trace.branches.reduce(0) { $0 + leaves($1.trace) }
         }
         #expect((2...65).contains(leaves(trace)))
+    }
+
+    /// What a rule has asked of an address holds for routing too: no way has it both local and not.
+    @Test func anAddressIsLocalForRulesAndRoutingAlike() throws {
+        let world = try World(
+            "*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A INPUT -m addrtype --dst-type LOCAL -j ACCEPT\n-A INPUT -m addrtype --dst-type MULTICAST -j DROP\nCOMMIT\n"
+        )
+        let trace = world.trace(try world.packet("203.0.113.9", "192.0.2.1"), in: "eth0")
+        #expect(
+            trace.branches.map { $0.trace.outcome }.sorted { $0.rawValue < $1.rawValue } == [.forwarded, .delivered])
     }
 }

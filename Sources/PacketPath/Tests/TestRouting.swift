@@ -54,12 +54,27 @@ extension Evaluator {
             }
         }
         if let known { return Answer(known != test.isNegated) }
+        // What follows from the address alone, or from what this way has already taken it for.
+        if address.version == .v4, address.isMulticast || test.value == .multicast {
+            return Answer((address.isMulticast && test.value.contains(.multicast)) != test.isNegated)
+        }
+        let local = localUnknown(address, "").name
+        if state.history.settled.contains(WalkState.Settled(name: local, isYes: true)) {
+            return Answer(test.value.contains(.local) != test.isNegated)
+        }
         let types = listing(test.value)
         return .negate(
             .perhaps(
                 Unknown(
                     "addrtype@\(address):\(types)", whenYes: "\(address) is an address of type \(types)",
                     whenNo: "\(address) is not an address of type \(types)")), if: test.isNegated)
+    }
+
+    /// Whether `address` is one of this host's, as rules and routing ask it: one variable for both.
+    func localUnknown(_ address: IPAddress, _ why: String) -> Unknown {
+        Unknown(
+            "addrtype@\(address):LOCAL", whenYes: "\(address) is an address of this host\(why)",
+            whenNo: "\(address) is not an address of this host\(why)")
     }
 
     private func listing(_ types: AddressTypes) -> String {
