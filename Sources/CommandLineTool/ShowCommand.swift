@@ -70,7 +70,9 @@ private func show(_ arguments: [String], _ console: borrowing Console) throws(St
         case .tree: writeRulesetTree(loaded.makeModel(), files: node.files, style, into: &output)
         case .iptablesSave:
             let writing = IptablesSaveSettings(hasCounters: settings.hasCounters)
-            output.write(writeIptablesSave(node.ruleset.tables, names: node.names, settings: writing))
+            for table in node.ruleset.tables {
+                output.write(writeIptablesSave([table], names: node.names, settings: writing))
+            }
         case .json:
             var json = JSONWriter(output)
             writeRulesetJSON(loaded.makeModel(), files: node.files, into: &json)

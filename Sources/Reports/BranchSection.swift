@@ -23,8 +23,8 @@ extension TraceReporter {
             var item: [Block] = [.paragraph(sentence)]
             if branch.trace.branches.isEmpty {
                 item += translationLines(next) + place(next)
-                if let seen = senderSentence(branch.trace.senderView, branch.trace, way.packet.version) {
-                    item.append(.paragraph(RichText(capitalised(seen) + ".", .quiet)))
+                for sentence in ends(next) {
+                    item.append(.paragraph(RichText(capitalised(sentence) + ".", .quiet)))
                 }
             } else {
                 item += branches(next)

@@ -169,7 +169,7 @@ struct TraceReporter {
     }
 
     /// What the sender sees and who listens, each a sentence without a final stop.
-    private func ends(_ way: Way) -> [String] {
+    func ends(_ way: Way) -> [String] {
         var sentences: [String] = []
         if way.trace.outcome == .delivered, let sentence = listening(way) { sentences.append(sentence) }
         if let own = way.trace.answer.first, let packet = own.firstPacket,
