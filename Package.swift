@@ -65,7 +65,7 @@ let package = Package(
             "SnapshotTests",
             ["SourceText", "NetTypes", "RuleModel", "ArchiveFile", "HostText", "IptablesText", "Snapshot"]),
         tests("ArchitectureTests", []),
-        tests("CommandLineToolTests", ["SourceText", "CommandLineTool"]),
+        tests("CommandLineToolTests", ["SourceText", "Snapshot", "CommandLineTool"]),
         tests("GoldenTests", ["SourceText", "CommandLineTool"], exclude: ["Expected"]),
         tests(
             "ReportsTests",

@@ -123,24 +123,26 @@ private struct TextRenderer {
             return
         }
         var column = column
-        var isLineStart = true
+        var line = RichText()
         for word in words(text) {
             let wordWidth = word.width
             let space = word.runs.first?.text.utf8.first == UInt8(ascii: " ") ? 1 : 0
+            let isLineStart = line.runs.isEmpty
             if !isLineStart, column + wordWidth > width, rest + wordWidth - space <= width || column > rest {
+                emitRaw(line, into: &output)
                 output.write(byte: 0x0a)
                 pad(rest, into: &output)
                 column = rest
-                isLineStart = true
+                line = RichText()
             }
             var shown = word
-            if isLineStart, space == 1, let lead = shown.runs.first {
+            if line.runs.isEmpty, space == 1, let lead = shown.runs.first {
                 shown.runs[0].text = String(lead.text.dropFirst())
             }
-            emitRaw(shown, into: &output)
+            line = line + shown
             column += shown.width
-            isLineStart = false
         }
+        emitRaw(line, into: &output)
     }
 
     /// The words of `text`, each with the space before it; a word may have several roles.
@@ -171,8 +173,12 @@ private struct TextRenderer {
     private func emit(_ text: RichText, into output: inout OutputBuffer) { emitRaw(escaped(text), into: &output) }
 
     private func emitRaw(_ text: RichText, into output: inout OutputBuffer) {
-        for run in text.runs {
-            guard style.usesColor, let code = TextRenderer.code(run.role) else {
+        guard style.usesColor else {
+            for run in text.runs { output.write(run.text) }
+            return
+        }
+        for run in merged(text) {
+            guard let code = TextRenderer.code(run.role) else {
                 output.write(run.text)
                 continue
             }
@@ -182,6 +188,19 @@ private struct TextRenderer {
             output.write(run.text)
             output.write("\u{1b}[0m")
         }
+    }
+
+    /// The runs with neighbours of one role put together.
+    private func merged(_ text: RichText) -> [TextRun] {
+        var runs: [TextRun] = []
+        for run in text.runs where !run.text.isEmpty {
+            if let last = runs.indices.last, runs[last].role == run.role {
+                runs[last].text += run.text
+            } else {
+                runs.append(run)
+            }
+        }
+        return runs
     }
 
     /// Select Graphic Rendition parameters; colours of the terminal's own sixteen.

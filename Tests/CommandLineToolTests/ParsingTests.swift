@@ -1,3 +1,4 @@
+import Snapshot
 import Testing
 
 @testable import CommandLineTool
@@ -47,6 +48,14 @@ import Testing
         ])
     func refuses(_ arguments: [String], _ message: String) {
         #expect(throws: UsageFailure(message)) { try parsed(arguments) }
+    }
+
+    @Test func theOptionsOfASnapshotArriveWhereItIsLoaded() throws {
+        var settings = ShowSettings()
+        let paths = try parse(["a", "--node", "worker-1", "--latest", "b"], ShowSettings.options, into: &settings)
+        #expect(paths == ["a", "b"])
+        #expect(settings.common.snapshotSettings.node == "worker-1")
+        #expect(settings.common.snapshotSettings.latest)
     }
 
     @Test(

@@ -45,9 +45,9 @@ import Testing
         }
     }
 
-    private func answer(_ question: Question, _ more: [String]) -> (text: String, status: Int32, error: String) {
-        // Paths are shown as the user would type them: from the top of the repository.
-        _ = FileManager.default.changeCurrentDirectoryPath(Self.root.path)
+    /// One call in the repository's folder: paths are shown as the user would type them from there.
+    static func call(_ arguments: [String]) -> (output: String, status: Int32, error: String) {
+        _ = FileManager.default.changeCurrentDirectoryPath(root.path)
         final class Recorder {
             var output: [UInt8] = []
             var error: [UInt8] = []
@@ -60,13 +60,18 @@ import Testing
             openFile: { (path) throws(FileFailure) in throw FileFailure(call: "open", code: 2, path: path) },
             writeFile: { (path, _) throws(FileFailure) in throw FileFailure(call: "open", code: 13, path: path) },
             now: { 0 })
-        let status = run(["trace", "Rulesets/\(question.folder)"] + question.arguments + more, surroundings)
+        let status = run(arguments, surroundings)
         return (
             String(decoding: recorder.output, as: UTF8.self), status, String(decoding: recorder.error, as: UTF8.self)
         )
     }
 
-    private static var updates: Bool { ProcessInfo.processInfo.environment["UPDATE_GOLDEN"] == "1" }
+    private func answer(_ question: Question, _ more: [String]) -> (text: String, status: Int32, error: String) {
+        let call = Self.call(["trace", "Rulesets/\(question.folder)"] + question.arguments + more)
+        return (call.output, call.status, call.error)
+    }
+
+    static var updates: Bool { ProcessInfo.processInfo.environment["UPDATE_GOLDEN"] == "1" }
 
     @Test(
         "the answers are as expected", .enabled(if: isRecorded, "no answers were recorded yet"), arguments: folders)

@@ -57,7 +57,9 @@ import Testing
         let plain = rendered([block], width: 8)
         #expect(plain == "one two\nthree\n")
         let colored = rendered([block], width: 8, usesColor: true)
-        #expect(colored.split(separator: "\n").count == 2)
+        #expect(colored == "\u{1b}[1;31mone\u{1b}[0m two\n\u{1b}[1;32mthree\u{1b}[0m\n")
+        let words = Block.paragraph(RichText("one two", .bad))
+        #expect(rendered([words], width: 20, usesColor: true) == "\u{1b}[1;31mone two\u{1b}[0m\n")
     }
 
     @Test func aBufferPassesPiecesOnAndStopsWhenNobodyReads() {
