@@ -151,6 +151,7 @@ extension Evaluator {
             entry.reply.source != plain.source || entry.reply.sourcePort != plain.sourcePort
         tracked.sourceIsTranslated =
             entry.reply.destination != plain.destination || entry.reply.destinationPort != plain.destinationPort
+            || entry.translatedPorts != nil
         if entry.original.protocol.isICMP {
             tracked.destinationIsTranslated = entry.reply.source != plain.source
             tracked.sourceIsTranslated =

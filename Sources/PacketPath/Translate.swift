@@ -113,6 +113,7 @@ extension Evaluator {
                 destinationPort: nil, isFromEntry: false)
             state.record(.translation(step))
             tracked.sourceIsTranslated = true
+            tracked.entry.translatedPorts = choices
             state.connection = .entry(tracked)
             state.packet.sourcePortChoices = choices
         }
@@ -147,11 +148,13 @@ extension Evaluator {
             step.destination = wanted.destination
             if hasPorts { step.destinationPort = wanted.destinationPort }
         } else {
-            guard state.packet.source != wanted.source || state.packet.sourcePort != wanted.sourcePort else {
-                return state
-            }
+            let choices = isReply ? nil : tracked.entry.translatedPorts
+            guard
+                state.packet.source != wanted.source || state.packet.sourcePort != wanted.sourcePort || choices != nil
+            else { return state }
             step.source = wanted.source
-            if hasPorts { step.sourcePort = wanted.sourcePort }
+            step.sourcePortChoices = choices
+            if hasPorts, choices == nil { step.sourcePort = wanted.sourcePort }
         }
         state.record(.translation(step))
         change(&state.packet, step)
@@ -309,15 +312,16 @@ extension Evaluator {
             tracked.entry.reply.destinationPort = state.packet.sourcePort
         }
         tracked.entry.reply.destination = new
-        // Identity is a mapping, yet not a translation. Source: net/netfilter/nf_nat_core.c `nf_nat_setup_info`.
-        tracked.sourceIsTranslated =
-            address == nil || new != tracked.entry.original.source
-            || state.packet.sourcePort != tracked.entry.original.sourcePort || state.packet.sourcePortChoices != nil
         if state.packet.sourcePortChoices == nil, state.packet.protocol.hasPorts,
             connections.isTaken(tracked.entry.reply, zone: tracked.entry.zone)
         {
             state.packet.sourcePortChoices = portClass(of: state.packet.sourcePort)
         }
+        // Identity is a mapping, yet not a translation. Source: net/netfilter/nf_nat_core.c `nf_nat_setup_info`.
+        tracked.sourceIsTranslated =
+            address == nil || new != tracked.entry.original.source
+            || state.packet.sourcePort != tracked.entry.original.sourcePort || state.packet.sourcePortChoices != nil
+        tracked.entry.translatedPorts = state.packet.sourcePortChoices
         state.connection = .entry(tracked)
         state.packet.source = new
         return .accept

@@ -56,6 +56,7 @@ public struct ConnectionIndex: Sendable {
         entries.append(entry)
         byTuple[ConnectionIndex.key(entry.original), default: []].append(index)
         byTuple[ConnectionIndex.key(entry.reply), default: []].append(index)
+        if entry.translatedPorts != nil { byTuple[ConnectionIndex.anyPort(entry.reply), default: []].append(index) }
     }
 
     /// The entry that a packet with this tuple belongs to, and in which direction.
@@ -66,6 +67,12 @@ public struct ConnectionIndex: Sendable {
         for index in byTuple[wanted] ?? [] where entries[index].zone == zone {
             if ConnectionIndex.key(entries[index].original) == wanted { return (entries[index], .original) }
             return (entries[index], .reply)
+        }
+        // The answer to a port that NAT chose and that is not known: any of those it chose from.
+        for index in byTuple[ConnectionIndex.anyPort(tuple)] ?? [] where entries[index].zone == zone {
+            if entries[index].translatedPorts?.contains(tuple.destinationPort) == true {
+                return (entries[index], .reply)
+            }
         }
         return nil
     }
@@ -83,7 +90,16 @@ public struct ConnectionIndex: Sendable {
     }
 
     /// Whether a reply tuple is taken by another flow: NAT then chooses another port.
-    public func isTaken(_ tuple: ConnectionTuple, zone: UInt16) -> Bool { find(tuple, zone: zone) != nil }
+    public func isTaken(_ tuple: ConnectionTuple, zone: UInt16) -> Bool {
+        guard let found = find(tuple, zone: zone) else { return false }
+        return found.direction == .original || found.entry.translatedPorts == nil
+    }
+
+    private static func anyPort(_ tuple: ConnectionTuple) -> ConnectionTuple {
+        var key = key(tuple)
+        key.destinationPort = 0
+        return key
+    }
 
     /// ICMP echo has one identifier where others have two ports; types 0 and 8 belong to one flow.
     private static func key(_ tuple: ConnectionTuple) -> ConnectionTuple {

@@ -207,4 +207,41 @@ import Testing
         #expect(trace.answer.first?.outcome == .rejected)
         #expect(trace.answer.first?.answer.isEmpty == true)
     }
+
+    @Test func aPortThatTheKernelChoseStaysUnknownForTheConnection() throws {
+        let world = try World(
+            """
+            *nat
+            :PREROUTING ACCEPT [0:0]
+            :INPUT ACCEPT [0:0]
+            :OUTPUT ACCEPT [0:0]
+            :POSTROUTING ACCEPT [0:0]
+            -A POSTROUTING -o eth0 -j MASQUERADE --random-fully
+            COMMIT
+
+            """, routerAddresses, routerRoutes, routerSettings)
+        let first = world.trace(try world.packet("198.51.100.7", "203.0.113.9"), in: "eth1")
+        var table = world.model.connections
+        var entry = try #require(first.connection)
+        entry.status.insert(.confirmed)
+        table.update(entry)
+        // The answer comes to some port of those that the kernel chose from, and finds its way back.
+        let answer = try world.packet("203.0.113.9", "192.0.2.1", sport: 80, dport: 61_234)
+        var back = answer
+        back.tcpFlags = [.syn, .ack]
+        let request = TraceRequest(packet: back, origin: .interface(world.interface("eth0")))
+        let reply = trace(request, on: world.model, connections: table)
+        #expect(reply.outcome == .forwarded)
+        #expect(reply.last?.packet.destination == IPAddress("198.51.100.7"))
+        #expect(reply.last?.packet.destinationPort == 40000)
+        // The next packet of the connection leaves by a port that is known no better.
+        table.update(try #require(reply.connection))
+        var next = try world.packet("198.51.100.7", "203.0.113.9")
+        next.tcpFlags = .ack
+        let more = trace(
+            TraceRequest(packet: next, origin: .interface(world.interface("eth1"))), on: world.model, connections: table
+        )
+        #expect(more.last?.packet.source == IPAddress("192.0.2.1"))
+        #expect(more.last?.packet.sourcePortChoices == PortRange(1024, 65535))
+    }
 }

@@ -34,6 +34,8 @@ public struct ConnectionEntry: Hashable, Sendable {
     public var protocolState: Symbol = .empty
     /// The same for TCP, where it is one of those that are known.
     public var tcpState: TCPState?
+    /// The source ports of which NAT chose one, where it is not known which: `reply` then has the port from before.
+    public var translatedPorts: PortRange?
     public var helper: Symbol = .empty
     public var labels: [UInt16] = []
     /// Counted only with `nf_conntrack_acct`.
