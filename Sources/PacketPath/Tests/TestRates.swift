@@ -54,13 +54,16 @@ extension Evaluator {
     func testStatistic(_ match: StatisticMatch, _ rule: RuleReference) -> Answer {
         let probability: Double
         let isNegated: Bool
+        let sentences: (yes: String, no: String)
         switch match {
         case .random(let test):
+            sentences = ("chance picks the rule", "chance passes the rule over")
             isNegated = test.isNegated
             if test.value == 0 { return Answer(isNegated) }
             if test.value >= 1 << 31 { return Answer(!isNegated) }
             probability = Double(test.value) / 2_147_483_648
         case .nth(let every, _, let negated):
+            sentences = ("the rule's turn has come", "the rule's turn has not come")
             isNegated = negated
             if every <= 1 { return Answer(!isNegated) }
             // Where in its round the kernel's counter stands is not known.
@@ -68,8 +71,8 @@ extension Evaluator {
         }
         return .negate(
             perhaps(
-                "statistic", of: rule, yes: "hit", no: "miss", "the rule's turn has come",
-                "the rule's turn has not come", probability: probability), if: isNegated)
+                "statistic", of: rule, yes: "hit", no: "miss", sentences.yes, sentences.no, probability: probability),
+            if: isNegated)
     }
 
     /// Source: net/netfilter/xt_time.c.
