@@ -58,6 +58,10 @@ extension Evaluator {
         result.history.settled = a.history.settled.filter { b.history.settled.contains($0) }
         if let first = a.history.probability, let second = b.history.probability {
             result.history.probability = first + second
+        } else if let one = a.history.settled.last, let other = b.history.settled.last, one.name == other.name,
+            one.isYes != other.isYes
+        {
+            result.history.probability = one.probabilityBefore
         } else {
             result.history.probability = nil
         }

@@ -295,7 +295,9 @@ extension Evaluator {
                 Assumption(
                     name: unknown.name, value: isYes ? unknown.yes : unknown.no,
                     text: isYes ? unknown.whenYes : unknown.whenNo, step: holds ? state.history.steps.count : nil))
-            state.history.settled.append(WalkState.Settled(name: unknown.name, isYes: isYes))
+            let before = unknown.probability == nil ? state.history.probability : nil
+            state.history.settled.append(
+                WalkState.Settled(name: unknown.name, isYes: isYes, probabilityBefore: before))
             if let chance = unknown.probability, let before = state.history.probability {
                 state.history.probability = before * (isYes ? chance : 1 - chance)
             } else {

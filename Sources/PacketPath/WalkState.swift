@@ -117,6 +117,16 @@ struct WalkState: Hashable, Sendable {
     struct Settled: Hashable, Sendable {
         var name: String
         var isYes: Bool
+        /// The way's probability before the answer, where the answer has no chance of its own: a join of both answers
+        /// has it again.
+        var probabilityBefore: Double?
+
+        static func == (a: Settled, b: Settled) -> Bool { a.name == b.name && a.isYes == b.isYes }
+
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(name)
+            hasher.combine(isYes)
+        }
     }
 
     init(position: Position, packet: Packet) {

@@ -320,4 +320,22 @@ import Testing
         #expect(
             trace.branches.map { $0.trace.outcome }.sorted { $0.rawValue < $1.rawValue } == [.forwarded, .delivered])
     }
+
+    /// A limited LOG before the ladder changes nothing, the chances of the ladder included.
+    @Test func aJoinedPerhapsLeavesTheProbabilityAsItWas() throws {
+        let world = try router(
+            """
+            *nat
+            :PREROUTING ACCEPT [0:0]
+            :INPUT ACCEPT [0:0]
+            :OUTPUT ACCEPT [0:0]
+            :POSTROUTING ACCEPT [0:0]
+            -A PREROUTING -m limit --limit 1/min -j LOG
+            -A PREROUTING -p tcp -m statistic --mode random --probability 0.25000000000 -j DNAT --to-destination 198.51.100.11
+            COMMIT
+
+            """)
+        let trace = world.trace(try world.packet("203.0.113.9", "192.0.2.1"), in: "eth0")
+        #expect(trace.branches.compactMap { $0.probability }.sorted() == [0.25, 0.75])
+    }
 }
