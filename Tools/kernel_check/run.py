@@ -27,29 +27,31 @@ def main(options):
     totals = [0, 0, 0]
     started = time.monotonic()
     for folder in folders:
-        for work in portions(folder, options):
-            for status, count in enumerate(in_child(work, options.timeout)):
-                totals[status] += count
+        if os.path.exists(os.path.join(folder, "flow.jsonl")):
+            from . import chance
+
+            add(totals, in_child(lambda: chance.check_flow(folder, ROOT, options), options.timeout))
+            continue
+        asked = read_questions(folder, options)
+        while asked:
+            counts = in_child(lambda: check_folder(folder, asked, options), options.timeout)
+            add(totals, counts)
+            asked = asked[max(1, sum(counts[:3])) :]
     if not options.kernel_only:
         seconds = time.monotonic() - started
         print(f"{len(folders)} folders in {seconds:.1f} s: {totals[0]} agree, {totals[1]} DISAGREE, {totals[2]} skipped")
     return 1 if totals[DISAGREES] else 0
 
 
-def portions(folder, options):
-    """The folder's questions in one go, or each in a namespace of its own where rules remember packets."""
-    if os.path.exists(os.path.join(folder, "flow.jsonl")):
-        from . import chance
+def add(totals, counts):
+    for status, count in enumerate(counts[:3]):
+        totals[status] += count
 
-        return [lambda: chance.check_flow(folder, ROOT, options)[:3]]
+
+def read_questions(folder, options):
     with open(os.path.join(folder, "questions.txt"), encoding="utf-8") as file:
         asked = questions.read(file.read())
-    if options.only:
-        asked = [question for question in asked if question.name == options.only]
-    snapshot = Snapshot(folder)
-    if any(REMEMBERS.search(snapshot.text(key)) for key in ("rules4", "rules6")):
-        return [lambda question=question: check_folder(folder, [question], options) for question in asked]
-    return [lambda: check_folder(folder, asked, options)]
+    return [question for question in asked if options.only in (None, question.name)]
 
 
 def all_folders():
@@ -97,6 +99,7 @@ def in_child(work, timeout):
 
 
 def check_folder(folder, asked, options):
+    """Three counts; fewer than there are questions where a rule remembers a packet: what comes after starts afresh."""
     name = os.path.relpath(folder, os.path.join(ROOT, "Rulesets"))
     name = folder if name.startswith("..") else name
     snapshot = Snapshot(folder)
@@ -111,24 +114,46 @@ def check_folder(folder, asked, options):
         print(f"{name}: not made: {line}")
     counts = [0, 0, 0]
     for question in asked:
-        status, lines = check_question(laboratory, question, folder, options)
+        status, lines, remembered = check_question(laboratory, question, folder, options)
         counts[status] += 1
         print(f"{name}/{question.name}: {lines[0]}")
         for line in lines[1:]:
             print(f"    {line}")
+        if remembered:
+            break
     return counts
 
 
 def check_question(laboratory, question, folder, options):
-    """(status, lines to print) of one question."""
+    """(status, lines to print, whether a rule keeps the packet in mind) of one question."""
     try:
         seen, reply = ask(laboratory, question)
     except questions.CannotSend as why:
-        return SKIPPED, [f"skipped: {why}"]
+        return SKIPPED, [f"skipped: {why}"], False
     except LostEvents:
-        return SKIPPED, ["skipped: the kernel lost trace events"]
+        return SKIPPED, ["skipped: the kernel lost trace events"], True
     except OSError as error:
-        return SKIPPED, [f"skipped: not sent: {error}"]
+        return SKIPPED, [f"skipped: not sent: {error}"], False
+    return *judge(laboratory, question, folder, options, seen, reply), remembers(laboratory, seen, reply)
+
+
+def remembers(laboratory, seen, reply):
+    """Whether a rule that matched answers otherwise the next time. (Of legacy rules, any that there is.)"""
+    snapshot = laboratory.scratch.snapshot
+    if seen.counts is not None:
+        return any(REMEMBERS.search(snapshot.text(key)) for key in ("rules4", "rules6"))
+    steps = seen.steps + (reply.steps if reply else [])
+    chains = {(step.family, step.table, step.chain) for step in steps}
+    # A rule may have counted the packet without matching it: all rules of the chains it went through.
+    return any(
+        REMEMBERS.search(rule.text)
+        for family, rules in snapshot.rules.items() for (table, chain, _), rule in rules.items()
+        if (family, table, chain) in chains
+    )
+
+
+def judge(laboratory, question, folder, options, seen, reply):
+    """(status, lines to print) of what was seen."""
     if options.kernel_only:
         return AGREES, report.kernel(laboratory, question, seen, reply)
     try:
