@@ -9,7 +9,7 @@ import struct
 from dataclasses import dataclass, field, replace
 
 from . import legacy, netlink, packets
-from .scratch import PROBE, Scratch, connection_command, run
+from .scratch import NEIGHBOUR, PROBE, Scratch, connection_command, run
 
 IPV6_HDRINCL, IP_FREEBIND, IPV6_FREEBIND, SO_MARK, IPV6_TCLASS = 36, 15, 78, 36, 67
 SOURCE_HARDWARE = bytes.fromhex("0200000000fd")
@@ -259,7 +259,19 @@ class Laboratory:
                         again = self._answer_arp(name, tap, data) or again
                     elif data[12:14] in (b"\x08\0", b"\x86\xdd"):
                         found.append((name, data[14:]))
+                        again = self._tell_neighbour(name, data[14:]) or again
         return found
+
+    def _tell_neighbour(self, name, data):
+        """The same for IPv6, past the rules: a packet that waits for the neighbour leaves at once."""
+        if len(data) < 64 or data[6] != packets.ICMPV6 or data[40] != 135:
+            return False
+        asked = ipaddress.IPv6Address(data[48:64])
+        if asked in self.scratch.snapshot.own_addresses():
+            return False
+        link = self.scratch.ports.get(name, name)
+        words = ["ip", "neigh", "replace", str(asked), "lladdr", NEIGHBOUR, "dev", link, "nud", "permanent"]
+        return run(words, check=False).returncode == 0
 
     def _answer_arp(self, name, tap, data):
         """Every neighbour that the host asks for is there."""
