@@ -159,6 +159,11 @@ extension Evaluator {
     private func confirmed(_ state: WalkState) -> WalkState {
         guard case .entry(var tracked) = state.connection, tracked.isNew else { return state }
         var state = state
+        if tracked.isClashing {
+            state.outcome = .dropped
+            state.reason = .natNoAddress
+            return state
+        }
         tracked.entry.status.insert(.confirmed)
         state.connection = .entry(tracked)
         return state

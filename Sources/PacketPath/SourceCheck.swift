@@ -20,13 +20,18 @@ extension Evaluator {
         if destination == .max || (source == 0 && destination == 0) { return nil }
         if source >> 24 == 0 { return ended(state, .filtered, .martianSource) }
         if destination >> 24 == 0 { return ended(state, .filtered, .martianDestination) }
-        var routesLocalnet = model.sysctl("net.ipv4.conf.all.route_localnet") == 1
-        if case .known(let name) = state.arrival, interfaceSysctl("net.ipv4.conf", name, "route_localnet") == 1 {
-            routesLocalnet = true
-        }
-        if packet.destination.isLoopback, !routesLocalnet { return ended(state, .filtered, .martianDestination) }
-        if packet.source.isLoopback, !routesLocalnet { return ended(state, .filtered, .martianSource) }
+        var arrival: Symbol?
+        if case .known(let name) = state.arrival { arrival = name }
+        guard !routesLocalnet(arrival) else { return nil }
+        if packet.destination.isLoopback { return ended(state, .filtered, .martianDestination) }
+        if packet.source.isLoopback { return ended(state, .filtered, .martianSource) }
         return nil
+    }
+
+    /// Whether 127.0.0.0/8 may come and go by `interface`: `route_localnet` of it or of all.
+    func routesLocalnet(_ interface: Symbol?) -> Bool {
+        if model.sysctl("net.ipv4.conf.all.route_localnet") == 1 { return true }
+        return interface.map { interfaceSysctl("net.ipv4.conf", $0, "route_localnet") == 1 } ?? false
     }
 
     /// The reverse path: the host's own addresses are no sources from the wire, and `rp_filter` asks for a route back.

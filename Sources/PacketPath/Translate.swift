@@ -315,7 +315,12 @@ extension Evaluator {
         if state.packet.sourcePortChoices == nil, state.packet.protocol.hasPorts,
             connections.isTaken(tracked.entry.reply, zone: tracked.entry.zone)
         {
-            state.packet.sourcePortChoices = portClass(of: state.packet.sourcePort)
+            // Within the rule's own ports, if it names some; with one only there is none left. Observed on Linux 6.18.
+            if let own = nat.ports {
+                if own.isSingle { tracked.isClashing = true } else { state.packet.sourcePortChoices = own }
+            } else {
+                state.packet.sourcePortChoices = portClass(of: state.packet.sourcePort)
+            }
         }
         // Identity is a mapping, yet not a translation. Source: net/netfilter/nf_nat_core.c `nf_nat_setup_info`.
         tracked.sourceIsTranslated =

@@ -36,12 +36,24 @@ extension Evaluator {
         }
         state.record(.routing(step))
         state.route = step
-        switch decision.type {
+        return routed(state, step)
+    }
+
+    /// A local packet behind its routing decision: on its way, or at its end.
+    private func routed(_ state: WalkState, _ step: RoutingStep) -> WalkState {
+        switch step.type {
         case .blackhole: return ended(state, .unroutable, .blackhole)
         case .unreachable, .throw, .nat: return ended(state, .unroutable, .unreachable)
         case .prohibit: return ended(state, .unroutable, .prohibit)
-        case .unicast, .local, .broadcast, .multicast, .anycast: return state
+        case .unicast, .local, .broadcast, .multicast, .anycast: break
         }
+        // 127.0.0.1 does not leave the host: why what is published on it needs route_localnet.
+        // Source: net/ipv4/route.c `__mkroute_output`; observed on Linux 6.18.
+        guard state.packet.version == .v4, state.packet.source.isLoopback, !state.packet.unknown.contains(.source),
+            let interface = step.interface, names.text(interface) != "lo",
+            model.host.interface(interface)?.isLoopback != true, !routesLocalnet(interface)
+        else { return state }
+        return ended(state, .unroutable, .martianSource)
     }
 
     /// A local packet whose mark, addresses or type of service a chain of OUTPUT changed is routed again; the rest of
@@ -62,12 +74,7 @@ extension Evaluator {
             step.isReroute = true
             way.record(.routing(step))
             way.route = step
-            switch step.type {
-            case .blackhole: return ended(way, .unroutable, .blackhole)
-            case .unreachable, .throw, .nat: return ended(way, .unroutable, .unreachable)
-            case .prohibit: return ended(way, .unroutable, .prohibit)
-            case .unicast, .local, .broadcast, .multicast, .anycast: return way
-            }
+            return routed(way, step)
         }
         if new.unknown.contains(.destination) { return [go(nil, state)] }
         return look(query(state), state).map { found in

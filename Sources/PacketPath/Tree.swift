@@ -96,7 +96,8 @@ extension Evaluator {
         trace.connections = state.history.entries
         if case .entry(let tracked) = state.connection {
             trace.connection = tracked.entry
-            trace.connections.append(tracked.entry)
+            // What was dropped on its way leaves no entry.
+            if tracked.entry.status.contains(.confirmed) { trace.connections.append(tracked.entry) }
         }
         trace.senderView = senderView(state)
         addAnswer(to: &trace, state)

@@ -45,6 +45,8 @@ struct TrackedConnection: Hashable, Sendable {
     var hasSourceMapping = false
     var destinationIsTranslated = false
     var sourceIsTranslated = false
+    /// The one port that a rule allows belongs to another connection: the packet is dropped when it is confirmed.
+    var isClashing = false
 }
 
 /// Where a packet stands between two stages of its way.

@@ -244,4 +244,77 @@ import Testing
         #expect(more.last?.packet.source == IPAddress("192.0.2.1"))
         #expect(more.last?.packet.sourcePortChoices == PortRange(1024, 65535))
     }
+
+    @Test func whatWasDroppedLeavesNoEntry() throws {
+        let world = try World(
+            "*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+                + "-A FORWARD -m conntrack --ctstate NEW -j ACCEPT\nCOMMIT\n", routerAddresses, routerRoutes,
+            routerSettings)
+        let dropped = world.trace(try world.packet("198.51.100.7", "198.51.100.1"), in: "eth1")
+        #expect(dropped.outcome == .dropped)
+        #expect(dropped.connections.isEmpty)
+        let forwarded = world.trace(try world.packet("198.51.100.7", "203.0.113.9"), in: "eth1")
+        #expect(forwarded.connections.count == 1)
+    }
+
+    @Test func theEntryIsConfirmedBeforeAPacketComesBackOverLo() throws {
+        let world = try World(
+            "*mangle\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+                + "-A PREROUTING -m conntrack --ctstatus CONFIRMED -j ACCEPT\n"
+                + "-A OUTPUT -m conntrack --ctstatus CONFIRMED -j ACCEPT\nCOMMIT\n", routerAddresses, routerRoutes,
+            routerSettings)
+        let trace = world.trace(try world.packet("192.0.2.1", "198.51.100.1"), in: nil)
+        #expect(world.rules(trace) == ["mangle/OUTPUT policy accept", "mangle/PREROUTING:1 accept"])
+    }
+
+    @Test func theOnePortOfARuleIsGivenOnce() throws {
+        let rules =
+            "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+            + ":POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -p tcp -j SNAT --to-source 192.0.2.1:7000\nCOMMIT\n"
+        let entry =
+            "tcp      6 100 ESTABLISHED src=198.51.100.8 dst=203.0.113.9 sport=40000 dport=80 "
+            + "src=203.0.113.9 dst=192.0.2.1 sport=80 dport=7000 [ASSURED] mark=0 use=1\n"
+        let packet = { (world: World) in try world.packet("198.51.100.7", "203.0.113.9") }
+        let free = try World(rules, routerAddresses, routerRoutes, routerSettings)
+        #expect(free.trace(try packet(free), in: "eth1").last?.packet.sourcePort == 7000)
+        let taken = try World(rules, routerAddresses, routerRoutes, routerSettings, entry)
+        let trace = taken.trace(try packet(taken), in: "eth1")
+        #expect(trace.outcome == .dropped)
+        #expect(trace.reason == .natNoAddress)
+    }
+
+    @Test func theLoopbackAddressDoesNotLeaveTheHost() throws {
+        let rules =
+            "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+            + ":POSTROUTING ACCEPT [0:0]\n-A OUTPUT -d 127.0.0.1/32 -j DNAT --to-destination 198.51.100.9\nCOMMIT\n"
+        for (setting, outcome) in [(0, Outcome.unroutable), (1, .sent)] {
+            let world = try World(
+                rules, routerAddresses, routerRoutes,
+                routerSettings + "net.ipv4.conf.eth1.route_localnet = \(setting)\n")
+            let trace = world.trace(try world.packet("127.0.0.1", "127.0.0.1"), in: nil)
+            #expect(trace.outcome == outcome)
+        }
+    }
+
+    /// Rule `tos 0x10`, packet's DSCP, whether the rule is met: IPv4 looks at three bits, IPv6 at all six.
+    @Test(arguments: [(4, true, true), (36, true, false), (0, false, false)])
+    func aRulesTypeOfServiceIsComparedByVersion(_ row: (dscp: UInt8, v4: Bool, v6: Bool)) throws {
+        let world = try World(
+            "*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n", routerAddresses,
+            routerRoutes + "blackhole default table 100\n",
+            "0:\tfrom all lookup local\n100:\tfrom all tos 0x10 lookup 100\n32766:\tfrom all lookup main\n"
+                + "32767:\tfrom all lookup default\n", routerSettings)
+        var packet = try world.packet("198.51.100.7", "203.0.113.9")
+        packet.tos = row.dscp << 2
+        #expect((world.trace(packet, in: "eth1").reason == .blackhole) == row.v4)
+        let six = try World(
+            "*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n", routerAddresses,
+            "2001:db8:1::/64 dev eth0 metric 256 pref medium\ndefault via 2001:db8:1::fe dev eth0 metric 1024 pref medium\n"
+                + "blackhole default dev lo table 100 metric 1024 pref medium\n",
+            "0:\tfrom all lookup local\n100:\tfrom ::/0 tos 0x10 lookup 100\n32766:\tfrom all lookup main\n",
+            "net.ipv6.conf.all.forwarding = 1\n")
+        packet = try six.packet("2001:db8:2::7", "2001:db8:ffff::9")
+        packet.tos = row.dscp << 2
+        #expect((six.trace(packet, in: "eth1").reason == .blackhole) == row.v6)
+    }
 }

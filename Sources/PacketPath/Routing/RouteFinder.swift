@@ -140,7 +140,7 @@ struct RouteFinder {
             }
             for place in inOrder(indexes, query) {
                 let route = tables.routes[indexes[place]]
-                if route.tos != 0, route.tos & 0xfc != query.tos & 0xfc { continue }
+                if route.tos != 0, !takes(route.tos, query.tos) { continue }
                 if version == .v6, (route.from?.length ?? 0) != sourceLength { continue }
                 if let from = route.from, !from.contains(query.source ?? .zero(version)) { continue }
                 switch route.type {

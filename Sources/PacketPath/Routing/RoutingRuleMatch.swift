@@ -24,6 +24,13 @@ extension RouteFinder {
         }
     }
 
+    /// Whether a packet of type of service `tos` meets a rule's or a route's: IPv4 looks at bits 0x1c alone, IPv6 at the
+    /// whole DSCP. Observed on Linux 6.18.
+    func takes(_ wanted: UInt8, _ tos: UInt8) -> Bool {
+        let mask: UInt8 = version == .v4 ? 0x1c : 0xfc
+        return wanted & 0xfc == tos & mask
+    }
+
     private func matchParts(_ rule: RoutingRule, _ query: RouteQuery) -> RuleAnswer {
         var doubt: String?
         /// Takes in one part; `false` where the rule can't apply any more.
@@ -53,7 +60,7 @@ extension RouteFinder {
             if !holds(from.contains(source), .source, "source") { return .no }
         }
         if let to = rule.to, !holds(to.contains(query.destination), .destination, "destination") { return .no }
-        if rule.tos != 0, !holds(rule.tos & 0xfc == query.tos & 0xfc, .dscp, "type of service") { return .no }
+        if rule.tos != 0, !holds(takes(rule.tos, query.tos), .dscp, "type of service") { return .no }
         if let wanted = rule.protocol, wanted.rawValue != 0,
             !holds(wanted == query.protocol, .protocol, "protocol")
         {

@@ -114,9 +114,8 @@ extension Evaluator {
     /// `--ctstatus NONE` is an empty mask, which no status meets: observed on Linux 6.18.
     private func testStatus(_ test: Negatable<ConnectionStatus>, _ tracked: TrackedConnection) -> Answer {
         var status = tracked.entry.status
-        if tracked.isNew {
-            status.remove(.confirmed)
-        } else {
+        // A new entry is confirmed at the end of POSTROUTING: over lo PREROUTING and INPUT see it so.
+        if !tracked.isNew {
             status.insert(.confirmed)
             if tracked.direction == .reply { status.insert(.seenReply) }
         }
