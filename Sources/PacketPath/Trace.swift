@@ -267,7 +267,7 @@ public struct Trace: Hashable, Sendable {
     public var steps: [Step] = []
     /// The packet as it last was: left, delivered or dropped. For a tunnel the outer one.
     public var last: PacketView?
-    /// The packets inside `last`, innermost last.
+    /// The packets inside `last`: the one asked about first, the one right inside `last` at the end.
     public var inner: [Packet] = []
     /// The interface it left by.
     public var outInterface: Symbol?

@@ -22,7 +22,7 @@ public struct TraceRequest: Hashable, Sendable {
     /// `--state`: what conntrack would say of the packet; `nil` to work it out.
     public var state: ConnectionStates?
     public var connectionMark: UInt32?
-    /// Packets inside `packet`, outermost first.
+    /// Packets inside `packet`: the innermost first, the one right inside `packet` at the end.
     public var inner: [Packet] = []
     /// `--assume NAME=VALUE`.
     public var assumptions: [String: String] = [:]

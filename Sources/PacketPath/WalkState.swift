@@ -80,7 +80,7 @@ struct WalkState: Hashable, Sendable {
     var startedHere = false
     /// The interface it came in by, kept for later hooks.
     var arrival = InterfaceView.none
-    /// Packets inside this one, innermost last, with the interface that encapsulates each.
+    /// Packets inside this one: the one asked about first, the one right inside this at the end.
     var inner: [Packet] = []
     var layer: UInt8 = 0
     /// Grows when the packet starts again: over lo, or in a tunnel.
