@@ -209,10 +209,14 @@ extension Evaluator {
             guard let range = nat.addresses else {
                 return chooseDestination([state.packet.destination], nat, .dnat, rule, &state)
             }
-            return chooseDestination(members(of: range), nat, .dnat, rule, &state)
+            guard let addresses = members(of: range) else {
+                state.packet.unknown.insert(.destination)
+                return chooseDestination([range.first], nat, .dnat, rule, &state)
+            }
+            return chooseDestination(addresses, nat, .dnat, rule, &state)
         case .snat:
             guard let range = nat.addresses else { return chooseSource(state.packet.source, nat, .snat, rule, &state) }
-            let addresses = members(of: range)
+            guard let addresses = members(of: range) else { return chooseSource(nil, nat, .snat, rule, &state) }
             guard addresses.count > 1 else { return chooseSource(range.first, nat, .snat, rule, &state) }
             return .choices(
                 addresses.map { address in
@@ -224,15 +228,16 @@ extension Evaluator {
         }
     }
 
-    /// Addresses of a range that are followed one by one: 16 at most, then the first stands for all, as is told.
-    private func members(of range: AddressRange) -> [IPAddress] {
+    /// Addresses of a range that are followed one by one; `nil` for more than 16, of which the one taken is not known.
+    private func members(of range: AddressRange) -> [IPAddress]? {
         var result: [IPAddress] = []
         var next: IPAddress? = range.first
-        while let address = next, address <= range.last, result.count <= 16 {
+        while let address = next, address <= range.last {
+            if result.count == 16 { return nil }
             result.append(address)
             next = address.successor
         }
-        return result.count > 16 ? [range.first, range.last] : result
+        return result.isEmpty ? nil : result
     }
 
     private func chosen(_ address: IPAddress, _ range: AddressRange, _ rule: RuleReference, _ state: WalkState)

@@ -31,13 +31,12 @@ extension Evaluator {
         trace.defaultsUsed = leaves.reduce([]) { $0.union($1.history.defaultsUsed) }
         for group in groups(leaves, at: common) {
             let known = told + shared
-            var own = group[0].history.assumptions.filter { assumption in
+            let own = group[0].history.assumptions.filter { assumption in
                 !known.contains(assumption)
                     && group.allSatisfy { $0.history.assumptions.contains(assumption) }
             }
             let probability = total(group).flatMap { sum in chance.flatMap { $0 > 0 ? sum / $0 : nil } }
             let subtree = tree(of: group, from: max(first, common), told: known + own, chance: total(group))
-            if own.isEmpty { own = [] }
             trace.branches.append(Trace.Branch(assumptions: own, probability: probability, trace: subtree))
         }
         trace.outcome = agreedOutcome(trace.branches)
