@@ -27,6 +27,7 @@ let package = Package(
     products: [.executable(name: "hookline", targets: ["hookline"])],
     targets: [
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+        .systemLibrary(name: "CNetfilter", pkgConfig: "libmnl", providers: [.apt(["libmnl-dev"])]),
         module("SourceText", [], audited),
         module("NetTypes", []),
         module("RuleModel", ["SourceText", "NetTypes"]),
@@ -50,6 +51,12 @@ let package = Package(
                 "SourceText", "NetTypes", "RuleModel", "IptablesText", "ChainGraph", "PathModel", "PacketPath",
                 "Questions",
             ]),
+        module(
+            "KernelLab",
+            [
+                "SourceText", "NetTypes", "RuleModel", "IptablesText", "HostText", "ChainGraph", "Snapshot",
+                "PathModel", "PacketPath", "CNetfilter",
+            ], audited),
         module(
             "CommandLineTool",
             [
@@ -79,6 +86,12 @@ let package = Package(
         tests(
             "PacketPathTests",
             ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "PathModel", "PacketPath", "Snapshot"]),
+        tests(
+            "KernelLabTests",
+            [
+                "SourceText", "NetTypes", "RuleModel", "IptablesText", "HostText", "ChainGraph", "Snapshot",
+                "PathModel", "PacketPath", "KernelLab",
+            ]),
         .executableTarget(name: "hookline", dependencies: ["CommandLineTool"], swiftSettings: strict),
         tests(
             "IptablesTextTests", ["IptablesText", "RuleModel", "NetTypes", "SourceText"], exclude: ["Fixtures"]),
