@@ -149,6 +149,32 @@ import Testing
         }
     }
 
+    @Test("what is written is read as the same set", arguments: cases)
+    func written(_ example: Case) throws {
+        let lines = ["create s \(example.create)"] + example.elements.map { "add s \($0)" }
+        let read = Read(lines.joined(separator: "\n") + "\n")
+        let again = Read(writeIpsetSave(read.host.sets, names: read.reading.names))
+        #expect(again.kinds == [.setSave])
+        #expect(again.complaints.isEmpty)
+        let set = try #require(again.set("s"))
+        let first = try #require(read.set("s"))
+        #expect(words(again, set) == example.expected)
+        #expect(set.type == first.type && set.version == first.version && set.hasTimeout == first.hasTimeout)
+        #expect(set.addressRange == first.addressRange && set.portRange == first.portRange)
+        #expect(set.netmask == first.netmask && set.bitmask == first.bitmask)
+        #expect(set.elements.map(\.timeout) == first.elements.map(\.timeout))
+    }
+
+    @Test func whatFollowsAnElementIsWritten() {
+        let text = """
+            create b1 bitmap:ip range 10.0.0.0-10.0.0.255 timeout 100 counters comment skbinfo
+            add b1 10.0.0.5 timeout 99 packets 3 bytes 4 skbmark 0x10/0xff skbprio 1:a2 skbqueue 3 comment "he  llo"
+
+            """
+        let read = Read(text)
+        #expect(writeIpsetSave(read.host.sets, names: read.reading.names) == text)
+    }
+
     @Test func everyTypeHasAnExample() {
         let seen = Set(Self.cases.map { String($0.create.split(separator: " ")[0]) })
         #expect(seen == Set(SetType.allCases.filter { $0 != .unknown }.map(\.name)))
