@@ -1,6 +1,33 @@
 // Before any of <linux/…>: it defines the types that both have.
 #include <netinet/in.h>
 #include <libmnl/libmnl.h>
+#include <linux/if_tun.h>
+#include <linux/ioctl.h>
+#include <linux/memfd.h>
+#include <linux/neighbour.h>
+#include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
-#include <linux/netfilter/nf_tables.h>
+#include <linux/rtnetlink.h>
+#include <linux/sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// Macros that Swift can't read.
+static const unsigned long tap_set_interface = TUNSETIFF;
+static const unsigned long tap_set_index = TUNSETIFINDEX;
+static const unsigned long tap_set_carrier = TUNSETCARRIER;
+static const int scratch_network = CLONE_NEWNET;
+static const int scratch_user = CLONE_NEWUSER;
+
+// Calls that the C library has for GNU programs only, or not at all.
+static inline int scratch_unshare(int flags) { return (int)syscall(SYS_unshare, flags); }
+static inline int scratch_setns(int descriptor) { return (int)syscall(SYS_setns, descriptor, CLONE_NEWNET); }
+static inline int scratch_memory_file(const char *name) {
+    return (int)syscall(SYS_memfd_create, name, MFD_CLOEXEC);
+}
+// A descriptor that can be read when the process has ended.
+static inline int scratch_process(int process) { return (int)syscall(SYS_pidfd_open, process, 0); }
+// Of the calling thread alone.
+static inline int scratch_file_user(unsigned user) { return (int)syscall(SYS_setfsuid, user); }
+static inline int scratch_file_group(unsigned group) { return (int)syscall(SYS_setfsgid, group); }
