@@ -1,0 +1,194 @@
+internal import Glibc
+internal import NetTypes
+internal import RuleModel
+
+/// What trace events, frames and counters say of one packet.
+struct Judgement {
+    private struct Place {
+        var event: TraceEvent
+        var hook: Hook?
+        /// Where it stands among all events.
+        var position: Int
+    }
+
+    private enum Kind { case ours, outer, other }
+
+    var seen = Observation()
+    private let sent: IPHeader
+    private let chains: KernelChains
+    private let tunnelPorts: Set<UInt16>
+    private var ours: [Place] = []
+    private var outer: [Place] = []
+    private var others: [Place] = []
+
+    /// Sorts the events into those of our packet, of a tunnel's packet around it, and of others.
+    init(_ sent: IPHeader, _ events: [TraceEvent], _ chains: KernelChains, _ tunnelPorts: Set<UInt16>) {
+        (self.sent, self.chains, self.tunnelPorts) = (sent, chains, tunnelPorts)
+        var hooks: [UInt32: Hook] = [:]
+        var kinds: [UInt32: Kind] = [:]
+        for (position, event) in events.enumerated() {
+            if let base = chains.bases[event.key] { hooks[event.identity] = base.hook }
+            if !event.network.isEmpty { kinds[event.identity] = kind(event) }
+            let place = Place(event: event, hook: hooks[event.identity], position: position)
+            switch kinds[event.identity] ?? .other {
+            case .ours: ours.append(place)
+            case .outer: outer.append(place)
+            case .other: others.append(place)
+            }
+        }
+    }
+
+    private func kind(_ event: TraceEvent) -> Kind {
+        guard let header = event.header else { return .other }
+        if header.isSame(as: sent), header.answer == sent.answer, header.icmpType == sent.icmpType { return .ours }
+        if header.protocol == .udp, tunnelPorts.contains(header.destinationPort) { return .outer }
+        return .other
+    }
+
+    /// Of a packet that came by a tunnel: what was seen of the packet around it is told first, or not at all.
+    /// False where the packet did not come out of the tunnel.
+    mutating func unwrap(observesWrapping: Bool) -> Bool {
+        guard let first = ours.first?.position else { return false }
+        if observesWrapping {
+            for place in outer where place.position < first { note(place, layer: 0) }
+            seen.connection = nil
+        }
+        outer.removeAll { $0.position < first }
+        return true
+    }
+
+    mutating func judge(_ left: [(name: String, packet: [UInt8])], _ node: NodeView, isLocal: Bool, error: Int32) {
+        for place in ours { note(place, layer: 0) }
+        for place in outer { note(place, layer: 1) }
+        for (name, packet) in left { note(frame: packet, name, node) }
+        conclude(node, isLocal: isLocal, error: error)
+        addAnswers(node)
+    }
+
+    private mutating func note(_ place: Place, layer: Int) {
+        let event = place.event
+        if layer == 0, seen.connection == nil { seen.connection = event.connection }
+        guard event.table != ProbeTable.name else { return }
+        switch event.kind {
+        case .rule:
+            guard event.handle != 0, let verdict = event.verdict else { return }
+            let rule = chains.rule(event.key, handle: event.handle)
+            seen.steps.append(
+                ObservedStep(
+                    layer: layer, hook: place.hook, chain: event.key, number: rule?.number ?? 0, verdict: verdict,
+                    isReject: rule?.isReject ?? false))
+        case .policy:
+            let policy = event.policy ?? (event.verdict == .drop ? .drop : .accept)
+            seen.policies.append(ObservedPolicy(layer: layer, hook: place.hook, chain: event.key, policy: policy))
+        case .return: break
+        }
+    }
+
+    private mutating func note(frame packet: [UInt8], _ name: String, _ node: NodeView) {
+        guard let header = IPHeader(packet) else { return }
+        if header.isSame(as: sent), header.answer == sent.answer {
+            (seen.port, seen.interface, seen.packet) = (name, node.master(name), packet)
+            return
+        }
+        guard header.protocol == .udp, tunnelPorts.contains(header.destinationPort) else { return }
+        // The headers of UDP, VXLAN and Ethernet.
+        let start = header.transportOffset + 8 + 8 + 14
+        guard packet.count > start + 20, let inner = IPHeader(packet.span.extracting(start...)), inner.isSame(as: sent)
+        else { return }
+        (seen.port, seen.interface) = (name, node.master(name))
+        (seen.packet, seen.outer) = (Array(packet[start...]), Array(packet[..<start]))
+    }
+
+    private mutating func conclude(_ node: NodeView, isLocal: Bool, error: Int32) {
+        let events = outer.isEmpty ? ours : outer
+        guard !ours.isEmpty, let last = events.last else {
+            let isRoute = [ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, ENETDOWN].contains(error)
+            seen.outcome = isRoute ? .unroutable(error: error) : .unseen(error: error)
+            return
+        }
+        // Only the first event of a chain tells the interfaces and the headers.
+        let told = events.last { !$0.event.network.isEmpty } ?? last
+        let leaving = ours.last { !$0.event.network.isEmpty && $0.event.station?.isLast(of: .postrouting) == true }
+        if let leaving { seen.innerInterface = node.name(leaving.event.outIndex) }
+        seen.mark = last.event.mark
+        if seen.interface.isEmpty, let header = ours.last(where: { !$0.event.network.isEmpty })?.event {
+            seen.packet = header.network + header.transport
+        }
+        seen.outcome = outcome(last, isLocal: isLocal)
+        switch seen.outcome {
+        case .delivered: seen.interface = node.name(told.event.inIndex)
+        case .forwarded(isSeen: false), .sent(isSeen: false): seen.interface = node.name(told.event.outIndex)
+        default: break
+        }
+    }
+
+    private func outcome(_ last: Place, isLocal: Bool) -> ObservedOutcome {
+        let event = last.event
+        if let step = seen.steps.last, event.kind == .rule, event.table != ProbeTable.name {
+            if event.verdict == .drop { return step.isReject ? .rejected(.rule(step)) : .dropped(.rule(step)) }
+            if case .queue? = event.verdict { return .queued(.rule(step)) }
+        }
+        if event.kind == .policy, event.policy == .drop || event.verdict == .drop { return .dropped(.policy(event.key)) }
+        if event.station?.isLast(of: .input) == true { return .delivered }
+        if event.station?.isLast(of: .postrouting) == true {
+            let isSeen = !seen.interface.isEmpty
+            return isLocal ? .sent(isSeen: isSeen) : .forwarded(isSeen: isSeen)
+        }
+        return .gone(after: last.hook)
+    }
+
+    /// Errors and resets that the kernel sent because of the packet.
+    private mutating func addAnswers(_ node: NodeView) {
+        var order: [UInt32] = []
+        var groups: [UInt32: [TraceEvent]] = [:]
+        for place in others {
+            if groups[place.event.identity] == nil { order.append(place.event.identity) }
+            groups[place.event.identity, default: []].append(place.event)
+        }
+        for identity in order {
+            guard let events = groups[identity], let last = events.last,
+                let told = events.last(where: { !$0.network.isEmpty }), let header = told.header,
+                let kind = header.answer
+            else { continue }
+            let fate: ObservedAnswer.Fate
+            if last.verdict == .drop || last.policy == .drop {
+                fate = .dropped(last.key, number: chains.rule(last.key, handle: last.handle)?.number)
+            } else if last.station?.isLast(of: .input) == true {
+                fate = .delivered
+                // Its way out over lo was told as a packet of its own.
+                seen.answers.removeAll { $0.kind == kind }
+            } else {
+                fate = .left(interface: node.name(told.outIndex), to: header.destination)
+            }
+            seen.answers.append(ObservedAnswer(kind: kind, fate: fate))
+        }
+    }
+
+    /// What the counters of iptables-legacy say of a packet that some hook did not let through.
+    mutating func add(counts: [LegacyCount]) {
+        seen.counts = counts
+        guard case .gone = seen.outcome else { return }
+        for rule in counts.map(\.rule) {
+            switch rule.target {
+            case .drop: seen.outcome = .dropped(.legacy(rule))
+            case .queue, .named("NFQUEUE"): seen.outcome = .queued(.legacy(rule))
+            case .named("REJECT"): seen.outcome = .rejected(.legacy(rule))
+            case .accept, .return, .goesOn, .named: continue
+            }
+            return
+        }
+    }
+}
+
+extension TraceEvent {
+    var key: ChainKey { ChainKey(family, table, chain) }
+
+    var station: ProbeTable.Station? { ProbeTable.station(self) }
+
+    /// `nil` where the event tells none.
+    var header: IPHeader? { network.isEmpty ? nil : IPHeader(network + transport) }
+}
+
+extension ProbeTable.Station {
+    func isLast(of hook: Hook) -> Bool { isLast && self.hook == hook }
+}

@@ -1,0 +1,192 @@
+internal import Glibc
+public import NetTypes
+internal import RuleModel
+
+/// A scratch namespace with its sockets: packets go in, observations come out.
+///
+/// Make it when the links, addresses, routes, rules and sets are there: it reads them once.
+public struct Laboratory: ~Copyable {
+    public private(set) var taps: TapSet
+    /// The links as the kernel has them.
+    public private(set) var node: NodeView
+    /// Where the rules stand.
+    public private(set) var chains: KernelChains
+    /// For conntrack and for what else is asked of netfilter.
+    public var netfilter: NetlinkSocket
+    /// For links, addresses, routes and neighbours.
+    public var route: NetlinkSocket
+
+    var probe: ProbeTable
+    private var trace: TraceReader
+    private var counters: LegacyCounters?
+    private var lastTag: UInt16 = 0
+    /// Reused, so that an observation allocates little.
+    private var events: [TraceEvent] = []
+    let tunnelPorts: Set<UInt16>
+
+    /// How long to wait for a frame that is on its way when the packet has been written, in milliseconds.
+    static let patience: Int32 = 50
+    static let neighbour = MACAddress(bits: 0x0200_0000_00fe)
+    static let sender = MACAddress(bits: 0x0200_0000_00fd)
+
+    /// Adds the probe's table to the namespace of the calling thread. With `countsLegacy` the counters of
+    /// iptables-legacy are read for each packet.
+    public init(taps: consuming TapSet, countsLegacy: Bool = false) throws(LabFailure) {
+        // One by one: a value that can't be copied must be whole or not be there when something throws.
+        let probe = try ProbeTable()
+        var netfilter = try NetlinkSocket(.netfilter)
+        var route = try NetlinkSocket(.route)
+        let chains = try KernelChains(&netfilter)
+        let node = try NodeView(&route)
+        let trace = try TraceReader()
+        var counters: LegacyCounters?
+        if countsLegacy { counters = try LegacyCounters() }
+        self.taps = taps
+        self.probe = probe
+        self.netfilter = netfilter
+        self.route = route
+        self.chains = chains
+        self.node = node
+        self.trace = trace
+        self.counters = counters
+        tunnelPorts = Set(node.links.values.compactMap { $0.tunnel?.port })
+    }
+
+    // Setting up
+
+    /// Forgets every connection.
+    public mutating func forget() throws(LabFailure) { try netfilter.flushConnections() }
+
+    /// Reads the rules again, after a change.
+    public mutating func readRules() throws(LabFailure) {
+        chains = try KernelChains(&netfilter)
+        if counters != nil { counters = try LegacyCounters() }
+    }
+
+    /// Keeps the host's own resets from going out.
+    public mutating func holdResets(_ hold: Bool) throws(LabFailure) { try probe.holdResets(hold, over: &netfilter) }
+
+    /// Gives packets that will arrive their marks, many in one call; `observe` then leaves `mark` at `nil`.
+    public mutating func set(marks: [ProbeTable.TagMark]) throws(LabFailure) {
+        try probe.set(marks, over: &netfilter)
+    }
+
+    /// The source address that the routes choose for the host's own packet; `nil`: no route.
+    public mutating func sourceAddress(to destination: IPAddress, mark: UInt32 = 0) -> IPAddress? {
+        route.route(to: destination, mark: mark)?.source
+    }
+
+    /// A tag that no packet of the last 65,000 had.
+    public mutating func nextTag() -> UInt16 {
+        lastTag = lastTag % 65_000 + 1
+        return lastTag
+    }
+
+    // Asking
+
+    /// Sends one packet and says what the kernel did with it.
+    public mutating func observe(_ dispatch: Dispatch) throws(LabFailure) -> Observation {
+        let tag = dispatch.tag ?? nextTag()
+        let packet = dispatch.packet.tagged(tag)
+        guard let header = IPHeader(packet) else {
+            throw LabFailure(call: "observe", code: EINVAL, words: "not an IP packet")
+        }
+        _ = try frames()
+        try trace.clear()
+        if counters != nil { _ = try counters?.since() }
+        var error: Int32 = 0
+        var tunnel: String?
+        switch dispatch.entrance {
+        case .host(let sender): error = RawSender.send(packet, as: sender)
+        case .interface(let name):
+            tunnel = node.link(name)?.tunnel == nil || taps.contains(name) ? nil : name
+            if let mark = dispatch.mark ?? (tunnel == nil ? nil : 0) {
+                try set(marks: [ProbeTable.TagMark(header.version, tag: tag, mark: mark)])
+            }
+            try write(packet, header, to: name, dispatch)
+        }
+        events.removeAll(keepingCapacity: true)
+        let (left, isWhole) = try collect()
+        guard isWhole else {
+            var seen = Observation()
+            (seen.tag, seen.outcome) = (tag, .lost)
+            return seen
+        }
+        var judgement = Judgement(header, events, chains, tunnelPorts)
+        if let tunnel {
+            guard judgement.unwrap(observesWrapping: dispatch.observesWrapping) else {
+                throw LabFailure(call: "observe", code: ENETUNREACH, words: "the tunnel packet for \(tunnel) got lost")
+            }
+        }
+        var isLocal = false
+        if case .host = dispatch.entrance { isLocal = true }
+        judgement.judge(left, node, isLocal: isLocal, error: error)
+        judgement.seen.tag = tag
+        if counters != nil { judgement.add(counts: try counters?.since() ?? []) }
+        return judgement.seen
+    }
+
+    /// What left, and whether the trace is whole. `events` has the trace.
+    private mutating func collect() throws(LabFailure) -> (left: [(name: String, packet: [UInt8])], isWhole: Bool) {
+        var isWhole = try trace.read(into: &events)
+        var left = try frames()
+        if !left.isEmpty { isWhole = try trace.read(into: &events) && isWhole }
+        let last = events.last { !$0.network.isEmpty && ProbeTable.station($0) == .init(hook: .postrouting, isLast: true) }
+        if let last, left.isEmpty, node.name(last.outIndex) != "lo" {
+            left = try frames(waiting: Self.patience)
+            isWhole = try trace.read(into: &events) && isWhole
+        }
+        return (left, isWhole)
+    }
+
+    /// Everything that left since the last call, as IP packets. Who asks for a neighbour is answered on the way.
+    private mutating func frames(
+        waiting milliseconds: Int32 = 0
+    ) throws(LabFailure) -> [(name: String, packet: [UInt8])] {
+        var found: [(name: String, packet: [UInt8])] = []
+        var wait = milliseconds
+        while true {
+            var isAnswered = false
+            for (name, frame) in taps.read(waiting: wait) {
+                guard taps.hasLinkHeader(name) else {
+                    found.append((name, frame))
+                    continue
+                }
+                guard frame.count > 14 else { continue }
+                switch (frame[12], frame[13]) {
+                case (0x08, 0x06): isAnswered = try answerARP(frame, name) || isAnswered
+                case (0x08, 0x00), (0x86, 0xdd):
+                    let packet = Array(frame[14...])
+                    found.append((name, packet))
+                    isAnswered = try tellNeighbour(packet, name) || isAnswered
+                default: break
+                }
+            }
+            if !isAnswered { return found }
+            wait = 0
+        }
+    }
+
+    /// Every IPv4 neighbour that the host asks for is there.
+    private mutating func answerARP(_ frame: [UInt8], _ name: String) throws(LabFailure) -> Bool {
+        guard frame.count >= 42, frame[20] == 0, frame[21] == 1,
+            let asked = IPAddress(wire: frame.span, 38..<42), !node.ownAddresses.contains(asked)
+        else { return false }
+        let neighbour = Self.neighbour.bytes
+        let answer =
+            Array(frame[6..<12]) + neighbour + Array(frame[12..<20]) + [0, 2] + neighbour + Array(frame[38..<42])
+            + Array(frame[22..<32])
+        try taps.write(answer, to: name)
+        return true
+    }
+
+    /// The same for IPv6, past the rules: a packet that waits for the neighbour leaves at once.
+    private mutating func tellNeighbour(_ packet: [UInt8], _ name: String) throws(LabFailure) -> Bool {
+        guard let header = IPHeader(packet), header.protocol == .icmpv6, header.icmpType == 135,
+            let asked = IPAddress(wire: packet.span, 48..<64), !node.ownAddresses.contains(asked),
+            let link = node.link(node.master(name))
+        else { return false }
+        try route.setNeighbour(asked, Self.neighbour, link: link.index)
+        return true
+    }
+}
