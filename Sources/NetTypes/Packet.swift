@@ -85,6 +85,11 @@ public struct Packet: Hashable, Sendable {
     public var hasSocket = false
     /// Maximum segment size option of a SYN, where given.
     public var maximumSegmentSize: UInt16?
+    public var tcpSequence: UInt32 = 1000
+    public var tcpAcknowledgement: UInt32 = 0
+    /// The packet as it was given, from its IP header on; empty where its bytes are not known. It is not kept up to
+    /// date: what the other fields say of the packet counts, and `encoded` brings both together.
+    public var bytes: [UInt8] = []
     /// Fields whose value is a default and not the user's word.
     public var defaulted: PacketFields = []
     /// Fields whose value is not known at all: a match on one answers perhaps.
