@@ -171,9 +171,9 @@ extension Evaluator {
         var state = state
         let setting: Int?
         if state.packet.version == .v6 {
-            setting = model.sysctl("net.ipv6.conf.all.forwarding")
+            setting = model.commonSetting(.v6, "forwarding")
         } else if case .known(let name) = state.arrival,
-            let own = interfaceSysctl("net.ipv4.conf", name, "forwarding")
+            let own = model.interfaceSetting(.v4, name, "forwarding")
         {
             setting = own
         } else {
@@ -188,15 +188,6 @@ extension Evaluator {
             Assumption(name: "forwarding", value: "on", text: "this host forwards packets", step: nil))
         state.history.settled.append(WalkState.Settled(name: "forwarding", isYes: true))
         return [state]
-    }
-
-    /// `net.ipv4.conf.IFACE.key`; sysctl writes a dot in an interface's name as a slash.
-    func interfaceSysctl(_ prefix: String, _ interface: Symbol, _ key: String) -> Int? {
-        let name = names.text(interface)
-        if let value = model.sysctl("\(prefix).\(name).\(key)") { return value }
-        var slashed = ""
-        for character in name.unicodeScalars { slashed.unicodeScalars.append(character == "." ? "/" : character) }
-        return slashed == name ? nil : model.sysctl("\(prefix).\(slashed).\(key)")
     }
 
     func ended(_ state: WalkState, _ outcome: Outcome, _ reason: Reason) -> WalkState {

@@ -30,8 +30,8 @@ extension Evaluator {
 
     /// Whether 127.0.0.0/8 may come and go by `interface`: `route_localnet` of it or of all.
     func routesLocalnet(_ interface: Symbol?) -> Bool {
-        if model.sysctl("net.ipv4.conf.all.route_localnet") == 1 { return true }
-        return interface.map { interfaceSysctl("net.ipv4.conf", $0, "route_localnet") == 1 } ?? false
+        if model.commonSetting(.v4, "route_localnet") == 1 { return true }
+        return interface.map { model.interfaceSetting(.v4, $0, "route_localnet") == 1 } ?? false
     }
 
     /// The reverse path: the host's own addresses are no sources from the wire, and `rp_filter` asks for a route back.
@@ -51,8 +51,8 @@ extension Evaluator {
         query.inInterface = state.route?.interface ?? names.find("lo")
         query.tos = state.packet.tos
         let usesMark =
-            model.sysctl("net.ipv4.conf.all.src_valid_mark") == 1
-            || interfaceSysctl("net.ipv4.conf", interface, "src_valid_mark") == 1
+            model.commonSetting(.v4, "src_valid_mark") == 1
+            || model.interfaceSetting(.v4, interface, "src_valid_mark") == 1
         if usesMark { query.mark = state.packet.mark }
         let decisions: [RouteDecision?]
         switch routeLookup(query, .v4) {
@@ -89,15 +89,15 @@ extension Evaluator {
 
     /// The larger of `conf.all` and `conf.IFACE`; `nil` where the input does not tell.
     private func reversePathSetting(_ interface: Symbol) -> Int? {
-        let all = model.sysctl("net.ipv4.conf.all.rp_filter")
-        let own = interfaceSysctl("net.ipv4.conf", interface, "rp_filter")
+        let all = model.commonSetting(.v4, "rp_filter")
+        let own = model.interfaceSetting(.v4, interface, "rp_filter")
         guard all != nil || own != nil else { return nil }
         return max(all ?? 0, own ?? 0)
     }
 
     private func acceptsLocal(_ interface: Symbol) -> Bool {
-        model.sysctl("net.ipv4.conf.all.accept_local") == 1
-            || interfaceSysctl("net.ipv4.conf", interface, "accept_local") == 1
+        model.commonSetting(.v4, "accept_local") == 1
+            || model.interfaceSetting(.v4, interface, "accept_local") == 1
     }
 
     func isOwnAddress(_ address: IPAddress) -> Bool {

@@ -40,6 +40,22 @@ public struct HostModel: Sendable {
         guard let text = host.sysctls[name] else { return nil }
         return Int(text)
     }
+
+    /// The number that `net.ipv4.conf.INTERFACE.key` or its like of IPv6 has; a dot of the interface's name is a slash
+    /// there, as `sysctl -a` has it, or a dot all the same, as people write it.
+    public func interfaceSetting(_ version: IPVersion, _ interface: Symbol, _ key: String) -> Int? {
+        var name = ""
+        for character in names.text(interface).unicodeScalars {
+            name.unicodeScalars.append(character == "." ? "/" : character)
+        }
+        return sysctl("net.ipv\(version.rawValue).conf.\(name).\(key)")
+            ?? sysctl("net.ipv\(version.rawValue).conf.\(names.text(interface)).\(key)")
+    }
+
+    /// The number that `net.ipv4.conf.all.key` or its like of IPv6 has.
+    public func commonSetting(_ version: IPVersion, _ key: String) -> Int? {
+        sysctl("net.ipv\(version.rawValue).conf.all.\(key)")
+    }
 }
 
 /// Connection entries found by the tuple of either direction.

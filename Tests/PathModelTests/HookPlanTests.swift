@@ -55,4 +55,19 @@ import Testing
         )
         #expect(one.tracksV4)
     }
+
+    /// `sysctl -a` writes a dot of an interface's name as a slash, people as a dot.
+    @Test(arguments: ["net.ipv4.conf.eth0/10.forwarding", "net.ipv4.conf.eth0.10.forwarding"])
+    func settingsOfInterfacesWithADot(_ key: String) throws {
+        let node = try readSnapshot(
+            files: [
+                SourceFile(path: "sysctl", text: "\(key) = 1\nnet.ipv4.conf.all.forwarding = 0\n"),
+                SourceFile(path: "rules", text: "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -i eth0.10\nCOMMIT\n"),
+            ], settings: SnapshotSettings())
+        let model = HostModel(node.ruleset, node.host, names: node.names)
+        let interface = try #require(model.names.find("eth0.10"))
+        #expect(model.interfaceSetting(.v4, interface, "forwarding") == 1)
+        #expect(model.interfaceSetting(.v6, interface, "forwarding") == nil)
+        #expect(model.commonSetting(.v4, "forwarding") == 0)
+    }
 }

@@ -80,8 +80,8 @@ extension RouteFinder {
     }
 
     private func localnet(_ interface: Symbol) -> Bool {
-        (setting("route_localnet", of: names.text(interface)) ?? 0) != 0
-            || (setting("route_localnet", of: "all") ?? 0) != 0
+        (model.interfaceSetting(version, interface, "route_localnet") ?? 0) != 0
+            || (model.commonSetting(version, "route_localnet") ?? 0) != 0
     }
 
     /// Source: RFC 6724 rules 1, 2, 3, 5, 6, 8 as net/ipv6/addrconf.c `ipv6_dev_get_saddr` applies them; temporary

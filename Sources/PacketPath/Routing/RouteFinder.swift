@@ -236,17 +236,10 @@ struct RouteFinder {
     }
 
     private func ignoresLinkDown(_ interface: Symbol) -> Bool {
-        let own = setting("ignore_routes_with_linkdown", of: names.text(interface)) ?? 0
+        let own = model.interfaceSetting(version, interface, "ignore_routes_with_linkdown") ?? 0
         // IPv4 takes the interface's or the host's, IPv6 the interface's alone.
         if version == .v6 { return own != 0 }
-        return own != 0 || (setting("ignore_routes_with_linkdown", of: "all") ?? 0) != 0
-    }
-
-    /// `net.ipv4.conf.IF.KEY`; dots in an interface's name are slashes there.
-    func setting(_ key: String, of interface: String) -> Int? {
-        var name = ""
-        for character in interface.unicodeScalars { name += character == "." ? "/" : String(character) }
-        return model.sysctl("net.ipv\(version.rawValue).conf.\(name).\(key)")
+        return own != 0 || (model.commonSetting(version, "ignore_routes_with_linkdown") ?? 0) != 0
     }
 
     /// Where the input has addresses but no routes: the subnet of an address is on its link.
