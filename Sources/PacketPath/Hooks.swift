@@ -123,7 +123,7 @@ extension Evaluator {
         case .queue:
             state.outcome = .queued
             state.reason = .rule
-        case .tooDeep:
+        case .loop:
             state.outcome = .undecided
             state.reason = .unknownRule
         case .tooMany:
