@@ -56,13 +56,17 @@ extension Evaluator {
         case .conntrack: results = track(state)
         case .nat(let chains): results = natStep(chains, state).flatMap { rerouted($0, from: state, byNAT: true) }
         case .confirm: results = [confirmed(state)]
-        case .chain(let chain):
-            let isRoute = model.linked.chain(chain).base?.type == .route
-            results = joined(
-                walk(chain, state).flatMap { end in
-                    let way = concluded(end, of: chain)
-                    return isRoute ? rerouted(way, from: state, byNAT: false) : [way]
-                })
+        case .unorderedNAT(let legacyFirst, let nfTablesFirst):
+            results = inEitherOrder(legacyFirst, nfTablesFirst, state) { chains, way in
+                natStep(chains, way).flatMap { rerouted($0, from: way, byNAT: true) }
+            }
+        case .chain(let chain): results = run(chain, state)
+        case .unordered(let legacy, let nfTables):
+            results = inEitherOrder(legacy + nfTables, nfTables + legacy, state) { chains, way in
+                chains.reduce([way]) { ways, chain in
+                    ways.flatMap { $0.outcome == nil ? run(chain, $0) : [$0] }
+                }
+            }
         }
         return results.map { way in
             var way = way
@@ -73,6 +77,16 @@ extension Evaluator {
             }
             return way
         }
+    }
+
+    /// Every way through a base chain of type filter or route.
+    private func run(_ chain: ChainID, _ state: WalkState) -> [WalkState] {
+        let isRoute = model.linked.chain(chain).base?.type == .route
+        return joined(
+            walk(chain, state).flatMap { end in
+                let way = concluded(end, of: chain)
+                return isRoute ? rerouted(way, from: state, byNAT: false) : [way]
+            })
     }
 
     /// Interfaces as rules see them at a hook. They stay so until the hook ends.

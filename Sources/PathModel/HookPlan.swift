@@ -9,10 +9,14 @@ public enum HookStep: Hashable, Sendable {
     case defragment
     /// A base chain of type filter or route.
     case chain(ChainID)
+    /// Chains of both backends at one priority. Whichever was registered last runs first, which no dump tells.
+    case unordered(legacy: [ChainID], nfTables: [ChainID])
     /// The connection is looked up or made (-200).
     case conntrack
     /// All nat chains of the hook, in one step: at -100 for destinations, at 100 for sources.
     case nat([ChainID])
+    /// The same where both backends have nat chains of one priority.
+    case unorderedNAT(legacyFirst: [ChainID], nfTablesFirst: [ChainID])
     /// The connection enters the table (last at INPUT and POSTROUTING).
     case confirm
 }
@@ -28,13 +32,15 @@ func makePlan(_ linked: LinkedRuleset, _ version: IPVersion, _ hook: Hook, track
         guard let base = linked.chain(id).base else { continue }
         if base.type == .nat { nat.append(id) } else { timed.append((base.priority, .chain(id))) }
     }
+    timed = withUnordered(timed, linked)
+    let natStep = natStep(nat, linked)
     var kernel: [(priority: Int32, step: HookStep)] = []
     if tracks {
         switch hook {
         case .prerouting, .output:
-            kernel = [(-400, .defragment), (-200, .conntrack), (-100, .nat(nat))]
+            kernel = [(-400, .defragment), (-200, .conntrack), (-100, natStep)]
         case .input, .postrouting:
-            kernel = [(100, .nat(nat)), (.max, .confirm)]
+            kernel = [(100, natStep), (.max, .confirm)]
         case .forward, .ingress, .egress: break
         }
     }
@@ -53,6 +59,62 @@ func makePlan(_ linked: LinkedRuleset, _ version: IPVersion, _ hook: Hook, track
         next += 1
     }
     return plan
+}
+
+/// Chains of one priority of which both backends have one that does something, as one step.
+private func withUnordered(
+    _ timed: [(priority: Int32, step: HookStep)], _ linked: LinkedRuleset
+) -> [(priority: Int32, step: HookStep)] {
+    var result: [(priority: Int32, step: HookStep)] = []
+    var rest = timed[...]
+    while let first = rest.first {
+        let group = rest.prefix { $0.priority == first.priority }
+        rest = rest.dropFirst(group.count)
+        let chains: [ChainID] = group.compactMap { if case .chain(let chain) = $0.step { chain } else { nil } }
+        let (legacy, nfTables) = byBackend(chains, linked)
+        if legacy.contains(where: { !isIdle($0, linked) }), nfTables.contains(where: { !isIdle($0, linked) }) {
+            result.append((first.priority, .unordered(legacy: legacy, nfTables: nfTables)))
+        } else {
+            result += group
+        }
+    }
+    return result
+}
+
+private func natStep(_ chains: [ChainID], _ linked: LinkedRuleset) -> HookStep {
+    var legacyFirst: [ChainID] = []
+    var nfTablesFirst: [ChainID] = []
+    var rest = chains[...]
+    while let first = rest.first {
+        let priority = linked.chain(first).base?.priority
+        let group = rest.prefix { linked.chain($0).base?.priority == priority }
+        rest = rest.dropFirst(group.count)
+        // A chain without rules maps nothing, wherever it stands.
+        let (legacy, nfTables) = byBackend(group.filter { !isIdle($0, linked) }, linked)
+        let isKnown = legacy.isEmpty || nfTables.isEmpty
+        legacyFirst += isKnown ? Array(group) : legacy + nfTables
+        nfTablesFirst += isKnown ? Array(group) : nfTables + legacy
+    }
+    if legacyFirst == nfTablesFirst { return .nat(legacyFirst) }
+    return .unorderedNAT(legacyFirst: legacyFirst, nfTablesFirst: nfTablesFirst)
+}
+
+private func byBackend(_ chains: [ChainID], _ linked: LinkedRuleset) -> (legacy: [ChainID], nfTables: [ChainID]) {
+    var legacy: [ChainID] = []
+    var nfTables: [ChainID] = []
+    for chain in chains {
+        switch linked.table(of: chain).backend {
+        case .legacy: legacy.append(chain)
+        case .nfTables: nfTables.append(chain)
+        }
+    }
+    return (legacy, nfTables)
+}
+
+/// Whether a base chain lets every packet pass as it is.
+private func isIdle(_ chain: ChainID, _ linked: LinkedRuleset) -> Bool {
+    let chain = linked.chain(chain)
+    return chain.rules.isEmpty && chain.base?.policy != .drop
 }
 
 /// Whether a rule of `version` makes the kernel track connections.
