@@ -12,6 +12,8 @@ struct Tracer {
     private let settings: TraceSettings
     /// The connection table in force, with what earlier packets made (`--flows`).
     private var connections: ConnectionIndex
+    /// What earlier packets did to sets (`--flows`).
+    private var setChanges = SetChanges()
     /// Names of assumptions that were asked for, those given among them, and the values that they may have.
     private var asked: [String: [String]] = [:]
     private var used: Set<String> = []
@@ -31,7 +33,7 @@ struct Tracer {
         request.recordsMisses = settings.detail == .full
         var table = connections
         if let entry = description.connection { table.update(entry) }
-        let trace = PacketPath.trace(request, on: model, connections: table)
+        let trace = PacketPath.trace(request, on: model, connections: table, setChanges: setChanges)
         if settings.flows { remember(trace) }
         var answer = TraceAnswer(trace: trace, request: request)
         answer.notes = prepared.notes
@@ -48,9 +50,10 @@ struct Tracer {
         return answer
     }
 
-    /// Keeps the connections that the packet made; a packet whose way is not sure leaves those that all its ways make.
+    /// Keeps the connections that the packet made and what it did to sets; a packet whose way is not sure leaves those that all its ways make.
     private mutating func remember(_ trace: Trace) {
         for entry in entries(of: trace) { connections.update(entry) }
+        setChanges = trace.setChanges
     }
 
     private func entries(of trace: Trace) -> [ConnectionEntry] {

@@ -10,6 +10,8 @@ struct Evaluator {
     let request: TraceRequest
     /// The connection table in force: the host's, or that of the flows before.
     let connections: ConnectionIndex
+    /// What packets before did to sets.
+    var setChanges = SetChanges()
 
     var names: NameTable { model.names }
 
@@ -27,8 +29,14 @@ struct Evaluator {
 
 /// Follows `request` through `model`.
 ///
-/// - Parameter connections: the connection table in force, for `--flows`; `nil` for the host's own.
-public func trace(_ request: TraceRequest, on model: HostModel, connections: ConnectionIndex? = nil) -> Trace {
-    let evaluator = Evaluator(model: model, request: request, connections: connections ?? model.connections)
+/// - Parameters:
+///   - connections: the connection table in force, for `--flows`; `nil` for the host's own.
+///   - setChanges: what packets before did to sets, for `--flows`.
+public func trace(
+    _ request: TraceRequest, on model: HostModel, connections: ConnectionIndex? = nil,
+    setChanges: SetChanges = SetChanges()
+) -> Trace {
+    var evaluator = Evaluator(model: model, request: request, connections: connections ?? model.connections)
+    evaluator.setChanges = setChanges
     return evaluator.run()
 }

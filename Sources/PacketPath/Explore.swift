@@ -36,6 +36,7 @@ extension Evaluator {
     /// Where the packet begins.
     private func start() -> [WalkState] {
         var state = WalkState(position: .hook(.prerouting, step: 0), packet: request.packet)
+        state.setChanges = setChanges
         state.inner = request.inner
         state.layer = UInt8(truncatingIfNeeded: request.inner.count)
         switch request.origin {

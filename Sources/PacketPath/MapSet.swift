@@ -4,8 +4,8 @@ internal import RuleModel
 internal import SourceText
 
 extension Evaluator {
-    /// `-j SET --map-set`: mark and priority out of the element that has the packet. Adding to sets and deleting from
-    /// them tells on later packets only. Source: net/netfilter/xt_set.c `set_target_v3`.
+    /// `-j SET --map-set`: mark and priority out of the element that has the packet, after what the same rule adds and
+    /// deletes. Source: net/netfilter/xt_set.c `set_target_v3`.
     func mapSet(_ target: SetTarget, _ state: inout WalkState, _ changes: inout [Change]) {
         guard let map = target.map, target.mapsMark || target.mapsPriority else { return }
         var match = SetMatch()
@@ -22,7 +22,7 @@ extension Evaluator {
         case .yes: break
         }
         guard let entry = model.sets.entries[map.set], case .key(let key) = setKey(for: entry.set, match, state),
-            let element = entry.element(for: key, names)
+            let element = entry.element(for: key, names, state.setChanges[map.set])
         else { return }
         if target.mapsMark, let word = element.skbMark {
             let mark = word.applied(to: state.packet.mark)

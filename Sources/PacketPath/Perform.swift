@@ -86,7 +86,9 @@ extension Evaluator {
             if let ece = target.ece { setFlag(.ece, ece, &state) }
             if let cwr = target.cwr { setFlag(.cwr, cwr, &state) }
             if let ect = target.ect { setTOS(state.packet.tos & ~3 | ect & 3, &state, &changes) }
-        case .set(let target): mapSet(target, &state, &changes)
+        case .set(let target):
+            changeSets(target, &state)
+            mapSet(target, &state, &changes)
         case .connectionSecurityMark, .checksumFill, .tcpOptionStrip, .securityMark, .log, .nfLog, .ulog,
             .audit, .tee, .idleTimer, .led, .rateEstimate, .trace:
             break

@@ -14,6 +14,7 @@ extension Evaluator {
             }
             let answer = with(request, entries: trace.connections).tree(of: start)
             trace.answer = [answer]
+            trace.setChanges = answer.setChanges
             if let isThrough = getsThrough(answer) {
                 if !isThrough { trace.senderView = .timeout }
             } else {
@@ -23,6 +24,7 @@ extension Evaluator {
             guard request.traceReply, let (reply, start) = reply(to: state) else { return }
             let back = with(reply, entries: trace.connections).tree(of: start)
             trace.reply = [back]
+            trace.setChanges = back.setChanges
             if trace.senderView == .answer {
                 trace.senderView = getsThrough(back).map { $0 ? .answer : .timeout }
             }
@@ -94,6 +96,7 @@ extension Evaluator {
         var start = WalkState(position: .localRouting, packet: answer)
         start.isLocal = true
         start.startedHere = true
+        start.setChanges = state.setChanges
         if case .entry(var tracked) = state.connection {
             tracked.direction = tracked.direction == .original ? .reply : .original
             tracked.state = .related
@@ -135,6 +138,7 @@ extension Evaluator {
             start.inPort = state.outPort
             start.outPort = state.inPort
         }
+        start.setChanges = state.setChanges
         return (request, start)
     }
 

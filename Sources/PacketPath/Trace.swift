@@ -283,6 +283,8 @@ public struct Trace: Hashable, Sendable {
     public var connection: ConnectionEntry?
     /// All entries that the packet made or renewed, those of tunnels too.
     public var connections: [ConnectionEntry] = []
+    /// What rules had done to sets by the end of this packet's way, for `--flows`.
+    public var setChanges = SetChanges()
     /// Fields with default values that a rule looked at.
     public var defaultsUsed: PacketFields = []
 

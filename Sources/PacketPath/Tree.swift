@@ -39,6 +39,9 @@ extension Evaluator {
             let subtree = tree(of: group, from: max(first, common), told: known + own, chance: total(group))
             trace.branches.append(Trace.Branch(assumptions: own, probability: probability, trace: subtree))
         }
+        if let first = trace.branches.first {
+            trace.setChanges = trace.branches.reduce(first.trace.setChanges) { $0.agreed(with: $1.trace.setChanges) }
+        }
         trace.outcome = agreedOutcome(trace.branches)
         if trace.outcome != .undecided {
             trace.reason = trace.branches.first?.trace.reason
@@ -93,6 +96,7 @@ extension Evaluator {
         trace.acceptedBy = steps.indices.filter { isAccept(steps[$0]) }
         trace.decidedBy = decider(state)
         trace.connections = state.history.entries
+        trace.setChanges = state.setChanges
         if case .entry(let tracked) = state.connection {
             trace.connection = tracked.entry
             // What was dropped on its way leaves no entry.

@@ -90,6 +90,8 @@ struct WalkState: Hashable, Sendable {
     var helper: Symbol = .empty
     /// Names of `recent` lists that this packet's source or destination was put in.
     var recentLists: [Symbol] = []
+    /// What rules did to sets on this way, and what packets before did.
+    var setChanges = SetChanges()
     /// The bridge port the packet came in by, and the one that a bridged frame leaves by.
     var inPort: Symbol?
     var outPort: Symbol?

@@ -148,33 +148,40 @@ extension SetIndex.Entry {
     ///
     /// Source: net/netfilter/ipset/ip_set_hash_gen.h `mtype_test_cidrs`: the first element that fits decides, be it an
     /// exception.
-    func find(_ key: SetKey, _ match: SetMatch, _ packet: Packet, _ names: NameTable) -> SetHit {
-        guard let first = key.first else { return decide(among: withoutAddress, key, match, packet, names).hit }
-        for length in lengths {
-            guard let indexes = byAddress[IPPrefix(first, length: length)] else { continue }
-            let (hit, isLast) = decide(among: indexes, key, match, packet, names)
+    ///
+    /// - Parameter changes: what rules that the packet met before did to the set.
+    func find(
+        _ key: SetKey, _ match: SetMatch, _ packet: Packet, _ names: NameTable, _ changes: ChangedSet?
+    ) -> SetHit {
+        guard let first = key.first else {
+            return decide(among: elements(at: nil, changes), key, match, packet, names).hit
+        }
+        for length in lengths(changes) {
+            let found = elements(at: IPPrefix(first, length: length), changes)
+            let (hit, isLast) = decide(among: found, key, match, packet, names)
             if hit != .miss || isLast { return hit }
         }
         return .miss
     }
 
     /// The element that has `key`, whose mark and priority `-j SET --map-set` takes.
-    func element(for key: SetKey, _ names: NameTable) -> SetElement? {
-        let prefixes = key.first.map { first in lengths.map { IPPrefix(first, length: $0) } } ?? []
-        let indexes = key.first == nil ? withoutAddress : prefixes.flatMap { byAddress[$0] ?? [] }
-        for index in indexes where !set.elements[index].isPhysicalDevice && fits(set.elements[index], key, names) {
-            return set.elements[index]
+    func element(for key: SetKey, _ names: NameTable, _ changes: ChangedSet?) -> SetElement? {
+        func first(at prefix: IPPrefix?) -> SetElement? {
+            elements(at: prefix, changes).first { !$0.isPhysicalDevice && fits($0, key, names) }
+        }
+        guard let address = key.first else { return first(at: nil) }
+        for length in lengths(changes) {
+            if let element = first(at: IPPrefix(address, length: length)) { return element }
         }
         return nil
     }
 
     private func decide(
-        among indexes: [Int], _ key: SetKey, _ match: SetMatch, _ packet: Packet, _ names: NameTable
+        among elements: [SetElement], _ key: SetKey, _ match: SetMatch, _ packet: Packet, _ names: NameTable
     ) -> (hit: SetHit, isLast: Bool) {
         var best: (length: Int, hit: SetHit)?
         var hasOtherInterface = false
-        for index in indexes {
-            let element = set.elements[index]
+        for element in elements {
             // The kernel's match never asks for bridge ports: libxt_set does not set `IPSET_FLAG_PHYSDEV`.
             if element.isPhysicalDevice { continue }
             guard fits(element, key, names) else {

@@ -29,6 +29,10 @@ extension Evaluator {
             // The kernel takes no list:set into a list:set.
             return isMember ? .no : isInList(entry, match, state)
         }
+        let changes = state.setChanges[name]
+        if changes?.isUncertain == true {
+            return unknownSet(name, match, state, "was changed by a rule in a way that is not known")
+        }
         let key: SetKey
         switch setKey(for: set, match, state) {
         case .nothing: return .no
@@ -36,7 +40,7 @@ extension Evaluator {
             return unknownSet(name, match, state, "is asked about the packet's \(field), which is not known")
         case .key(let made): key = made
         }
-        switch entry.find(key, match, state.packet, names) {
+        switch entry.find(key, match, state.packet, names, changes) {
         case .miss:
             return set.isIncomplete ? unknownSet(name, match, state, "may have elements that could not be read") : .no
         case .hit: return Answer(!match.returnsNoMatch || !set.type.knowsExceptions)
@@ -81,6 +85,8 @@ extension Evaluator {
             let address = "\(isSource ? packet.source : packet.destination)"
             parts += (index > 0 ? "," : "") + (index == 1 ? port : address)
         }
+        // A set that a rule has changed since it was asked may answer otherwise.
+        if let count = state.setChanges[name]?.count, count > 0 { parts += "#\(count)" }
         let text = names.text(name)
         let sides = match.directions.map { $0 ? "src" : "dst" }.joined(separator: ",")
         return .perhaps(
