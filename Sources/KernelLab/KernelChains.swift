@@ -14,6 +14,10 @@ public struct ChainKey: Hashable, Sendable {
     }
 }
 
+extension ChainKey: CustomStringConvertible {
+    public var description: String { "\(family.name) \(table) \(chain)" }
+}
+
 /// Where the chains and rules of nf_tables stand: what trace events name by handle.
 public struct KernelChains: Sendable {
     /// What is known of one rule.

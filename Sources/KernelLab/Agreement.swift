@@ -1,0 +1,342 @@
+internal import ChainGraph
+internal import NetTypes
+internal import PacketPath
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+/// Whether a trace says what the kernel did.
+///
+/// A trace with branches agrees where one of its ways is the kernel's.
+struct Agreement {
+    /// What the kernel did otherwise than the likeliest way, in words; empty where they agree.
+    var differences: [String]
+    /// The way that agrees, or the one that comes closest.
+    var way: Way
+
+    var agrees: Bool { differences.isEmpty }
+}
+
+/// One way that a trace leaves open: its end, all steps that lead there, and what it assumes.
+struct Way {
+    var end: Trace
+    var steps: [Step]
+    var assumptions: [Assumption]
+}
+
+/// Every way that `trace` leaves open; one for a sure answer.
+func ways(of trace: Trace) -> [Way] {
+    var found: [Way] = []
+    func visit(_ trace: Trace, _ steps: [Step], _ assumptions: [Assumption]) {
+        let steps = steps + trace.steps
+        let assumptions = assumptions + trace.assumptions
+        if trace.branches.isEmpty { found.append(Way(end: trace, steps: steps, assumptions: assumptions)) }
+        for branch in trace.branches { visit(branch.trace, steps, assumptions + branch.assumptions) }
+    }
+    visit(trace, [], [])
+    return found
+}
+
+/// Compares an answer with what the kernel did.
+struct Comparison {
+    let model: HostModel
+    let seen: Observation
+    /// Whether the interface it left by stands for a tunnel that the laboratory could not make: what the kernel would
+    /// have done with the outer packet is not seen.
+    var endsInStandIn = false
+
+    private var linked: LinkedRuleset { model.linked }
+
+    func agreement(of trace: Trace) -> Agreement {
+        var best: Agreement?
+        for way in ways(of: trace) {
+            let found = differences(way)
+            if found.isEmpty { return Agreement(differences: [], way: way) }
+            if best.map({ found.count < $0.differences.count }) ?? true {
+                best = Agreement(differences: found, way: way)
+            }
+        }
+        return best ?? Agreement(differences: ["no way at all"], way: Way(end: trace, steps: [], assumptions: []))
+    }
+
+    private func differences(_ way: Way) -> [String] {
+        var found = ruleDifferences(way) + policyDifferences(way) + countDifferences(way) + outcomeDifferences(way)
+        if let state = seen.connection?.state?.asModel, let told = firstState(way), told != state {
+            // Of an invalid packet the kernel says no more than of an untracked one.
+            if !(state == .untracked && told == .invalid) {
+                found.append("conntrack state: kernel \(word(state)), hookline \(word(told))")
+            }
+        }
+        return found
+    }
+
+    private func firstState(_ way: Way) -> ConnectionStates? {
+        for step in way.steps where step.layer == 0 {
+            guard case .conntrack(let states, _, _) = step.kind else { continue }
+            return states.intersection([.invalid, .new, .related, .established, .untracked])
+        }
+        return nil
+    }
+
+    private func word(_ states: ConnectionStates) -> String {
+        ConnectionStates.names.first { states.contains($0.state) }?.name ?? "none"
+    }
+
+    /// The steps that the laboratory could see.
+    private func visible(_ way: Way) -> [Step] {
+        endsInStandIn ? way.steps.filter { $0.layer == 0 } : way.steps
+    }
+
+    // MARK: Rules
+
+    private func key(_ chain: ChainID) -> ChainKey {
+        let table = linked.table(of: chain)
+        return ChainKey(table.family, linked.names.text(table.name), linked.names.text(linked.chain(chain).name))
+    }
+
+    private func isTraced(_ chain: ChainID) -> Bool { linked.table(of: chain).backend == .nfTables }
+
+    private func ruleDifferences(_ way: Way) -> [String] {
+        var ours: [(rule: SeenRule, isCertain: Bool)] = []
+        for step in visible(way) {
+            guard case .rule(let rule) = step.kind, isTraced(rule.rule.chain) else { continue }
+            ours.append((seenRule(rule, step), step.isCertain))
+        }
+        var next = 0
+        for (number, step) in seen.steps.enumerated() {
+            let kernel = SeenRule(hook: step.hook, chain: step.chain, number: step.number, verdict: step.verdict)
+            while next < ours.count, ours[next].rule != kernel, !ours[next].isCertain { next += 1 }
+            guard next < ours.count else { return ["rule \(number + 1): kernel \(kernel), hookline has no more"] }
+            if ours[next].rule != kernel {
+                return ["rule \(number + 1): kernel \(kernel), hookline \(ours[next].rule)"]
+            }
+            next += 1
+        }
+        if let more = ours[next...].first(where: { $0.isCertain }) {
+            return ["rule \(seen.steps.count + 1): kernel has no more, hookline \(more.rule)"]
+        }
+        return []
+    }
+
+    /// The step as the kernel's trace tells it: REJECT is a drop there.
+    private func seenRule(_ rule: RuleStep, _ step: Step) -> SeenRule {
+        let target = rule.target.map { linked.names.text(linked.chain($0).name) } ?? ""
+        let verdict: TraceVerdict
+        switch rule.verdict {
+        case .accept: verdict = .accept
+        case .drop, .reject: verdict = .drop
+        case .jump: verdict = .jump(target)
+        case .goto: verdict = .goto(target)
+        case .return: verdict = .return
+        case .continue: verdict = .continue
+        case .queue: verdict = .queue(0)
+        }
+        return SeenRule(
+            hook: step.view.hook, chain: key(rule.rule.chain), number: rule.rule.index + 1, verdict: verdict)
+    }
+
+    private func policyDifferences(_ way: Way) -> [String] {
+        for step in visible(way) where step.isCertain {
+            guard case .policy(let chain, let verdict) = step.kind, isTraced(chain) else { continue }
+            let policy = verdict == .drop ? Policy.drop : .accept
+            let isSeen = seen.policies.contains {
+                $0.hook == step.view.hook && $0.chain == key(chain) && $0.policy == policy
+            }
+            if !isSeen {
+                return ["policy: hookline \(step.view.hook.name) \(key(chain)) \(verdict.name), not so in the kernel"]
+            }
+        }
+        return []
+    }
+
+    /// Rules of legacy tables, which have no trace: those that either counts more often than the other.
+    private func countDifferences(_ way: Way) -> [String] {
+        struct Place: Hashable {
+            var chain: ChainKey
+            var number: Int
+        }
+        var ours: [Place: UInt64] = [:]
+        var possible: [Place: UInt64] = [:]
+        for step in visible(way) {
+            guard case .rule(let rule) = step.kind, !isTraced(rule.rule.chain) else { continue }
+            let place = Place(chain: key(rule.rule.chain), number: rule.rule.index + 1)
+            possible[place, default: 0] += 1
+            if step.isCertain { ours[place, default: 0] += 1 }
+        }
+        var kernel: [Place: UInt64] = [:]
+        for count in seen.counts {
+            guard let number = count.rule.number else { continue }
+            let family: TableFamily = count.rule.version == .v4 ? .ip : .ip6
+            kernel[Place(chain: ChainKey(family, count.rule.table, count.rule.chain), number: number)] = count.packets
+        }
+        for place in Set(ours.keys).union(kernel.keys).sorted(by: { "\($0)" < "\($1)" }) {
+            let told = ours[place, default: 0]
+            let counted = kernel[place, default: 0]
+            // The kernel's own answers may have met further ones.
+            if told > counted || possible[place, default: 0] < counted && seen.answers.isEmpty {
+                return ["rule \(place.chain) \(place.number): the kernel counted \(counted), hookline tells \(told)"]
+            }
+        }
+        return []
+    }
+
+    // MARK: The end
+
+    private func outcomeDifferences(_ way: Way) -> [String] {
+        let end = way.end
+        var isSeenWhole = false
+        var left: String?
+        switch seen.outcome {
+        case .gone, .unroutable, .unseen:
+            guard [.filtered, .unroutable, .dropped].contains(end.outcome) else {
+                return ["outcome: kernel \(seen.outcome), hookline \(end.outcome.name)"]
+            }
+            return answerDifferences(end)
+        case .lost: return []
+        case .forwarded(let isSeen), .sent(let isSeen):
+            isSeenWhole = isSeen
+            left = seen.interface
+        case .delivered: isSeenWhole = true
+        // The trace shows the headers as a chain began: what it changed before it dropped is not seen.
+        case .dropped, .rejected, .queued: break
+        }
+        guard end.outcome.name == seen.outcome.name else {
+            let reason = end.reason.map { " (\($0.name))" } ?? ""
+            return ["outcome: kernel \(seen.outcome), hookline \(end.outcome.name)\(reason)"]
+        }
+        guard let last = end.last else { return [] }
+        var found: [String] = []
+        var packet = last.packet
+        if !seen.outer.isEmpty {
+            found += packetDifferences("outer packet", last.packet, seen.outer, leaving: [.sourcePort])
+            packet = end.inner.first ?? packet
+            packet.mark = last.packet.mark
+        } else if endsInStandIn, let inner = end.inner.first {
+            packet = inner
+            packet.mark = last.packet.mark
+        }
+        if !seen.packet.isEmpty {
+            found += packetDifferences("packet", packet, seen.packet, leaving: isSeenWhole ? [] : [.ttl, .dscp])
+        }
+        if let left {
+            let told = end.outInterface.map { linked.names.text($0) } ?? "none that it knows"
+            if !endsInStandIn, told != left { found.append("out: kernel \(left), hookline \(told)") }
+            if !isSeenWhole, left != "lo" { found.append("nothing left \(left)") }
+        }
+        found += rejectDifferences(end)
+        if packet.mark != seen.mark, !packet.unknown.contains(.mark) {
+            found.append("mark: kernel \(hexadecimal(seen.mark)), hookline \(hexadecimal(packet.mark))")
+        }
+        return found
+    }
+
+    /// The kernel does not say why a packet vanished between two hooks, but some reasons are answered.
+    private func answerDifferences(_ end: Trace) -> [String] {
+        let told = seen.answers.map(\.kind)
+        let answers: [(reason: Reason, kinds: [AnswerKind])] = [
+            (.ttl, [.icmp(type: 11, code: 0), .icmpv6(type: 3, code: 0)]),
+            (.tooBig, [.icmp(type: 3, code: 4), .icmpv6(type: 2, code: 0)]),
+        ]
+        for (reason, kinds) in answers where end.reason != reason && kinds.contains(where: told.contains) {
+            // The other way round the answer may have found no way to the sender, or was owed to no error.
+            return ["reason: the kernel answered \(told), hookline \(end.reason?.name ?? end.outcome.name)"]
+        }
+        return []
+    }
+
+    /// REJECT's own answer, and what became of it.
+    private func rejectDifferences(_ end: Trace) -> [String] {
+        guard case .rejected = seen.outcome, let with = end.rejectWith else { return [] }
+        var kind = AnswerKind.reset
+        if let icmp = with.icmp {
+            let isV4 = end.last?.packet.version == .v4
+            kind = isV4 ? .icmp(type: icmp.type, code: icmp.code) : .icmpv6(type: icmp.type, code: icmp.code)
+        }
+        let kernel = seen.answers.first { $0.kind == kind }?.fate
+        guard let answer = end.answer.first else {
+            return kernel == nil ? [] : ["answer: the kernel's \(kind) \(fateWords(kernel)), hookline has none"]
+        }
+        let told = ways(of: answer).map(\.end)
+        if told.contains(where: { isSame($0, kernel) }) { return [] }
+        return [
+            "answer: the kernel's \(kind) \(fateWords(kernel)), hookline's is \(told.first?.outcome.name ?? "none")"
+        ]
+    }
+
+    private func isSame(_ answer: Trace, _ fate: ObservedAnswer.Fate?) -> Bool {
+        switch fate {
+        case nil: [.unroutable, .filtered].contains(answer.outcome)
+        case .dropped: answer.outcome == .dropped || answer.outcome == .rejected
+        case .delivered: answer.outcome == .delivered
+        case .left(let interface, let address):
+            (answer.outcome == .sent || answer.outcome == .forwarded)
+                && answer.outInterface.map { linked.names.text($0) } == interface
+                && answer.last?.packet.destination == address
+        }
+    }
+
+    private func fateWords(_ fate: ObservedAnswer.Fate?) -> String {
+        switch fate {
+        case nil: "was not seen"
+        case .dropped(let chain, let number): "was dropped by \(chain) \(number.map { "\($0)" } ?? "policy")"
+        case .delivered: "was delivered here"
+        case .left(let interface, let address): "left by \(interface) to \(address)"
+        }
+    }
+
+    private func packetDifferences(
+        _ what: String, _ told: Packet, _ bytes: [UInt8], leaving left: PacketFields
+    ) -> [String] {
+        guard let kernel = Packet(decoding: bytes.span) else { return ["\(what): the kernel's is none"] }
+        var found: [String] = []
+        func compare<Value: Equatable>(_ field: PacketFields, _ name: String, _ ours: Value, _ theirs: Value) {
+            if left.contains(field) || told.unknown.contains(field) || kernel.unknown.contains(field) { return }
+            if ours != theirs { found.append("\(what) \(name): kernel \(theirs), hookline \(ours)") }
+        }
+        compare(.source, "source", told.source, kernel.source)
+        compare(.destination, "destination", told.destination, kernel.destination)
+        compare(.ttl, "ttl", told.ttl, kernel.ttl)
+        compare(.dscp, "tos", told.tos, kernel.tos)
+        if told.protocol.hasPorts, told.fragmentOffset == 0 {
+            if let choices = told.sourcePortChoices {
+                if !left.contains(.sourcePort), !choices.contains(kernel.sourcePort) {
+                    found.append(
+                        "\(what) source port: kernel \(kernel.sourcePort), hookline \(choices.first)-\(choices.last)")
+                }
+            } else {
+                compare(.sourcePort, "source port", told.sourcePort, kernel.sourcePort)
+            }
+            compare(.destinationPort, "destination port", told.destinationPort, kernel.destinationPort)
+        }
+        return found
+    }
+}
+
+/// A rule as both sides tell it.
+private struct SeenRule: Equatable, CustomStringConvertible {
+    var hook: Hook?
+    var chain: ChainKey
+    var number: Int
+    var verdict: TraceVerdict
+
+    static func == (a: SeenRule, b: SeenRule) -> Bool {
+        guard a.hook == b.hook, a.chain == b.chain, a.number == b.number else { return false }
+        // Which queue it was the rule says.
+        if case .queue = a.verdict, case .queue = b.verdict { return true }
+        return a.verdict == b.verdict
+    }
+
+    var description: String { "\(hook?.name ?? "?") \(chain) \(number): \(verdict.name)" }
+}
+
+extension TraceConnection.State {
+    /// The same in the model's words.
+    var asModel: ConnectionStates {
+        switch self {
+        case .established: .established
+        case .related: .related
+        case .new: .new
+        case .untracked: .untracked
+        }
+    }
+}

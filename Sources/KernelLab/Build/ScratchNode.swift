@@ -1,0 +1,160 @@
+internal import HostText
+internal import IptablesText
+public import NetTypes
+internal import RuleModel
+public import Snapshot
+internal import SourceText
+
+/// A snapshot's node built again in the calling thread's scratch namespace: its links, addresses, routes and settings
+/// first, then its rules, which may be loaded anew.
+public struct ScratchNode: ~Copyable {
+    public var laboratory: Laboratory
+    /// What of the snapshot could not be made, in words.
+    public private(set) var leftOut: [String]
+    /// TAPs that stand for tunnels which this kernel has no device for.
+    public private(set) var standIns: Set<String>
+    /// Tables that are loaded.
+    private var loaded: Set<Loaded>
+    private let connections: [String]
+
+    /// A table that is there, by what must be said to empty it.
+    private struct Loaded: Hashable {
+        var backend: Backend
+        var family: TableFamily
+        var name: String
+    }
+
+    /// Builds everything but the rules and sets.
+    ///
+    /// - Parameters:
+    ///   - neighbours: addresses that are reachable on every link without being asked for.
+    public init(_ node: NodeState, neighbours: [IPAddress] = []) throws(LabFailure) {
+        let host = node.host
+        let plan = LinkCommands(host, names: node.names)
+        var failures: [String] = []
+        var taps = TapSet()
+        for tap in plan.taps {
+            let index = tap.index > 0 ? tap.index : nil
+            taps.add(
+                try TapDevice(tap.name, index: index, hasLinkHeader: !tap.isPlain, carrier: tap.hasCarrier))
+        }
+        let plain = Set(plan.taps.filter(\.isPlain).map(\.name))
+        let names = host.interfaces.map { node.names.text($0.name) }.filter { $0 != "lo" }
+        failures += try batch("ip", plan.links)
+        // Bridges answer for themselves only when their links are there.
+        for setting in silence(names) { _ = set(setting) }
+        failures += try batch("ip", plan.addresses)
+        for setting in settings(host) where !set(setting) {
+            let name = setting.path
+            if let value = ScratchNamespace.setting(dotted(name)), value != setting.value {
+                failures.append("sysctl \(name) stays \(value), not \(setting.value)")
+            }
+        }
+        if host.sysctls.isEmpty {
+            _ = set(Setting(path: "net/ipv4/ip_forward", value: "1"))
+            _ = set(Setting(path: "net/ipv6/conf/all/forwarding", value: "1"))
+            failures.append("no sysctl in the snapshot: forwarding is switched on, all else is the kernel's default")
+        }
+        for (version, option) in [(IPVersion.v4, "-4"), (.v6, "-6")] {
+            let commands = RouteCommands(host, version, names: node.names)
+            failures += try batch("ip", commands.routes, [option]).filter { !$0.contains("File exists") }
+            failures += try batch("ip", commands.rules, [option])
+        }
+        let links = names.filter { plan.bridges[$0] == nil && !plain.contains($0) }
+        let further = NeighbourCommands(
+            host, names: node.names, further: neighbours, links: links, hardware: "\(Laboratory.neighbour)")
+        _ = try batch("ip", further.neighbours)
+        failures += try batch("bridge", further.forwarding)
+        let countsLegacy = node.ruleset.tables.contains { $0.backend == .legacy }
+        // All at once: a value that can't be copied must be whole or not be there when something throws.
+        let laboratory = try Laboratory(taps: taps, countsLegacy: countsLegacy)
+        self.laboratory = laboratory
+        connections = connectionCommands(host.connections ?? [], names: node.names)
+        leftOut = failures
+        standIns = plain
+        loaded = []
+    }
+
+    /// Loads a node's rules and sets in the place of those that are there, and its connections.
+    public mutating func load(_ node: NodeState) throws(LabFailure) {
+        try unload()
+        if !node.host.sets.isEmpty {
+            try ChildProcess.check(["ipset", "restore"], input: writeIpsetSave(node.host.sets, names: node.names))
+        }
+        for backend in [Backend.nfTables, .legacy] {
+            for family in [TableFamily.ip, .ip6] {
+                let tables = node.ruleset.tables.filter {
+                    $0.backend == backend && $0.family == family && $0.iptables != nil
+                }
+                if tables.isEmpty { continue }
+                let program =
+                    (family == .ip ? "iptables" : "ip6tables") + (backend == .legacy ? "-legacy" : "-nft") + "-restore"
+                let text = writeIptablesSave(tables, names: node.names)
+                try ChildProcess.check([program], input: String(decoding: text, as: UTF8.self))
+                for table in tables {
+                    loaded.insert(Loaded(backend: backend, family: family, name: node.names.text(table.name)))
+                }
+            }
+        }
+        try laboratory.readRules()
+        try forget()
+    }
+
+    /// Back to the connections of the snapshot.
+    public mutating func forget() throws(LabFailure) {
+        try laboratory.forget()
+        if connections.isEmpty { return }
+        let result = try ChildProcess.run(
+            ["conntrack", "-R", "/dev/stdin"], input: Array((connections.joined(separator: "\n") + "\n").utf8))
+        for line in result.errorText.split(separator: "\n") where !line.hasPrefix("conntrack v") {
+            leftOut.append("connection: \(line)")
+        }
+    }
+
+    private mutating func unload() throws(LabFailure) {
+        let nft = loaded.filter { $0.backend == .nfTables }
+        if !nft.isEmpty {
+            let text = nft.map { "add table \($0.family.name) \($0.name)\ndelete table \($0.family.name) \($0.name)\n" }
+            try ChildProcess.check(["nft", "-f", "-"], input: text.sorted().joined())
+        }
+        for family in [TableFamily.ip, .ip6] {
+            let legacy = loaded.filter { $0.backend == .legacy && $0.family == family }.map(\.name).sorted()
+            if legacy.isEmpty { continue }
+            let program = family == .ip ? "iptables-legacy-restore" : "ip6tables-legacy-restore"
+            try ChildProcess.check([program], input: legacy.map { "*\($0)\nCOMMIT\n" }.joined())
+        }
+        loaded = []
+        try ChildProcess.check(["ipset", "destroy"])
+    }
+}
+
+private func dotted(_ path: String) -> String { String(path.map { $0 == "/" ? "." : $0 == "." ? "/" : $0 }) }
+
+private func set(_ setting: Setting) -> Bool {
+    do throws(LabFailure) {
+        try ScratchNamespace.set(dotted(setting.path), to: setting.value)
+        return true
+    } catch {
+        return false
+    }
+}
+
+/// Runs `ip -batch` or `bridge -batch` past its failures; each failed line with the program's complaint.
+private func batch(_ program: String, _ lines: [String], _ options: [String] = []) throws(LabFailure) -> [String] {
+    if lines.isEmpty { return [] }
+    let result = try ChildProcess.run(
+        [program, "-force"] + options + ["-batch", "-"], input: Array((lines.joined(separator: "\n") + "\n").utf8))
+    var failures: [String] = []
+    var complaint = ""
+    for line in result.errorText.split(separator: "\n") {
+        let marker = "Command failed -:"
+        guard line.hasPrefix(marker) else {
+            complaint = String(line)
+            continue
+        }
+        let number = Int(line.dropFirst(marker.count).prefix { $0.isNumber }) ?? 0
+        let command = lines.indices.contains(number - 1) ? lines[number - 1] : ""
+        failures.append("`\(program) \(command)`: \(complaint)")
+    }
+    return failures
+}
