@@ -116,27 +116,52 @@ extension RuleReader {
         return address
     }
 
-    /// Takes `address`, `address/length` or `address/mask`.
+    /// Takes `address`, `address/length` or `address/mask` as an option of an extension; the bits outside the mask
+    /// stay, as `--ctorigsrc`, `--tunnel-src` and `--srh-psid` are printed with them.
+    ///
+    /// A mask that is no run of leading ones counts as a whole one. Observed: iptables 1.8.9, legacy and nft.
     mutating func addressMask() throws(RuleFailure) -> AddressMask {
         let range = try value()
-        guard let address = readAddressMask(range) else { throw bad(.address, addressName) }
-        return address
+        guard let (address, mask) = readAddressAndMask(range) else { throw bad(.address, addressName) }
+        return AddressMask(asGiven: address, mask: mask.leadingOnes == nil ? wholeMask : mask)
     }
 
-    /// The address and mask in `range`.
+    /// The address and mask in `range`, without the bits outside the mask.
     func readAddressMask(_ range: Range<Int>) -> AddressMask? {
+        guard let (address, mask) = readAddressAndMask(range, readsShort: true) else { return nil }
+        return AddressMask(address, mask: mask)
+    }
+
+    private var wholeMask: IPAddress { IPPrefix.mask(version, length: UInt8(version.addressBits)) }
+
+    private func readAddressAndMask(_ range: Range<Int>, readsShort: Bool = false) -> (IPAddress, IPAddress)? {
         guard let slash = firstIndex(of: UInt8(ascii: "/"), in: range) else {
-            guard let address = readAddress(range) else { return nil }
-            return AddressMask(IPPrefix(host: address))
+            guard let address = readAddress(range) ?? (readsShort ? readShort(range) : nil) else { return nil }
+            return (address, wholeMask)
         }
-        guard let address = readAddress(range.lowerBound..<slash) else { return nil }
+        let before = range.lowerBound..<slash
         let rest = slash + 1..<range.upperBound
+        // The name before a mask of 0 is not looked at: `0/0`, `any/0`.
+        let isEvery = equals(rest, "0") && (equals(before, "0") || equals(before, "any"))
+        let given = isEvery ? IPPrefix.mask(version, length: 0) : readAddress(before)
+        guard let address = given ?? (readsShort ? readShort(before) : nil) else { return nil }
         if let length = decimal(buffer.span.extracting(rest)) {
             guard length <= UInt64(version.addressBits) else { return nil }
-            return AddressMask(address, mask: IPPrefix.mask(version, length: UInt8(length)))
+            return (address, IPPrefix.mask(version, length: UInt8(length)))
         }
         guard let mask = readAddress(rest) else { return nil }
-        return AddressMask(address, mask: mask)
+        return (address, mask)
+    }
+
+    /// An IPv4 address as people shorten it in `-s` and `-d`: `10.1` is 10.1.0.0. Observed: iptables 1.8.9, legacy, nft.
+    private func readShort(_ range: Range<Int>) -> IPAddress? {
+        guard version == .v4, let parts = list(range, separator: UInt8(ascii: ".")), parts.count < 4 else { return nil }
+        var bits: UInt32 = 0
+        for (position, part) in parts.enumerated() {
+            guard let octet = decimal(buffer.span.extracting(part)), octet < 256 else { return nil }
+            bits |= UInt32(octet) << (24 - UInt32(position) * 8)
+        }
+        return IPAddress(v4: bits)
     }
 
     /// Takes `first-last` or one address.

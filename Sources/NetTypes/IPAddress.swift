@@ -90,8 +90,9 @@ public struct IPAddress: Hashable, Sendable, Comparable {
 
 /// Addresses that agree with `address` in the bits that `mask` sets, which need not be leading ones.
 ///
-/// iptables accepts any mask (`-s 10.0.0.1/255.0.255.255`). Bits of `address` outside the mask are zero.
+/// iptables accepts any mask (`-s 10.0.0.1/255.0.255.255`).
 public struct AddressMask: Hashable, Sendable {
+    /// Bits outside the mask are zero, but for `init(asGiven:mask:)`.
     public let address: IPAddress
     public let mask: IPAddress
 
@@ -100,13 +101,19 @@ public struct AddressMask: Hashable, Sendable {
         self.address = IPAddress(address.version, high: address.high & mask.high, low: address.low & mask.low)
     }
 
+    /// Keeps the bits outside the mask, which stand for nothing: some options are printed back with them.
+    public init(asGiven address: IPAddress, mask: IPAddress) {
+        self.mask = mask
+        self.address = address
+    }
+
     public init(_ prefix: IPPrefix) {
         self.init(prefix.address, mask: IPPrefix.mask(prefix.address.version, length: prefix.length))
     }
 
     public func contains(_ other: IPAddress) -> Bool {
-        other.version == address.version && other.high & mask.high == address.high
-            && other.low & mask.low == address.low
+        other.version == address.version && (other.high ^ address.high) & mask.high == 0
+            && (other.low ^ address.low) & mask.low == 0
     }
 
     /// The length of the mask if it is a run of leading ones, else `nil`.

@@ -8,7 +8,8 @@ extension RuleReader {
         while try beginOption() {
             guard takes("--to") else { break }
             try refuseSecond(network)
-            network = try addressMask()
+            let given = try addressMask()
+            network = AddressMask(given.address, mask: given.mask)
         }
         guard let network else { throw missing("--to") }
         return .netmap(network)
