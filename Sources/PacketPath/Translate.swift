@@ -248,7 +248,7 @@ extension Evaluator {
         state.history.assumptions.append(
             Assumption(
                 name: name, value: "\(address)",
-                text: "of \(range.first) to \(range.last) the kernel chooses \(address)",
+                text: "the kernel chooses \(address) (of \(range.first) to \(range.last))",
                 step: state.history.steps.count))
         state.history.settled.append(WalkState.Settled(name: "\(name)=\(address)", isYes: true))
         state.history.probability = nil

@@ -58,7 +58,10 @@ private struct PacketMaker {
         let version = destination.version
         let ipProtocol = try self.ipProtocol(version)
         var packet = Packet(source: source, destination: destination, protocol: ipProtocol)
-        if description.protocol == nil { packet.defaulted.insert(.protocol) }
+        // A type of ICMP says the protocol.
+        if description.protocol == nil, description.icmpType == nil, description.icmpCode == nil {
+            packet.defaulted.insert(.protocol)
+        }
         try fillPorts(&packet)
         try fillICMP(&packet, version)
         try fillTCP(&packet)

@@ -54,10 +54,18 @@ extension TraceReporter {
 
     /// The rule that ended this way.
     private func place(_ way: Way) -> [Block] {
-        guard let index = way.trace.decidedBy, index < way.steps.count, index >= way.commonCount else { return [] }
+        guard let index = ownDecider(way), index < way.steps.count, index >= way.commonCount else { return [] }
         guard case .rule(let step) = way.steps[index].kind else { return [] }
+        let isThrough = [Outcome.forwarded, .sent, .delivered].contains(way.trace.outcome)
         let location = quotes.location(quotes.linked.rule(step.rule).place).map { $0 + ": " } ?? ""
-        return [.verbatim([RichText([TextRun(location, .quiet), TextRun(quotes.text(step.rule), .code)])])]
+        return [
+            .verbatim([
+                RichText([
+                    TextRun(isThrough ? "accepted by " : ""), TextRun(location, .quiet),
+                    TextRun(quotes.text(step.rule), .code),
+                ])
+            ])
+        ]
     }
 
     /// `limit of … holds and …`; `nothing else holds` where a branch takes nothing.

@@ -49,7 +49,7 @@ struct ConditionFacts {
         case .dscp: return "the DSCP is \(packet.dscp)"
         case .tos: return "the TOS byte is \(hexadecimal(packet.tos))"
         case .ecn: return "the ECN bits are \(packet.tos & 3), the flags \(flagsText(packet.tcpFlags))"
-        case .timeToLive: return "the TTL is \(packet.ttl)"
+        case .timeToLive: return "the \(packet.version == .v4 ? "TTL" : "hop limit") is \(packet.ttl)"
         case .length: return "its length is \(packet.length) bytes"
         case .mac:
             return packet.sourceMAC.map { "the source's hardware address is \($0)" } ?? settled(held, asked)
@@ -77,7 +77,7 @@ struct ConditionFacts {
             return listed(parts.compactMap { $0 })
         case .owner: return owner(packet, held, asked)
         case .set(let test): return set(test, packet, held: held, asked)
-        case .physicalDevice: return ports()
+        case .physicalDevice(let test): return bridgePorts(test, held: held)
         case .reversePath(let test):
             return held != test.isInverted
                 ? "packets to \(packet.source) would leave by the interface it came in by"
@@ -136,10 +136,18 @@ struct ConditionFacts {
         }
     }
 
-    private func ports() -> String {
+    private func bridgePorts(_ test: PhysicalDeviceMatch, held: Bool) -> String {
         var parts: [String] = []
-        if let inPort { parts.append("it came in by port \(name(inPort))") }
-        if let outPort { parts.append("it would leave by port \(name(outPort))") }
+        if held, let isBridged = test.isBridged {
+            parts.append(isBridged.value == isBridged.isNegated ? "it is not bridged" : "it is bridged")
+        }
+        if let inPort { parts.append("it came in by the port \(name(inPort))") }
+        if let outPort {
+            parts.append("it leaves by the port \(name(outPort))")
+        } else if held, let asked = test.outDevice, !asked.isNegated, !asked.value.isPrefix {
+            // The neighbours and the bridge's table told the port, not the request.
+            parts.append("it leaves by the port \(name(asked.value.name))")
+        }
         return parts.isEmpty ? "no bridge port is known" : listed(parts)
     }
 

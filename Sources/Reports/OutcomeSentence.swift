@@ -1,6 +1,7 @@
 internal import ChainGraph
 internal import NetTypes
 internal import PacketPath
+internal import PathModel
 internal import RuleModel
 internal import SourceText
 
@@ -42,9 +43,33 @@ struct OutcomeWords {
             switch trace.reason {
             case .tooManyBranches?: return "may go more ways than were followed"
             case .unknownRule?: return "meets what this program does not understand"
-            default: return "goes one way or another by what the snapshot does not tell"
+            default: return choices(way) ?? "goes one way or another by what the snapshot does not tell"
             }
         }
+    }
+
+    /// `is dropped or forwarded, by chance`; `nil` where one of the ways is not told to its end.
+    private func choices(_ way: Way) -> String? {
+        var ends: [String] = []
+        for leaf in way.leaves {
+            let end: String
+            switch leaf.trace.outcome {
+            case .dropped, .filtered: end = "dropped"
+            case .rejected: end = "rejected"
+            case .forwarded: end = "forwarded"
+            case .sent: end = "sent"
+            case .delivered: end = "delivered to this host"
+            case .queued: end = "handed to a program in user space"
+            case .unroutable: end = "without a route"
+            case .undecided: return nil
+            }
+            if !ends.contains(end) { ends.append(end) }
+        }
+        guard let last = ends.popLast(), !ends.isEmpty else { return nil }
+        var text = "is "
+        for (index, end) in ends.enumerated() { text += (index == 0 ? "" : ", ") + end }
+        let isChance = way.trace.branches.allSatisfy { $0.probability != nil }
+        return text + " or \(last), " + (isChance ? "by chance" : "depending on what the snapshot does not tell")
     }
 
     /// `dropped by rule 3 of filter/FORWARD` behind the outcome's word: what is not in that word already.
@@ -76,7 +101,7 @@ struct OutcomeWords {
     /// ` as tcp A -> B`, where an address or port is another one than at first.
     private func changed(_ way: Way) -> String {
         guard let last = way.lastOwn else { return "" }
-        let first = way.packet
+        let first = way.ownPacket
         let sourceIsOther = !first.source.isZero && (last.source != first.source || last.sourcePort != first.sourcePort)
         let isOther =
             sourceIsOther || last.destination != first.destination || last.destinationPort != first.destinationPort
@@ -127,20 +152,101 @@ struct OutcomeWords {
         let last = way.trace.last?.packet ?? way.packet
         switch way.trace.reason {
         case .noRoute?: return "has no route to \(last.destination)"
-        case .blackhole?: return "meets a blackhole route and vanishes"
-        case .unreachable?: return "meets an unreachable route"
-        case .prohibit?: return "meets a prohibit route"
-        case .rpFilter?:
+        case .blackhole?: return "meets a blackhole \(routeOrRule(way)) and vanishes"
+        case .unreachable?: return "meets an unreachable \(routeOrRule(way))"
+        case .prohibit?: return "meets a prohibit \(routeOrRule(way))"
+        case .rpFilter?: return "is dropped by the reverse path check\(reversePath(way, last.source))"
+        case .martianSource?:
+            let own = quotes.model.host.interfaces.contains { $0.addresses.contains { $0.address == last.source } }
+            let what = own ? "the address of this host, \(last.source)," : "\(last.source)"
+            return "is dropped as a martian: what comes from the wire may not have \(what) as its source"
+        case .martianDestination?:
             return
-                "is dropped by the reverse path check (rp_filter): packets to \(last.source) would leave by another interface"
-        case .martianSource?: return "is dropped: \(last.source) is no source a packet from the wire may have here"
-        case .martianDestination?: return "is dropped: \(last.destination) is no destination a packet may have here"
-        case .forwardingOff?: return "is not for this host, and forwarding is off"
-        case .ttl?: return "has a TTL that ends here"
+                "is dropped as a martian: what comes from the wire may not have \(last.destination) as its destination"
+        case .forwardingOff?: return "is not for this host, and forwarding is off" + forwardingSysctl(way, last.version)
+        case .ttl?: return "is not forwarded: its \(last.version == .v4 ? "TTL" : "hop limit") runs out here"
         case .tooBig?: return "is larger than the way on allows and must not be fragmented"
         case .natNoAddress?: return "has no address to be translated to"
         case .rule?, .policy?, .unknownRule?, .tooManyBranches?, nil: return "ends between the rules"
         }
+    }
+}
+
+extension OutcomeWords {
+    /// What routing ended the packet with: a route, or an `ip rule` itself.
+    private func routeOrRule(_ way: Way) -> String { lastRouting(way)?.route == nil ? "rule" : "route" }
+
+    /// The last look-up of the way, where it found something.
+    func lastRouting(_ way: Way) -> RoutingStep? {
+        for step in way.steps.reversed() {
+            if case .routing(let routing) = step.kind { return routing.route == nil && routing.rule == nil ? nil : routing }
+        }
+        return nil
+    }
+
+    /// ` (net.ipv4.conf.all.rp_filter=2, loose): no route leads back to A`.
+    private func reversePath(_ way: Way, _ source: IPAddress) -> String {
+        guard let interface = way.trace.last?.inInterface ?? way.steps.first?.view.inInterface else {
+            return " (rp_filter)"
+        }
+        let own = sysctl("net.ipv4.conf.\(keyed(interface)).rp_filter")
+        let all = sysctl("net.ipv4.conf.all.rp_filter")
+        let strict = "packets to \(source) would not leave by \(quotes.name(interface))"
+        guard let largest = [own, all].compactMap({ $0 }).max(by: { $0.value < $1.value }) else {
+            return " (rp_filter): \(strict)"
+        }
+        return largest.value == 1
+            ? " (\(largest.name)=1, strict): \(strict)"
+            : " (\(largest.name)=\(largest.value), loose): no route leads back to \(source)"
+    }
+
+    /// ` (net.ipv4.conf.eth0.forwarding=0)`, where the input has it.
+    private func forwardingSysctl(_ way: Way, _ version: IPVersion) -> String {
+        let name =
+            switch (version, way.trace.last?.inInterface) {
+            case (.v4, let interface?): "net.ipv4.conf.\(keyed(interface)).forwarding"
+            case (.v4, nil): "net.ipv4.ip_forward"
+            case (.v6, _): "net.ipv6.conf.all.forwarding"
+            }
+        return sysctl(name).map { " (\($0.name)=\($0.value))" } ?? ""
+    }
+
+    /// An interface as `sysctl` writes it within a key: `eth0/5` for eth0.5.
+    private func keyed(_ interface: Symbol) -> String {
+        var key = ""
+        for character in quotes.name(interface).unicodeScalars {
+            key.unicodeScalars.append(character == "." ? "/" : character)
+        }
+        return key
+    }
+
+    private func sysctl(_ name: String) -> (name: String, value: Int)? {
+        quotes.model.sysctl(name).map { (name, $0) }
+    }
+}
+
+/// What a program of this host that sends the packet is told at once; `nil` where nothing tells it.
+///
+/// Observed on Linux 6.18: `connect` and `sendto` fail with the route's own error; a packet that OUTPUT or POSTROUTING
+/// drops fails `sendto` with EPERM, while TCP goes on trying.
+func localSenderSentence(_ trace: Trace, _ packet: Packet) -> String? {
+    switch (trace.outcome, trace.reason) {
+    case (.unroutable, .noRoute?): return failure("Network is unreachable")
+    case (.unroutable, .unreachable?): return failure("No route to host")
+    case (.unroutable, .prohibit?): return failure("Permission denied")
+    case (.unroutable, .blackhole?): return failure("Invalid argument")
+    case (.dropped, _) where packet.protocol != .tcp && trace.last.map { isOnTheWayOut($0.hook) } == true:
+        return failure("Operation not permitted")
+    default: return nil
+    }
+}
+
+private func failure(_ words: String) -> String { "the program that sends it is told at once: \"\(words)\"" }
+
+private func isOnTheWayOut(_ hook: Hook) -> Bool {
+    switch hook {
+    case .output, .postrouting: true
+    case .ingress, .prerouting, .input, .forward, .egress: false
     }
 }
 
@@ -154,7 +260,7 @@ func senderSentence(_ view: SenderView?, _ trace: Trace, _ version: IPVersion) -
     case .unreachable(let type, let code)?:
         let name = icmpName(type, code, version) ?? "type \(type) code \(code)"
         let words = errorWords(type, code, version).map { " (\"\($0)\")" } ?? ""
-        return "the sender gets ICMP \(name), \(type)/\(code)\(words)"
+        return "the sender gets \(version == .v4 ? "ICMP" : "ICMPv6") \(name), \(type)/\(code)\(words)"
     }
 }
 

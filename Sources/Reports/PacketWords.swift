@@ -118,6 +118,11 @@ func counted(_ count: Int, _ one: String, _ many: String? = nil) -> String {
 
 func hookTitle(_ hook: Hook) -> String { hook.name.uppercased() }
 
+/// `ip rule` puts a tab behind the priority.
+func withoutTabs(_ text: String) -> String {
+    String(decoding: text.utf8.map { $0 == 0x09 ? 0x20 : $0 }, as: UTF8.self)
+}
+
 /// The first letter as a capital.
 func capitalised(_ text: String) -> String {
     guard let first = text.unicodeScalars.first, first.value >= 0x61, first.value <= 0x7a,

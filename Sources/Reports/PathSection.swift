@@ -105,8 +105,14 @@ private struct PathWriter {
             line(1, [TextRun(text)])
         case .translation(let translation):
             let text = translationText(translation, step.view.packet)
-            let why = translation.isFromEntry ? " (by its connection entry)" : ""
-            line(chainIndent(step) + 2, [TextRun("=> \(text)\(why)", .changed)])
+            if !translation.isFromEntry, translator(of: index, in: way.steps, quotes.linked) != nil {
+                line(chainIndent(step) + 2, [TextRun("=> \(text)", .changed)])
+            } else {
+                // No rule did it: it stands by itself at its hook.
+                enter(step, chain: nil, jumpedTo: false)
+                let why = translation.isFromEntry ? " (by its connection entry)" : ""
+                line(1, [TextRun("=> \(text)\(why)", .changed)])
+            }
         case .routing(let routing): writeRouting(routing, step)
         case .defragmentation:
             enter(step, chain: nil, jumpedTo: false)
@@ -235,7 +241,7 @@ private struct PathWriter {
             text += ": by \(quotes.name(interface))"
             if let hop = routing.nextHop { text += " to \(hop)" }
             if routing.type != .unicast { text += " (\(routing.type.name))" }
-        } else if routing.route == nil {
+        } else if routing.route == nil, routing.rule == nil {
             text += ": no route"
         } else {
             text += ": \(routing.type.name)"
@@ -251,13 +257,8 @@ private struct PathWriter {
         if routing.table != RoutingRule.mainTable, routing.table != RoutingRule.localTable, let rule = routing.rule,
             let own = quotes.text(rule.place), let location = quotes.location(rule.place)
         {
-            line(1, [TextRun("by the rule \(spaced(own)), \(location)", .quiet)])
+            line(1, [TextRun("by the rule \(withoutTabs(own)), \(location)", .quiet)])
         }
-    }
-
-    /// `ip rule` puts a tab behind the priority.
-    private func spaced(_ text: String) -> String {
-        String(decoding: text.utf8.map { $0 == 0x09 ? 0x20 : $0 }, as: UTF8.self)
     }
 
     private func changeText(_ change: Change) -> String {

@@ -65,8 +65,18 @@ struct RuleReasons {
         return text
     }
 
-    /// The rule as the user wrote it and why it matched.
+    /// The rule as the user wrote it and why it matched; of a rule that asks next to nothing, who led there too.
     func explained(_ index: Int, on way: Way) -> [Block] {
+        var blocks = quoted(index, on: way)
+        if asks(index, on: way) { return blocks }
+        let jumps = way.jumps(to: index)
+        let last = hasConditions(index, on: way) ? nil : jumps.last
+        guard let jump = jumps.last(where: { asks($0, on: way) }) ?? last else { return blocks }
+        blocks.append(.indented([.paragraph("reached by")]))
+        return blocks + quoted(jump, on: way)
+    }
+
+    private func quoted(_ index: Int, on way: Way) -> [Block] {
         guard case .rule(let step) = way.steps[index].kind else { return [] }
         return [
             .indented([
@@ -75,11 +85,32 @@ struct RuleReasons {
         ]
     }
 
+    /// Whether the rule asks for more than a protocol.
+    private func asks(_ index: Int, on way: Way) -> Bool {
+        guard case .rule(let step) = way.steps[index].kind else { return false }
+        for statement in quotes.linked.rule(step.rule).statements {
+            guard case .match(let match) = statement else { continue }
+            switch match {
+            case .comment, .protocol: continue
+            case .tcp(let test): if test != TCPMatch() { return true }
+            case .udp(let test): if test != UDPMatch() { return true }
+            default: return true
+            }
+        }
+        return false
+    }
+
     /// Who set the marks that the rule at `index` rests on.
-    func marks(_ index: Int, on way: Way) -> [Block] {
+    ///
+    /// - Parameter told: those that the report has told already; each is told once.
+    func marks(_ index: Int, on way: Way, _ told: inout Set<MarkSource>) -> [Block] {
         var blocks: [Block] = []
         for source in way.markSources(for: index, quotes.linked) {
             let what = source.field == .mark ? "mark" : "connection mark"
+            guard told.insert(source).inserted else {
+                blocks.append(.paragraph(RichText("The \(what) \(hexadecimal(source.bits)) was set as told above.")))
+                continue
+            }
             blocks.append(
                 .paragraph(
                     RichText("The \(what) \(hexadecimal(source.bits)) that led there was set by ")
@@ -89,7 +120,7 @@ struct RuleReasons {
             blocks += [.indented([.verbatim([RichText(text(source.step, on: way), .code)])])]
             if let shown, shown != source.step {
                 blocks.append(.indented([.paragraph("reached by")]))
-                blocks += explained(shown, on: way)
+                blocks += quoted(shown, on: way)
             } else if shown != nil {
                 blocks.append(.indented([.indented(conditions(source.step, on: way))]))
             }
@@ -117,6 +148,13 @@ struct RuleReasons {
         guard case .rule(let step) = way.steps[index].kind,
             let counters = quotes.linked.chain(step.rule.chain).counters(of: quotes.linked.rule(step.rule))
         else { return nil }
+        return text(counters)
+    }
+
+    /// How many packets a policy has decided about, where the dump counts.
+    func counters(of chain: ChainID) -> String? { quotes.linked.chain(chain).policyCounters.map(text) }
+
+    private func text(_ counters: Counters) -> String {
         if counters.packets == 0 { return "no packet counted so far" }
         return "\(counted(Int(clamping: counters.packets), "packet")) and \(counters.bytes) bytes counted so far"
     }

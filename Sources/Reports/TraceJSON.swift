@@ -287,19 +287,30 @@ func defaultTexts(_ fields: PacketFields, _ packet: Packet) -> [(name: String, v
         case .sourcePort: (value, what) = ("\(packet.sourcePort)", "source port")
         case .destinationPort: (value, what) = ("\(packet.destinationPort)", "destination port")
         case .icmpType: (value, what) = ("\(packet.icmpType)", "ICMP type")
-        case .tcpFlags: (value, what) = (flagsText(packet.tcpFlags), "TCP flags")
-        case .ttl: (value, what) = ("\(packet.ttl)", "TTL")
+        case .tcpFlags:
+            let flags = flagsText(packet.tcpFlags)
+            texts.append(
+                (
+                    entry.name, flags,
+                    "the TCP flags are taken to be \(flags): none were given, and a rule looks at them (--\(entry.name))"
+                ))
+            continue
+        case .ttl: (value, what) = ("\(packet.ttl)", packet.version == .v4 ? "TTL" : "hop limit")
         case .dscp: (value, what) = ("\(packet.dscp)", "DSCP")
         case .length: (value, what) = ("\(packet.length)", "length")
         case .mark: (value, what) = ("\(packet.mark)", "mark")
         case .otherHeaders:
-            let text = "no extension headers and no IP options is a default that a rule looked at"
+            let headers = packet.version == .v4 ? "no IP options" : "no extension headers"
+            let text = "the packet is taken to have \(headers): a rule looks at them"
             texts.append((entry.name, "none", text))
             continue
         default: continue
         }
         texts.append(
-            (entry.name, value, "\(what) \(value) is a default that a rule looked at (--\(entry.name))"))
+            (
+                entry.name, value,
+                "the \(what) is taken to be \(value): none was given, and a rule looks at it (--\(entry.name))"
+            ))
     }
     return texts
 }

@@ -59,17 +59,16 @@ struct TraceReporter {
     /// The sentence and why it is so.
     func head(_ way: Way) -> [Block] {
         var sentence = RichText([words.word(way.trace)])
-        sentence.add(": \(packetText(way.packet))\(arrival(way)) ")
-        if way.trace.branches.isEmpty || way.trace.outcome == .undecided {
-            sentence.add(words.predicate(way) + ".")
-        } else {
-            sentence.add("\(words.predicate(way)):")
-        }
+        let isInside = way.ownPacket != way.packet
+        if isInside { sentence.add(": \(packetText(way.ownPacket)) inside") } else { sentence.add(":") }
+        sentence.add(" \(packetText(way.packet))\(arrival(way)) \(words.predicate(way))")
+        sentence.add(way.trace.branches.isEmpty ? "." : ":")
         var blocks: [Block] = [.paragraph(sentence)]
         if way.trace.branches.isEmpty {
             blocks += decision(way)
         } else {
-            blocks += translations(way) + [.space] + branches(way) + settling(way)
+            var told: Set<MarkSource> = []
+            blocks += translations(way, &told) + [.space] + branches(way) + settling(way)
         }
         return blocks
     }
@@ -85,10 +84,10 @@ struct TraceReporter {
     func decision(_ way: Way) -> [Block] {
         var blocks: [Block] = []
         let isThrough = [Outcome.forwarded, .sent, .delivered].contains(way.trace.outcome)
-        let translations = self.translations(way)
-        if !isThrough { blocks += decider(way) }
-        blocks += translations
-        if isThrough { blocks += decider(way) }
+        var told: Set<MarkSource> = []
+        if !isThrough { blocks += decider(way, &told) }
+        blocks += translations(way, &told)
+        if isThrough { blocks += decider(way, &told) }
         for sentence in ends(way) {
             blocks.append(.space)
             blocks.append(.paragraph(RichText(capitalised(sentence) + ".")))
@@ -97,8 +96,8 @@ struct TraceReporter {
     }
 
     /// The rule that ended the way, or the accept of the filter.
-    private func decider(_ way: Way) -> [Block] {
-        guard let index = ownDecider(way), index < way.steps.count else { return [] }
+    private func decider(_ way: Way, _ told: inout Set<MarkSource>) -> [Block] {
+        guard let index = ownDecider(way), index < way.steps.count else { return route(way) }
         let isThrough = [Outcome.forwarded, .sent, .delivered].contains(way.trace.outcome)
         switch way.steps[index].kind {
         case .rule:
@@ -106,20 +105,36 @@ struct TraceReporter {
             var lead = RichText(isThrough ? "Accepted by " : "Decided by ") + reasons.place(index, on: way)
             if let counters = reasons.counters(index, on: way) { lead.add("; \(counters)", .quiet) }
             lead.add(":")
-            return [.space, .paragraph(lead)] + reasons.explained(index, on: way) + reasons.marks(index, on: way)
+            return [.space, .paragraph(lead)] + reasons.explained(index, on: way)
+                + reasons.marks(index, on: way, &told)
         case .policy(let chain, let verdict):
-            let place = quotes.linked.chain(chain).place
             var lead = RichText(isThrough ? "Accepted by the policy of " : "Decided by the policy of ")
             lead.add(words.chainName(chain) + ", " + (verdict == .drop ? "DROP" : "ACCEPT"))
-            if let location = quotes.location(place) { lead.add(", \(location)") }
-            lead.add(": no rule there ended the packet's way.")
+            if let location = quotes.location(quotes.linked.chain(chain).place) { lead.add(", \(location)") }
+            if isThrough { lead.add(": no rule there decided") }
+            if let counters = reasons.counters(of: chain) { lead.add("; \(counters)", .quiet) }
+            lead.add(".")
             return [.space, .paragraph(lead)]
-        default: return []
+        default: return route(way)
         }
     }
 
+    /// The route or `ip rule` that ended the way.
+    private func route(_ way: Way) -> [Block] {
+        guard way.trace.outcome == .unroutable, let routing = words.lastRouting(way) else { return [] }
+        let place = routing.route?.place ?? routing.rule?.place ?? .none
+        guard let text = routing.route.map({ quotes.routeText($0) }) ?? quotes.text(place),
+            let location = quotes.location(place)
+        else { return [] }
+        let what = routing.route == nil ? "an ip rule" : "a route of table \(tableName(routing.table))"
+        return [
+            .space, .paragraph(RichText("Decided by \(location), \(what):")),
+            .indented([.verbatim([RichText(withoutTabs(text), .code)])]),
+        ]
+    }
+
     /// The step that decided; of a packet that went on inside another one, the accept of the packet itself.
-    private func ownDecider(_ way: Way) -> Int? {
+    func ownDecider(_ way: Way) -> Int? {
         guard let index = way.trace.decidedBy, index < way.steps.count, way.tunnel != nil,
             way.steps[index].layer > 0, way.trace.acceptedBy.contains(index)
         else { return way.trace.decidedBy }
@@ -138,7 +153,7 @@ struct TraceReporter {
     }
 
     /// Each translation with the rule that made it.
-    private func translations(_ way: Way) -> [Block] {
+    private func translations(_ way: Way, _ told: inout Set<MarkSource>) -> [Block] {
         var blocks: [Block] = []
         for index in way.steps.indices {
             guard case .translation(let translation) = way.steps[index].kind else { continue }
@@ -157,7 +172,10 @@ struct TraceReporter {
                 if let counters = reasons.counters(rule, on: way) { lead.add("; \(counters)", .quiet) }
                 lead.add(":")
                 blocks += [.space, .paragraph(lead)]
-                blocks += reasons.explained(rule, on: way) + reasons.marks(rule, on: way)
+                blocks += reasons.explained(rule, on: way) + reasons.marks(rule, on: way, &told)
+                if let sentence = takenPort(translation, rule, way.steps[index].view.packet, way) {
+                    blocks.append(.paragraph(RichText(sentence + ".")))
+                }
             } else {
                 blocks += [
                     .space,
@@ -166,6 +184,23 @@ struct TraceReporter {
             }
         }
         return blocks
+    }
+
+    /// That the source port had to change because another connection has it, where the rule asks for no other port.
+    private func takenPort(_ translation: TranslationStep, _ rule: Int, _ packet: Packet, _ way: Way) -> String? {
+        guard translation.sourcePortChoices != nil, case .rule(let step) = way.steps[rule].kind else { return nil }
+        switch quotes.linked.rule(step.rule).target {
+        case .snat(let nat)?, .masquerade(let nat)?:
+            if nat.ports != nil || nat.isRandom || nat.isFullyRandom { return nil }
+        default: return nil
+        }
+        let source = translation.source ?? packet.source
+        var reply = ConnectionTuple(source: packet.destination, destination: source, protocol: packet.protocol)
+        reply.sourcePort = packet.destinationPort
+        reply.destinationPort = packet.sourcePort
+        let entry = quotes.model.host.connections?.first { $0.reply == reply }
+        let location = entry.flatMap { quotes.location($0.place) }.map { " (\($0))" } ?? ""
+        return "Another connection has port \(packet.sourcePort) of \(source) already\(location)"
     }
 
     /// What the sender sees and who listens, each a sentence without a final stop.
@@ -178,7 +213,11 @@ struct TraceReporter {
             let back = Way(own, packet: packet)
             sentences.append("the REJECT's own answer does not get there: it \(words.predicate(back))")
         }
-        if let sentence = senderSentence(way.trace.senderView, way.trace, way.packet.version) {
+        if answer.request.origin == .host, way.trace.senderView != nil,
+            let sentence = localSenderSentence(way.trace, way.packet)
+        {
+            sentences.append(sentence)
+        } else if let sentence = senderSentence(way.trace.senderView, way.trace, way.packet.version) {
             sentences.append(sentence)
         }
         return sentences
@@ -201,9 +240,10 @@ struct TraceReporter {
         }
         guard let listener, listener < listeners.count else { return "nothing listens on \(port)" }
         let socket = listeners[listener]
+        let what = socket.process.isEmpty ? "something" : "a program"
         let who = socket.process.isEmpty ? "" : "\(socket.process), "
         let place = quotes.location(socket.place).map { ", \($0)" } ?? ""
-        return "a program listens on \(port) (\(who)\(socket.address.map { "\($0)" } ?? "any address")\(place))"
+        return "\(what) listens on \(port) (\(who)\(socket.address.map { "\($0)" } ?? "any address")\(place))"
     }
 
     // MARK: The ways back
@@ -222,12 +262,17 @@ struct TraceReporter {
         return blocks
     }
 
+    private func withoutSender(_ trace: Trace) -> Trace {
+        var trace = trace
+        trace.senderView = nil
+        for index in trace.branches.indices { trace.branches[index].trace = withoutSender(trace.branches[index].trace) }
+        return trace
+    }
+
     private func nested(_ title: String, _ trace: Trace, _ leaf: Way?) -> [Block] {
         guard let packet = trace.firstPacket else { return [] }
-        var trace = trace
         // The sender of an answer is this host or the receiver; what they see is nobody's question.
-        trace.senderView = nil
-        let way = Way(trace, packet: packet)
+        let way = Way(withoutSender(trace), packet: packet)
         var text = title
         if let leaf { text += " if \(condition(leaf.conditions))" }
         var blocks: [Block] = [.space, .heading(RichText(text)), .indented(head(way))]
@@ -242,6 +287,7 @@ func translationText(_ translation: TranslationStep, _ before: Packet) -> String
     let hasPorts = before.protocol.hasPorts
     func end(_ what: String, _ address: IPAddress?, _ old: IPAddress, _ port: UInt16?, _ oldPort: UInt16) {
         if address == nil, port == nil { return }
+        if address == old, port == nil, translation.sourcePortChoices != nil { return }
         let portChanges = port != nil && port != oldPort && hasPorts
         let from = endText(old, port: portChanges ? oldPort : nil)
         parts.append("\(what) \(from) becomes \(endText(address ?? old, port: portChanges ? port : nil))")
@@ -250,7 +296,8 @@ func translationText(_ translation: TranslationStep, _ before: Packet) -> String
     end(
         "destination", translation.destination, before.destination, translation.destinationPort, before.destinationPort)
     if let choices = translation.sourcePortChoices {
-        parts.append("the source port becomes one of \(rangeText(choices))")
+        let which = parts.isEmpty ? "source port \(before.sourcePort)" : "the source port"
+        parts.append("\(which) becomes one of \(rangeText(choices))")
     }
     if !parts.isEmpty { return listed(parts) }
     switch translation.kind {

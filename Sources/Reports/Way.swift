@@ -57,6 +57,12 @@ struct Way {
     /// The packet itself as it last was: inside the outer one of a tunnel.
     var lastOwn: Packet? { trace.last.map { trace.inner.first ?? $0.packet } }
 
+    /// The packet that the answer is about: inside the one that came, where that came by a tunnel and was unpacked.
+    var ownPacket: Packet {
+        guard let first = steps.first, first.layer > 0 else { return packet }
+        return steps.first { $0.layer == 0 }?.view.packet ?? packet
+    }
+
     /// The steps of jumps that led to the rule at `index`, outermost first.
     func jumps(to index: Int) -> [Int] {
         guard case .rule(let rule) = steps[index].kind else { return [] }

@@ -39,7 +39,7 @@ import Testing
         var world = try World(filter().replacing(":FORWARD ACCEPT", with: ":FORWARD DROP"))
         let text = world.text(world.answer(try World.packet("198.51.100.7", "10.1.0.9")), .summary)
         #expect(first(text).hasSuffix("is dropped by the policy of filter/FORWARD: no rule there took it."))
-        #expect(text.contains("Decided by the policy of filter/FORWARD, DROP, rules:3"))
+        #expect(text.contains("\nDecided by the policy of filter/FORWARD, DROP, rules:3; no packet counted so far.\n"))
     }
 
     @Test func theSenderOfARejectedPacketGetsAnError() throws {
@@ -103,6 +103,9 @@ import Testing
                 """
                 Source 198.51.100.7 becomes 10.1.0.1, by rules:22, rule 3 of nat/POST (POSTROUTING > POST):
                   -A POST -j MASQUERADE
+                    it has no conditions
+                  reached by
+                  -A POSTROUTING -j POST
                     it has no conditions
                 The mark 0x4000 that led there was set by rules:18, rule 1 of nat/MASQ (PREROUTING > SERVICES > MASQ):
                   -A MASQ -j MARK --set-xmark 0x4000/0x4000
@@ -172,7 +175,8 @@ import Testing
                 "-A INPUT -p tcp -m statistic --mode random --probability 0.25000000000 -j DROP", "-A INPUT -j ACCEPT"))
         let text = world.text(world.answer(try World.packet()), .summary)
         #expect(
-            first(text).hasPrefix("UNDECIDED: tcp 198.51.100.7:40000 -> 192.0.2.1:22 from eth0 goes one way or another")
+            first(text)
+                == "UNDECIDED: tcp 198.51.100.7:40000 -> 192.0.2.1:22 from eth0 is dropped or delivered to this host, by chance:"
         )
         #expect(text.contains("(25 %): DROPPED by rule 1 of filter/INPUT.\n"))
         #expect(text.contains("(75 %): DELIVERED to this host.\n"))
@@ -185,10 +189,10 @@ import Testing
         packet.defaulted = [.ttl, .mark]
         var answer = world.answer(packet)
         answer.notes = ["internet: 9.9.9.9"]
-        answer.missing = [MissingInputNote(name: "listeners", command: "ss -lntup", effect: "who listens is not known")]
+        answer.missing = [MissingInput(name: "listeners", command: "ss -lntup", effect: "who listens is not known")]
         let text = world.text(answer, .summary)
         #expect(text.contains("- internet: 9.9.9.9\n"))
-        #expect(text.contains("- TTL 64 is a default that a rule looked at (--ttl)\n"))
+        #expect(text.contains("- the TTL is taken to be 64: none was given, and a rule looks at it (--ttl)\n"))
         #expect(!text.contains("--mark"))
         #expect(text.contains("- not in the snapshot: ss -lntup (who listens is not known)\n"))
         #expect(text.contains("Whether anything listens on tcp port 22 is not known."))
@@ -223,7 +227,7 @@ import Testing
         var packet = try World.packet("10.1.0.7", "203.0.113.9")
         packet.ttl = 1
         let ended = world.text(world.answer(packet, in: "eth1"))
-        #expect(first(ended).hasSuffix("has a TTL that ends here."))
+        #expect(first(ended).hasSuffix("is not forwarded: its TTL runs out here."))
         #expect(ended.contains("The sender gets ICMP time-exceeded, 11/0."))
     }
 }

@@ -101,12 +101,13 @@ extension Evaluator {
         // No day at all fits.
         if match.weekDays & allDays == 0 || match.monthDays & allMonthDays == 0 { return .no }
         if match.usesKernelTimezone { asked.append("kerneltz") }
+        let zone = match.usesKernelTimezone ? "" : " (UTC)"
         var text = ""
         for part in asked { text += (text.isEmpty ? "" : "/") + part }
         return .perhaps(
             Unknown(
-                "time@\(text)", whenYes: "the packet comes at a time within \(text)",
-                whenNo: "the packet does not come at a time within \(text)"))
+                "time@\(text)", whenYes: "the packet comes at a time within \(text)\(zone)",
+                whenNo: "the packet does not come at a time within \(text)\(zone)"))
     }
 
     private func clock(_ seconds: UInt32) -> String {
@@ -128,14 +129,13 @@ extension Evaluator {
         var asked = "\(name):\(address)"
         var condition = ""
         if match.operation.value != .remove {
+            if match.hitCount > 1 { condition += ", seen \(match.hitCount) times" }
             if match.seconds > 0 {
                 asked += ":\(match.seconds)s"
-                condition += " within \(match.seconds) seconds"
+                condition += condition.isEmpty ? ", seen within" : " within"
+                condition += " \(match.seconds) seconds"
             }
-            if match.hitCount > 1 {
-                asked += ":\(match.hitCount)x"
-                condition += " \(match.hitCount) times"
-            }
+            if match.hitCount > 1 { asked += ":\(match.hitCount)x" }
         }
         return .negate(
             .perhaps(
