@@ -43,9 +43,7 @@ struct Tracer {
         case nil: answer.identifier = .none
         }
         answer.otherDeciders = open(relevantDeciders(trace, on: model))
-        answer.missing = missingInputs(for: trace, request, of: missing).map {
-            MissingInputNote(name: $0.name, command: $0.command, effect: $0.effect)
-        }
+        answer.missing = missingInputs(for: trace, request, of: missing)
         note(trace)
         return answer
     }

@@ -1,8 +1,7 @@
 internal import NetTypes
 public import PacketPath
 internal import PathModel
-internal import RuleModel
-public import Snapshot
+public import RuleModel
 
 /// Those of the inputs that a snapshot lacks which this answer would be surer with.
 public func missingInputs(for trace: Trace, _ request: TraceRequest, of missing: [MissingInput]) -> [MissingInput] {

@@ -1,4 +1,5 @@
 public import PacketPath
+public import RuleModel
 public import SourceText
 
 /// A trace with all that a report on it draws on.
@@ -12,7 +13,7 @@ public struct TraceAnswer: Sendable {
     /// What else on the host may decide about this packet.
     public var otherDeciders: [Decider] = []
     /// Inputs whose lack made this answer less sure.
-    public var missing: [MissingInputNote] = []
+    public var missing: [MissingInput] = []
 
     public enum Identifier: Hashable, Sendable {
         case none
@@ -38,20 +39,6 @@ public struct TraceAnswer: Sendable {
     public init(trace: Trace, request: TraceRequest) {
         self.trace = trace
         self.request = request
-    }
-}
-
-/// An input that is not there, and the command that supplies it.
-public struct MissingInputNote: Hashable, Sendable {
-    public var name: String
-    public var command: String
-    /// What is assumed or can't be told without it.
-    public var effect: String
-
-    public init(name: String, command: String, effect: String) {
-        self.name = name
-        self.command = command
-        self.effect = effect
     }
 }
 

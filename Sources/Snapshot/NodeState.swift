@@ -79,22 +79,6 @@ public struct UnrecognisedInput: Hashable, Sendable {
     }
 }
 
-/// Something that the input does not hold and that some answers need.
-public struct MissingInput: Hashable, Sendable {
-    /// `addresses`, `routes`, `rules`, `sets`, `sysctl`, `connections`, `listeners`, `ip6tables`, …: never reworded.
-    public var name: String
-    /// The command that supplies it.
-    public var command: String
-    /// What is assumed or can't be told without it.
-    public var effect: String
-
-    public init(name: String, command: String, effect: String) {
-        self.name = name
-        self.command = command
-        self.effect = effect
-    }
-}
-
 /// A rule set that was recognised and is not read.
 public struct UnreadRuleset: Hashable, Sendable {
     public var kind: ListingKind
