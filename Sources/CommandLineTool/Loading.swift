@@ -43,12 +43,13 @@ func load(
         throw .message(error.description)
     }
     progress.finish()
-    for path in node.unrecognised where paths.contains(path.path) {
+    let untaken = node.unrecognised.filter { paths.contains($0.path) || $0.mayBeMissed }
+    for path in untaken {
         console.error("\(escapedForTerminal(path.path)): warning: \(path.reason.text) [not-recognised]")
     }
     tell(node.diagnostics, node, console)
     let isBad = node.diagnostics.contains { $0.severity > .note }
-    return LoadedNode(node: node, hasProblems: isBad || node.unrecognised.contains { paths.contains($0.path) })
+    return LoadedNode(node: node, hasProblems: isBad || !untaken.isEmpty)
 }
 
 /// How many diagnostics of one code are shown.

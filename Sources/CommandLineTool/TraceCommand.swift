@@ -37,6 +37,9 @@ let traceCommand = Command(
     run: { (arguments, console) throws(Stop) in try trace(arguments, console) })
 
 private func trace(_ arguments: [String], _ console: borrowing Console) throws(Stop) -> Int32 {
+    if arguments.isEmpty {
+        throw .usage(UsageFailure("no snapshot and no packet; 'hookline trace --help' tells how to name both"))
+    }
     var settings = TraceSettings()
     let paths: [String]
     do { paths = try parse(arguments, TraceSettings.options, into: &settings) } catch { throw .usage(error) }

@@ -179,7 +179,8 @@ extension OutcomeWords {
     /// The last look-up of the way, where it found something.
     func lastRouting(_ way: Way) -> RoutingStep? {
         for step in way.steps.reversed() {
-            if case .routing(let routing) = step.kind { return routing.route == nil && routing.rule == nil ? nil : routing }
+            guard case .routing(let routing) = step.kind else { continue }
+            return routing.route == nil && routing.rule == nil ? nil : routing
         }
         return nil
     }

@@ -21,7 +21,7 @@ public func loadSnapshot(
     let chosen = try chooseNode(loader.candidates, settings: settings)
     return try assemble(
         files: chosen.map { $0.file }, recognised: chosen.enumerated().map { $1.recognised(as: FileID($0)) },
-        unrecognised: loader.unrecognised, settings: settings)
+        unrecognised: loader.unrecognised, root: paths.count == 1 ? paths.first : nil, settings: settings)
 }
 
 /// A file in which something was recognised, or that was named outright.

@@ -70,6 +70,15 @@ public struct UnrecognisedInput: Hashable, Sendable {
         }
     }
 
+    /// Whether it may be a listing that only could not be read.
+    public var mayBeMissed: Bool {
+        switch reason {
+        case .unreadable, .encrypted, .utf16: true
+        case .empty, .binary, .unknownText, .symbolicLink, .device, .tooLarge, .tooDeep, .nestedArchive, .unsafeName:
+            false
+        }
+    }
+
     public var path: String
     public var reason: Reason
 

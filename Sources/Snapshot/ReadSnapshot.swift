@@ -11,12 +11,13 @@ public func readSnapshot(
     for (index, file) in files.enumerated() {
         recognised.append(recognise(file.bytes.span, file: FileID(index), path: file.path))
     }
-    return try assemble(files: files, recognised: recognised, unrecognised: [], settings: settings)
+    return try assemble(files: files, recognised: recognised, unrecognised: [], root: nil, settings: settings)
 }
 
-/// Reads the listings that were recognised in `files`.
+/// Reads the listings that were recognised in `files`; `root` is the one path that the user named, if it was one.
 func assemble(
-    files: [SourceFile], recognised: [Recognised], unrecognised: [UnrecognisedInput], settings: SnapshotSettings
+    files: [SourceFile], recognised: [Recognised], unrecognised: [UnrecognisedInput], root: String?,
+    settings: SnapshotSettings
 ) throws(SnapshotFailure) -> NodeState {
     var node = NodeState()
     node.files = files
@@ -45,7 +46,7 @@ func assemble(
     node.names = reading.names
     node.host = reading.host
     node.diagnostics = reading.diagnostics
-    if node.ruleset.tables.isEmpty { throw noRules(node) }
+    if node.ruleset.tables.isEmpty { throw noRules(node, root) }
     node.missing = missingInputs(node)
     return node
 }
@@ -54,8 +55,8 @@ extension ListingKind {
     fileprivate var isNeededByOthers: Bool { self == .tableNames || self == .nextHops }
 }
 
-private func noRules(_ node: NodeState) -> SnapshotFailure {
-    let path = node.files.first?.path ?? node.unrecognised.first?.path ?? "-"
+private func noRules(_ node: NodeState, _ root: String?) -> SnapshotFailure {
+    let path = root ?? node.files.first?.path ?? node.unrecognised.first?.path ?? "-"
     var message = "there is no rule set in this input; iptables-save writes one"
     if let list = node.inputs.first(where: { $0.kind == .iptablesList }) {
         message = "the output of iptables -L does not hold all of a rule; iptables-save writes it"
@@ -73,6 +74,9 @@ private func noRules(_ node: NodeState) -> SnapshotFailure {
         case .binary, .utf16: message = "there is no rule set in this input: it is \(only.reason.text)"
         default: break
         }
+    }
+    if let unread = node.unrecognised.first(where: \.mayBeMissed), node.unrecognised.count > 1 || unread.path != path {
+        message += "; \(unread.path) could not be read: \(unread.reason.text)"
     }
     return SnapshotFailure(.noRules, path: path, message: message)
 }

@@ -42,6 +42,29 @@ private func load(_ paths: [String], _ change: (inout SnapshotSettings) -> Void 
         }
     }
 
+    @Test func aFolderWithoutRulesIsNamedWithWhatCouldNotBeRead() throws {
+        try withFolder([("d/a", "hello\n"), ("d/b", "hello\n"), ("e/x", "")]) { root in
+            #expect(
+                failure([root + "/d"])
+                    == "\(root)/d: error: there is no rule set in this input; iptables-save writes one")
+            let wide = "\(root)/e/rules"
+            try Data([0xff, 0xfe] + rules.utf8.flatMap { [$0, 0] }).write(to: URL(fileURLWithPath: wide))
+            #expect(
+                failure([root + "/e"])?.hasSuffix(
+                    "; \(wide) could not be read: UTF-16 text; it must be UTF-8 (PowerShell: `| Out-File -Encoding utf8`)"
+                ) == true)
+        }
+    }
+
+    private func failure(_ paths: [String]) -> String? {
+        do throws(SnapshotFailure) {
+            _ = try load(paths)
+            return nil
+        } catch {
+            return error.description
+        }
+    }
+
     @Test func aDirectoryIsReadToItsDepthsInTheOrderOfNames() throws {
         let files = [
             ("z/rules", rules), ("a/b/c/route", "default via 192.0.2.1 dev eth0\n"), ("junk", "hello"), ("x", ""),
