@@ -33,7 +33,8 @@ func readSysctl(_ text: Span<UInt8>, _ listing: Listing, into reading: inout Hos
         }
         let name = dottedName(text, text.trimmed(key.lowerBound..<separator))
         let value = text.text(text.trimmed(separator + 1..<line.upperBound))
-        if let old = reading.host.sysctls[name], old != value {
+        // `kernel.core_modes` of Linux 6.18 has several lines, and `sysctl -a` names it on each.
+        if let old = reading.host.sysctls[name], old != value, name.hasPrefix("net.") {
             reading.tell(
                 .warning, "sysctl-twice", "'\(name)' was \(old) before; the last value counts", at: cursor.place)
         }

@@ -46,6 +46,8 @@ func assemble(
     node.names = reading.names
     node.host = reading.host
     node.diagnostics = reading.diagnostics
+    // The other program's rules are in the input too.
+    if Set(node.ruleset.tables.map(\.backend)).count > 1 { node.diagnostics.removeAll { $0.code == "other-tables" } }
     if node.ruleset.tables.isEmpty { throw noRules(node, root) }
     node.missing = missingInputs(node)
     return node

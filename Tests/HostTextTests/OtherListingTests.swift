@@ -202,6 +202,7 @@ import Testing
     @Test func settingsThatDifferAreTold() {
         let read = Read("net.ipv4.ip_forward = 1\nnet.ipv4.ip_forward = 0\nnet.ipv4.ip_forward = 0\n")
         #expect(read.complaints == ["sysctl-twice: net.ipv4.ip_forward = 0"])
+        #expect(Read("kernel.core_modes = file\nkernel.core_modes = pipe\n").complaints == [])
         #expect(Read("net.ipv4.ip_forward=1\n# more\n").complaints == ["sysctl-file: # more"])
     }
 

@@ -93,6 +93,17 @@ private func codes(_ node: NodeState) -> [String] { node.diagnostics.map(\.code)
         #expect(rule.place.line == 12)
     }
 
+    /// As `for c in …; do printf '# %s\\n%s\\n' "$c" "$($c 2>&1)"; done` writes it, where there are legacy tables too.
+    @Test func aWarningOfOtherTablesIsToldUnlessTheyAreThere() throws {
+        let warning = "# Warning: iptables-legacy tables present, use iptables-legacy-save to see them\n"
+        let node = try read(("node.txt", "# iptables-save -c\n" + warning + filterV4 + "# ip neigh\n\n"))
+        #expect(node.diagnostics.map(\.code) == ["other-tables"])
+        #expect(kinds(node) == ["nf_tables ip filter"])
+        let legacyV4 = filterV4.replacing("iptables-nft-save v1.8.9 (nf_tables)", with: "iptables-save v1.8.9")
+        let both = try read(("node.txt", warning + filterV4 + "# iptables-legacy-save -c\n" + legacyV4))
+        #expect(both.diagnostics.isEmpty)
+    }
+
     @Test func rulesInTheMiddleOfAFileHaveTheirOwnPlaces() throws {
         let node = try read(("paste.txt", "default via 192.0.2.1 dev eth0\n\n" + filterV4))
         let rule = try #require(node.ruleset.tables.first?.chains.first?.rules.first)
