@@ -62,7 +62,7 @@ let package = Package(
             [
                 "SourceText", "NetTypes", "RuleModel", "IptablesText", "HostText", "ChainGraph", "Snapshot",
                 "PathModel",
-                "PacketPath", "Questions", "Reports",
+                "PacketPath", "Questions", "KernelLab", "Reports",
             ], audited),
         tests("SourceTextTests", ["SourceText"]),
         tests("NetTypesTests", ["NetTypes"]),

@@ -82,6 +82,7 @@ func tracePackets(
                 let answer = try tracer.answer(try readPacketJSON(line.span))
                 writeTraceJSON(answer, tracer.model, files: loaded.node.files, into: &json)
                 if let expected = settings.expectation, !expected.isMet(by: answer.sureOutcome) { isExpected = false }
+                if answer.kernel?.agrees == false { isExpected = false }
             } catch {
                 hasBadLine = true
                 writeError(error, line, path, lines.lineNumber, into: &json)

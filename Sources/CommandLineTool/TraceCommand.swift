@@ -32,6 +32,9 @@ let traceCommand = Command(
             text: "a gate in a script",
             call: "hookline trace node-a/ --from internet --to host:22/tcp --expect drop"),
         Command.Example(
+            text: "ask this machine's kernel too",
+            call: "sudo hookline trace node-a/ --in eth0 --from 198.51.100.7 --to 192.0.2.1:443/tcp --kernel"),
+        Command.Example(
             text: "many packets", call: "hookline trace node-a/ --packets packets.jsonl --flows | jq .outcome"),
     ],
     run: { (arguments, console) throws(Stop) in try trace(arguments, console) })
@@ -47,6 +50,9 @@ private func trace(_ arguments: [String], _ console: borrowing Console) throws(S
         if settings.describesPacket || settings.packetText != nil {
             throw .usage(
                 UsageFailure("--packets brings packets of its own; the other options for one packet do not go with it"))
+        }
+        if settings.flows, settings.asksKernel {
+            throw .usage(UsageFailure("--kernel asks for one packet at a time; --flows does not go with it"))
         }
         return try tracePackets(paths, settings, console)
     }
@@ -75,7 +81,8 @@ private func trace(_ arguments: [String], _ console: borrowing Console) throws(S
             "hookline: note: nothing on this packet's way asks for the assumption '\(escapedForTerminal(name))'")
     }
     let isExpected = settings.expectation?.isMet(by: answer.sureOutcome) ?? true
-    return loaded.status(isExpected ? ExitStatus.answered : ExitStatus.notAsExpected, settings.common)
+    let isAgreed = answer.kernel?.agrees ?? true
+    return loaded.status(isExpected && isAgreed ? ExitStatus.answered : ExitStatus.notAsExpected, settings.common)
 }
 
 private func write(

@@ -40,6 +40,8 @@ struct TraceSettings: SnapshotCommandSettings, Hashable {
     var flows = false
     var roundTrip = false
     var assumptions: [String: String] = [:]
+    /// Whether this machine's kernel is asked too.
+    var asksKernel = false
     var detail = Detail.path
     var json = false
     var expectation: Expectation?
@@ -194,6 +196,10 @@ extension TraceSettings {
                 }
                 settings.detail = detail
             },
+            .flag(
+                "--kernel", group: group,
+                help: "send the packet through this machine's own kernel too, in a scratch network namespace, and compare"
+            ) { $0.asksKernel = true },
             .flag("--json", group: group, help: "the result as one JSON object") { $0.json = true },
             .value(
                 "--expect", name: "OUTCOME", kind: .words(Expectation.words), group: group,

@@ -1,3 +1,4 @@
+internal import KernelLab
 internal import PacketPath
 internal import PathModel
 internal import Questions
@@ -8,7 +9,7 @@ internal import Snapshot
 /// Answers packets one after another on one node.
 struct Tracer {
     private(set) var model: HostModel
-    private let missing: [MissingInput]
+    private let node: NodeState
     private let settings: TraceSettings
     /// The connection table in force, with what earlier packets made (`--flows`).
     private var connections: ConnectionIndex
@@ -21,7 +22,7 @@ struct Tracer {
     init(_ node: NodeState, _ model: HostModel, _ settings: TraceSettings) {
         self.model = model
         self.settings = settings
-        missing = node.missing
+        self.node = node
         connections = model.connections
     }
 
@@ -43,12 +44,25 @@ struct Tracer {
         case nil: answer.identifier = .none
         }
         answer.otherDeciders = open(relevantDeciders(trace, on: model))
-        answer.missing = missingInputs(for: trace, request, of: missing)
+        answer.missing = missingInputs(for: trace, request, of: node.missing)
+        if settings.asksKernel { answer.kernel = askKernel(request, trace) }
         note(trace)
         return answer
     }
 
-    /// Keeps the connections that the packet made and what it did to sets; a packet whose way is not sure leaves those that all its ways make.
+    private func askKernel(_ request: TraceRequest, _ trace: Trace) -> KernelNote {
+        do throws(KernelRefusal) {
+            let kernel = try KernelLab.askKernel(request, of: node, model, trace)
+            return KernelNote(
+                version: kernelVersion(), differences: kernel.differences, account: kernel.account,
+                leftOut: kernel.leftOut)
+        } catch {
+            return KernelNote(version: kernelVersion(), refusal: error.words)
+        }
+    }
+
+    /// Keeps the connections that the packet made and what it did to sets; a packet whose way is not sure leaves those
+    /// that all its ways make.
     private mutating func remember(_ trace: Trace) {
         for entry in entries(of: trace) { connections.update(entry) }
         setChanges = trace.setChanges

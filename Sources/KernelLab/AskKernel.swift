@@ -155,3 +155,6 @@ private struct KernelQuestion {
         answer.account += comparison.account.map { what + $0 }
     }
 }
+
+/// The release of the running kernel, such as `6.18.0`.
+public func kernelVersion() -> String { ScratchNamespace.setting("kernel.osrelease") ?? "of unknown version" }

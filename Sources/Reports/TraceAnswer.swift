@@ -14,6 +14,8 @@ public struct TraceAnswer: Sendable {
     public var otherDeciders: [Decider] = []
     /// Inputs whose lack made this answer less sure.
     public var missing: [MissingInput] = []
+    /// What the machine's own kernel did, where it was asked.
+    public var kernel: KernelNote?
 
     public enum Identifier: Hashable, Sendable {
         case none

@@ -33,6 +33,7 @@ struct TraceJSONWriter {
             writeQualified(answer, into: &json)
         }
         writeNotes(answer, into: &json)
+        answer.kernel?.write(into: &json)
         json.endObject()
     }
 

@@ -32,6 +32,7 @@ struct TraceReporter {
             document.add(.indented(path(way)))
         }
         document.add(contentsOf: returns(way))
+        if let kernel = answer.kernel { document.add(contentsOf: kernel.blocks(detail: detail)) }
         let grounds = self.grounds(way)
         if !grounds.isEmpty {
             document.add(.space)
