@@ -213,7 +213,6 @@ struct Comparison {
             packet.mark = last.packet.mark
         } else if endsInStandIn, let inner = end.inner.first {
             packet = inner
-            packet.mark = last.packet.mark
         }
         if !seen.packet.isEmpty {
             found += packetDifferences("packet", packet, seen.packet, leaving: isSeenWhole ? [] : [.ttl, .dscp])

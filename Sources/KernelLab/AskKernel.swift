@@ -54,6 +54,8 @@ private struct KernelQuestion {
     let packet: Packet
     /// `nil`: made here.
     let arrival: String?
+    /// Whether no route gives the host's own packet a source, so that it can't be sent.
+    var hasNoSource = false
 
     init(
         _ request: TraceRequest, _ trace: Trace, _ model: HostModel, _ scratch: inout ScratchNode
@@ -66,10 +68,11 @@ private struct KernelQuestion {
         case .host:
             arrival = nil
             if packet.source.isZero {
-                guard let source = scratch.laboratory.sourceAddress(to: packet.destination, mark: packet.mark) else {
-                    throw LabFailure(call: "", code: 0, words: "no route tells the packet's source address")
+                if let source = scratch.laboratory.sourceAddress(to: packet.destination, mark: packet.mark) {
+                    packet.source = source
+                } else {
+                    hasNoSource = true
                 }
-                packet.source = source
             }
         case .interface(let name): arrival = model.names.text(request.inPort ?? name)
         case .anyInterface:
@@ -85,13 +88,20 @@ private struct KernelQuestion {
     }
 
     func ask(_ scratch: inout ScratchNode, into answer: inout KernelAnswer) throws(LabFailure) {
+        if hasNoSource {
+            var seen = Observation()
+            seen.outcome = .unroutable(error: 0)
+            return compare(seen, trace, scratch, "", into: &answer)
+        }
         try makeState(&scratch)
         let hasReply = !trace.reply.isEmpty
         // The host's own resets would end the connection whose reply is asked about.
         try scratch.laboratory.holdResets(hasReply)
         let seen = try scratch.laboratory.observe(dispatch(packet, from: arrival))
         compare(seen, trace, scratch, "", into: &answer)
-        guard answer.agrees, let reply = trace.reply.first, let first = ways(of: reply).first?.steps.first?.view.packet
+        // Of a reply that comes by a tunnel the packet inside is sent; the laboratory wraps it.
+        guard answer.agrees, let reply = trace.reply.first,
+            let first = ways(of: reply).first?.steps.first(where: { $0.layer == 0 })?.view.packet
         else { return }
         let back: String?
         switch seen.outcome {
