@@ -93,6 +93,7 @@ let package = Package(
                 "PathModel", "PacketPath", "KernelLab",
             ]),
         .executableTarget(name: "hookline", dependencies: ["CommandLineTool"], swiftSettings: strict),
+        .executableTarget(name: "kernel-compare", dependencies: ["KernelLab"], swiftSettings: strict),
         tests(
             "IptablesTextTests", ["IptablesText", "RuleModel", "NetTypes", "SourceText"], exclude: ["Fixtures"]),
     ],

@@ -35,7 +35,7 @@ _hookline() {
         --node) COMPREPLY=(); return ;;
         --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
         esac
-        options="--from --to --in --proto --sport --dport --tcp-flags --icmp-type --icmp-code --mark --ttl --dscp --length --uid --mac --state --ct-mark --in-port --out-port --packet --packets --flows --round-trip --assume --detail --json --expect --node --latest --strict --color --help -h"
+        options="--from --to --in --proto --sport --dport --tcp-flags --icmp-type --icmp-code --mark --ttl --dscp --length --uid --mac --state --ct-mark --in-port --out-port --packet --packets --flows --round-trip --assume --detail --kernel --json --expect --node --latest --strict --color --help -h"
         ;;
     show)
         case "$previous" in

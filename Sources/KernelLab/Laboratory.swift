@@ -57,10 +57,10 @@ public struct Laboratory: ~Copyable {
     /// Forgets every connection.
     public mutating func forget() throws(LabFailure) { try netfilter.flushConnections() }
 
-    /// Reads the rules again, after a change.
-    public mutating func readRules() throws(LabFailure) {
+    /// Reads the rules again, after a change; with `countsLegacy` those of iptables-legacy too.
+    public mutating func readRules(countsLegacy: Bool) throws(LabFailure) {
         chains = try KernelChains(&netfilter)
-        if counters != nil { counters = try LegacyCounters() }
+        if countsLegacy { counters = try LegacyCounters() } else { counters = nil }
     }
 
     /// Keeps the host's own resets from going out.

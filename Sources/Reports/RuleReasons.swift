@@ -133,7 +133,7 @@ struct RuleReasons {
         return quotes.text(step.rule)
     }
 
-    private func hasConditions(_ index: Int, on way: Way) -> Bool {
+    func hasConditions(_ index: Int, on way: Way) -> Bool {
         guard case .rule(let step) = way.steps[index].kind else { return false }
         for statement in quotes.linked.rule(step.rule).statements {
             guard case .match(let match) = statement else { continue }

@@ -108,6 +108,7 @@ struct TraceReporter {
             lead.add(":")
             return [.space, .paragraph(lead)] + reasons.explained(index, on: way)
                 + reasons.marks(index, on: way, &told)
+                + (isThrough || reasons.hasConditions(index, on: way) ? [] : fullHint)
         case .policy(let chain, let verdict):
             var lead = RichText(isThrough ? "Accepted by the policy of " : "Decided by the policy of ")
             lead.add(words.chainName(chain) + ", " + (verdict == .drop ? "DROP" : "ACCEPT"))
@@ -115,9 +116,14 @@ struct TraceReporter {
             if isThrough { lead.add(": no rule there decided") }
             if let counters = reasons.counters(of: chain) { lead.add("; \(counters)", .quiet) }
             lead.add(".")
-            return [.space, .paragraph(lead)]
+            return [.space, .paragraph(lead)] + (isThrough ? [] : fullHint)
         default: return route(way)
         }
+    }
+
+    /// Where the end of a chain decided, the question is which rule before it should have.
+    private var fullHint: [Block] {
+        detail == .full ? [] : [.paragraph(RichText("Why no rule before it matched: --detail full.", .quiet))]
     }
 
     /// The route or `ip rule` that ended the way.

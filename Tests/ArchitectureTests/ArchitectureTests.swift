@@ -7,7 +7,7 @@ import Testing
     static let levels: [String: Int] = [
         "CArchive": -1, "CNetfilter": -1, "SourceText": 0, "NetTypes": 0, "RuleModel": 1, "ArchiveFile": 1,
         "IptablesText": 2, "HostText": 2, "ChainGraph": 3, "Snapshot": 3, "PathModel": 4, "PacketPath": 5,
-        "Questions": 6, "KernelLab": 6, "Reports": 7, "CommandLineTool": 8, "hookline": 9,
+        "Questions": 6, "KernelLab": 6, "Reports": 7, "CommandLineTool": 8, "hookline": 9, "kernel-compare": 9,
     ]
 
     /// Modules that also compile as Embedded Swift.

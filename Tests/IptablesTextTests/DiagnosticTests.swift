@@ -25,7 +25,7 @@ import Testing
         Marked("-A FORWARD -s ⟦10.0.0.0/33⟧ -j DROP", "bad-address"),
         Marked("-A FORWARD -s ⟦x.x.x.x/24⟧ -j DROP", "bad-address"),
         Marked("-A FORWARD -d ⟦fe80::1⟧ -j DROP", "bad-address"),
-        Marked("-A FORWARD -s ⟦1.2.3.4,5.6.7⟧ -j DROP", "bad-address"),
+        Marked("-A FORWARD -s ⟦1.2.3.4,5.6.256⟧ -j DROP", "bad-address"),
         Marked("-A FORWARD -p ⟦tcpp⟧ -j DROP", "bad-name"),
         Marked("-A FORWARD -p tcp -m tcp --dport ⟦80x⟧ -j DROP", "bad-port"),
         Marked("-A FORWARD -p tcp -m tcp --dport ⟦65536⟧ -j DROP", "bad-port"),

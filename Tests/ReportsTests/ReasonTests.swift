@@ -98,8 +98,11 @@ import Testing
                   reached by
                   -A INPUT -i eth0 -j LOGDROP
                     -i eth0  it came in by eth0
+                Why no rule before it matched: --detail full.
 
                 """))
+        let full = world.answer(try World.packet()) { $0.recordsMisses = true }
+        #expect(!world.text(full, .full).contains("--detail full"))
     }
 
     @Test func aRuleThatAsksForAProtocolOnlyTellsTheJumpThatAskedForMore() throws {

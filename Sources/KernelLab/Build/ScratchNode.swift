@@ -65,9 +65,8 @@ public struct ScratchNode: ~Copyable {
             host, names: node.names, further: neighbours, links: links, hardware: "\(Laboratory.neighbour)")
         _ = try batch("ip", further.neighbours)
         failures += try batch("bridge", further.forwarding)
-        let countsLegacy = node.ruleset.tables.contains { $0.backend == .legacy }
         // All at once: a value that can't be copied must be whole or not be there when something throws.
-        let laboratory = try Laboratory(taps: taps, countsLegacy: countsLegacy)
+        let laboratory = try Laboratory(taps: taps)
         self.laboratory = laboratory
         connections = connectionCommands(host.connections ?? [], names: node.names)
         leftOut = failures
@@ -75,29 +74,44 @@ public struct ScratchNode: ~Copyable {
         loaded = []
     }
 
-    /// Loads a node's rules and sets in the place of those that are there, and its connections.
+    /// Loads a snapshot's rules and sets in the place of those that are there, and its connections.
+    ///
+    /// They are written from what was read of them: of a rule that can't be read, as it stands in the snapshot.
     public mutating func load(_ node: NodeState) throws(LabFailure) {
         try unload()
-        if !node.host.sets.isEmpty {
-            try ChildProcess.check(["ipset", "restore"], input: writeIpsetSave(node.host.sets, names: node.names))
-        }
+        try restoreSets(writeIpsetSave(node.host.sets, names: node.names))
         for backend in [Backend.nfTables, .legacy] {
             for family in [TableFamily.ip, .ip6] {
                 let tables = node.ruleset.tables.filter {
                     $0.backend == backend && $0.family == family && $0.iptables != nil
                 }
-                if tables.isEmpty { continue }
-                let program =
-                    (family == .ip ? "iptables" : "ip6tables") + (backend == .legacy ? "-legacy" : "-nft") + "-restore"
                 let text = writeIptablesSave(tables, names: node.names)
-                try ChildProcess.check([program], input: String(decoding: text, as: UTF8.self))
-                for table in tables {
-                    loaded.insert(Loaded(backend: backend, family: family, name: node.names.text(table.name)))
-                }
+                if !tables.isEmpty { try restore(String(decoding: text, as: UTF8.self), backend, family) }
             }
         }
-        try laboratory.readRules()
+        try laboratory.readRules(countsLegacy: loaded.contains { $0.backend == .legacy })
         try forget()
+    }
+
+    /// Loads the very texts; connections stay.
+    mutating func load(texts: [SnapshotText], _ backend: Backend) throws(LabFailure) {
+        try unload()
+        for text in texts where text.name == "ipset-save.txt" { try restoreSets(text.text) }
+        for text in texts where text.name == "iptables-save.txt" { try restore(text.text, backend, .ip) }
+        for text in texts where text.name == "ip6tables-save.txt" { try restore(text.text, backend, .ip6) }
+        try laboratory.readRules(countsLegacy: loaded.contains { $0.backend == .legacy })
+    }
+
+    private func restoreSets(_ text: String) throws(LabFailure) {
+        if !text.isEmpty { try ChildProcess.check(["ipset", "restore"], input: text) }
+    }
+
+    private mutating func restore(_ text: String, _ backend: Backend, _ family: TableFamily) throws(LabFailure) {
+        let program = (family == .ip ? "iptables" : "ip6tables") + (backend == .legacy ? "-legacy" : "-nft") + "-restore"
+        try ChildProcess.check([program], input: text)
+        for line in text.split(separator: "\n") where line.hasPrefix("*") {
+            loaded.insert(Loaded(backend: backend, family: family, name: String(line.dropFirst())))
+        }
     }
 
     /// Back to the connections of the snapshot.
