@@ -1,0 +1,169 @@
+internal import ChainGraph
+internal import NetTypes
+internal import PacketPath
+internal import PathModel
+internal import RuleModel
+
+/// A comparison of random hosts, rule sets and packets with the kernel.
+public struct CampaignSettings: Sendable {
+    public var seed: UInt64 = 1
+    public var ruleSets = 100
+    /// Rule sets that are loaded one after another into one host.
+    public var ruleSetsOfHost = 10
+    public var packetsOfRuleSet = 100
+    /// This worker does every `workers`-th host, from `worker` on.
+    public var worker = 0
+    public var workers = 1
+    /// Where scenarios that disagree are kept.
+    public var folder = "kernel-compare-found"
+    /// After so many disagreements the worker stops.
+    public var mostKept = 10
+    public var shrinkTries = 300
+
+    public init() {}
+}
+
+public struct Campaign {
+    private let settings: CampaignSettings
+    private let tell: (String) -> Void
+    private var totals = Totals()
+    private var features: RandomFeatures
+
+    /// - Parameter tell: takes a line for a person, as things happen.
+    public init(_ settings: CampaignSettings, tell: @escaping (String) -> Void) throws(LabFailure) {
+        self.settings = settings
+        self.tell = tell
+        features = try availableFeatures()
+        totals.lacking = Set(features.leftOut)
+    }
+
+    /// Compares, and returns what was counted.
+    public mutating func run() -> Totals {
+        let hosts = (settings.ruleSets + settings.ruleSetsOfHost - 1) / settings.ruleSetsOfHost
+        for host in stride(from: settings.worker, to: hosts, by: settings.workers) {
+            let count = min(settings.ruleSetsOfHost, settings.ruleSets - host * settings.ruleSetsOfHost)
+            // Far from those of other seeds.
+            let seed = settings.seed &* 0x9e37_79b9_7f4a_7c15 &+ UInt64(host) &* 0x1_0000
+            do throws(LabFailure) {
+                try compare(host: seed, ruleSets: count)
+            } catch {
+                totals.skipped["host \(seed): \(error)", default: 0] += 1
+                tell("host \(seed): \(error)")
+            }
+            if totals.kept.count >= settings.mostKept {
+                tell("\(totals.kept.count) disagreements are enough: stopped")
+                break
+            }
+        }
+        return totals
+    }
+
+    private mutating func compare(host seed: UInt64, ruleSets: Int) throws(LabFailure) {
+        let namespace = try ScratchNamespace()
+        let topology = RandomTopology(seed: seed)
+        var driver = Driver(try Bench(topology.files, neighbours: topology.addresses))
+        for line in driver.bench.scratch.leftOut { tell("host \(seed): not made: \(line)") }
+        for index in 0..<ruleSets where totals.kept.count < settings.mostKept {
+            let ruleSeed = seed &+ UInt64(index) &+ 1
+            do throws(LabFailure) {
+                try compare(ruleSet: ruleSeed, topology, index, &driver)
+            } catch {
+                totals.skipped["\(error)", default: 0] += 1
+                tell("rule set \(ruleSeed): \(error)")
+            }
+        }
+        try namespace.leave()
+    }
+
+    private mutating func compare(
+        ruleSet seed: UInt64, _ topology: RandomTopology, _ index: Int, _ driver: inout Driver
+    ) throws(LabFailure) {
+        let rules = RandomRules(seed: seed, topology: topology, features: features)
+        var packets = RandomPackets(seed: seed, topology: topology, rules: rules, features: features)
+        try driver.load(rules.files, index % 5 == 4 ? .legacy : .nfTables)
+        try driver.bench.scratch.laboratory.holdResets(true)
+        totals.ruleSets += 1
+        let isOfFlows = index % 2 == 1
+        var labels = RuleLabels(driver.judge.model.linked)
+        var coverage = Coverage()
+        var sent = 0
+        var found = 0
+        while sent < settings.packetsOfRuleSet {
+            var verdicts: [Verdict]
+            if isOfFlows {
+                let script = packets.conversation()
+                let model = driver.judge.model.linked.ruleset
+                verdicts = try driver.converse(script)
+                if driver.judge.model.linked.ruleset != model { labels = RuleLabels(driver.judge.model.linked) }
+            } else {
+                try driver.forget()
+                verdicts = [try driver.send(packets.single())]
+            }
+            for verdict in verdicts {
+                sent += 1
+                totals.add(verdict, isOfFlow: isOfFlows)
+                if let way = verdict.way { coverage.add(way.steps, &labels) }
+                guard case .disagrees(let differences) = verdict.finding else { continue }
+                found += 1
+                if found == 1 { try keep(seed, differences, &driver) }
+            }
+            if found > 0 { break }
+        }
+        for (label, count) in coverage.counts {
+            totals.met[label, default: (0, 0)].matched += count.matched
+            totals.met[label, default: (0, 0)].missed += count.missed
+        }
+    }
+
+    /// Makes a small scenario of what the bench just saw, and keeps it.
+    private mutating func keep(
+        _ seed: UInt64, _ differences: [String], _ driver: inout Driver
+    ) throws(LabFailure) {
+        var scenario = Scenario(
+            texts: driver.bench.host + driver.bench.rules, backend: driver.bench.backend, packets: driver.history)
+        let rules = driver.bench.rules.map { SnapshotText(name: $0.name, text: $0.withoutHeader) }
+        scenario = scenario.shrunk(on: &driver, tries: settings.shrinkTries)
+        try driver.load(rules, scenario.backend)
+        let folder = "\(settings.folder)/seed-\(seed)"
+        let told = differences.map { "- \($0)\n" }.joined()
+        try scenario.write(
+            to: folder,
+            "# Random rule set \(seed)\n\nWhat differed when it was found:\n\n\(told)\n"
+                + "The last packet of `\(Scenario.flowName)` is the one; `Tools/kernel-compare` sends all of them again.\n")
+        totals.kept.append(folder)
+        tell("\(folder): \(differences.joined(separator: "; "))")
+    }
+}
+
+extension RandomTopology {
+    /// Addresses that answer on every link.
+    fileprivate var addresses: [IPAddress] {
+        let far = RandomPools.far(.v4) + RandomPools.far(.v6)
+        return pools.neighbours.map(\.address) + pools.gateways.map(\.address) + far
+    }
+}
+
+/// What this kernel has of all that rules may hold, tried out in a namespace.
+private func availableFeatures() throws(LabFailure) -> RandomFeatures {
+    let namespace = try ScratchNamespace()
+    var available: Set<String> = []
+    try ChildProcess.check(["ip", "link", "set", "lo", "up"])
+    for feature in RandomFeatures.candidates {
+        _ = try ChildProcess.run(["ipset", "destroy"])
+        _ = try ChildProcess.run(["ipset", "restore"], input: Array(feature.needs.utf8))
+        let program: String
+        switch feature.program {
+        case .sets: program = "ipset"
+        case .tables(.v4): program = "iptables-nft-restore"
+        case .tables(.v6): program = "ip6tables-nft-restore"
+        }
+        let words = program == "ipset" ? [program, "restore"] : [program]
+        if try ChildProcess.run(words, input: Array(feature.text.utf8)).status == 0 { available.insert(feature.name) }
+        if program != "ipset" {
+            let table = feature.text.split(separator: "\n").first?.dropFirst() ?? "filter"
+            _ = try ChildProcess.run([program], input: Array("*\(table)\nCOMMIT\n".utf8))
+        }
+    }
+    try namespace.leave()
+    return RandomFeatures(available: available)
+}

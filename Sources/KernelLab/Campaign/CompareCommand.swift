@@ -1,0 +1,93 @@
+internal import Glibc
+
+/// What `Tools/kernel-compare` starts: a worker of a campaign, the merging of workers' counts, or scenarios once more.
+public func compareWithKernel(_ arguments: [String]) -> Never {
+    let words = Array(arguments.dropFirst())
+    switch words.first {
+    case "worker": exit(work(Array(words.dropFirst())))
+    case "total": exit(total(Array(words.dropFirst())))
+    case "scenario": exit(repeatScenarios(Array(words.dropFirst())))
+    default:
+        put("kernel-compare is started by Tools/kernel-compare\n", to: 2)
+        exit(2)
+    }
+}
+
+private func put(_ text: String, to descriptor: Int32 = 1) {
+    var bytes = Array(text.utf8)[...]
+    while !bytes.isEmpty {
+        let count = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
+        guard count > 0 else { return }
+        bytes = bytes.dropFirst(count)
+    }
+}
+
+/// `NAME=NUMBER` words.
+private func number(_ name: String, in words: [String]) -> Int? {
+    words.first { $0.hasPrefix(name + "=") }.flatMap { Int($0.dropFirst(name.count + 1)) }
+}
+
+private func work(_ words: [String]) -> Int32 {
+    var settings = CampaignSettings()
+    settings.seed = UInt64(number("seed", in: words) ?? 1)
+    settings.ruleSets = number("rule-sets", in: words) ?? settings.ruleSets
+    settings.packetsOfRuleSet = number("packets", in: words) ?? settings.packetsOfRuleSet
+    settings.worker = number("worker", in: words) ?? 0
+    settings.workers = number("workers", in: words) ?? 1
+    settings.mostKept = number("most", in: words) ?? settings.mostKept
+    settings.shrinkTries = number("tries", in: words) ?? settings.shrinkTries
+    if let folder = words.first(where: { $0.hasPrefix("keep=") }) { settings.folder = String(folder.dropFirst(5)) }
+    do throws(LabFailure) {
+        var campaign = try Campaign(settings) { put($0 + "\n", to: 2) }
+        put(campaign.run().lines.map { $0 + "\n" }.joined())
+        return 0
+    } catch {
+        put("kernel-compare: skipped: \(error)\n", to: 2)
+        return 3
+    }
+}
+
+/// Adds up what workers wrote to standard input.
+private func total(_ words: [String]) -> Int32 {
+    var totals = Totals()
+    var text = ""
+    while let line = readLine(strippingNewline: false) { text += line }
+    totals.add(Totals(lines: text.split(separator: "\n")))
+    let report = totals.report(tellsParts: words.contains("parts"), least: number("least", in: words) ?? 0)
+    put(report.map { $0 + "\n" }.joined())
+    return totals.disagreed == 0 ? 0 : 1
+}
+
+private func repeatScenarios(_ folders: [String]) -> Int32 {
+    var status: Int32 = 0
+    for folder in folders {
+        do throws(LabFailure) {
+            let lines = try repeatScenario(folder)
+            if !lines.isAgreed { status = 1 }
+            put(lines.text)
+        } catch {
+            put("\(folder): SKIPPED: \(error)\n")
+            status = max(status, 3)
+        }
+    }
+    return status
+}
+
+private func repeatScenario(_ folder: String) throws(LabFailure) -> (isAgreed: Bool, text: String) {
+    let scenario = try Scenario(folder: folder)
+    var text = ""
+    var isAgreed = true
+    for (index, verdict) in try scenario.run().enumerated() {
+        let name = "\(folder): packet \(index + 1): \(verdict.packet.packet.words)"
+        switch verdict.finding {
+        case .agrees(let open):
+            text += "\(name): agrees\(open.isEmpty ? "" : ", undecided by \(open.joined(separator: ", "))")\n"
+        case .skipped(let reason): text += "\(name): skipped: \(reason)\n"
+        case .disagrees(let differences):
+            isAgreed = false
+            text += "\(name): DISAGREES\n" + differences.map { "    \($0)\n" }.joined()
+            text += "  kernel:\n" + verdict.account.map { "    \($0)\n" }.joined()
+        }
+    }
+    return (isAgreed, text)
+}

@@ -1,0 +1,161 @@
+internal import NetTypes
+internal import PacketPath
+internal import RuleModel
+
+/// Sends packets into a bench, alone or as conversations, and has each judged.
+struct Driver: ~Copyable {
+    var bench: Bench
+    var judge: Judge
+    /// Everything since the rules were loaded and connections forgotten: what it takes to see the last one again.
+    private(set) var history: [LabPacket] = []
+
+    init(_ bench: consuming Bench) {
+        judge = Judge(bench.model)
+        judge.standIns = bench.scratch.standIns
+        self.bench = bench
+    }
+
+    /// Loads other rules; connections stay where they are not forgotten.
+    mutating func load(_ rules: [SnapshotText], _ backend: Backend) throws(LabFailure) {
+        try bench.load(rules, backend)
+        let old = judge
+        judge = Judge(bench.model)
+        judge.standIns = old.standIns
+        judge.connections = old.connections
+    }
+
+    mutating func forget() throws(LabFailure) {
+        try bench.scratch.forget()
+        judge.forget()
+        history = []
+    }
+
+    /// Sends one packet, with a tag of its own or `tag`.
+    mutating func send(_ packet: RandomPacket, tag: UInt16? = nil, whole: Packet? = nil) throws(LabFailure) -> Verdict {
+        let tag = tag ?? bench.scratch.laboratory.nextTag()
+        var labelled = packet.packet
+        labelled.bytes = packet.packet.encoded().tagged(tag)
+        if case .wire = packet.arrival, labelled.sourceMAC == nil { labelled.sourceMAC = Laboratory.sender }
+        let lab = LabPacket(packet: labelled, arrival: packet.arrival, destinationMAC: packet.destinationMAC)
+        return try send(lab, tag: tag, whole: whole)
+    }
+
+    /// Sends a packet as it is.
+    mutating func send(_ packet: LabPacket, tag: UInt16, whole: Packet?) throws(LabFailure) -> Verdict {
+        history.append(packet)
+        var dispatch: Dispatch
+        switch packet.arrival {
+        case .host:
+            var sender = LocalSender()
+            sender.mark = packet.packet.mark
+            sender.userID = packet.packet.userID
+            sender.groupID = packet.packet.groupID
+            dispatch = Dispatch(packet.packet.bytes, .host(sender))
+        case .wire(let name):
+            dispatch = Dispatch(packet.packet.bytes, .interface(name))
+            if packet.packet.mark != 0 { dispatch.mark = packet.packet.mark }
+            dispatch.sourceMAC = packet.packet.sourceMAC
+            dispatch.destinationMAC = packet.destinationMAC
+        }
+        dispatch.tag = tag
+        let seen = try bench.scratch.laboratory.observe(dispatch)
+        return judge.judge(packet, seen, whole: whole)
+    }
+
+    /// Follows a script to its end, or until a packet went another way than was said, or nowhere.
+    mutating func converse(_ script: [RandomStep]) throws(LabFailure) -> [Verdict] {
+        try forget()
+        var verdicts: [Verdict] = []
+        var first: RandomPacket?
+        var tag: UInt16?
+        for step in script {
+            let next: RandomPacket?
+            switch step {
+            case .first(let packet):
+                first = packet
+                tag = bench.scratch.laboratory.nextTag()
+                verdicts.append(try send(packet, tag: tag))
+                continue
+            case .next(let packet):
+                let whole = first.flatMap { Packet(joining: $0.packet, packet.packet) }
+                verdicts.append(try send(packet, tag: tag, whole: whole))
+                continue
+            case .clash(let packet): next = packet
+            case .sameAgain(let change):
+                next = first.flatMap { first in
+                    change.again(first.packet).map { first.with($0) }
+                }
+            case .replyToLast(let change):
+                next = last(verdicts).flatMap { last in change.reply(to: last.packet).map { last.answered(by: $0) } }
+            case .errorAboutLast(let error):
+                next = last(verdicts).flatMap { last in
+                    error.packet(about: last.packet, from: last.packet.destination).map { last.answered(by: $0) }
+                }
+            case .rulesChanged(let rules):
+                try load(rules.files, bench.backend)
+                continue
+            }
+            guard let next else { break }
+            verdicts.append(try send(next))
+            if case .disagrees = verdicts.last?.finding { break }
+        }
+        return verdicts
+    }
+
+    /// What left last, and where an answer to it would come from.
+    private struct Left {
+        var packet: Packet
+        var answers: PacketArrival
+
+        func answered(by packet: Packet) -> RandomPacket {
+            var packet = packet
+            packet.hasSocket = answers == .host
+            return RandomPacket(packet: packet, arrival: answers, destinationMAC: nil)
+        }
+    }
+
+    private func last(_ verdicts: [Verdict]) -> Left? {
+        guard let seen = verdicts.last?.seen, let packet = Packet(decoding: seen.packet.span) else { return nil }
+        switch seen.outcome {
+        case .delivered: return Left(packet: packet, answers: .host)
+        case .forwarded(isSeen: true), .sent(isSeen: true):
+            return Left(packet: packet, answers: .wire(seen.port.isEmpty ? seen.interface : seen.port))
+        default: return nil
+        }
+    }
+}
+
+extension RandomPacket {
+    /// Another packet of the same sender.
+    fileprivate func with(_ other: Packet) -> RandomPacket {
+        var result = self
+        result.packet = other
+        (result.packet.mark, result.packet.sourceMAC, result.packet.packetType) =
+            (packet.mark, packet.sourceMAC, packet.packetType)
+        (result.packet.userID, result.packet.groupID, result.packet.hasSocket) =
+            (packet.userID, packet.groupID, packet.hasSocket)
+        return result
+    }
+}
+
+extension Packet {
+    /// The datagram that two fragments make together; `nil` where they are no two halves.
+    init?(joining one: Packet, _ two: Packet) {
+        let (first, last) = one.fragmentOffset == 0 ? (one, two) : (two, one)
+        guard first.version == last.version else { return nil }
+        let fixed = first.version == .v4 ? 20 : 40
+        let headers = first.version == .v4 ? fixed : fixed + 8
+        guard first.bytes.count > headers, last.bytes.count > headers else { return nil }
+        var bytes = Array(first.bytes.prefix(fixed))
+        if first.version == .v6 { bytes[6] = first.bytes[40] }
+        bytes += first.bytes[headers...] + last.bytes[headers...]
+        let length = bytes.count - (first.version == .v4 ? 0 : 40)
+        let place = first.version == .v4 ? 2 : 4
+        (bytes[place], bytes[place + 1]) = (UInt8(length >> 8), UInt8(length & 0xff))
+        if first.version == .v4 { (bytes[6], bytes[7]) = (bytes[6] & 0xc0, 0) }
+        guard var whole = Packet(decoding: bytes.span) else { return nil }
+        (whole.mark, whole.sourceMAC, whole.packetType) = (first.mark, first.sourceMAC, first.packetType)
+        (whole.userID, whole.groupID, whole.hasSocket) = (first.userID, first.groupID, first.hasSocket)
+        self = whole
+    }
+}

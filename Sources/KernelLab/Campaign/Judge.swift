@@ -1,0 +1,130 @@
+internal import NetTypes
+internal import PacketPath
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+/// One packet put to both, and what came of it.
+struct Verdict {
+    enum Finding: Hashable {
+        /// `undecided`: the names of what this program said that it can't know, without their places.
+        case agrees(undecided: [String])
+        case disagrees([String])
+        /// Nothing can be compared; why.
+        case skipped(String)
+    }
+
+    var packet: LabPacket
+    var seen: Observation
+    var trace: Trace
+    var finding: Finding
+    /// The way of the trace that is the kernel's.
+    var way: Way?
+    /// What the kernel did, in lines.
+    var account: [String] = []
+}
+
+/// A packet as it was sent, its bytes with their tag.
+struct LabPacket: Hashable {
+    var packet: Packet
+    var arrival: PacketArrival
+    var destinationMAC: MACAddress?
+}
+
+/// What this program knows of a host while packets pass it: the model, and what earlier packets left behind.
+struct Judge {
+    var model: HostModel
+    var connections: ConnectionIndex
+    var sets = SetChanges()
+    /// TAPs that stand for tunnels.
+    var standIns: Set<String> = []
+
+    init(_ model: HostModel) {
+        self.model = model
+        connections = model.connections
+    }
+
+    /// Forgets the connections, as the laboratory does.
+    mutating func forget() { connections = model.connections }
+
+    /// - Parameter whole: the datagram that `packet` is the last missing piece of.
+    mutating func judge(_ packet: LabPacket, _ seen: Observation, whole: Packet?) -> Verdict {
+        let trace = PacketPath.trace(
+            request(packet, whole: whole), on: model, connections: connections, setChanges: sets)
+        var verdict = Verdict(packet: packet, seen: seen, trace: trace, finding: .skipped(""))
+        if case .lost = seen.outcome {
+            verdict.finding = .skipped("the kernel lost trace events")
+            return verdict
+        }
+        if whole == nil, packet.packet.isFragment, isPutTogether(trace) {
+            // The kernel keeps it until the others are there.
+            let isHeld = seen.steps.isEmpty && seen.policies.isEmpty
+            verdict.finding =
+                isHeld ? .agrees(undecided: []) : .disagrees(["a fragment that hookline keeps: kernel \(seen.outcome)"])
+            return verdict
+        }
+        var comparison = Comparison(model: model, seen: seen)
+        let left = seen.innerInterface.isEmpty ? seen.interface : seen.innerInterface
+        comparison.endsInStandIn = standIns.contains(left)
+        let agreement = comparison.agreement(of: trace)
+        guard agreement.agrees else {
+            verdict.finding = .disagrees(agreement.differences)
+            verdict.account = comparison.account
+            return verdict
+        }
+        verdict.way = agreement.way
+        let open = unknowns(of: trace)
+        let needless = open.filter { !excused.contains($0) }
+        verdict.finding =
+            needless.isEmpty
+            ? .agrees(undecided: open) : .disagrees(["undecided although all is known: \(needless.joined(separator: ", "))"])
+        for entry in agreement.way.end.connections { connections.update(entry) }
+        sets = agreement.way.end.setChanges
+        return verdict
+    }
+
+    private func request(_ packet: LabPacket, whole: Packet?) -> TraceRequest {
+        var origin = Origin.host
+        if case .wire(let name) = packet.arrival {
+            // An interface that no input speaks of does not occur here.
+            origin = .interface(model.names.find(name) ?? .empty)
+        }
+        var request = TraceRequest(packet: whole ?? packet.packet, origin: origin)
+        request.recordsMisses = true
+        return request
+    }
+
+    private func isPutTogether(_ trace: Trace) -> Bool {
+        ways(of: trace).contains { way in
+            way.steps.contains {
+                if case .defragmentation = $0.kind { return true }
+                return false
+            }
+        }
+    }
+}
+
+/// What nobody can know from a snapshot and a packet: chance, the time, other programs, what rules counted before.
+private let excused: Set<String> = [
+    "limit", "hashlimit", "connlimit", "quota", "statistic", "rateest", "recent", "time", "cpu", "nfqueue", "synproxy",
+    "tproxy", "clusterip", "socket", "next-hop", "nat-address", "nat-port", "rule",
+]
+
+/// The kinds of the assumptions that a trace's branches rest on, sorted; empty for a sure answer.
+private func unknowns(of trace: Trace) -> [String] {
+    var found: Set<String> = []
+    func visit(_ trace: Trace) {
+        for branch in trace.branches {
+            for assumption in branch.assumptions {
+                for name in assumption.name.split(separator: "+") {
+                    found.insert(String(name.drop { $0 == "!" }.prefix { $0 != "@" && $0 != "=" }))
+                }
+            }
+            visit(branch.trace)
+        }
+        if trace.branches.isEmpty, trace.reason == .tooManyBranches { found.insert("too-many-branches") }
+        if trace.branches.isEmpty, trace.outcome == .undecided { found.insert(trace.reason?.name ?? "undecided") }
+    }
+    visit(trace)
+    return found.sorted()
+}

@@ -1,0 +1,3 @@
+import KernelLab
+
+compareWithKernel(CommandLine.arguments)
