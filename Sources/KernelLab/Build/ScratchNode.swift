@@ -1,18 +1,19 @@
+internal import Glibc
 internal import HostText
 internal import IptablesText
-public import NetTypes
+internal import NetTypes
 internal import RuleModel
-public import Snapshot
+internal import Snapshot
 internal import SourceText
 
 /// A snapshot's node built again in the calling thread's scratch namespace: its links, addresses, routes and settings
 /// first, then its rules, which may be loaded anew.
-public struct ScratchNode: ~Copyable {
-    public var laboratory: Laboratory
+struct ScratchNode: ~Copyable {
+    var laboratory: Laboratory
     /// What of the snapshot could not be made, in words.
-    public private(set) var leftOut: [String]
+    private(set) var leftOut: [String]
     /// TAPs that stand for tunnels which this kernel has no device for.
-    public private(set) var standIns: Set<String>
+    private(set) var standIns: Set<String>
     /// Tables that are loaded.
     private var loaded: Set<Loaded>
     private let connections: [String]
@@ -28,7 +29,7 @@ public struct ScratchNode: ~Copyable {
     ///
     /// - Parameters:
     ///   - neighbours: addresses that are reachable on every link without being asked for.
-    public init(_ node: NodeState, neighbours: [IPAddress] = []) throws(LabFailure) {
+    init(_ node: NodeState, neighbours: [IPAddress] = []) throws(LabFailure) {
         let host = node.host
         let plan = LinkCommands(host, names: node.names)
         var failures: [String] = []
@@ -77,7 +78,7 @@ public struct ScratchNode: ~Copyable {
     /// Loads a snapshot's rules and sets in the place of those that are there, and its connections.
     ///
     /// They are written from what was read of them: of a rule that can't be read, as it stands in the snapshot.
-    public mutating func load(_ node: NodeState) throws(LabFailure) {
+    mutating func load(_ node: NodeState) throws(LabFailure) {
         try unload()
         try restoreSets(writeIpsetSave(node.host.sets, names: node.names))
         for backend in [Backend.nfTables, .legacy] {
@@ -108,14 +109,15 @@ public struct ScratchNode: ~Copyable {
 
     private mutating func restore(_ text: String, _ backend: Backend, _ family: TableFamily) throws(LabFailure) {
         let program = (family == .ip ? "iptables" : "ip6tables") + (backend == .legacy ? "-legacy" : "-nft") + "-restore"
-        try ChildProcess.check([program], input: text)
+        // Before it is tried: a table may be there although a later one was refused.
         for line in text.split(separator: "\n") where line.hasPrefix("*") {
             loaded.insert(Loaded(backend: backend, family: family, name: String(line.dropFirst())))
         }
+        try ChildProcess.check([program], input: text)
     }
 
     /// Back to the connections of the snapshot.
-    public mutating func forget() throws(LabFailure) {
+    mutating func forget() throws(LabFailure) {
         try laboratory.forget()
         if connections.isEmpty { return }
         let result = try ChildProcess.run(
@@ -138,6 +140,11 @@ public struct ScratchNode: ~Copyable {
             try ChildProcess.check([program], input: legacy.map { "*\($0)\nCOMMIT\n" }.joined())
         }
         loaded = []
+        // nf_tables lets go of the sets a moment after the rules are gone: it destroys them in a worker of its own.
+        for _ in 0..<200 {
+            if try ChildProcess.run(["ipset", "destroy"]).status == 0 { return }
+            usleep(2000)
+        }
         try ChildProcess.check(["ipset", "destroy"])
     }
 }

@@ -1,7 +1,5 @@
-internal import ChainGraph
 internal import NetTypes
 internal import PacketPath
-internal import PathModel
 internal import RuleModel
 
 /// A comparison of random hosts, rule sets and packets with the kernel.
@@ -72,6 +70,10 @@ public struct Campaign {
                 tell("rule set \(ruleSeed): \(error)")
             }
         }
+        for (label, count) in driver.judge.coverage.counts {
+            totals.met[label, default: (0, 0)].matched += count.matched
+            totals.met[label, default: (0, 0)].missed += count.missed
+        }
         try namespace.leave()
     }
 
@@ -84,17 +86,12 @@ public struct Campaign {
         try driver.bench.scratch.laboratory.holdResets(true)
         totals.ruleSets += 1
         let isOfFlows = index % 2 == 1
-        var labels = RuleLabels(driver.judge.model.linked)
-        var coverage = Coverage()
         var sent = 0
         var found = 0
         while sent < settings.packetsOfRuleSet {
             var verdicts: [Verdict]
             if isOfFlows {
-                let script = packets.conversation()
-                let model = driver.judge.model.linked.ruleset
-                verdicts = try driver.converse(script)
-                if driver.judge.model.linked.ruleset != model { labels = RuleLabels(driver.judge.model.linked) }
+                verdicts = try driver.converse(packets.conversation())
             } else {
                 try driver.forget()
                 verdicts = [try driver.send(packets.single())]
@@ -102,16 +99,11 @@ public struct Campaign {
             for verdict in verdicts {
                 sent += 1
                 totals.add(verdict, isOfFlow: isOfFlows)
-                if let way = verdict.way { coverage.add(way.steps, &labels) }
                 guard case .disagrees(let differences) = verdict.finding else { continue }
                 found += 1
                 if found == 1 { try keep(seed, differences, &driver) }
             }
             if found > 0 { break }
-        }
-        for (label, count) in coverage.counts {
-            totals.met[label, default: (0, 0)].matched += count.matched
-            totals.met[label, default: (0, 0)].missed += count.missed
         }
     }
 

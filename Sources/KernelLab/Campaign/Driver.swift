@@ -18,10 +18,7 @@ struct Driver: ~Copyable {
     /// Loads other rules; connections stay where they are not forgotten.
     mutating func load(_ rules: [SnapshotText], _ backend: Backend) throws(LabFailure) {
         try bench.load(rules, backend)
-        let old = judge
-        judge = Judge(bench.model)
-        judge.standIns = old.standIns
-        judge.connections = old.connections
+        judge.replace(bench.model)
     }
 
     mutating func forget() throws(LabFailure) {

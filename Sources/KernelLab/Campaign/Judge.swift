@@ -38,10 +38,21 @@ struct Judge {
     var sets = SetChanges()
     /// TAPs that stand for tunnels.
     var standIns: Set<String> = []
+    /// What the packets met of the rules.
+    private(set) var coverage = Coverage()
+    private var labels: RuleLabels
 
     init(_ model: HostModel) {
         self.model = model
+        labels = RuleLabels(model.linked)
         connections = model.connections
+    }
+
+    /// Takes other rules, and keeps what packets left behind but for sets.
+    mutating func replace(_ model: HostModel) {
+        self.model = model
+        labels = RuleLabels(model.linked)
+        sets = SetChanges()
     }
 
     /// Forgets the connections, as the laboratory does.
@@ -73,6 +84,7 @@ struct Judge {
             return verdict
         }
         verdict.way = agreement.way
+        coverage.add(agreement.way.steps, &labels)
         let open = unknowns(of: trace)
         let needless = open.filter { !excused.contains($0) }
         verdict.finding =
