@@ -85,7 +85,8 @@ let package = Package(
         tests("PathModelTests", ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "PathModel", "Snapshot"]),
         tests(
             "PacketPathTests",
-            ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "PathModel", "PacketPath", "Snapshot"]),
+            ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "PathModel", "PacketPath", "Snapshot"],
+            exclude: ["Fixtures"]),
         tests(
             "KernelLabTests",
             [

@@ -77,6 +77,14 @@ extension Packet {
         return result
     }
 
+    /// Takes `changed` for the packet's bytes, with checksums that were right made right again.
+    public mutating func rewrite(_ changed: [UInt8]) {
+        guard let layout = PacketLayout(bytes), PacketLayout(changed)?.transport == layout.transport else { return }
+        var result = changed
+        carryChecksums(layout, &result)
+        bytes = result
+    }
+
     private func writeIPHeader(_ layout: PacketLayout, _ result: inout [UInt8]) {
         let isKnown = { (field: PacketFields) in unknown.isDisjoint(with: field) }
         switch layout.version {
@@ -158,7 +166,7 @@ extension PacketLayout {
     var sourceOffset: Int { version == .v4 ? 12 : 8 }
 
     /// Where the transport header has an internet checksum.
-    var checksumOffset: Int? {
+    public var checksumOffset: Int? {
         switch transport.kind {
         case .tcp: transport.offset + 16
         case .udp, .udplite, .dccp: transport.offset + 6

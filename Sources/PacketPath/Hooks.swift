@@ -165,6 +165,11 @@ extension Evaluator {
             // The first fragment carries the ports; this one does not tell them.
             state.packet.unknown.formUnion([.sourcePort, .destinationPort, .tcpFlags, .icmpType, .length])
         }
+        // What the others carry is not known, and neither is the whole.
+        if !state.packet.bytes.isEmpty {
+            state.packet.bytes = []
+            state.packet.unknown.formUnion([.payload, .otherHeaders, .length])
+        }
         state.packet.fragmentOffset = 0
         state.packet.moreFragments = false
         return state

@@ -7,6 +7,7 @@ extension Evaluator {
     /// Whether `match`, of `rule`, holds for the packet in `state`. What holding does besides is `applyEffect`'s.
     func test(_ match: Match, in state: WalkState, rule: RuleReference) -> Answer {
         let packet = state.packet
+        if let verdict = judge(match, packet, rule) { return Answer(verdict == .yes) }
         return switch match {
         case .source(let test): testSource(test, packet)
         case .destination(let test): testDestination(test, packet)

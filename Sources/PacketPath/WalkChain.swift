@@ -162,6 +162,7 @@ extension Evaluator {
     private func key(of state: WalkState) -> PacketKey? {
         if request.recordsMisses || state.packet.fragmentOffset > 0 { return nil }
         if !state.packet.unknown.isDisjoint(with: PacketKey.fields) { return nil }
+        guard prefilterApplies(to: state.packet) else { return nil }
         return PacketKey(state.packet)
     }
 }

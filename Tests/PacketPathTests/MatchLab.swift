@@ -115,13 +115,18 @@ struct MatchLab {
         return []
     }
 
+    var rule: RuleReference {
+        let linked = evaluator.model.linked
+        for chain in linked.chainIDs where !linked.chain(ChainID(chain)).rules.isEmpty {
+            return RuleReference(chain: ChainID(chain), index: 0)
+        }
+        return RuleReference(chain: ChainID(0), index: 0)
+    }
+
     /// Whether all of the rule's matches hold.
     var answer: Answer {
         let evaluator = evaluator
-        var rule = RuleReference(chain: ChainID(0), index: 0)
-        for chain in evaluator.model.linked.chainIDs where !evaluator.model.linked.chain(ChainID(chain)).rules.isEmpty {
-            rule = RuleReference(chain: ChainID(chain), index: 0)
-        }
+        let rule = rule
         var answer = Answer.yes
         for match in matches { answer = answer && evaluator.test(match, in: state, rule: rule) }
         return answer

@@ -42,8 +42,8 @@ struct PartialWord: Hashable, Sendable {
 
 /// The bytes of a packet from its IP header on, as far as the trace knows them.
 ///
-/// Options, sequence numbers, checksums, identification, flow label and everything behind the transport header are
-/// not known.
+/// Of a packet that was not given as bytes, options, sequence numbers, checksums, identification, flow label and
+/// everything behind the transport header are not known. Of one that was, all is but the fields that the trace lost.
 struct PacketImage: Hashable, Sendable {
     private var bytes: [UInt8] = []
     private var known: [UInt8] = []
@@ -59,6 +59,12 @@ struct PacketImage: Hashable, Sendable {
     init(_ packet: Packet) {
         let unknown = packet.unknown
         length = unknown.contains(.length) ? nil : packet.length
+        if let given = packet.currentBytes, let layout = PacketLayout(given) {
+            bytes = given
+            known = [UInt8](repeating: 0xff, count: given.count)
+            hideUnknown(packet, layout)
+            return
+        }
         let hasPlainHeader = !unknown.contains(.otherHeaders)
         let first = packet.version == .v4 ? IPAddress(v4: 0) : .zero(.v6)
         func address(_ address: IPAddress, _ field: PacketFields) -> (bytes: [UInt8], isKnown: Bool) {
@@ -95,6 +101,55 @@ struct PacketImage: Hashable, Sendable {
         if hasPlainHeader, isWhole, !unknown.contains(.protocol) { addTransport(packet) }
     }
 
+    /// Makes unknown what the packet says is, and the checksums over it.
+    private mutating func hideUnknown(_ packet: Packet, _ layout: PacketLayout) {
+        let isV4 = layout.version == .v4
+        let address = isV4 ? 4 : 16
+        let firstAddress = isV4 ? 12 : 8
+        var fields: [(field: PacketFields, offset: Int, size: Int)] = [
+            (.source, firstAddress, address), (.destination, firstAddress + address, address),
+            (.ttl, isV4 ? 8 : 7, 1), (.dscp, isV4 ? 1 : 0, isV4 ? 1 : 2), (.length, isV4 ? 2 : 4, 2),
+        ]
+        if let place = layout.fragmentWordOffset { fields.append((.fragment, place, 2)) }
+        let hidden = hide(fields, packet.unknown)
+        if isV4, !hidden.isEmpty { hide(10, 2) }
+        guard layout.isComplete, layout.fragmentOffset == 0 else { return }
+        let start = layout.transport.offset
+        var unknown = packet.unknown
+        if packet.sourcePortChoices != nil { unknown.insert(.sourcePort) }
+        var parts: [(field: PacketFields, offset: Int, size: Int)] = []
+        if packet.protocol.hasPorts { parts += [(.sourcePort, start, 2), (.destinationPort, start + 2, 2)] }
+        if packet.protocol.isICMP { parts.append((.icmpType, start, 2)) }
+        if packet.protocol == .tcp {
+            let size = start + 12 < bytes.count ? Int(bytes[start + 12] >> 4) * 4 : 20
+            parts += [(.tcpFlags, start + 13, 1), (.tcpOptions, start + 20, max(0, size - 20))]
+        }
+        let covered: PacketFields = packet.protocol == .icmp ? [] : [.source, .destination]
+        if !hide(parts, unknown).union(hidden.intersection(covered)).isEmpty, let place = layout.checksumOffset {
+            hide(place, 2)
+        }
+        if packet.protocol == .sctp, !hidden.isEmpty || unknown.contains(.sourcePort) { hide(start + 8, 4) }
+    }
+
+    /// The fields of `unknown` that have a place in `fields` are hidden and returned.
+    @discardableResult private mutating func hide(
+        _ fields: [(field: PacketFields, offset: Int, size: Int)], _ unknown: PacketFields
+    ) -> PacketFields {
+        var hidden: PacketFields = []
+        for part in fields where unknown.contains(part.field) && part.offset < bytes.count {
+            hide(part.offset, part.size)
+            hidden.insert(part.field)
+        }
+        return hidden
+    }
+
+    private mutating func hide(_ offset: Int, _ size: Int) {
+        for index in offset..<offset + size where bytes.indices.contains(index) {
+            bytes[index] = 0
+            known[index] = 0
+        }
+    }
+
     private mutating func addTransport(_ packet: Packet) {
         let unknown = packet.unknown
         if packet.protocol.hasPorts {
@@ -124,6 +179,12 @@ struct PacketImage: Hashable, Sendable {
     private mutating func add16(_ value: UInt16, _ isKnown: Bool) {
         add(UInt8(value >> 8), isKnown ? 0xff : 0)
         add(UInt8(value & 0xff), isKnown ? 0xff : 0)
+    }
+
+    /// The packet's bytes from `start` to `end`, where they are known.
+    func exact(from start: Int = 0, _ end: Int) throws(HeaderFailure) -> [UInt8] {
+        guard start <= end, end <= bytes.count, known[start..<end].allSatisfy({ $0 == 0xff }) else { throw .unknown }
+        return Array(bytes[start..<end])
     }
 
     /// The `size` bytes (1, 2 or 4) at `offset`, first byte highest; `nil` where it is not known whether the packet

@@ -78,4 +78,28 @@ extension Evaluator {
         if isBeyond || end > UInt32(match.to) { return Answer(match.pattern.isNegated) }
         return .negate(payloadUnknown("string", rule), if: match.pattern.isNegated)
     }
+
+    /// Source: net/core/skbuff.c `skb_find_text`, lib/ts_bm.c, lib/ts_kmp.c: the first place at or behind `--from` must
+    /// end at `--to` or before.
+    func judgeString(_ match: StringMatch, _ headers: HeaderBytes) throws(HeaderFailure) -> Bool {
+        let algorithm = names.text(match.algorithm)
+        let pattern = match.pattern.value.map { match.ignoresCase ? upperCase($0) : $0 }
+        let from = Int(match.from)
+        guard algorithm == "bm" || algorithm == "kmp", !pattern.isEmpty else { throw .unknown }
+        if from + pattern.count > min(headers.length, Int(match.to)) { return match.pattern.isNegated }
+        let last = min(headers.length, Int(match.to))
+        let text = try headers.image.exact(from: from, last).map { match.ignoresCase ? upperCase($0) : $0 }
+        for start in 0...(text.count - pattern.count) where text[start..<start + pattern.count].elementsEqual(pattern) {
+            return !match.pattern.isNegated
+        }
+        return match.pattern.isNegated
+    }
+
+    /// The kernel's letters are Latin-1's. Source: lib/ctype.c.
+    private func upperCase(_ byte: UInt8) -> UInt8 {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), 0xdf...0xf6, 0xf8...0xff: byte - 0x20
+        default: byte
+        }
+    }
 }

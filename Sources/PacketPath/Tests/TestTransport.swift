@@ -17,18 +17,24 @@ extension Evaluator {
                 && !(match.sourcePorts.isAll && match.destinationPorts.isAll && match.flagsMask.isEmpty)
             return loads && isInNFTables(rule) ? laterFragment(rule) : .no
         }
-        return .negate(
-            testPorts(.source, in: [match.sourcePorts], packet), if: match.inversion.contains(.sourcePorts))
+        return testTCPFields(match, packet) && testOption(match, packet)
+    }
+
+    /// Ports and flags.
+    func testTCPFields(_ match: TCPMatch, _ packet: Packet) -> Answer {
+        .negate(testPorts(.source, in: [match.sourcePorts], packet), if: match.inversion.contains(.sourcePorts))
             && .negate(
                 testPorts(.destination, in: [match.destinationPorts], packet),
                 if: match.inversion.contains(.destinationPorts))
-            && testFlags(match, packet) && testOption(match, packet)
+            && testFlags(match, packet)
     }
 
-    /// A TCP fragment that starts within the first 16 bytes is dropped by `-m tcp` itself (`par->hotdrop`).
+    /// A match that drops the packet itself (`par->hotdrop`): a header is cut short, or, for `-m tcp`, a fragment starts
+    /// within the first 16 bytes. IPv6 counts the fragment's offset in bytes there and never drops it.
     func dropsItself(_ match: Match, _ packet: Packet, _ rule: RuleReference) -> Bool {
+        if !packet.bytes.isEmpty { return judge(match, packet, rule) == .drop }
         guard case .tcp = match else { return false }
-        return packet.protocol == .tcp && packet.fragmentOffset == 1 && !isInNFTables(rule)
+        return packet.protocol == .tcp && packet.fragmentOffset == 1 && packet.version == .v4 && !isInNFTables(rule)
     }
 
     private func testFlags(_ match: TCPMatch, _ packet: Packet) -> Answer {
@@ -146,7 +152,7 @@ extension Evaluator {
         return answer
     }
 
-    private func testOptionalPorts(
+    func testOptionalPorts(
         _ source: Negatable<PortRange>?, _ destination: Negatable<PortRange>?, _ packet: Packet
     ) -> Answer {
         var answer = Answer.yes
