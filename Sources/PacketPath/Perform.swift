@@ -54,7 +54,8 @@ extension Evaluator {
         case .dscp(let value): setTOS(state.packet.tos & 3 | value << 2, &state, &changes)
         case .tos(let byte): setTOS((state.packet.tos & ~byte.mask) ^ byte.value, &state, &changes)
         case .timeToLive(let target): setTimeToLive(target, &state, &changes)
-        case .tcpMSS(let target): setMSS(target, &state, &changes)
+        case .tcpMSS(let target): return setMSS(target, &state, &changes)
+        case .tcpOptionStrip(let kinds): return stripOptions(kinds, &state)
         case .hmark:
             // The hash has a seed of the kernel's own for all but the simplest options.
             changes.append(Change(.mark, before: .number(state.packet.mark), after: .unknown))
@@ -82,14 +83,11 @@ extension Evaluator {
                         "'\(names.text(text))' of \(cite(rule)), which this program can't read, lets the packet on",
                     whenNo: "'\(names.text(name))' of \(cite(rule)), which this program can't read, drops the packet"),
                 (yes: nil, no: .drop))
-        case .ecn(let target):
-            if let ece = target.ece { setFlag(.ece, ece, &state) }
-            if let cwr = target.cwr { setFlag(.cwr, cwr, &state) }
-            if let ect = target.ect { setTOS(state.packet.tos & ~3 | ect & 3, &state, &changes) }
+        case .ecn(let target): return setECN(target, &state, &changes)
         case .set(let target):
             changeSets(target, &state)
             mapSet(target, &state, &changes)
-        case .connectionSecurityMark, .checksumFill, .tcpOptionStrip, .securityMark, .log, .nfLog, .ulog,
+        case .connectionSecurityMark, .checksumFill, .securityMark, .log, .nfLog, .ulog,
             .audit, .tee, .idleTimer, .led, .rateEstimate, .trace:
             break
         }
@@ -155,11 +153,7 @@ extension Evaluator {
         }
     }
 
-    private func setFlag(_ flag: TCPFlags, _ isSet: Bool, _ state: inout WalkState) {
-        if isSet { state.packet.tcpFlags.insert(flag) } else { state.packet.tcpFlags.remove(flag) }
-    }
-
-    private func setTOS(_ tos: UInt8, _ state: inout WalkState, _ changes: inout [Change]) {
+    func setTOS(_ tos: UInt8, _ state: inout WalkState, _ changes: inout [Change]) {
         changes.append(Change(.dscp, before: .number(UInt32(state.packet.dscp)), after: .number(UInt32(tos >> 2))))
         state.packet.tos = tos
         state.packet.defaulted.remove(.dscp)
@@ -175,20 +169,6 @@ extension Evaluator {
         }
         state.packet.defaulted.remove(.ttl)
         changes.append(Change(.ttl, before: .number(UInt32(before)), after: .number(UInt32(state.packet.ttl))))
-    }
-
-    private func setMSS(_ target: TCPMSSTarget, _ state: inout WalkState, _ changes: inout [Change]) {
-        let before = state.packet.maximumSegmentSize.map { Change.Value.number(UInt32($0)) } ?? .unknown
-        switch target {
-        case .set(let size):
-            // Only ever lowered. Source: net/netfilter/xt_TCPMSS.c.
-            if let old = state.packet.maximumSegmentSize, old <= size { return }
-            state.packet.maximumSegmentSize = size
-            changes.append(Change(.mss, before: before, after: .number(UInt32(size))))
-        case .clampToPathMTU:
-            changes.append(Change(.mss, before: before, after: .unknown))
-            state.packet.unknown.insert(.tcpOptions)
-        }
     }
 
     /// Source: net/netfilter/xt_TPROXY.c: without a socket the packet is dropped.
