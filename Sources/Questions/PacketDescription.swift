@@ -43,6 +43,8 @@ public struct PacketDescription: Hashable, Sendable {
     public var dontFragment: Bool?
     public var moreFragments: Bool?
     public var fragmentOffset: UInt16?
+    /// The packet itself from its IP header on; what is said besides is written over it.
+    public var bytes: [UInt8]?
     public var state: ConnectionStates?
     public var connectionMark: UInt32?
     /// The packet's own entry of the connection table, where the text was one.
@@ -114,6 +116,7 @@ public struct PacketDescription: Hashable, Sendable {
         result.dontFragment = other.dontFragment ?? dontFragment
         result.moreFragments = other.moreFragments ?? moreFragments
         result.fragmentOffset = other.fragmentOffset ?? fragmentOffset
+        result.bytes = other.bytes ?? bytes
         result.state = other.state ?? state
         result.connectionMark = other.connectionMark ?? connectionMark
         result.connection = other.connection ?? connection

@@ -87,6 +87,7 @@ private func take(_ member: JSONMember, into packet: inout PacketDescription) th
     case "ctMark": packet.connectionMark = UInt32(try number(value, "ctMark", maximum: UInt64(UInt32.max)))
     case "state": packet.state = try readStates(try string(value, "state"))
     case "uid": packet.userID = UInt32(try number(value, "uid", maximum: UInt64(UInt32.max)))
+    case "bytes": packet.bytes = try bytes(value)
     case "mac":
         let text = try string(value, "mac")
         guard let mac = MACAddress(Array(text.utf8).span) else {
@@ -101,6 +102,17 @@ private func take(_ member: JSONMember, into packet: inout PacketDescription) th
 private func string(_ value: JSONValue, _ key: String) throws(PacketFailure) -> String {
     guard let text = value.string else { throw PacketFailure("'\(key)' takes a string") }
     return text
+}
+
+private func bytes(_ value: JSONValue) throws(PacketFailure) -> [UInt8] {
+    let text = try string(value, "bytes")
+    do {
+        return try readPacketBytes(text)
+    } catch {
+        // Behind the quote; where the text has escapes its characters are not where they seem.
+        let isPlain = value.end - value.start == text.utf8.count + 2
+        throw PacketFailure(error.message, at: value.start + (isPlain ? 1 + (error.offset ?? 0) : 0))
+    }
 }
 
 private func end(_ value: JSONValue, _ key: String) throws(PacketFailure) -> PacketEnd {

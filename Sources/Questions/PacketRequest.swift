@@ -44,11 +44,14 @@ public func prepare(
 
 private struct PacketMaker {
     let description: PacketDescription
+    /// The packet as its bytes have it, where they are given.
+    let given: Packet?
     var arrival: PacketDescription.Arrival?
     var notes: [String]
 
     init(description: PacketDescription) {
-        self.description = description
+        given = description.bytes.flatMap { Packet(decoding: $0.span) }
+        self.description = given.map { description.completed(by: $0) } ?? description
         arrival = description.arrival
         notes = description.notes
     }
@@ -56,6 +59,10 @@ private struct PacketMaker {
     mutating func makePacket(on model: HostModel) throws(PacketFailure) -> Packet {
         let (source, destination) = try ends(on: model)
         let version = destination.version
+        if let given, given.version != version {
+            throw PacketFailure(
+                "\(destination) is IPv\(version.rawValue) and the bytes are IPv\(given.version.rawValue)")
+        }
         let ipProtocol = try self.ipProtocol(version)
         var packet = Packet(source: source, destination: destination, protocol: ipProtocol)
         // A type of ICMP says the protocol.
@@ -66,7 +73,7 @@ private struct PacketMaker {
         try fillICMP(&packet, version)
         try fillTCP(&packet)
         fillHeader(&packet)
-        fillUnknown(&packet)
+        if let given { fillBytes(&packet, given) } else { fillUnknown(&packet) }
         return packet
     }
 
@@ -183,7 +190,7 @@ private struct PacketMaker {
                 description.sourcePort != nil || description.destinationPort != nil || description.tcpFlags != nil
             return wantsPorts ? .tcp : echo
         }
-        if given.isICMP, given != echo {
+        if given.isICMP, given != echo, given != self.given?.protocol {
             throw PacketFailure(
                 version == .v4
                     ? "icmpv6 goes with IPv6 addresses; IPv4 has icmp"
@@ -202,7 +209,7 @@ private struct PacketMaker {
         let isLaterFragment = (description.fragmentOffset ?? 0) > 0
         if let port = description.destinationPort {
             packet.destinationPort = port
-        } else if isLaterFragment {
+        } else if isLaterFragment || given != nil {
             packet.unknown.insert(.destinationPort)
         } else {
             switch packet.protocol {
@@ -214,6 +221,8 @@ private struct PacketMaker {
         }
         if let port = description.sourcePort {
             packet.sourcePort = port
+        } else if given != nil {
+            packet.unknown.insert(.sourcePort)
         } else {
             packet.sourcePort = 40000
             packet.defaulted.insert(.sourcePort)
@@ -231,6 +240,8 @@ private struct PacketMaker {
             let (type, code) = try text.resolve(version)
             packet.icmpType = type
             packet.icmpCode = description.icmpCode ?? code ?? 0
+        } else if given != nil {
+            packet.unknown.insert(.icmpType)
         } else {
             packet.icmpType = version == .v4 ? 8 : 128
             packet.icmpCode = description.icmpCode ?? 0
@@ -248,6 +259,8 @@ private struct PacketMaker {
         }
         if let flags = description.tcpFlags {
             packet.tcpFlags = flags
+        } else if given != nil {
+            packet.unknown.insert(.tcpFlags)
         } else {
             packet.tcpFlags = .syn
             packet.defaulted.insert(.tcpFlags)
@@ -291,6 +304,17 @@ private struct PacketMaker {
         case .gre: return ip + 4
         default: return ip
         }
+    }
+
+    private func fillBytes(_ packet: inout Packet, _ given: Packet) {
+        packet.bytes = given.bytes
+        packet.tcpSequence = given.tcpSequence
+        packet.tcpAcknowledgement = given.tcpAcknowledgement
+        // What else was said is known although the bytes do not have it.
+        packet.unknown.formUnion(
+            given.unknown.subtracting([.sourcePort, .destinationPort, .icmpType, .tcpFlags]))
+        if packet.sourceMAC == nil { packet.unknown.insert(.mac) }
+        if packet.userID == nil { packet.unknown.insert(.owner) }
     }
 
     private func fillUnknown(_ packet: inout Packet) {

@@ -1,4 +1,6 @@
 import NetTypes
+import PacketPath
+import PathModel
 import Questions
 import RuleModel
 import Testing
@@ -54,6 +56,9 @@ import Testing
             ("{\"id\":[]}", "'id' is a string or a number", 6), ("{\"mark\":-1}", "takes a number", 8),
             ("{", "ends too early", 1), ("{\"tcpFlags\":\"x\"}", "'x' is not a TCP flag", 12),
             ("{\"mac\":\"zz\"}", "not a hardware address", 7), ("{\"dscp\":64}", "0 to 63", 8),
+            ("{\"bytes\":\"45x0\"}", "hexadecimal digits", 12), ("{\"bytes\":\"450\"}", "ends within a byte", 12),
+            ("{\"bytes\":\"4500\"}", "no whole IP header", 10), ("{\"bytes\":\"\"}", "no whole IP header", 10),
+            ("{\"bytes\":1}", "'bytes' takes a string", 9), ("{\"bytes\":\"\\u0034x\"}", "hexadecimal digits", 9),
             ("{\"state\":\"odd\"}", "'odd' is not a state", 9), ("{\"protocol\":300}", "'300' is not a protocol", 12),
         ])
     func refuses(_ text: String, _ message: String, _ offset: Int) {
@@ -62,6 +67,39 @@ import Testing
         } throws: { error in
             guard let failure = error as? PacketFailure else { return false }
             return failure.message.contains(message) && failure.offset == offset
+        }
+    }
+
+    static let datagram = "4500002100000000401100000a000009c000020100010009000d000068656c6c6f"
+
+    private func prepared(_ text: String) throws -> Packet {
+        var model = try host(noRules, addresses, routes)
+        return try prepare(try read(text), on: &model).request.packet
+    }
+
+    @Test func bytesStandForTheOtherKeys() throws {
+        let packet = try prepared("{\"in\":\"eth0\",\"bytes\":\"\(PacketJSONTests.datagram)\"}")
+        #expect("\(packet.source)" == "10.0.0.9" && "\(packet.destination)" == "192.0.2.1")
+        #expect(packet.protocol == .udp && packet.sourcePort == 1 && packet.destinationPort == 9)
+        #expect(packet.ttl == 64 && packet.length == 33 && !packet.dontFragment)
+        #expect(packet.defaulted == .mark && packet.unknown == [.mac, .owner])
+        #expect(packet.encoded().suffix(5) == Array("hello".utf8)[...])
+    }
+
+    @Test func keysBesideBytesCount() throws {
+        let packet = try prepared(
+            "{\"ttl\":3,\"destinationPort\":53,\"source\":\"10.0.0.1\",\"bytes\":\"\(PacketJSONTests.datagram)\"}")
+        #expect(packet.ttl == 3 && packet.destinationPort == 53 && packet.sourcePort == 1)
+        let bytes = packet.encoded()
+        #expect(bytes[8] == 3 && bytes[15] == 1 && bytes[23] == 53)
+    }
+
+    @Test func aHeaderThatIsCutShortIsUnknown() throws {
+        let packet = try prepared("{\"bytes\":\"4500001600000000400600000a000009c00002010001\"}")
+        #expect(packet.protocol == .tcp && packet.sourcePort == 1)
+        #expect(packet.unknown.isSuperset(of: [.destinationPort, .tcpFlags, .tcpOptions]))
+        #expect(throws: PacketFailure.self) {
+            _ = try prepared("{\"source\":\"::1\",\"destination\":\"::2\",\"bytes\":\"\(PacketJSONTests.datagram)\"}")
         }
     }
 
