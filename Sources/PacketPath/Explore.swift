@@ -21,6 +21,8 @@ extension Evaluator {
             let next = advance(state)
             for way in next {
                 if open.count + leaves.count >= request.maximumLeaves, way.position != .ended {
+                    var way = way
+                    way.possibleOutcomes = possibleOutcomes(of: way)
                     leaves.append(ended(way, .undecided, .tooManyBranches))
                 } else {
                     open.append(way)

@@ -141,6 +141,7 @@ extension Evaluator {
             state.outcome = .undecided
             state.reason = .unknownRule
         case .tooMany:
+            state.possibleOutcomes = possibleOutcomes(of: state)
             state.outcome = .undecided
             state.reason = .tooManyBranches
         case .returned:

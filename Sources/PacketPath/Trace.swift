@@ -260,6 +260,8 @@ public enum SenderView: Hashable, Sendable {
 public struct Trace: Hashable, Sendable {
     public var outcome = Outcome.undecided
     public var reason: Reason?
+    /// For `too-many-branches`: how the ways that were not followed may end. None else is possible, not every one is.
+    public var possibleOutcomes: [Outcome] = []
     public var rejectWith: RejectWith?
     /// Index into the steps of the whole way (those of enclosing traces first).
     public var decidedBy: Int?

@@ -84,6 +84,7 @@ extension Evaluator {
         trace.steps = Array(steps[min(first, steps.count)...])
         trace.outcome = state.outcome ?? .undecided
         trace.reason = state.reason
+        trace.possibleOutcomes = state.possibleOutcomes
         trace.rejectWith = state.rejectWith
         trace.last = state.view
         trace.inner = state.inner

@@ -100,6 +100,8 @@ struct WalkState: Hashable, Sendable {
     var isLoopedBack = false
 
     var outcome: Outcome?
+    /// How it may go on, where it was not followed further.
+    var possibleOutcomes: [Outcome] = []
     var reason: Reason?
     var rejectWith: RejectWith?
 

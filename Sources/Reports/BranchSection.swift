@@ -22,6 +22,7 @@ extension TraceReporter {
             }
             var item: [Block] = [.paragraph(sentence)]
             if branch.trace.branches.isEmpty {
+                if let possible = possible(branch.trace) { item.append(.paragraph(possible)) }
                 item += translationLines(next) + place(next)
                 for sentence in ends(next) {
                     item.append(.paragraph(RichText(capitalised(sentence) + ".", .quiet)))
@@ -32,6 +33,14 @@ extension TraceReporter {
             items.append(item)
         }
         return [.list(items)]
+    }
+
+    /// How ways that were not followed may end.
+    private func possible(_ trace: Trace) -> RichText? {
+        guard let last = trace.possibleOutcomes.last else { return nil }
+        var text = ""
+        for outcome in trace.possibleOutcomes.dropLast() { text += (text.isEmpty ? "" : ", ") + outcome.name }
+        return RichText("It may be \(text.isEmpty ? "" : text + " or ")\(last.name).", .quiet)
     }
 
     /// What is translated on this way alone, and by which rules.

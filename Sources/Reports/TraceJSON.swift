@@ -99,6 +99,12 @@ struct TraceJSONWriter {
     func writeEnd(_ trace: Trace, _ before: [Step], into json: inout JSONWriter) {
         json.member("outcome", trace.outcome.name)
         if let reason = trace.reason { json.member("reason", reason.name) }
+        if !trace.possibleOutcomes.isEmpty {
+            json.key("possible")
+            json.beginArray()
+            for outcome in trace.possibleOutcomes { json.string(outcome.name) }
+            json.endArray()
+        }
         if let with = trace.rejectWith { json.member("rejectWith", with.name) }
         if let index = trace.decidedBy { json.member("decidedBy", index) }
         if trace.branches.isEmpty {

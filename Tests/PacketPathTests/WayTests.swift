@@ -309,6 +309,32 @@ import Testing
             trace.branches.isEmpty ? 1 : trace.branches.reduce(0) { $0 + leaves($1.trace) }
         }
         #expect((2...65).contains(leaves(trace)))
+        func possible(_ trace: Trace) -> [[Outcome]] {
+            (trace.possibleOutcomes.isEmpty ? [] : [trace.possibleOutcomes])
+                + trace.branches.flatMap { possible($0.trace) }
+        }
+        #expect(possible(trace) == [[.forwarded, .dropped]])
+    }
+
+    /// What is not followed ends as one of the outcomes that are told to be possible.
+    @Test func whatIsBeyondTheLeavesMayEndAsTold() throws {
+        let perhaps = (0..<8).map { "-A A -o cali\($0) -m string --string x --algo bm -j MARK --set-mark \($0)" }
+        let world = try World(
+            "*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n:A - [0:0]\n-A PREROUTING -m recent --name a --rcheck -j MARK --set-mark 1\n-A PREROUTING -m recent --name b --rcheck -j MARK --set-xmark 2/2\n-A PREROUTING -m recent --name c --rcheck -j MARK --set-xmark 4/4\n-A FORWARD -j A\n\(perhaps.joined(separator: "\n"))\nCOMMIT\n*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A FORWARD -m mark --mark 3 -j REJECT\n-A FORWARD -m mark --mark 5 -j DROP\n-A FORWARD -m mark --mark 7 -j NFQUEUE\nCOMMIT\n",
+            routerAddresses, routerSettings)
+        func ends(_ trace: Trace) -> Set<Outcome> {
+            if trace.branches.isEmpty {
+                return trace.reason == .tooManyBranches ? Set(trace.possibleOutcomes) : [trace.outcome]
+            }
+            return trace.branches.reduce([]) { $0.union(ends($1.trace)) }
+        }
+        let packet = try world.packet("198.51.100.7", "203.0.113.9")
+        let all = ends(world.trace(packet, in: "eth1") { $0.maximumLeaves = 4096 })
+        #expect(all.isSuperset(of: [.forwarded, .dropped, .rejected, .queued]))
+        for bound in [2, 3, 4, 6, 8] {
+            let some = ends(world.trace(packet, in: "eth1") { $0.maximumLeaves = bound })
+            #expect(some.isSuperset(of: all), "\(bound)")
+        }
     }
 
     /// What a rule has asked of an address holds for routing too: no way has it both local and not.

@@ -130,4 +130,24 @@ import Testing
         #expect(nat["entry"]?["reply"]?["source"]?.string == "10.1.0.9")
         #expect(nat["entry"]?["file"]?.string == "state")
     }
+
+    /// Ways beyond the bound are one branch, which tells how they may end.
+    @Test func whatWasNotFollowedTellsHowItMayEnd() throws {
+        let rules =
+            ["-A INPUT -m string --string a --algo bm -j MARK --set-mark 0x1"]
+            + (1...4).map {
+                "-A INPUT -m string --string b\($0) --algo bm -j MARK --set-xmark 0x\(1 << $0)/0x\(1 << $0)"
+            }
+        var world = try World(
+            filter(
+                rules[0], rules[1], rules[2], rules[3], "-A INPUT -m mark --mark 0x2 -j DROP",
+                "-A INPUT -m mark --mark 0x4 -j REJECT"))
+        let answer = world.answer(try World.packet()) { $0.maximumLeaves = 3 }
+        let json = try world.json(answer)
+        #expect(json["reason"]?.string == "too-many-branches")
+        let branches = json["branches"]?.array ?? []
+        let possible = branches.compactMap { $0["possible"]?.array?.map { $0.string ?? "" } }
+        #expect(possible == [["delivered", "dropped", "rejected"]])
+        #expect(world.text(answer).contains("It may be delivered, dropped or rejected."))
+    }
 }
