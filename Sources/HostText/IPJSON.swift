@@ -116,10 +116,11 @@ func readPolicyRulesJSON(_ text: Span<UInt8>, _ listing: Listing, into reading: 
         var unknown: [String] = []
         for member in object.object ?? [] {
             switch member.key {
-            case "priority", "protocol", "flow_from", "flow_to", "iif_detached", "oif_detached", "unresolved", "srclen",
+            case "priority", "protocol", "iif_detached", "oif_detached", "unresolved", "srclen",
                 "dstlen", "fwmask", "sport_end", "dport_end", "uid_end", "flags":
                 continue
             case "not": rule.isNegated = true
+            case "flow_from", "flow_to": rule.realm = realm(from: object["flow_from"], to: object["flow_to"])
             case "src", "dst":
                 guard member.value.string != "all" else { continue }
                 guard let address = member.value.address else {

@@ -221,7 +221,7 @@ private func isRoute(_ text: Span<UInt8>, _ words: Words) -> Bool {
     for word: StaticString in [
         "via", "dev", "proto", "scope", "src", "metric", "table", "nhid", "tos", "encap", "from", "mtu", "pref",
         "dsfield",
-        "onlink", "linkdown", "\\", "dead", "error", "realm", "expires", "cache",
+        "onlink", "linkdown", "\\", "dead", "error", "realm", "realms", "expires", "cache",
     ] where text.has(next, word) {
         return true
     }

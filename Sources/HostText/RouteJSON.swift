@@ -98,6 +98,7 @@ private func nextHop(_ object: JSONValue, _ reading: inout HostReading) -> NextH
     hop.gateway = object["gateway"]?.address ?? object["via"]?["host"]?.address
     hop.interface = reading.interned(object["dev"])
     hop.weight = object["weight"]?.number32 ?? 1
+    hop.realm = realm(from: object["flow"]?["from"], to: object["flow"]?["to"])
     if let flags = object["flags"] {
         hop.isOnLink = flags.lists("onlink")
         hop.isDead = flags.lists("dead")

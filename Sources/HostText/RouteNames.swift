@@ -24,6 +24,28 @@ func routeScope(_ text: Span<UInt8>, _ word: Range<Int>) -> RouteScope? {
     return RouteScope(rawValue: UInt8(number))
 }
 
+/// `TO` or `FROM/TO` of a realm, FROM in the upper half; `nil` for a name, whose number is in /etc/iproute2/rt_realms of
+/// its host. `cosmos` is 0 everywhere.
+func realm(_ text: Span<UInt8>, _ word: Range<Int>) -> UInt32? {
+    func half(_ part: Range<Int>) -> UInt32? {
+        text.has(part, "cosmos") ? 0 : text.number(part, limit: 0xffff).map { UInt32($0) }
+    }
+    guard let slash = text.firstIndex(of: UInt8(ascii: "/"), in: word) else { return half(word) }
+    guard let from = half(word.lowerBound..<slash), let to = half(slash + 1..<word.upperBound) else { return nil }
+    return from << 16 | to
+}
+
+/// The same out of the two members that JSON has.
+func realm(from: JSONValue?, to: JSONValue?) -> UInt32? {
+    func half(_ value: JSONValue?) -> UInt32? {
+        guard let value else { return 0 }
+        let bytes = Array((value.string ?? value.number?.text ?? "").utf8)
+        return realm(bytes.span, 0..<bytes.count)
+    }
+    guard let from = half(from), let to = half(to) else { return nil }
+    return from << 16 | to
+}
+
 /// Differentiated services by the names of /etc/iproute2/rt_dsfield, or a number: the whole byte.
 func tosByte(_ text: Span<UInt8>, _ word: Range<Int>) -> UInt8? {
     if let number = text.number(word, limit: 255) { return UInt8(number) }

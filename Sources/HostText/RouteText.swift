@@ -26,6 +26,8 @@ struct RouteReader {
     let hint: ListingHint
     private var pending: Route?
     private var pendingIsDefault = false
+    /// The realm of the route that is read, for the next hop of its own line.
+    private var pendingRealm: UInt32? = 0
     private var pendingHasVersion = false
     /// The version of the last route that told its own: `table all` lists IPv4 first, then IPv6.
     private var version: IPVersion?
@@ -71,6 +73,7 @@ struct RouteReader {
         var route = Route(destination: prefix, place: place)
         route.type = type
         route.table = hintedTable(&reading)
+        pendingRealm = 0
         var hop = NextHop()
         var hasHop = false
         while let key = words.next() {
@@ -88,6 +91,7 @@ struct RouteReader {
             if !readPart(text, key, &words, &route, cursor, &reading) { break }
         }
         if let done = pending { route.nextHops = done.nextHops }
+        hop.realm = pendingRealm
         if hasHop, hop.gateway != nil || hop.interface != nil { route.nextHops.insert(hop, at: 0) }
         pending = route
     }
@@ -217,6 +221,10 @@ struct RouteReader {
             pendingHasVersion = true
             return true
         }
+        if text.has(key, "realm") || text.has(key, "realms") {
+            pendingRealm = realm(text, value)
+            return true
+        }
         if text.has(key, "nhid"), let id = text.decimal32(value) {
             if let next = words.peek, text.has(next, "via") || text.has(next, "dev") { return true }
             route.nextHops = reading.nextHopObjects[id] ?? route.nextHops
@@ -224,7 +232,7 @@ struct RouteReader {
         }
         // Settings that no decision hangs on.
         for name: StaticString in [
-            "proto", "realm", "realms", "advmss", "hoplimit", "initcwnd", "initrwnd", "rtt", "rttvar", "rto_min",
+            "proto", "advmss", "hoplimit", "initcwnd", "initrwnd", "rtt", "rttvar", "rto_min",
             "window",
             "cwnd", "ssthresh", "reordering", "quickack", "features", "congctl", "fastopen_no_cookie", "expires",
             "error",
@@ -261,7 +269,7 @@ struct RouteReader {
             _ = words.next()
             if readHopPart(text, key, &words, &hop, cursor, &reading) { continue }
             if text.has(key, "realm") || text.has(key, "realms") {
-                _ = words.next()
+                if let word = words.next() { hop.realm = realm(text, word) }
                 continue
             }
             if text.has(key, "pervasive") || text.has(key, "offload") || text.has(key, "trap")

@@ -203,8 +203,11 @@ struct RuleReader {
                 rule.suppressedPrefixLength = UInt8(length)
                 isRead = true
             }
-        } else if text.has(key, "proto") || text.has(key, "protocol") || text.has(key, "realms") {
-            // Who made it, and a tag for counters: no decision hangs on them.
+        } else if text.has(key, "realms") {
+            rule.realm = realm(text, value)
+            isRead = true
+        } else if text.has(key, "proto") || text.has(key, "protocol") {
+            // Who made it: no decision hangs on it.
             isRead = true
         }
         if isRead { _ = words.next() }

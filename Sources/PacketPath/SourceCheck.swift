@@ -45,17 +45,8 @@ extension Evaluator {
         }
         let setting = reversePathSetting(interface)
         if setting == 0 { return [state] }
-        // Source: `__fib_validate_source`: the packet turned round, as if it came in by the interface it would leave by,
-        // or by lo where it is for this host.
-        var query = RouteQuery(destination: state.packet.source, source: state.packet.destination)
-        query.inInterface = state.route?.interface ?? names.find("lo")
-        query.tos = state.packet.tos
-        let usesMark =
-            model.commonSetting(.v4, "src_valid_mark") == 1
-            || model.interfaceSetting(.v4, interface, "src_valid_mark") == 1
-        if usesMark { query.mark = state.packet.mark }
         let decisions: [RouteDecision?]
-        switch routeLookup(query, .v4) {
+        switch routeBack(state, interface) {
         case .unknown: return [state]
         case .none: decisions = []
         case .found(let decision): decisions = [decision]
@@ -85,6 +76,19 @@ extension Evaluator {
             ]
         default: return [isBack.loose ? state : ended(state, .filtered, .rpFilter)]
         }
+    }
+
+    /// The route back to the packet's source: the packet turned round, as if it came in by the interface it would leave
+    /// by, or by lo where it is for this host. Source: net/ipv4/fib_frontend.c `__fib_validate_source`.
+    func routeBack(_ state: WalkState, _ interface: Symbol) -> RouteResult {
+        var query = RouteQuery(destination: state.packet.source, source: state.packet.destination)
+        query.inInterface = state.route?.interface ?? names.find("lo")
+        query.tos = state.packet.tos
+        let usesMark =
+            model.commonSetting(.v4, "src_valid_mark") == 1
+            || model.interfaceSetting(.v4, interface, "src_valid_mark") == 1
+        if usesMark { query.mark = state.packet.mark }
+        return routeLookup(query, .v4)
     }
 
     /// The larger of `conf.all` and `conf.IFACE`; `nil` where the input does not tell.

@@ -248,16 +248,7 @@ extension Evaluator {
                     : "\(way) is not by the interface the packet came in by"))
     }
 
-    // MARK: realm, policy, ipvs
-
-    /// Realms of routes are not read. Source: net/netfilter/xt_realm.c.
-    func testRealm(_ test: Negatable<MaskedWord>, _ state: WalkState) -> Answer {
-        .negate(
-            .perhaps(
-                Unknown(
-                    "realm@\(masked(test.value))", whenYes: "the route has realm \(masked(test.value))",
-                    whenNo: "the route does not have realm \(masked(test.value))")), if: test.isNegated)
-    }
+    // MARK: policy, ipvs
 
     private func hasDecider(_ kind: OtherDecider.Kind) -> Bool {
         model.host.otherDeciders.contains { $0.kind == kind }

@@ -45,6 +45,8 @@ public struct NextHop: Hashable, Sendable {
     /// is there too. Observed on Linux 6.18.
     public var isLinkDown = false
     public var weight: UInt32 = 1
+    /// `realms FROM/TO` as one number, FROM in its upper half; 0 is none. `nil`: a name whose number is not known.
+    public var realm: UInt32? = 0
     /// `encap …` of lightweight tunnels, word for word; empty for none.
     public var encapsulation: Symbol = .empty
 
@@ -83,6 +85,8 @@ public struct RoutingRule: Hashable, Sendable {
     public var users: NumberRange<UInt32>?
     /// `suppress_prefixlength N`: a route this short or shorter counts as none.
     public var suppressedPrefixLength: UInt8?
+    /// `realms FROM/TO` as with next hops.
+    public var realm: UInt32? = 0
     /// Parts of the rule that this program does not read, word for word; such a rule answers perhaps.
     public var unknownPart: Symbol = .empty
     public var action: Action
