@@ -33,10 +33,12 @@ func readConnections(_ text: Span<UInt8>, _ listing: Listing, into reading: inou
 private struct ConnectionKey: Hashable {
     let original: ConnectionTuple
     let zone: UInt16
+    let zoneDirection: ConnectionDirection?
 
     init(_ entry: ConnectionEntry) {
         original = entry.original
         zone = entry.zone
+        zoneDirection = entry.zoneDirection
     }
 }
 

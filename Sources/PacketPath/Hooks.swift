@@ -53,7 +53,12 @@ extension Evaluator {
         let results: [WalkState]
         switch plan[step] {
         case .defragment: results = [defragmented(state)]
-        case .conntrack: results = track(state)
+        case .conntrack:
+            results = track(state).map { way in
+                var way = way
+                way.template = nil
+                return way
+            }
         case .nat(let chains): results = natStep(chains, state).flatMap { rerouted($0, from: state, byNAT: true) }
         case .confirm: results = [confirmed(state)]
         case .unorderedNAT(let legacyFirst, let nfTablesFirst):

@@ -44,10 +44,9 @@ extension Evaluator {
         case .connectionMark(let target): connectionMark(target, &state, &changes)
         case .ct(let ct): setTracking(ct, &state, &changes)
         case .notrack:
-            if case .none = state.connection {
-                state.connection = .untracked
-                changes.append(Change(.notrack, before: .number(0), after: .number(1)))
-            }
+            var ct = CTTarget()
+            ct.notrack = true
+            setTracking(ct, &state, &changes)
         case .classify(let priority):
             changes.append(Change(.priority, before: .number(state.packet.priority), after: .number(priority)))
             state.packet.priority = priority
@@ -134,23 +133,30 @@ extension Evaluator {
         state.connection = .entry(tracked)
     }
 
-    /// CT works on packets that have no entry yet. Source: net/netfilter/xt_CT.c `xt_ct_target`.
+    /// CT works on packets that have no entry yet, nor one made up by a CT before: the first counts. Source:
+    /// net/netfilter/xt_CT.c `xt_ct_target`; observed on Linux 6.18.
     private func setTracking(_ target: CTTarget, _ state: inout WalkState, _ changes: inout [Change]) {
-        guard case .none = state.connection else { return }
+        guard case .none = state.connection, state.template == nil else { return }
         if target.notrack {
             state.connection = .untracked
             changes.append(Change(.notrack, before: .number(0), after: .number(1)))
             return
         }
-        let zone = target.zoneFromMark ? UInt16(truncatingIfNeeded: state.packet.mark) : target.zone ?? 0
-        if zone != state.zone {
-            changes.append(Change(.zone, before: .number(UInt32(state.zone)), after: .number(UInt32(zone))))
-            state.zone = zone
+        var template = TrackingTemplate()
+        template.zone.id = target.zoneFromMark ? UInt16(truncatingIfNeeded: state.packet.mark) : target.zone ?? 0
+        switch target.zoneDirection {
+        case .both: break
+        case .original: template.zone.direction = .original
+        case .reply: template.zone.direction = .reply
+        }
+        if template.zone.id != 0 {
+            changes.append(Change(.zone, before: .number(0), after: .number(UInt32(template.zone.id))))
         }
         if target.helper != .empty {
-            changes.append(Change(.helper, before: .name(state.helper), after: .name(target.helper)))
-            state.helper = target.helper
+            changes.append(Change(.helper, before: .name(.empty), after: .name(target.helper)))
+            template.helper = target.helper
         }
+        state.template = template
     }
 
     func setTOS(_ tos: UInt8, _ state: inout WalkState, _ changes: inout [Change]) {

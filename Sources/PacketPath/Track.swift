@@ -9,9 +9,10 @@ extension Evaluator {
         // A packet that already has an entry (over lo) or is not tracked keeps what it has.
         guard case .none = entering.connection else { return [entering] }
         var state = entering
+        let zone = state.template?.zone ?? ConnectionZone()
         if entering.round == 0, let asked = request.state { return [tracked(asked, state)] }
         let tuple = ConnectionTuple(state.packet)
-        if isTrackable(state.packet), let found = connections.find(tuple, zone: state.zone),
+        if isTrackable(state.packet), let found = connections.find(tuple, zone: zone),
             let connection = known(found.entry, found.direction, state.packet)
         {
             state.connection = connection
@@ -78,7 +79,7 @@ extension Evaluator {
     private func tracked(_ asked: ConnectionStates, _ entering: WalkState) -> WalkState {
         var state = entering
         let tuple = ConnectionTuple(state.packet)
-        let found = connections.find(tuple, zone: state.zone)
+        let found = connections.find(tuple, zone: state.template?.zone ?? ConnectionZone())
         if asked.contains(.untracked) {
             state.connection = .untracked
         } else if asked.contains(.invalid) {
@@ -107,8 +108,8 @@ extension Evaluator {
 
     private func fresh(_ tuple: ConnectionTuple, _ state: WalkState) -> TrackedConnection {
         var entry = ConnectionEntry(original: tuple, reply: tuple.inverted, place: .none)
-        entry.zone = state.zone
-        entry.helper = state.helper
+        entry.fullZone = state.template?.zone ?? ConnectionZone()
+        entry.helper = state.template?.helper ?? .empty
         if tuple.protocol == .tcp { entry.tcpState = TCPEvent(state.packet.tcpFlags).map { TCPState(first: $0) } }
         if state.layer == 0, let mark = request.connectionMark { entry.mark = mark }
         return TrackedConnection(entry: entry, direction: .original, state: .new, isNew: true)

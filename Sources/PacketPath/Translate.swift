@@ -106,7 +106,7 @@ extension Evaluator {
         }
         tracked.hasSourceMapping = true
         state.connection = .entry(tracked)
-        if connections.isTaken(tracked.entry.reply, zone: tracked.entry.zone), state.packet.protocol.hasPorts {
+        if connections.isTaken(tracked.entry.reply, zone: tracked.entry.fullZone), state.packet.protocol.hasPorts {
             let choices = portClass(of: state.packet.sourcePort)
             let step = TranslationStep(
                 kind: .clash, source: nil, sourcePort: nil, sourcePortChoices: choices, destination: nil,
@@ -318,7 +318,7 @@ extension Evaluator {
         }
         tracked.entry.reply.destination = new
         if state.packet.sourcePortChoices == nil, state.packet.protocol.hasPorts,
-            connections.isTaken(tracked.entry.reply, zone: tracked.entry.zone)
+            connections.isTaken(tracked.entry.reply, zone: tracked.entry.fullZone)
         {
             // Within the rule's own ports, if it names some; with one only there is none left. Observed on Linux 6.18.
             if let own = nat.ports {

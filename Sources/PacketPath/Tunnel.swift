@@ -86,7 +86,6 @@ extension Evaluator {
         state.inner.append(entering.packet)
         state.packet = outer
         leaveConnection(&state)
-        state.zone = 0
         state.isLocal = true
         state.isLoopedBack = false
         state.arrival = .none

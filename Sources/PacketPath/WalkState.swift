@@ -49,6 +49,12 @@ struct TrackedConnection: Hashable, Sendable {
     var isClashing = false
 }
 
+/// An entry that CT makes up for a packet, of which conntrack takes what it says when it makes the real one.
+struct TrackingTemplate: Hashable, Sendable {
+    var zone = ConnectionZone()
+    var helper = Symbol.empty
+}
+
 /// Where a packet stands between two stages of its way.
 enum Position: Hashable, Sendable {
     /// Before step `step` of the plan at `hook`.
@@ -85,9 +91,8 @@ struct WalkState: Hashable, Sendable {
     var layer: UInt8 = 0
     /// Grows when the packet starts again: over lo, or in a tunnel.
     var round = 0
-    /// Zone given by CT before conntrack.
-    var zone: UInt16 = 0
-    var helper: Symbol = .empty
+    /// What CT gave the packet before conntrack.
+    var template: TrackingTemplate?
     /// Names of `recent` lists that this packet's source or destination was put in.
     var recentLists: [Symbol] = []
     /// What rules did to sets on this way, and what packets before did.

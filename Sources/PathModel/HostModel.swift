@@ -76,16 +76,25 @@ public struct ConnectionIndex: Sendable {
     }
 
     /// The entry that a packet with this tuple belongs to, and in which direction.
+    ///
+    /// Each direction of an entry has the zone that it has there, and so has the packet, whose direction is not known
+    /// before. Source: net/netfilter/nf_conntrack_core.c `resolve_normal_ct`, `nf_ct_key_equal`; observed on Linux 6.18.
     public func find(
-        _ tuple: ConnectionTuple, zone: UInt16
+        _ tuple: ConnectionTuple, zone: ConnectionZone
     ) -> (entry: ConnectionEntry, direction: ConnectionDirection)? {
         let wanted = ConnectionIndex.key(tuple)
-        for index in byTuple[wanted] ?? [] where entries[index].zone == zone {
-            if ConnectionIndex.key(entries[index].original) == wanted { return (entries[index], .original) }
-            return (entries[index], .reply)
+        func isIn(_ index: Int, _ direction: ConnectionDirection) -> Bool {
+            entries[index].fullZone.id(in: direction) == zone.id(in: direction)
+        }
+        for index in byTuple[wanted] ?? [] {
+            if ConnectionIndex.key(entries[index].original) == wanted {
+                if isIn(index, .original) { return (entries[index], .original) }
+            } else if isIn(index, .reply) {
+                return (entries[index], .reply)
+            }
         }
         // The answer to a port that NAT chose and that is not known: any of those it chose from.
-        for index in byTuple[ConnectionIndex.anyPort(tuple)] ?? [] where entries[index].zone == zone {
+        for index in byTuple[ConnectionIndex.anyPort(tuple)] ?? [] where isIn(index, .reply) {
             if entries[index].translatedPorts?.contains(tuple.destinationPort) == true {
                 return (entries[index], .reply)
             }
@@ -96,7 +105,7 @@ public struct ConnectionIndex: Sendable {
     /// Puts in `entry`, or puts it in the place of the one with the same original tuple (`--flows`).
     public mutating func update(_ entry: ConnectionEntry) {
         let wanted = ConnectionIndex.key(entry.original)
-        for index in byTuple[wanted] ?? [] where entries[index].zone == entry.zone {
+        for index in byTuple[wanted] ?? [] where entries[index].fullZone == entry.fullZone {
             guard ConnectionIndex.key(entries[index].original) == wanted else { continue }
             guard ConnectionIndex.key(entries[index].reply) == ConnectionIndex.key(entry.reply) else { continue }
             entries[index] = entry
@@ -106,8 +115,12 @@ public struct ConnectionIndex: Sendable {
     }
 
     /// Whether a reply tuple is taken by another flow: NAT then chooses another port.
-    public func isTaken(_ tuple: ConnectionTuple, zone: UInt16) -> Bool {
+    ///
+    /// Looked for among tuples of the zone that the reply has. Source: net/netfilter/nf_conntrack_core.c
+    /// `nf_conntrack_tuple_taken`.
+    public func isTaken(_ tuple: ConnectionTuple, zone: ConnectionZone) -> Bool {
         guard let found = find(tuple, zone: zone) else { return false }
+        if found.direction == .original, zone.id(in: .original) != zone.id(in: .reply) { return false }
         return found.direction == .original || found.entry.translatedPorts == nil
     }
 

@@ -66,6 +66,22 @@ import Testing
         #expect(together.map { $0["outcome"]?.string } == ["sent", "delivered"])
     }
 
+    /// A packet that knocks puts its sender into a set, which a later one is let in by.
+    @Test func flowsRememberWhatRulesDidToSets() throws {
+        let snapshot =
+            hostSnapshot.replacing(
+                "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT",
+                with:
+                    "-A INPUT -m set --match-set friends src -j ACCEPT\n-A INPUT -p tcp -m tcp --dport 7000 -j SET --add-set friends src"
+            ) + "\n# ipset save\ncreate friends hash:ip family inet hashsize 1024 maxelem 65536\n"
+        var around = Around(files: ["p": [packet(1, port: 22) + packet(2, port: 7000) + packet(3, port: 22)]])
+        around.input = snapshot
+        let apart = try results(call("trace - --packets p", around))
+        #expect(apart.map { $0["outcome"]?.string } == ["dropped", "dropped", "dropped"])
+        let together = try results(call("trace - --packets p --flows", around))
+        #expect(together.map { $0["outcome"]?.string } == ["dropped", "dropped", "delivered"])
+    }
+
     @Test func whatIsExpectedHoldsForEachPacket() {
         let around = Around(files: ["p": [packet(1, port: 22) + packet(2, port: 80)]])
         #expect(call("trace - --packets p --expect delivered", around).status == 1)

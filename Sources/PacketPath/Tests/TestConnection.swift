@@ -6,11 +6,12 @@ internal import SourceText
 
 // What conntrack knows of the packet.
 extension Evaluator {
-    /// The states a rule sees: a packet without an entry counts as invalid, also before conntrack ran.
+    /// The states a rule sees: a packet without an entry counts as invalid, also before conntrack ran. One with the
+    /// entry that CT made up counts as new.
     ///
     /// Source: net/netfilter/xt_conntrack.c; observed on Linux 6.18 in the raw table.
     private func states(_ state: WalkState) -> ConnectionStates {
-        if case .none = state.connection { return .invalid }
+        if case .none = state.connection { return state.template == nil ? .invalid : .new }
         return state.states
     }
 
@@ -139,6 +140,9 @@ extension Evaluator {
 
     /// Nothing matches without an entry, negated or not. Source: net/netfilter/xt_connmark.c.
     func testConnectionMark(_ test: Negatable<MaskedWord>, _ state: WalkState) -> Answer {
+        if case .none = state.connection, state.template != nil {
+            return Answer(test.value.matches(0) != test.isNegated)
+        }
         guard case .entry(let tracked) = state.connection else { return .no }
         return .negate(
             ask(
