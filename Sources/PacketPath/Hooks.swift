@@ -182,7 +182,11 @@ extension Evaluator {
     }
 
     private func confirmed(_ state: WalkState) -> WalkState {
-        guard case .entry(var tracked) = state.connection, tracked.isNew else { return state }
+        // The answer of a REJECT has the entry that the packet would have made: that was for the packet to do.
+        // Source: net/netfilter/nf_conntrack_core.c `__nf_conntrack_confirm`.
+        guard case .entry(var tracked) = state.connection, tracked.isNew, tracked.direction == .original else {
+            return state
+        }
         var state = state
         if tracked.isClashing {
             state.outcome = .dropped

@@ -68,7 +68,11 @@ extension Evaluator {
         guard case .entry(let tracked) = state.connection else { return [state] }
         let manipulation = Manipulation(state.context.hook)
         let isSettled = manipulation == .destination ? tracked.hasDestinationMapping : tracked.hasSourceMapping
-        guard tracked.state == .new, !isSettled else { return [applyEntry(state, manipulation)] }
+        // A REJECT's reset has the packet's entry, whose source no rule has been asked of where the packet ended before:
+        // it is asked of the reset. An ICMP error never is. Source: net/netfilter/nf_nat_core.c `nf_nat_inet_fn`,
+        // net/netfilter/nf_nat_proto.c `nf_nat_ipv4_fn`; observed on Linux 6.18.
+        let isAsked = tracked.state == .new || tracked.state == .related && !state.packet.protocol.isICMP
+        guard isAsked, !isSettled else { return [applyEntry(state, manipulation)] }
         var open = [state]
         var results: [WalkState] = []
         for chain in chains {
@@ -86,6 +90,9 @@ extension Evaluator {
             open = joined(next)
         }
         results += open.map { bindToItself($0, manipulation) }
+        if tracked.direction == .reply {
+            results = results.map { $0.outcome == nil ? applyEntry($0, manipulation) : $0 }
+        }
         return joined(results)
     }
 
@@ -106,7 +113,9 @@ extension Evaluator {
         }
         tracked.hasSourceMapping = true
         state.connection = .entry(tracked)
-        if connections.isTaken(tracked.entry.reply, zone: tracked.entry.fullZone), state.packet.protocol.hasPorts {
+        if tracked.direction == .original, connections.isTaken(tracked.entry.reply, zone: tracked.entry.fullZone),
+            state.packet.protocol.hasPorts
+        {
             let choices = portClass(of: state.packet.sourcePort)
             let step = TranslationStep(
                 kind: .clash, source: nil, sourcePort: nil, sourcePortChoices: choices, destination: nil,
@@ -217,7 +226,9 @@ extension Evaluator {
         case .snat:
             guard let range = nat.addresses else { return chooseSource(state.packet.source, nat, .snat, rule, &state) }
             guard let addresses = members(of: range) else { return chooseSource(nil, nat, .snat, rule, &state) }
-            guard addresses.count > 1 else { return chooseSource(range.first, nat, .snat, rule, &state) }
+            guard addresses.count > 1, !isReply(state) else {
+                return chooseSource(range.first, nat, .snat, rule, &state)
+            }
             return .choices(
                 addresses.map { address in
                     var way = chosen(address, range, rule, state)
@@ -296,6 +307,11 @@ extension Evaluator {
         return .choices(addresses.map { mapped($0, chosen($0, range, rule, entering)) })
     }
 
+    private func isReply(_ state: WalkState) -> Bool {
+        if case .entry(let tracked) = state.connection { return tracked.direction == .reply }
+        return false
+    }
+
     /// - Parameter address: `nil` where the input does not tell which.
     private func chooseSource(
         _ address: IPAddress?, _ nat: NATTarget, _ kind: TranslationStep.Kind, _ rule: RuleReference,
@@ -303,6 +319,16 @@ extension Evaluator {
     ) -> Action {
         guard case .entry(var tracked) = state.connection else { return .continue }
         tracked.hasSourceMapping = true
+        if tracked.direction == .reply {
+            // The mapping is of the packets of the other direction; this one goes on as the entry says.
+            let original = tracked.entry.original
+            tracked.sourceIsTranslated =
+                address != original.source || nat.ports?.contains(original.sourcePort) == false || nat.isRandom
+                || nat.isFullyRandom
+            tracked.entry.reply.destination = address ?? tracked.entry.reply.destination
+            state.connection = .entry(tracked)
+            return .accept
+        }
         let new = address ?? state.packet.source
         if address == nil { state.packet.unknown.insert(.source) }
         if state.packet.protocol.hasPorts {

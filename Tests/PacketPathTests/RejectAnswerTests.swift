@@ -1,0 +1,60 @@
+import NetTypes
+import PacketPath
+import PathModel
+import RuleModel
+import Testing
+
+/// What REJECT sends, on its own way out. Observed on Linux 6.18.
+@Suite struct RejectAnswerTests {
+    func world() throws -> World {
+        try World(
+            """
+            *nat
+            :PREROUTING ACCEPT [0:0]
+            :INPUT ACCEPT [0:0]
+            :OUTPUT ACCEPT [0:0]
+            :POSTROUTING ACCEPT [0:0]
+            -A PREROUTING -d 192.0.2.50/32 -j DNAT --to-destination 198.51.100.9
+            -A POSTROUTING -p tcp -o eth0 -j SNAT --to-source 192.0.2.7-192.0.2.9
+            -A POSTROUTING -o eth0 -j MASQUERADE
+            COMMIT
+            *filter
+            :INPUT ACCEPT [0:0]
+            :FORWARD ACCEPT [0:0]
+            :OUTPUT ACCEPT [0:0]
+            -A INPUT -p tcp -j REJECT --reject-with tcp-reset
+            -A FORWARD -p tcp -j REJECT --reject-with tcp-reset
+            -A FORWARD -p udp -j REJECT --reject-with icmp-port-unreachable
+            COMMIT
+
+            """, routerAddresses, routerRoutes, routerSettings)
+    }
+
+    @Test func aResetIsAskedOfTheNatRulesThatItsConnectionHasNotMet() throws {
+        let world = try world()
+        let local = world.trace(try world.packet("203.0.113.9", "192.0.2.1"), in: "eth0")
+        let answer = try #require(local.answer.first)
+        #expect(world.rules(answer) == ["nat/POSTROUTING:1 accept"])
+        #expect(answer.branches.isEmpty)
+        // The mapping is of the other direction.
+        #expect(answer.last?.packet.source == .v4(192, 0, 2, 1))
+        #expect(answer.last?.packet.sourcePort == 80)
+        #expect(answer.connections.isEmpty)
+        #expect(local.senderView == .reset)
+    }
+
+    @Test func itsSourceIsTheAddressThatWasAsked() throws {
+        let world = try world()
+        let forwarded = world.trace(try world.packet("203.0.113.9", "192.0.2.50"), in: "eth0")
+        let answer = try #require(forwarded.answer.first)
+        #expect(world.rules(answer) == ["nat/POSTROUTING:1 accept"])
+        #expect(answer.last?.packet.source == .v4(192, 0, 2, 50))
+    }
+
+    @Test func anICMPErrorIsAskedOfNone() throws {
+        let world = try world()
+        let forwarded = world.trace(try world.packet("203.0.113.9", "192.0.2.50", .udp), in: "eth0")
+        let answer = try #require(forwarded.answer.first)
+        #expect(world.rules(answer).isEmpty)
+    }
+}
