@@ -12,6 +12,8 @@ public struct HostModel: Sendable {
     public let sets: SetIndex
     /// Entries of the connection table by either direction's tuple; NAT makes the two differ.
     public let connections: ConnectionIndex
+    /// The helpers that rules give connections (`CT --helper`).
+    public let helpers: [Symbol]
     /// Rules that the input has but that could not be read at all, such as a native nft dump: no outcome is surer than
     /// these allow.
     public let unreadRules: [String]
@@ -24,6 +26,17 @@ public struct HostModel: Sendable {
         sets = SetIndex(host)
         connections = ConnectionIndex(host.connections ?? [])
         self.unreadRules = unreadRules
+        var helpers: [Symbol] = []
+        for table in ruleset.tables {
+            for chain in table.chains {
+                for rule in chain.rules {
+                    for case .target(.ct(let ct)) in rule.statements where ct.helper != .empty {
+                        if !helpers.contains(ct.helper) { helpers.append(ct.helper) }
+                    }
+                }
+            }
+        }
+        self.helpers = helpers
     }
 
     public var linked: LinkedRuleset { compiled.linked }

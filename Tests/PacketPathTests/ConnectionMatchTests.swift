@@ -255,6 +255,27 @@ import Testing
         let socket = try after("-m socket --restore-skmark", true)
         #expect(socket.packet.unknown == .mark)
     }
+
+    /// Source: net/netfilter/xt_helper.c: the helper is that of the connection which expected this one.
+    @Test func noHelperExpectsWhereNoneIsUsed() throws {
+        func outcome(_ raw: String, _ entry: String, _ asked: String) throws -> Outcome {
+            let world = try World(
+                "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n\(raw)COMMIT\n*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A FORWARD -m helper --helper \(asked) -j DROP\nCOMMIT\n",
+                routerAddresses, routerRoutes, routerSettings,
+                "tcp 6 100 ESTABLISHED src=198.51.100.7 dst=203.0.113.9 sport=40000 dport=80 src=203.0.113.9 dst=198.51.100.7 sport=80 dport=40000 mark=0 use=1\n"
+                    + entry)
+            var packet = try world.packet("198.51.100.7", "203.0.113.9")
+            packet.tcpFlags = .ack
+            return world.trace(packet, in: "eth1").outcome
+        }
+        let rule = "-A PREROUTING -p tcp -m tcp --dport 21 -j CT --helper ftp\n"
+        let entry =
+            "tcp 6 100 ESTABLISHED src=198.51.100.8 dst=203.0.113.9 sport=40000 dport=21 src=203.0.113.9 dst=198.51.100.8 sport=21 dport=40000 mark=0 helper=ftp use=1\n"
+        #expect(try outcome("", "", "ftp") == .forwarded)
+        #expect(try outcome(rule, "", "ftp") == .undecided)
+        #expect(try outcome("", entry, "ftp") == .undecided)
+        #expect(try outcome(rule, entry, "sip") == .forwarded)
+    }
 }
 
 extension MatchLab {

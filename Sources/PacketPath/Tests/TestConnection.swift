@@ -210,6 +210,7 @@ extension Evaluator {
         if tracked.isNew, !tracked.state.contains(.related) { return Answer(test.isNegated) }
         let tuple = tracked.entry.original
         let name = names.text(test.value)
+        if !mayHaveExpected(name, state) { return Answer(test.isNegated) }
         let helper = name.isEmpty ? "a helper" : "the helper \(name)"
         return .negate(
             .perhaps(
@@ -218,6 +219,18 @@ extension Evaluator {
                     whenYes: "\(helper) expected the connection from \(tuple.source) to \(tuple.destination)",
                     whenNo: "not \(helper) expected the connection from \(tuple.source) to \(tuple.destination)")),
             if: test.isNegated)
+    }
+
+    /// Whether the helper `name`, or any for an empty name, may have expected a connection here: some connection has it,
+    /// a rule gives it, or the kernel gives helpers by itself, as before Linux 6.0 it could.
+    private func mayHaveExpected(_ name: String, _ state: WalkState) -> Bool {
+        if model.host.connections == nil || !model.unreadRules.isEmpty { return true }
+        if (model.sysctl("net.netfilter.nf_conntrack_helper") ?? 0) != 0 { return true }
+        // The kernel compares as many bytes as its helper's name has.
+        func isMeant(_ helper: Symbol) -> Bool {
+            helper != .empty && (name.isEmpty || name.utf8.starts(with: names.bytes(helper)))
+        }
+        return connections.entries.contains { isMeant($0.helper) } || model.helpers.contains { isMeant($0) }
     }
 
     /// Which node of a cluster the connection's source hashes to. Source: net/netfilter/xt_cluster.c, for a machine
