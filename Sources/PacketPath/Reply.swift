@@ -15,7 +15,10 @@ extension Evaluator {
             let answer = with(request, entries: trace.connections).tree(of: start)
             trace.answer = [answer]
             trace.setChanges = answer.setChanges
-            if let isThrough = getsThrough(answer) {
+            if isAnsweredByFrame(state), isDestinationTranslated(state) {
+                // The frame comes from an address that the sender never asked.
+                trace.senderView = .timeout
+            } else if let isThrough = getsThrough(answer) {
                 if !isThrough { trace.senderView = .timeout }
             } else {
                 trace.senderView = nil
@@ -67,6 +70,19 @@ extension Evaluator {
         }
     }
 
+    /// Whether REJECT's reset goes out as a frame by the bridge port that the packet came in by, past all hooks: it does
+    /// while bridged frames pass iptables, also for packets that left the bridge. Source:
+    /// net/ipv4/netfilter/nf_reject_ipv4.c `nf_send_reset`, net/ipv6/netfilter/nf_reject_ipv6.c; observed on Linux 6.18.
+    private func isAnsweredByFrame(_ state: WalkState) -> Bool {
+        guard state.context.inPort != nil, state.rejectWith.map({ $0.icmp == nil }) == true else { return false }
+        return state.isBridged || bridgeCallsIptables(state.packet.version) == true
+    }
+
+    private func isDestinationTranslated(_ state: WalkState) -> Bool {
+        if case .entry(let tracked) = state.connection { return tracked.destinationIsTranslated }
+        return false
+    }
+
     /// The ICMP error or reset that REJECT sends: made here, RELATED to the packet's connection.
     /// Source: net/ipv4/netfilter/nf_reject_ipv4.c `nf_send_unreach`, `nf_send_reset`; observed on Linux 6.18.
     private func rejectAnswer(_ state: WalkState) -> WalkState? {
@@ -97,6 +113,11 @@ extension Evaluator {
         start.isLocal = true
         start.startedHere = true
         start.setChanges = state.setChanges
+        if isAnsweredByFrame(state) {
+            start.position = .transmit
+            start.route = RoutingStep(interface: state.context.inPort, type: .unicast, table: 0)
+            return start
+        }
         if case .entry(var tracked) = state.connection {
             tracked.direction = tracked.direction == .original ? .reply : .original
             tracked.state = .related

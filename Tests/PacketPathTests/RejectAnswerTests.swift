@@ -57,4 +57,41 @@ import Testing
         let answer = try #require(forwarded.answer.first)
         #expect(world.rules(answer).isEmpty)
     }
+
+    /// Past OUTPUT and nat, so that a translated packet's reset comes from where its sender never sent to.
+    @Test(arguments: [("192.0.2.9", SenderView.reset), ("192.0.2.50", .timeout)])
+    func aResetToABridgePortGoesOutAsAFrame(_ destination: String, _ view: SenderView) throws {
+        let world = try World(
+            """
+            *nat
+            :PREROUTING ACCEPT [0:0]
+            :INPUT ACCEPT [0:0]
+            :OUTPUT ACCEPT [0:0]
+            :POSTROUTING ACCEPT [0:0]
+            -A PREROUTING -d 192.0.2.50/32 -j DNAT --to-destination 192.0.2.9
+            -A POSTROUTING -p tcp -j ACCEPT
+            COMMIT
+            *filter
+            :INPUT ACCEPT [0:0]
+            :FORWARD ACCEPT [0:0]
+            :OUTPUT DROP [0:0]
+            -A FORWARD -p tcp -j REJECT --reject-with tcp-reset
+            COMMIT
+
+            """,
+            routerAddresses.replacing("eth0", with: "br0")
+                + """
+                4: port1: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc fq_codel master br0 state UP group default qlen 1000
+                    link/ether 02:00:00:00:00:03 brd ff:ff:ff:ff:ff:ff
+
+                """, routerRoutes.replacing("eth0", with: "br0"),
+            routerSettings + "net.bridge.bridge-nf-call-iptables = 1\n")
+        let trace = world.trace(try world.packet("192.0.2.8", destination), in: "port1")
+        #expect(trace.outcome == .rejected)
+        let answer = try #require(trace.answer.first)
+        #expect(world.rules(answer).isEmpty)
+        #expect(answer.outcome == .sent)
+        #expect(answer.outInterface == world.interface("port1"))
+        #expect(trace.senderView == view)
+    }
 }
