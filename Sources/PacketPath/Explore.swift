@@ -22,7 +22,7 @@ extension Evaluator {
             for way in next {
                 if open.count + leaves.count >= request.maximumLeaves, way.position != .ended {
                     var way = way
-                    way.possibleOutcomes = possibleOutcomes(of: way)
+                    leaveUnfollowed(&way)
                     leaves.append(ended(way, .undecided, .tooManyBranches))
                 } else {
                     open.append(way)

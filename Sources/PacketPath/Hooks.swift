@@ -146,7 +146,7 @@ extension Evaluator {
             state.outcome = .undecided
             state.reason = .unknownRule
         case .tooMany:
-            state.possibleOutcomes = possibleOutcomes(of: state)
+            leaveUnfollowed(&state)
             state.outcome = .undecided
             state.reason = .tooManyBranches
         case .returned:

@@ -66,6 +66,7 @@ extension Evaluator {
             result.history.probability = nil
         }
         result.history.defaultsUsed.formUnion(b.history.defaultsUsed)
+        result.setChanges = a.setChanges.agreed(with: b.setChanges)
         return result
     }
 }

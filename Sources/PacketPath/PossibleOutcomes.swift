@@ -5,6 +5,22 @@ internal import RuleModel
 internal import SourceText
 
 extension Evaluator {
+    /// Notes what may become of a way that is followed no further, and of the sets that rules may still change on it.
+    func leaveUnfollowed(_ state: inout WalkState) {
+        state.possibleOutcomes = possibleOutcomes(of: state)
+        for table in model.linked.ruleset.tables {
+            for chain in table.chains {
+                for rule in chain.rules {
+                    guard case .set(let target)? = rule.target else { continue }
+                    for name in [target.add?.set, target.delete?.set].compactMap({ $0 }) {
+                        let members = model.sets.entries[name]?.set.elements.compactMap { $0.member } ?? []
+                        for set in [name] + members { state.setChanges.change(set) { $0.doubt() } }
+                    }
+                }
+            }
+        }
+    }
+
     /// How a way that is followed no further may end: what routing and the rules of all hooks before it can come to,
     /// whatever they ask. Nothing else is possible; some of these may not be.
     func possibleOutcomes(of state: WalkState) -> [Outcome] {

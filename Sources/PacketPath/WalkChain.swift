@@ -149,6 +149,7 @@ extension Evaluator {
             one.history.assumptions.removeAll { !other.history.assumptions.contains($0) }
             one.history.settled.removeAll { !other.history.settled.contains($0) }
             one.history.defaultsUsed.formUnion(other.history.defaultsUsed)
+            one.setChanges = one.setChanges.agreed(with: other.setChanges)
             if let sum = one.history.probability, let own = other.history.probability {
                 one.history.probability = sum + own
             } else {

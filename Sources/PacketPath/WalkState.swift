@@ -151,6 +151,11 @@ struct WalkState: Hashable, Sendable {
         var b = other
         a.history = History()
         b.history = History()
+        if position == .ended {
+            // No later rule asks; later packets do, for whom a join keeps what both agree in.
+            a.setChanges = b.setChanges
+            a.recentLists = b.recentLists
+        }
         // Which fields are defaults is told, and does not matter to the way.
         return a == b
     }

@@ -2,6 +2,7 @@ import ChainGraph
 import NetTypes
 import PathModel
 import RuleModel
+import SourceText
 import Testing
 
 @testable import PacketPath
@@ -118,8 +119,24 @@ import Testing
             $0.packet.unknown.insert(.payload)
         }
         #expect(knock.outcome == .forwarded)
+        #expect(knock.branches.isEmpty)
         let request = TraceRequest(
             packet: try world.packet("198.51.100.7", "203.0.113.9"), origin: .interface(world.interface("eth1")))
         #expect(trace(request, on: world.model, setChanges: knock.setChanges).outcome == .undecided)
+    }
+
+    /// Nor is it known what rules that were not followed do to sets.
+    @Test func whatWasNotFollowedLeavesTheSetsItMayChangeUncertain() throws {
+        let perhaps = (1...3).map {
+            "-m string --string x\($0) --algo bm -j MARK --set-xmark 0x\(1 << $0)/0x\(1 << $0)"
+        }
+        let world = try world(perhaps + ["-m mark --mark 0xe -j SET --add-set s src"])
+        let trace = world.trace(try world.packet("198.51.100.7", "203.0.113.9"), in: "eth1") {
+            $0.packet.unknown.insert(.payload)
+            $0.maximumLeaves = 2
+        }
+        #expect(trace.reason == .tooManyBranches)
+        let name = try #require(world.model.names.find("s"))
+        #expect(trace.setChanges[name]?.isUncertain == true)
     }
 }
