@@ -140,6 +140,8 @@ struct ScratchNode: ~Copyable {
             try ChildProcess.check([program], input: legacy.map { "*\($0)\nCOMMIT\n" }.joined())
         }
         loaded = []
+        // A list of sets holds its members.
+        try ChildProcess.check(["ipset", "flush"])
         // nf_tables lets go of the sets a moment after the rules are gone: it destroys them in a worker of its own.
         for _ in 0..<200 {
             if try ChildProcess.run(["ipset", "destroy"]).status == 0 { return }
