@@ -85,6 +85,21 @@ extension Packet {
         bytes = result
     }
 
+    /// Takes the fragment header out of a packet of IPv6 that is whole, as reassembly does.
+    public mutating func removeFragmentHeader() {
+        guard !isFragment, let current = currentBytes, let layout = PacketLayout(current),
+            let index = layout.extensions.firstIndex(where: { $0.kind == .fragment })
+        else { return }
+        let place = layout.extensions[index].offset
+        guard place + 8 <= current.count, let next = current.byte(at: place) else { return }
+        var result = current
+        result.put(next, at: index == 0 ? 6 : layout.extensions[index - 1].offset)
+        result.put16(UInt16(truncatingIfNeeded: layout.length - 48), at: 4)
+        result.removeSubrange(place..<place + 8)
+        length = UInt32(layout.length - 8)
+        bytes = result
+    }
+
     private func writeIPHeader(_ layout: PacketLayout, _ result: inout [UInt8]) {
         let isKnown = { (field: PacketFields) in unknown.isDisjoint(with: field) }
         switch layout.version {

@@ -164,8 +164,12 @@ extension Evaluator {
 
     /// Where conntrack is on, fragments are put together before the first rule.
     private func defragmented(_ state: WalkState) -> WalkState {
-        guard state.packet.isFragment else { return state }
         var state = state
+        guard state.packet.isFragment else {
+            // A fragment that is all of its packet. Observed on Linux 6.18.
+            state.packet.removeFragmentHeader()
+            return state
+        }
         state.record(.defragmentation)
         if state.packet.fragmentOffset > 0 {
             // The first fragment carries the ports; this one does not tell them.

@@ -172,7 +172,7 @@ extension Evaluator {
         _ match: SCTPMatch, _ mode: SCTPMatch.Mode, _ start: Int, _ headers: HeaderBytes
     ) throws(HeaderFailure) -> Bool {
         var offset = start
-        var missing = Set(match.allChunks ? [UInt8](0...255) : match.chunks.map(\.type))
+        var missing = Set(match.allChunks ? [UInt8](0...255) : match.chunks.map { $0.type })
         let wanted = missing
         repeat {
             let type = try headers.byte(offset)
