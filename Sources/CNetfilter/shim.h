@@ -18,6 +18,7 @@
 static const unsigned long tap_set_interface = TUNSETIFF;
 static const unsigned long tap_set_index = TUNSETIFINDEX;
 static const unsigned long tap_set_carrier = TUNSETCARRIER;
+static const unsigned long tap_set_lasting = TUNSETPERSIST;
 static const int scratch_network = CLONE_NEWNET;
 static const int scratch_user = CLONE_NEWUSER;
 

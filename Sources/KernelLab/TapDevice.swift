@@ -2,7 +2,9 @@ internal import CNetfilter
 internal import Glibc
 
 /// Owns the outer end of a network interface: what is written arrives by it, and what leaves by it is read.
-/// The interface ends with this value.
+///
+/// The interface itself ends with its namespace: the kernel takes 30 ms to remove one of them, and no longer for all
+/// those of a namespace, which it removes behind our back.
 public struct TapDevice: ~Copyable {
     public let name: String
     /// Whether frames begin with an Ethernet header (a TAP); else they are IP packets (a TUN).
@@ -26,6 +28,7 @@ public struct TapDevice: ~Copyable {
         if index != nil { failed = unsafe ioctl(file, tap_set_index, &number) < 0 }
         if !failed { failed = unsafe ioctl(file, tap_set_interface, &request) < 0 }
         if !failed, !carrier { failed = unsafe ioctl(file, tap_set_carrier, &cable) < 0 }
+        if !failed { failed = ioctl(descriptor.number, tap_set_lasting, 1) < 0 }
         guard !failed else { throw .last("TUNSETIFF", "interface \(name)") }
         self.name = name
         self.hasLinkHeader = hasLinkHeader
