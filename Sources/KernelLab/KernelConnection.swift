@@ -1,5 +1,4 @@
 internal import CNetfilter
-internal import Glibc
 internal import NetTypes
 public import RuleModel
 internal import SourceText
@@ -135,56 +134,5 @@ extension IPAddress {
                 v6High: bytes.bigEndian(range.lowerBound..<middle), low: bytes.bigEndian(middle..<range.upperBound))
         default: return nil
         }
-    }
-}
-
-extension NetlinkSocket {
-    private static func connections(_ message: cntl_msg_types, family: UInt8 = 0) -> NetlinkRequest {
-        NetlinkRequest(subsystem: Int(NFNL_SUBSYS_CTNETLINK), message: Int(message.rawValue), family: family)
-    }
-
-    /// Forgets every connection of this namespace. Nothing happens where conntrack is not loaded.
-    public mutating func flushConnections() throws(LabFailure) {
-        do throws(LabFailure) {
-            try perform(Self.connections(IPCTNL_MSG_CT_DELETE), "flush of connections")
-        } catch where error.code == ENOENT {
-            // As before the first rule that wants conntrack.
-        }
-    }
-
-    /// The connection table.
-    public mutating func connections() throws(LabFailure) -> [KernelConnection] {
-        try dump(Self.connections(IPCTNL_MSG_CT_GET), "connections").compactMap { KernelConnection($0.span) }
-    }
-
-    /// Forgets one connection; ENOENT where it is gone already.
-    public mutating func delete(_ connection: KernelConnection) throws(LabFailure) {
-        let original = connection.entry.original
-        let isSix = original.source.version == .v6
-        var request = Self.connections(IPCTNL_MSG_CT_DELETE, family: UInt8(isSix ? AF_INET6 : AF_INET))
-        let zone = connection.entry.zone
-        request.nest(CTA_TUPLE_ORIG.rawValue) { tuple in
-            tuple.nest(CTA_TUPLE_IP.rawValue) {
-                $0.put((isSix ? CTA_IP_V6_SRC : CTA_IP_V4_SRC).rawValue, original.source.bytes)
-                $0.put((isSix ? CTA_IP_V6_DST : CTA_IP_V4_DST).rawValue, original.destination.bytes)
-            }
-            tuple.nest(CTA_TUPLE_PROTO.rawValue) { part in
-                part.put(CTA_PROTO_NUM.rawValue, [original.protocol.rawValue])
-                if original.protocol.isICMP {
-                    let six = original.protocol == .icmpv6
-                    part.put((six ? CTA_PROTO_ICMPV6_TYPE : CTA_PROTO_ICMP_TYPE).rawValue, [original.icmpType])
-                    part.put((six ? CTA_PROTO_ICMPV6_CODE : CTA_PROTO_ICMP_CODE).rawValue, [original.icmpCode])
-                    part.put(
-                        (six ? CTA_PROTO_ICMPV6_ID : CTA_PROTO_ICMP_ID).rawValue, bigEndian: original.sourcePort)
-                } else {
-                    part.put(CTA_PROTO_SRC_PORT.rawValue, bigEndian: original.sourcePort)
-                    part.put(CTA_PROTO_DST_PORT.rawValue, bigEndian: original.destinationPort)
-                }
-            }
-            if connection.entry.zoneDirection == .original { tuple.put(CTA_TUPLE_ZONE.rawValue, bigEndian: zone) }
-        }
-        if zone != 0, connection.entry.zoneDirection == nil { request.put(CTA_ZONE.rawValue, bigEndian: zone) }
-        request.put(CTA_ID.rawValue, bigEndian: connection.id)
-        try perform(request, "delete of a connection")
     }
 }
