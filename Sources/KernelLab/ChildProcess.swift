@@ -57,11 +57,12 @@ public enum ChildProcess {
             unsafe posix_spawn_file_actions_adddup2(&actions, stream, Int32(number))
         }
         var arguments = unsafe words.map { unsafe strdup($0) } + [nil]
-        defer { for unsafe argument in unsafe arguments { unsafe free(argument) } }
+        defer { unsafe arguments.forEach { unsafe free($0) } }
         var process: pid_t = 0
         let code = unsafe posix_spawnp(&process, words.first ?? "", &actions, nil, &arguments, environ)
         guard code == 0 else {
-            throw LabFailure(call: words.first ?? "posix_spawn", code: code, words: code == ENOENT ? "not installed" : "")
+            let reason = code == ENOENT ? "not installed" : ""
+            throw LabFailure(call: words.first ?? "posix_spawn", code: code, words: reason)
         }
         return process
     }

@@ -70,9 +70,10 @@ struct IPHeader {
 
     /// Whether `other` may be the same packet, further on its way.
     func isSame(as other: IPHeader) -> Bool {
-        version == other.version && tag == other.tag
-            // Conntrack puts fragments together: what leaves it has no fragment header.
-            && (`protocol` == other.protocol || version == .v6 && (`protocol`.rawValue == 44 || other.protocol.rawValue == 44))
+        guard version == other.version, tag == other.tag else { return false }
+        // Conntrack puts fragments together: what leaves it has no fragment header.
+        let isFragment = version == .v6 && (`protocol`.rawValue == 44 || other.protocol.rawValue == 44)
+        return `protocol` == other.protocol || isFragment
     }
 }
 

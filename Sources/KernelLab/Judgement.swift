@@ -45,16 +45,19 @@ struct Judgement {
         return .other
     }
 
-    /// Of a packet that came by a tunnel: what was seen of the packet around it is told first, or not at all.
-    /// False where the packet did not come out of the tunnel.
-    mutating func unwrap(observesWrapping: Bool) -> Bool {
-        guard let first = ours.first?.position else { return false }
+    /// Of a packet that came by a tunnel: what was seen of the packet around it is told first, or not at all. Where
+    /// nothing came out of the tunnel it is all that is told.
+    mutating func unwrap(observesWrapping: Bool) {
+        guard let first = ours.first?.position else {
+            if observesWrapping { ours = outer }
+            outer = []
+            return
+        }
         if observesWrapping {
             for place in outer where place.position < first { note(place, layer: 0) }
             seen.connection = nil
         }
         outer.removeAll { $0.position < first }
-        return true
     }
 
     mutating func judge(_ left: [(name: String, packet: [UInt8])], _ node: NodeView, isLocal: Bool, error: Int32) {
@@ -102,7 +105,7 @@ struct Judgement {
     private mutating func conclude(_ node: NodeView, isLocal: Bool, error: Int32) {
         let events = outer.isEmpty ? ours : outer
         guard !ours.isEmpty, let last = events.last else {
-            let isRoute = [ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, ENETDOWN].contains(error)
+            let isRoute = isLocal && [ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, ENETDOWN].contains(error)
             seen.outcome = isRoute ? .unroutable(error: error) : .unseen(error: error)
             return
         }
@@ -128,7 +131,9 @@ struct Judgement {
             if event.verdict == .drop { return step.isReject ? .rejected(.rule(step)) : .dropped(.rule(step)) }
             if case .queue? = event.verdict { return .queued(.rule(step)) }
         }
-        if event.kind == .policy, event.policy == .drop || event.verdict == .drop { return .dropped(.policy(event.key)) }
+        if event.kind == .policy, event.policy == .drop || event.verdict == .drop {
+            return .dropped(.policy(event.key))
+        }
         if event.station?.isLast(of: .input) == true { return .delivered }
         if event.station?.isLast(of: .postrouting) == true {
             let isSeen = !seen.interface.isEmpty

@@ -22,10 +22,12 @@ public struct Laboratory: ~Copyable {
     private var lastTag: UInt16 = 0
     /// Reused, so that an observation allocates little.
     private var events: [TraceEvent] = []
-    let tunnelPorts: Set<UInt16>
+    private(set) var tunnelPorts: Set<UInt16>
 
-    /// How long to wait for a frame that is on its way when the packet has been written, in milliseconds.
-    static let patience: Int32 = 50
+    /// How long to wait for a frame that is on its way when the packet has been written, in milliseconds. Few are;
+    /// but what waits for a neighbour whom nobody can ask for (IPv6, from a link without a link-local address) waits
+    /// for good, so that it is better to have the neighbours known.
+    public var patience: Int32 = 50
     static let neighbour = MACAddress(bits: 0x0200_0000_00fe)
     static let sender = MACAddress(bits: 0x0200_0000_00fd)
 
@@ -49,13 +51,19 @@ public struct Laboratory: ~Copyable {
         self.node = node
         self.trace = trace
         self.counters = counters
-        tunnelPorts = Set(node.links.values.compactMap { $0.tunnel?.port })
+        tunnelPorts = node.tunnelPorts
     }
 
     // Setting up
 
     /// Forgets every connection.
     public mutating func forget() throws(LabFailure) { try netfilter.flushConnections() }
+
+    /// Reads links, addresses and neighbours again, after a change.
+    public mutating func readNode() throws(LabFailure) {
+        node = try NodeView(&route)
+        tunnelPorts = node.tunnelPorts
+    }
 
     /// Reads the rules again, after a change; with `countsLegacy` those of iptables-legacy too.
     public mutating func readRules(countsLegacy: Bool) throws(LabFailure) {
@@ -94,49 +102,69 @@ public struct Laboratory: ~Copyable {
         _ = try frames()
         try trace.clear()
         if counters != nil { _ = try counters?.since() }
-        var error: Int32 = 0
-        var tunnel: String?
+        var code: Int32 = 0
+        var isTunnel = false
         switch dispatch.entrance {
-        case .host(let sender): error = RawSender.send(packet, as: sender)
+        case .host(let sender): code = RawSender.send(packet, as: sender)
         case .interface(let name):
-            tunnel = node.link(name)?.tunnel == nil || taps.contains(name) ? nil : name
-            if let mark = dispatch.mark ?? (tunnel == nil ? nil : 0) {
+            isTunnel = node.link(name)?.tunnel != nil && !taps.contains(name)
+            if let mark = dispatch.mark ?? (isTunnel ? 0 : nil) {
                 try set(marks: [ProbeTable.TagMark(header.version, tag: tag, mark: mark)])
             }
-            try write(packet, header, to: name, dispatch)
+            do throws(LabFailure) {
+                try write(packet, header, to: name, dispatch)
+            } catch {
+                // As for an interface that is down.
+                guard error.call == "write" else { throw error }
+                code = error.code
+            }
         }
         events.removeAll(keepingCapacity: true)
-        let (left, isWhole) = try collect()
+        let (left, isWhole) = try collect(header)
         guard isWhole else {
             var seen = Observation()
             (seen.tag, seen.outcome) = (tag, .lost)
             return seen
         }
         var judgement = Judgement(header, events, chains, tunnelPorts)
-        if let tunnel {
-            guard judgement.unwrap(observesWrapping: dispatch.observesWrapping) else {
-                throw LabFailure(call: "observe", code: ENETUNREACH, words: "the tunnel packet for \(tunnel) got lost")
-            }
-        }
+        if isTunnel { judgement.unwrap(observesWrapping: dispatch.observesWrapping) }
         var isLocal = false
         if case .host = dispatch.entrance { isLocal = true }
-        judgement.judge(left, node, isLocal: isLocal, error: error)
+        judgement.judge(left, node, isLocal: isLocal, error: code)
         judgement.seen.tag = tag
         if counters != nil { judgement.add(counts: try counters?.since() ?? []) }
         return judgement.seen
     }
 
     /// What left, and whether the trace is whole. `events` has the trace.
-    private mutating func collect() throws(LabFailure) -> (left: [(name: String, packet: [UInt8])], isWhole: Bool) {
+    private mutating func collect(
+        _ sent: IPHeader
+    ) throws(LabFailure) -> (left: [(name: String, packet: [UInt8])], isWhole: Bool) {
         var isWhole = try trace.read(into: &events)
         var left = try frames()
+        // Who is told of a neighbour sends what waited for it: there may be more to read.
         if !left.isEmpty { isWhole = try trace.read(into: &events) && isWhole }
-        let last = events.last { !$0.network.isEmpty && ProbeTable.station($0) == .init(hook: .postrouting, isLast: true) }
-        if let last, left.isEmpty, node.name(last.outIndex) != "lo" {
-            left = try frames(waiting: Self.patience)
+        let last = events.last { !$0.network.isEmpty && $0.station?.isLast(of: .postrouting) == true }
+        guard let last, mayShow(last.outIndex) else { return (left, isWhole) }
+        let clock = ContinuousClock()
+        let end = clock.now + .milliseconds(patience)
+        while !left.contains(where: { mayBe($0.packet, sent) }), clock.now < end {
+            left += try frames(waiting: patience)
             isWhole = try trace.read(into: &events) && isWhole
         }
         return (left, isWhole)
+    }
+
+    /// Whether what goes out by a link comes out of one of the TAPs.
+    private func mayShow(_ index: UInt32) -> Bool {
+        guard let link = node.links[index] else { return false }
+        return taps.contains(link.name) || link.tunnel != nil || !node.ports(of: link.name).isEmpty
+    }
+
+    /// Whether a packet may be the one that was sent, or a tunnel's packet around it.
+    private func mayBe(_ packet: [UInt8], _ sent: IPHeader) -> Bool {
+        guard let header = IPHeader(packet) else { return false }
+        return header.isSame(as: sent) || header.protocol == .udp && tunnelPorts.contains(header.destinationPort)
     }
 
     /// Everything that left since the last call, as IP packets. Who asks for a neighbour is answered on the way.

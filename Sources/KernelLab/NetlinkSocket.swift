@@ -37,7 +37,7 @@ internal import Glibc
     }
 
     /// Makes the receive buffer `bytes` long, or as long as the system lets one without the right to more.
-    mutating func enlargeBuffer(to bytes: Int32) {
+    mutating func setBuffer(bytes: Int32) {
         var size = bytes
         for option in [SO_RCVBUFFORCE, SO_RCVBUF] {
             if unsafe setsockopt(descriptor, SOL_SOCKET, option, &size, 4) == 0 { return }

@@ -61,6 +61,9 @@ public struct NodeView: Sendable {
         return try socket.dump(NetlinkRequest(type: Int(type), header: header), "links")
     }
 
+    /// The UDP ports by which a tunnel's packet is known.
+    public var tunnelPorts: Set<UInt16> { Set(links.values.compactMap { $0.tunnel?.port }) }
+
     public func link(_ name: String) -> Link? { numbers[name].flatMap { links[$0] } }
 
     public func name(_ index: UInt32) -> String { links[index]?.name ?? "" }

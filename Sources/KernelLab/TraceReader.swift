@@ -5,9 +5,11 @@ internal import Glibc
 public struct TraceReader: ~Copyable {
     private var socket: NetlinkSocket
 
-    public init() throws(LabFailure) {
+    public init() throws(LabFailure) { try self.init(bufferBytes: 64 << 20) }
+
+    init(bufferBytes: Int32) throws(LabFailure) {
         var socket = try NetlinkSocket(.netfilter, isBlocking: false)
-        socket.enlargeBuffer(to: 64 << 20)
+        socket.setBuffer(bytes: bufferBytes)
         // NFNLGRP_NFTRACE
         try socket.join(group: 9)
         self.socket = socket
