@@ -3,18 +3,19 @@ import NetTypes
 /// Matches on the connection, the routes, the interfaces and the sockets of the host.
 enum HostMatches {
     static let all: [MatchEntry] = [
-        MatchEntry(name: "conntrack", weight: 45, write: connection),
-        MatchEntry(name: "state", weight: 10, write: state),
+        MatchEntry(name: "conntrack", weight: 45, tracks: true, write: connection),
+        MatchEntry(name: "state", weight: 10, tracks: true, write: state),
         MatchEntry(
-            name: "connmark", weight: 16, write: { draft in "-m connmark \(draft.not())--mark \(draft.markTest())" }),
-        MatchEntry(name: "connbytes", weight: 5, write: connectionBytes),
+            name: "connmark", weight: 16, tracks: true,
+            write: { draft in "-m connmark \(draft.not())--mark \(draft.markTest())" }),
+        MatchEntry(name: "connbytes", weight: 5, tracks: true, write: connectionBytes),
         MatchEntry(
-            name: "connlabel", weight: 4,
+            name: "connlabel", weight: 4, tracks: true,
             write: { draft in
                 "-m connlabel \(draft.not())--label \(draft.pick([1, 2, 100]))\(draft.percent(40) ? " --set" : "")"
             }),
         MatchEntry(
-            name: "helper", weight: 2,
+            name: "helper", weight: 2, tracks: true,
             write: { draft in "-m helper \(draft.not())--helper \(draft.pick(["ftp", "tftp", "\"\""]))" }),
         MatchEntry(name: "rpfilter", tables: [.raw, .mangle], hooks: .prerouting, weight: 60, write: reversePath),
         MatchEntry(name: "physdev", hooks: [.prerouting, .input, .forward, .postrouting], weight: 20, write: bridge),
@@ -25,7 +26,7 @@ enum HostMatches {
             write: { draft in "-m realm \(draft.not())--realm \(draft.pick(["5", "7", "0xc", "0", "0x4/0x4"]))" }),
         MatchEntry(name: "devgroup", hooks: RuleHooks.all, weight: 12, write: deviceGroup),
         MatchEntry(name: "policy", weight: 6, write: policy),
-        MatchEntry(name: "cluster", weight: 4, write: cluster),
+        MatchEntry(name: "cluster", weight: 4, tracks: true, write: cluster),
         MatchEntry(
             name: "cpu", weight: 4, certainty: .undecided,
             write: { draft in "-m cpu \(draft.not())--cpu \(draft.pick([0, 1]))" }),
@@ -49,7 +50,9 @@ enum HostMatches {
             switch option {
             case "ctstate":
                 let states = ["NEW", "ESTABLISHED", "RELATED", "INVALID", "UNTRACKED", "DNAT", "SNAT"]
-                value = (draft.percent(30) ? ["RELATED", "ESTABLISHED"] : draft.chance.some(states, draft.pick([1, 1, 2])))
+                value =
+                    (draft.percent(30)
+                    ? ["RELATED", "ESTABLISHED"] : draft.chance.some(states, draft.pick([1, 1, 2])))
                     .joined(separator: ",")
             case "ctproto": value = draft.pick(["6", "17", draft.isV4 ? "1" : "58", "132"])
             case "ctstatus":
@@ -75,7 +78,8 @@ enum HostMatches {
 
     private static func connectionBytes(_ draft: inout RuleDraft) -> String? {
         let mode = draft.pick(["packets", "packets", "bytes", "avgpkt"])
-        let amount = mode == "packets" ? draft.pick(["2:", "1:1", "3:5", "0:"]) : draft.pick(["100:", "40:80", "1:1500"])
+        let amount =
+            mode == "packets" ? draft.pick(["2:", "1:1", "3:5", "0:"]) : draft.pick(["100:", "40:80", "1:1500"])
         let direction = draft.pick(["original", "reply", "both"])
         return "-m connbytes \(draft.not())--connbytes \(amount) --connbytes-mode \(mode) --connbytes-dir \(direction)"
     }
@@ -184,10 +188,11 @@ enum RateMatches {
             name: "recent", certainty: .remembers,
             write: { draft in
                 let what = draft.pick(["--set", "--rcheck", "--update --seconds 60", "--remove"])
-                return "-m recent --name r\(draft.chance.below(3)) \(draft.not())\(what) \(draft.pick(["--rsource", "--rdest"]))"
+                let side = draft.pick(["--rsource", "--rdest"])
+                return "-m recent --name r\(draft.chance.below(3)) \(draft.not())\(what) \(side)"
             }),
         MatchEntry(
-            name: "connlimit", certainty: .remembers,
+            name: "connlimit", certainty: .remembers, tracks: true,
             write: { draft in
                 let test = draft.pick(["--connlimit-above 1", "--connlimit-upto 2"])
                 let side = draft.pick(["--connlimit-saddr", "--connlimit-daddr"])

@@ -72,7 +72,8 @@ enum NATTargets {
         // A chain that both sides lead to has room for neither kind.
         guard draft.hooks == .postrouting || !draft.hooks.contains(.postrouting) else { return nil }
         if draft.hooks == .postrouting {
-            return draft.percent(50) ? "-j MASQUERADE \(how)" : "-j SNAT --to-source \(draft.pick(draft.pools.own)) \(how)"
+            return draft.percent(50)
+                ? "-j MASQUERADE \(how)" : "-j SNAT --to-source \(draft.pick(draft.pools.own)) \(how)"
         }
         return draft.percent(50)
             ? "-j REDIRECT --to-ports 2000-2010 --random"

@@ -26,13 +26,16 @@ enum NetworkMatches {
         MatchEntry(name: "u32", weight: 14, write: words),
         MatchEntry(name: "string", weight: 18, write: string),
         MatchEntry(name: "bpf", weight: 8, write: program),
-        MatchEntry(name: "comment", weight: 3, write: { draft in "-m comment --comment \"rule \(draft.chance.below(1000))\"" }),
+        MatchEntry(
+            name: "comment", weight: 3,
+            write: { draft in "-m comment --comment \"rule \(draft.chance.below(1000))\"" }),
         MatchEntry(name: "frag", versions: .v6, weight: 10, write: fragmentHeader),
         MatchEntry(name: "rt", versions: .v6, weight: 10, write: routingHeader),
         MatchEntry(name: "hbh", versions: .v6, weight: 10, write: { draft in options(&draft, "hbh", 0) }),
         MatchEntry(name: "dst", versions: .v6, weight: 10, write: { draft in options(&draft, "dst", 60) }),
         MatchEntry(name: "ipv6header", versions: .v6, weight: 14, write: headers),
-        MatchEntry(name: "eui64", versions: .v6, hooks: .incoming, weight: 4, write: { _ in "-m eui64" }),
+        MatchEntry(name: "eui64", versions: .v6, hooks: .incoming, weight: 5, write: identifier),
+        MatchEntry(name: "set counters", weight: 8, certainty: .remembers, write: setCounters),
         MatchEntry(name: "srh", versions: .v6, weight: 4, write: segmentRouting),
     ]
 
@@ -63,6 +66,20 @@ enum NetworkMatches {
         if set.hasExceptions, draft.percent(40) { words += " --return-nomatch" }
         if set.hasCounters, draft.percent(30) { words += " ! --update-counters" }
         return words
+    }
+
+    private static func setCounters(_ draft: inout RuleDraft) -> String? {
+        let fitting = draft.sets.filter { $0.hasCounters && ($0.version == nil || $0.version == draft.version) }
+        guard let set = draft.chance.pickAny(fitting) else { return nil }
+        let directions = (0..<set.dimension).map { _ in draft.pick(["src", "dst"]) }
+        for hint in set.hints(directions, &draft.chance) { draft.hint(hint) }
+        let test = draft.pick(["--packets-gt 0", "--packets-eq 1", "--bytes-lt 200"])
+        return "-m set --match-set \(set.name) \(directions.joined(separator: ",")) \(test)"
+    }
+
+    private static func identifier(_ draft: inout RuleDraft) -> String? {
+        draft.hint(.identifierOfMAC)
+        return "-m eui64"
     }
 
     private static func hardware(_ draft: inout RuleDraft) -> String? {

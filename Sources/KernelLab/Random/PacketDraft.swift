@@ -18,6 +18,8 @@ struct PacketDraft {
     var options: [UInt8] = []
     /// Extension headers of IPv6 in the order of the packet, fragments apart.
     var extensions: [UInt8] = []
+    /// Which of the forms that a routing header or options have; any number.
+    var form = 0
     var number: UInt8
     var sourcePort: UInt16 = 0
     var destinationPort: UInt16 = 0
@@ -72,6 +74,14 @@ struct PacketDraft {
         return bytes
     }
 
+    /// Routing headers of one address that lead nowhere further: type 2, type 0, segment routing with tag 7.
+    private static let routes: [[UInt8]] = [[2, 2, 0, 0, 0, 0, 0], [2, 0, 0, 0, 0, 0, 0], [2, 4, 0, 0, 0, 0, 7]]
+
+    /// Lengths and options: a router alert and padding; padding alone; twice as long.
+    private static let optionLists: [[UInt8]] = [
+        [0, 5, 2, 0, 0, 1, 0], [0, 1, 4, 0, 0, 0, 0], [1, 5, 2, 0, 0, 1, 8, 0, 0, 0, 0, 0, 0, 0, 0],
+    ]
+
     private var isFragment: Bool { fragmentOffset > 0 || moreFragments }
     private var afterExtensions: UInt8 { isFragment ? 44 : number }
 
@@ -81,12 +91,9 @@ struct PacketDraft {
         for (place, kind) in extensions.enumerated() {
             let next = place + 1 < extensions.count ? extensions[place + 1] : afterExtensions
             switch kind {
-            // A routing header of type 2 that leads nowhere further, with one address.
-            case 43: bytes += [next, 2, 2, 0, 0, 0, 0, 0] + destination.bytes
-            case 44: bytes += [next, 0, 0, 0] + long(3)
+            case 43: bytes += [next] + Self.routes[form % Self.routes.count] + destination.bytes
             case 51: bytes += [next, 4, 0, 0] + long(index) + long(1) + [UInt8](repeating: 0xaa, count: 12)
-            // Option 5 (router alert) of two bytes, then padding of two.
-            default: bytes += [next, 0, 5, 2, 0, 0, 1, 0]
+            default: bytes += [next] + Self.optionLists[form % Self.optionLists.count]
             }
         }
         if isFragment {

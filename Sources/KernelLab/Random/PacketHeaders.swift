@@ -25,7 +25,8 @@ extension RandomPackets {
         if chance.percent(25) { start.draft.dontFragment = true }
         start.draft.identification = UInt16(truncatingIfNeeded: chance.next())
         if start.draft.version == .v4, chance.percent(2) { start.draft.options = [1, 1, 1, 0] }
-        if start.draft.version == .v6, chance.percent(10) {
+        start.draft.form = chance.below(6)
+        if start.draft.version == .v6, chance.percent(16) {
             start.draft.extensions = chance.some([0, 60, 43, 51], chance.pick([1, 1, 2])).map { UInt8($0) }
         }
         if chance.percent(8) { start.mark = chance.pick(RandomPools.marks) }
@@ -56,7 +57,9 @@ extension RandomPackets {
             // Neighbour discovery counts with a full hop limit only.
             if 133...137 ~= draft.icmpType, chance.percent(70) { draft.ttl = 255 }
         case 132:
-            if chance.percent(40) { draft.chunks = chance.some([0, 1, 2, 3, 4, 6, 7, 9, 10, 11], chance.pick([1, 1, 2])) }
+            if chance.percent(40) {
+                draft.chunks = chance.some([0, 1, 2, 3, 4, 6, 7, 9, 10, 11], chance.pick([1, 1, 2]))
+            }
         case 33:
             draft.dccpType = UInt8(chance.pick([0, 0, 1, 2, 3, 6, 7, 8]))
             if chance.percent(30) { draft.dccpOptions = chance.pick([[1, 32, 3, 1], [44, 2, 0, 0], [32, 3, 1, 0]]) }
@@ -159,9 +162,17 @@ extension RandomPackets {
                 start.sourceMAC = sender.mac
                 start.arrival = .wire(sender.port ?? sender.interface)
             }
+        case .identifierOfMAC: takeIdentifier(&start)
         case .packetType(let type):
             if start.arrival != .host, chance.percent(60) { start.type = type }
         }
+    }
+
+    /// The source whose last 64 bits are made of the frame's source address (RFC 4291, appendix A).
+    private func takeIdentifier(_ start: inout Start) {
+        guard start.draft.version == .v6, let mac = start.sourceMAC?.bits else { return }
+        let low = (mac >> 24 ^ 0x02_0000) << 40 | 0xff_fe00_0000 | mac & 0xff_ffff
+        start.draft.source = v6(start.draft.source.high, low)
     }
 
     private mutating func takeSource(_ address: IPAddress, _ start: inout Start) {

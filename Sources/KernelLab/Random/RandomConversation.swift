@@ -113,7 +113,9 @@ extension RandomPackets {
         if chance.percent(15) {
             steps.insert(.errorAboutLast(chance.pick(PacketError.allCases)), at: chance.number(1...steps.count))
         }
-        if chance.percent(8), let other = clash(start) { steps.insert(.clash(other), at: chance.number(1...steps.count)) }
+        if chance.percent(8), let other = clash(start) {
+            steps.insert(.clash(other), at: chance.number(1...steps.count))
+        }
         if chance.percent(2), steps.count > 1 {
             let rules = RandomRules(seed: chance.next(), topology: topology, features: features)
             steps.insert(.rulesChanged(rules), at: chance.number(1...steps.count - 1))

@@ -29,6 +29,7 @@ package struct RandomPackets: Sendable {
     /// Hosts whose packets come by way of a router.
     private let gateways: [IPVersion: [RandomPools.Neighbour]]
     private let hints: [IPVersion: [PacketHint]]
+    private let rareHints: [IPVersion: [PacketHint]]
     let features: RandomFeatures
 
     package init(
@@ -46,6 +47,7 @@ package struct RandomPackets: Sendable {
             .v4: gateways.filter { $0.address.version == .v4 }, .v6: gateways.filter { $0.address.version == .v6 },
         ]
         hints = [.v4: rules.hintsV4, .v6: rules.hintsV6]
+        rareHints = [.v4: rules.hintsV4.filter { $0.isRare }, .v6: rules.hintsV6.filter { $0.isRare }]
     }
 
     /// One packet by itself.
@@ -120,6 +122,10 @@ package struct RandomPackets: Sendable {
             if number == nil { number = hint.protocol(version) }
         }
         if chance.percent(30) { chosen.append(chance.pick(all)) }
+        if chance.percent(30), let rare = chance.pickAny(rareHints[version] ?? []) {
+            chosen.append(rare)
+            if let needed = rare.protocol(version) { number = needed }
+        }
         return (chosen, number ?? chosen.last?.protocol(version))
     }
 
@@ -202,7 +208,7 @@ extension PacketHint {
         case .icmp: version == .v4 ? 1 : 58
         case .chunks: 132
         case .ports, .index, .ttl, .tos, .length, .mark, .payload, .fragment, .extensionHeader, .user, .group, .source,
-            .destination, .sourceMAC, .arrives, .packetType:
+            .destination, .sourceMAC, .arrives, .packetType, .identifierOfMAC:
             nil
         }
     }

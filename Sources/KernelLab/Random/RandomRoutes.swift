@@ -19,9 +19,10 @@ extension RandomTopology {
         }
         if chance.percent(35), let (four, six) = gateways(of: chance.pick(routed)) {
             routes.append(
-                "203.0.113.0/29 via \(four.address) dev \(four.interface)\(metrics(&chance))\(realm(&chance))")
+                "203.0.113.0/29 via \(four.address) dev \(four.interface)\(realm(&chance))\(metrics(&chance))")
             routesV6.append(
-                "2001:db8:ffff::/120 via \(six.address) dev \(six.interface) metric 1024\(metrics(&chance)) pref medium")
+                "2001:db8:ffff::/120 via \(six.address) dev \(six.interface) metric 1024\(metrics(&chance)) pref medium"
+            )
         }
         if chance.percent(12), let (four, six) = gateways(of: chance.pick(routed)) {
             // Without a gateway: every address is looked for on the link.
@@ -37,7 +38,7 @@ extension RandomTopology {
         guard let (four, six) = gateways(of: interface) else { return }
         let source = chance.percent(15) ? interface.addresses(.v4).last.map { " src \($0.address)" } ?? "" : ""
         routes.append(
-            "default via \(four.address) dev \(interface.name)\(table)\(source)\(metrics(&chance))\(realm(&chance))")
+            "default via \(four.address) dev \(interface.name)\(table)\(source)\(realm(&chance))\(metrics(&chance))")
         routesV6.append(
             "default via \(six.address) dev \(interface.name)\(table) metric 1024\(metrics(&chance)) pref medium")
     }
@@ -79,7 +80,11 @@ extension RandomTopology {
     }
 
     private mutating func drawTable(_ table: Int, _ chance: inout Chance) {
-        if chance.percent(80) {
+        if chance.percent(10) {
+            // As for TPROXY: everything is for this host.
+            routes.append("local default dev lo table \(table) scope host")
+            routesV6.append("local default dev lo table \(table) metric 1024 pref medium")
+        } else if chance.percent(80) {
             addDefault(by: chance.pick(routed), table: " table \(table)", &chance)
         }
         if chance.percent(35) {

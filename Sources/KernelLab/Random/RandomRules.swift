@@ -67,6 +67,7 @@ struct DumpDraw {
     private(set) var draft: RuleDraft
     private let matches: [MatchEntry]
     private let targets: [TargetEntry]
+    private let tracks: Bool
     private(set) var drewUndecided = false
     private(set) var drewRemembering = false
 
@@ -93,14 +94,22 @@ struct DumpDraw {
     init(_ draft: RuleDraft, _ features: RandomFeatures, _ certainties: Certainties) {
         self.draft = draft
         let version = draft.version
-        matches = features.matches.filter { features.has($0, version) && certainties.allow($0.certainty) }
-        targets = features.targets.filter { features.has($0, version) && certainties.allow($0.certainty) }
+        // Without conntrack fragments stay fragments.
+        let tracks = self.draft.percent(90)
+        self.tracks = tracks
+        matches = features.matches.filter {
+            features.has($0, version) && certainties.allow($0.certainty) && (tracks || !$0.tracks)
+        }
+        targets = features.targets.filter {
+            features.has($0, version) && certainties.allow($0.certainty) && (tracks || !$0.tracks)
+        }
     }
 
     mutating func text() -> String {
         var text = ""
-        let likely: [RuleTable: Int] = [.raw: 65, .mangle: 85, .nat: 75, .filter: 95, .security: 20]
+        let likely: [RuleTable: Int] = [.raw: 65, .mangle: 85, .nat: 75, .filter: 100, .security: 20]
         for table in RuleTable.allCases where draft.percent(likely[table] ?? 0) {
+            if table == .nat, !tracks { continue }
             draft.table = table
             write(table, &text)
         }
@@ -112,7 +121,7 @@ struct DumpDraw {
         var chains: [Chain] = []
         for hook in table.hooks {
             chains.append(Chain(name: hook.rawValue, hooks: hook.set, depth: 0))
-            let drops = table != .nat && draft.percent(table == .filter ? 7 : 2)
+            let drops = table != .nat && draft.percent(table == .filter ? 4 : 1)
             text += ":\(hook.rawValue) \(drops ? "DROP" : "ACCEPT") [0:0]\n"
         }
         let letter = table.rawValue.prefix(3).uppercased()
@@ -231,7 +240,8 @@ struct DumpDraw {
         } else if draft.percent(15 + more) {
             let number = draft.pick([6, 6, 17, 17, draft.isV4 ? 1 : 58, 132, 47, 50, 51, 136, 33, 2, 108] as [UInt8])
             draft.hint(.protocol(number))
-            words.append("\(draft.not())-p \(draft.percent(20) ? "\(number)" : ProtocolWords.name(number, draft.version))")
+            words.append(
+                "\(draft.not())-p \(draft.percent(20) ? "\(number)" : ProtocolWords.name(number, draft.version))")
         }
         if draft.isV4, draft.percent(2) {
             draft.hint(.fragment)

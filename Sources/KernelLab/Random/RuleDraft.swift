@@ -115,4 +115,18 @@ package enum PacketHint: Sendable, Hashable {
     case sourceMAC(MACAddress)
     case arrives(String)
     case packetType(PacketType)
+    /// The source address is made of the frame's.
+    case identifierOfMAC
+
+    /// Whether few packets have it by themselves.
+    var isRare: Bool {
+        switch self {
+        case .tcpOption, .maximumSegmentSize, .chunks, .index, .fragment, .extensionHeader, .identifierOfMAC, .arrives,
+            .packetType, .sourceMAC:
+            true
+        case .protocol, .ports, .tcpFlags, .icmp, .ttl, .tos, .length, .mark, .payload, .user, .group, .source,
+            .destination:
+            false
+        }
+    }
 }

@@ -81,6 +81,8 @@ struct MatchEntry: Sendable {
     var protocols: [UInt8] = []
     var weight = 10
     var certainty = Certainty.decided
+    /// Whether its presence alone switches conntrack on.
+    var tracks = false
     /// Words of the rule; `nil` where this set-up gives it nothing to say.
     let write: @Sendable (inout RuleDraft) -> String?
 }
@@ -96,5 +98,7 @@ struct TargetEntry: Sendable {
     var certainty = Certainty.decided
     /// A packet that it takes goes no further, or goes elsewhere: it stands behind narrow matches.
     var isFinal = false
+    /// Whether its presence alone switches conntrack on.
+    var tracks = false
     let write: @Sendable (inout RuleDraft) -> String?
 }

@@ -33,9 +33,11 @@ enum Targets {
 
     private static let changes: [TargetEntry] = [
         TargetEntry(name: "MARK", weight: 34, write: mark),
-        TargetEntry(name: "CONNMARK", weight: 26, write: connectionMark),
-        TargetEntry(name: "TTL", versions: .v4, tables: .mangle, weight: 10, write: { draft in hops(&draft, "TTL", "ttl") }),
-        TargetEntry(name: "HL", versions: .v6, tables: .mangle, weight: 10, write: { draft in hops(&draft, "HL", "hl") }),
+        TargetEntry(name: "CONNMARK", weight: 26, tracks: true, write: connectionMark),
+        TargetEntry(
+            name: "TTL", versions: .v4, tables: .mangle, weight: 10, write: { draft in hops(&draft, "TTL", "ttl") }),
+        TargetEntry(
+            name: "HL", versions: .v6, tables: .mangle, weight: 10, write: { draft in hops(&draft, "HL", "hl") }),
         TargetEntry(
             name: "DSCP", tables: .mangle, weight: 8,
             write: { draft in
@@ -58,7 +60,8 @@ enum Targets {
                 return "-j ECN --ecn-tcp-remove"
             }),
         TargetEntry(
-            name: "CHECKSUM", tables: .mangle, protocols: [6, 17], weight: 4, write: { _ in "-j CHECKSUM --checksum-fill" }),
+            name: "CHECKSUM", tables: .mangle, protocols: [6, 17], weight: 4,
+            write: { _ in "-j CHECKSUM --checksum-fill" }),
         TargetEntry(
             name: "CLASSIFY", hooks: [.forward, .output, .postrouting], weight: 6,
             write: { draft in "-j CLASSIFY --set-class \(draft.pick(["1:10", "0:5", "ffff:1"]))" }),
@@ -70,8 +73,8 @@ enum Targets {
                 draft.hint(.tcpOption(2))
                 return "-j TCPOPTSTRIP --strip-options \(option)"
             }),
-        TargetEntry(name: "CT", tables: .raw, weight: 20, write: connection),
-        TargetEntry(name: "NOTRACK", tables: .raw, weight: 8, write: { _ in "-j NOTRACK" }),
+        TargetEntry(name: "CT", tables: .raw, weight: 20, tracks: true, write: connection),
+        TargetEntry(name: "NOTRACK", tables: .raw, weight: 8, tracks: true, write: { _ in "-j NOTRACK" }),
         TargetEntry(
             name: "HMARK", tables: .mangle, weight: 3, certainty: .undecided,
             write: { draft in
@@ -101,7 +104,8 @@ enum Targets {
             name: "NFLOG", weight: 5,
             write: { draft in "-j NFLOG --nflog-group \(draft.pick([1, 30])) --nflog-prefix n" }),
         TargetEntry(
-            name: "AUDIT", weight: 2, write: { draft in "-j AUDIT --type \(draft.pick(["accept", "drop", "reject"]))" }),
+            name: "AUDIT", weight: 2,
+            write: { draft in "-j AUDIT --type \(draft.pick(["accept", "drop", "reject"]))" }),
         TargetEntry(name: "TRACE", tables: .raw, weight: 4, write: { _ in "-j TRACE" }),
         TargetEntry(
             name: "TEE", tables: .mangle, weight: 5,
@@ -152,6 +156,7 @@ enum Targets {
         case 5: return "-j CONNMARK --save-mark --nfmask 0xff --ctmask \(draft.pick(["0xff", "0xf"]))"
         case 6: return "-j CONNMARK --restore-mark --nfmask 0xf --ctmask \(draft.pick(["0xff", "0xf"]))"
         case 7: return "-j CONNMARK --set-mark \(mark)/0xff"
+        case 8: return "-j CONNMARK --set-xmark \(mark)/0xff --\(draft.pick(["left", "right"]))-shift-mark 2"
         default: return "-j CONNMARK --set-xmark \(mark)/0xffffffff"
         }
     }

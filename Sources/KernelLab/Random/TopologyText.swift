@@ -83,7 +83,8 @@ extension RandomTopology {
         ]
         var six = routesV6
         var localSix = ["local ::1 dev lo table local proto kernel metric 0 pref medium"]
-        for interface in routed {
+        let forwards = sysctls.contains { $0 == ("net.ipv6.conf.all.forwarding", 1) }
+        for interface in interfaces {
             let name = interface.name
             var primary: [IPPrefix: IPAddress] = [:]
             for (address, length) in interface.addresses {
@@ -101,6 +102,8 @@ extension RandomTopology {
                     localSix.append("local \(address) dev \(name) table local proto kernel metric 0 pref medium")
                     guard first else { continue }
                     six.append("\(subnet) dev \(name) proto kernel metric 256 pref medium")
+                    // Routers are to be reached so; the kernel makes the route while it forwards.
+                    guard forwards else { continue }
                     localSix.append(
                         "anycast \(subnet.address) dev \(name) table local proto kernel metric 0 pref medium")
                 }
@@ -123,10 +126,9 @@ extension RandomTopology {
         }
         // Routes without a gateway look for far hosts on the link.
         for interface in routed {
+            let mac = MACAddress(bits: 0x0200_0000_0f00 + UInt64(interface.index))
             for far in RandomPools.farV4 + RandomPools.farV6 {
-                text.append(
-                    "\(far) dev \(interface.name) lladdr \(MACAddress(bits: 0x0200_0000_0f00 + UInt64(interface.index))) PERMANENT"
-                )
+                text.append("\(far) dev \(interface.name) lladdr \(mac) PERMANENT")
             }
         }
         return lines(text)
