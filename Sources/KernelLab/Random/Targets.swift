@@ -165,10 +165,13 @@ enum Targets {
         "-j \(target) --\(option)-" + draft.pick(["set 64", "dec 1", "inc 3", "set 9", "set 1", "dec 63", "inc 200"])
     }
 
+    /// iptables-legacy takes it behind a match on SYN only (net/netfilter/xt_TCPMSS.c `find_syn_match`).
     private static func segmentSize(_ draft: inout RuleDraft) -> String? {
         draft.hint(.maximumSegmentSize(1460))
-        if RuleHooks.outgoing.contains(draft.hooks), draft.percent(50) { return "-j TCPMSS --clamp-mss-to-pmtu" }
-        return "-j TCPMSS --set-mss \(draft.pick([536, 1000, 1300]))"
+        let syn = draft.pick(["--tcp-flags SYN,RST SYN", "--tcp-flags SYN,RST SYN", "--syn", "--tcp-flags SYN SYN"])
+        let clamps = RuleHooks.outgoing.contains(draft.hooks) && draft.percent(50)
+        let size = clamps ? "--clamp-mss-to-pmtu" : "--set-mss \(draft.pick([536, 1000, 1300]))"
+        return "-m tcp \(syn) -j TCPMSS \(size)"
     }
 
     private static func connection(_ draft: inout RuleDraft) -> String? {
