@@ -204,6 +204,7 @@ extension RandomPackets {
         other.draft.source = sender.address
         other.sourceMAC = sender.mac
         other.arrival = .wire(sender.port ?? sender.interface)
+        frame(&other)
         return finished(other)
     }
 

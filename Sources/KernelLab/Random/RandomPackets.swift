@@ -152,7 +152,7 @@ package struct RandomPackets: Sendable {
         if start.draft.source == start.draft.destination { start.draft.destination = chance.pick(pools.own) }
     }
 
-    private mutating func frame(_ start: inout Start) {
+    mutating func frame(_ start: inout Start) {
         guard case .wire(let name) = start.arrival else { return }
         guard let interface = topology.interfaces.first(where: { $0.name == name }) else { return }
         var own = interface.mac
@@ -160,7 +160,7 @@ package struct RandomPackets: Sendable {
             if let master = topology.interfaces.first(where: { $0.name == bridge }) { own = master.mac }
             // Through the bridge to a neighbour, past the host's routing.
             let near = topology.pools.neighbours.first { $0.address == start.draft.destination && $0.port != nil }
-            if let near, near.port != name, chance.percent(75) { own = near.mac }
+            if let near, near.port != name { own = near.mac }
         }
         let destination = start.draft.destination
         if start.type == .unicast {
@@ -170,8 +170,6 @@ package struct RandomPackets: Sendable {
                 destination.v4Bits == .max || topology.pools.broadcasts.contains(destination), chance.percent(90)
             {
                 start.type = .broadcast
-            } else if chance.percent(1) {
-                start.type = .otherHost
             }
         }
         switch start.type {
