@@ -41,9 +41,9 @@ func ways(of trace: Trace) -> [Way] {
 struct Comparison {
     let model: HostModel
     let seen: Observation
-    /// Whether the interface it left by stands for a tunnel that the laboratory could not make: what the kernel would
-    /// have done with the outer packet is not seen.
-    var endsInStandIn = false
+    /// Whether the interface it came or left by stands for a tunnel that the laboratory could not make: what the kernel
+    /// would have done with the outer packet is not seen.
+    var passesStandIn = false
 
     private var linked: LinkedRuleset { model.linked }
 
@@ -84,7 +84,7 @@ struct Comparison {
 
     /// The steps that the laboratory could see.
     private func visible(_ way: Way) -> [Step] {
-        endsInStandIn ? way.steps.filter { $0.layer == 0 } : way.steps
+        passesStandIn ? way.steps.filter { $0.layer == 0 } : way.steps
     }
 
     // MARK: Rules
@@ -211,7 +211,7 @@ struct Comparison {
             found += packetDifferences("outer packet", last.packet, seen.outer, leaving: [.sourcePort])
             packet = end.inner.first ?? packet
             packet.mark = last.packet.mark
-        } else if endsInStandIn, let inner = end.inner.first {
+        } else if passesStandIn, let inner = end.inner.first {
             packet = inner
         }
         if !seen.packet.isEmpty {
@@ -219,7 +219,7 @@ struct Comparison {
         }
         if let left {
             let told = end.outInterface.map { linked.names.text($0) } ?? "none that it knows"
-            if !endsInStandIn, told != left { found.append("out: kernel \(left), hookline \(told)") }
+            if !passesStandIn, told != left { found.append("out: kernel \(left), hookline \(told)") }
             if !isSeenWhole, left != "lo" { found.append("nothing left \(left)") }
         }
         found += rejectDifferences(end)

@@ -91,14 +91,14 @@ private struct KernelQuestion {
         if hasNoSource {
             var seen = Observation()
             seen.outcome = .unroutable(error: 0)
-            return compare(seen, trace, scratch, "", into: &answer)
+            return compare(seen, trace, scratch, nil, "", into: &answer)
         }
         try makeState(&scratch)
         let hasReply = !trace.reply.isEmpty
         // The host's own resets would end the connection whose reply is asked about.
         try scratch.laboratory.holdResets(hasReply)
         let seen = try scratch.laboratory.observe(dispatch(packet, from: arrival))
-        compare(seen, trace, scratch, "", into: &answer)
+        compare(seen, trace, scratch, arrival, "", into: &answer)
         // Of a reply that comes by a tunnel the packet inside is sent; the laboratory wraps it.
         guard answer.agrees, let reply = trace.reply.first,
             let first = ways(of: reply).first?.steps.first(where: { $0.layer == 0 })?.view.packet
@@ -112,7 +112,7 @@ private struct KernelQuestion {
         var way = dispatch(first, from: back)
         way.observesWrapping = true
         let returned = try scratch.laboratory.observe(way)
-        compare(returned, reply, scratch, "reply: ", into: &answer)
+        compare(returned, reply, scratch, back, "reply: ", into: &answer)
     }
 
     private func dispatch(_ packet: Packet, from arrival: String?) -> Dispatch {
@@ -144,20 +144,18 @@ private struct KernelQuestion {
         var entry = ConnectionEntry(original: original, reply: reply, place: .none)
         entry.status = [.seenReply, .assured, .confirmed]
         entry.mark = request.connectionMark ?? 0
-        guard let line = connectionCommands([entry], names: model.names).first else {
-            throw LabFailure(call: "conntrack", code: 0, words: "no such connection can be made")
-        }
-        let words = ["conntrack"] + line.split(separator: " ").map(String.init)
-        try ChildProcess.check(words)
+        if packet.protocol == .tcp { entry.tcpState = .established }
+        try scratch.laboratory.netfilter.add(entry)
     }
 
     private func compare(
-        _ seen: Observation, _ trace: Trace, _ scratch: borrowing ScratchNode, _ what: String,
+        _ seen: Observation, _ trace: Trace, _ scratch: borrowing ScratchNode, _ arrival: String?, _ what: String,
         into answer: inout KernelAnswer
     ) {
         var comparison = Comparison(model: model, seen: seen)
         let left = seen.innerInterface.isEmpty ? seen.interface : seen.innerInterface
-        comparison.endsInStandIn = scratch.standIns.contains(left)
+        comparison.passesStandIn =
+            scratch.standIns.contains(left) || arrival.map { scratch.standIns.contains($0) } ?? false
         if case .lost = seen.outcome {
             answer.differences.append(what + "the kernel lost events of its trace: ask again")
         }

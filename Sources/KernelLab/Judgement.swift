@@ -20,6 +20,8 @@ struct Judgement {
     private var ours: [Place] = []
     private var outer: [Place] = []
     private var others: [Place] = []
+    /// Answers that came out of an interface: a reset to a bridge's port passes no hook.
+    private var answersSeen: [ObservedAnswer] = []
 
     /// Sorts the events into those of our packet, of a tunnel's packet around it, and of others.
     init(_ sent: IPHeader, _ events: [TraceEvent], _ chains: KernelChains, _ tunnelPorts: Set<UInt16>) {
@@ -89,6 +91,10 @@ struct Judgement {
 
     private mutating func note(frame packet: [UInt8], _ name: String, _ node: NodeView) {
         guard let header = IPHeader(packet) else { return }
+        if let kind = header.answer {
+            let fate = ObservedAnswer.Fate.left(interface: name, to: header.destination)
+            answersSeen.append(ObservedAnswer(kind: kind, fate: fate))
+        }
         if header.isSame(as: sent), header.answer == sent.answer {
             (seen.port, seen.interface, seen.packet) = (name, node.master(name), packet)
             return
@@ -166,6 +172,9 @@ struct Judgement {
                 fate = .left(interface: node.name(told.outIndex), to: header.destination)
             }
             seen.answers.append(ObservedAnswer(kind: kind, fate: fate))
+        }
+        for answer in answersSeen where !seen.answers.contains(where: { $0.kind == answer.kind }) {
+            seen.answers.append(answer)
         }
     }
 

@@ -16,7 +16,7 @@ struct ScratchNode: ~Copyable {
     private(set) var standIns: Set<String>
     /// Tables that are loaded.
     private var loaded: Set<Loaded>
-    private let connections: [String]
+    private let connections: [ConnectionEntry]
 
     /// A table that is there, by what must be said to empty it.
     private struct Loaded: Hashable {
@@ -69,7 +69,7 @@ struct ScratchNode: ~Copyable {
         // All at once: a value that can't be copied must be whole or not be there when something throws.
         let laboratory = try Laboratory(taps: taps)
         self.laboratory = laboratory
-        connections = connectionCommands(host.connections ?? [], names: node.names)
+        connections = host.connections ?? []
         leftOut = failures
         standIns = plain
         loaded = []
@@ -119,11 +119,12 @@ struct ScratchNode: ~Copyable {
     /// Back to the connections of the snapshot.
     mutating func forget() throws(LabFailure) {
         try laboratory.forget()
-        if connections.isEmpty { return }
-        let result = try ChildProcess.run(
-            ["conntrack", "-R", "/dev/stdin"], input: Array((connections.joined(separator: "\n") + "\n").utf8))
-        for line in result.errorText.split(separator: "\n") where !line.hasPrefix("conntrack v") {
-            leftOut.append("connection: \(line)")
+        for entry in connections {
+            do throws(LabFailure) {
+                try laboratory.netfilter.add(entry)
+            } catch {
+                leftOut.append("connection \(entry.original.source) → \(entry.original.destination): \(error)")
+            }
         }
     }
 

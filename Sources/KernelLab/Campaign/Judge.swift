@@ -76,7 +76,7 @@ struct Judge {
         }
         var comparison = Comparison(model: model, seen: seen)
         let left = seen.innerInterface.isEmpty ? seen.interface : seen.innerInterface
-        comparison.endsInStandIn = standIns.contains(left)
+        comparison.passesStandIn = standIns.contains(left)
         let agreement = comparison.agreement(of: trace)
         guard agreement.agrees else {
             verdict.finding = .disagrees(agreement.differences)
