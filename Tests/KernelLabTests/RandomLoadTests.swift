@@ -54,7 +54,8 @@ import Testing
         return Set(try run(script, features.map(\.text) + [needs]).output.split(separator: "\n").map(String.init))
     }
 
-    @Test(.enabled(if: canLoad, "needs root, unshare, ipset and iptables-nft")) func theKernelLoadsWhatIsDrawn() throws {
+    @Test(.enabled(if: canLoad, "needs root, unshare, ipset and iptables-nft")) func theKernelLoadsWhatIsDrawn() throws
+    {
         let available = try available()
         #expect(available.isSuperset(of: ["ip match tcp", "ip6 match tcp", "ip target ACCEPT", "set hash:ip"]))
         let features = RandomFeatures(available: available)

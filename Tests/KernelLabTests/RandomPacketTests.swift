@@ -40,7 +40,8 @@ import Testing
             ("broadcast", { $0.packetType == .broadcast }),
             ("multicast", { $0.packetType == .multicast }), ("loopback", { $0.destination.isLoopback }),
             ("error", { $0.protocol == .icmp && $0.icmpType == 3 && $0.bytes.count > 48 }),
-            ("cut short", { $0.protocol == .tcp && $0.unknown.contains(.tcpFlags) }), ("user", { $0.userID == 33 }),
+            ("cut short", { $0.protocol == .udp && !$0.isFragment && $0.unknown.contains(.destinationPort) }),
+            ("user", { $0.userID == 33 }),
             ("header options", { $0.version == .v4 && $0.bytes.first == 0x46 }), ("large", { $0.length > 1300 }),
         ]
         for (name, holds) in conditions { #expect(packets.contains(where: holds), "\(name)") }

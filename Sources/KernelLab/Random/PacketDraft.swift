@@ -38,8 +38,10 @@ struct PacketDraft {
     var mobilityType: UInt8 = 5
     /// What follows the transport header; of an ICMP error, the packet that it is about.
     var payload: [UInt8] = []
-    /// Cut the packet off, or pad it, to so many bytes.
+    /// Pad the packet to so many bytes, or cut its payload off there.
     var length: Int?
+    /// Cut the packet off here, in the middle of its headers too.
+    var end: Int?
     /// Leave a datagram's checksum out.
     var hasNoChecksum = false
 
@@ -48,11 +50,12 @@ struct PacketDraft {
     /// The IP packet with right checksums; `nil` where it is none after all.
     func packet() -> Packet? {
         var bytes = header + extensionBytes + transport + payload
-        // Once for the size of the header, once for the size of the packet.
+        // A packet that is cut within its headers meets no rule that asks for a length.
         if let length, length >= 60 || length >= bytes.count, length <= 9000 {
             if bytes.count > length { bytes.removeLast(bytes.count - length) }
             if bytes.count < length { bytes += [UInt8](repeating: 0x61, count: length - bytes.count) }
         }
+        if let end, end < bytes.count { bytes.removeLast(bytes.count - end) }
         writeLengths(&bytes)
         guard var packet = Packet(decoding: bytes.span) else { return nil }
         packet.bytes = packet.encoded()

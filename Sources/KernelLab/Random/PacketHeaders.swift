@@ -81,7 +81,12 @@ extension RandomPackets {
         case 9..<14: draft.payload = Array(chance.pick(RandomPools.words).utf8)
         case 14..<17: draft.payload = [UInt8](repeating: 0x2e, count: chance.number(1...200))
         case 17: draft.payload = [0x2e] + Array(chance.pick(RandomPools.words).utf8) + [0x2e, 0x2e]
-        case 18: draft.length = chance.pick([draft.version == .v4 ? 21 : 41, 28, 40, 48, 60, 61, 100, 500])
+        case 18:
+            if chance.percent(50) {
+                draft.length = chance.pick([40, 48, 60, 61, 100, 500])
+            } else {
+                draft.end = (draft.version == .v4 ? 20 : 40) + chance.pick([0, 1, 4, 7, 8, 12, 15, 19])
+            }
         default: draft.payload = [UInt8](repeating: 0x2e, count: chance.pick([1200, 1300, 1400, 1440]))
         }
     }

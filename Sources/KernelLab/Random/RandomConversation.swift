@@ -125,7 +125,7 @@ extension RandomPackets {
 
     /// What begins a flow rather than stands by itself.
     private mutating func plain(_ draft: inout PacketDraft) {
-        (draft.fragmentOffset, draft.moreFragments, draft.length) = (0, false, nil)
+        (draft.fragmentOffset, draft.moreFragments, draft.length, draft.end) = (0, false, nil, nil)
         draft.tcpFlags = chance.percent(92) ? 2 : chance.pick([16, 18, 24])
         (draft.sequence, draft.acknowledgement) = (1000, 0)
         draft.icmpType = draft.number == 58 ? 128 : chance.percent(90) ? 8 : 13

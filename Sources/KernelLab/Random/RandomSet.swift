@@ -10,7 +10,6 @@ struct RandomSet: Sendable {
     var hasCounters = false
     var hasExceptions = false
     var keepsPackets = false
-    /// Members' names, of a list.
     var text = ""
     /// Elements that a packet could have, part by part.
     var parts: [[PacketPart]] = []

@@ -77,7 +77,7 @@ struct RuleDraft {
         return "\(hexadecimal(chance.percent(10) ? mark : mark & mask))/\(hexadecimal(mask))"
     }
 
-    /// The primary set's addresses as a range, the lower one first.
+    /// Two addresses as a range, the lower one first.
     mutating func range() -> String {
         let two = [pools.address(&chance), pools.address(&chance)].sorted()
         return "\(two[0])-\(two[1])"
