@@ -1,12 +1,12 @@
 internal import Glibc
 
-/// What `Tools/kernel-compare` starts: a worker of a campaign, the merging of workers' counts, or scenarios once more.
+/// What `Tools/kernel-compare` starts: a worker of a campaign, the merging of workers' counts, or folders.
 public func compareWithKernel(_ arguments: [String]) -> Never {
     let words = Array(arguments.dropFirst())
     switch words.first {
     case "worker": exit(work(Array(words.dropFirst())))
     case "total": exit(total(Array(words.dropFirst())))
-    case "scenario": exit(repeatScenarios(Array(words.dropFirst())))
+    case "folders": exit(compareFolders(Array(words.dropFirst())))
     default:
         put("kernel-compare is started by Tools/kernel-compare\n", to: 2)
         exit(2)
@@ -58,19 +58,29 @@ private func total(_ words: [String]) -> Int32 {
     return totals.disagreed == 0 ? 0 : 1
 }
 
-private func repeatScenarios(_ folders: [String]) -> Int32 {
-    var status: Int32 = 0
-    for folder in folders {
+/// Folders with questions, or with packets of a scenario that was kept. The first word is the path of hookline.
+private func compareFolders(_ words: [String]) -> Int32 {
+    var counts = (agreed: 0, disagreed: 0, skipped: 0)
+    for folder in words.dropFirst() {
         do throws(LabFailure) {
-            let lines = try repeatScenario(folder)
-            if !lines.isAgreed { status = 1 }
-            put(lines.text)
+            if unsafe access("\(folder)/\(Scenario.flowName)", F_OK) == 0 {
+                let found = try repeatScenario(folder)
+                put(found.text)
+                if found.isAgreed { counts.agreed += 1 } else { counts.disagreed += 1 }
+            } else {
+                let found = try askQuestions(folder, words[0])
+                put(found.lines.map { $0 + "\n" }.joined())
+                counts.agreed += found.agreed
+                counts.disagreed += found.disagreed
+                counts.skipped += found.refused
+            }
         } catch {
             put("\(folder): SKIPPED: \(error)\n")
-            status = max(status, 3)
+            counts.skipped += 1
         }
     }
-    return status
+    put("folders: \(counts.agreed) agree, \(counts.disagreed) DISAGREE, \(counts.skipped) skipped\n")
+    return counts.disagreed == 0 ? 0 : 1
 }
 
 private func repeatScenario(_ folder: String) throws(LabFailure) -> (isAgreed: Bool, text: String) {
@@ -80,8 +90,7 @@ private func repeatScenario(_ folder: String) throws(LabFailure) -> (isAgreed: B
     for (index, verdict) in try scenario.run().enumerated() {
         let name = "\(folder): packet \(index + 1): \(verdict.packet.packet.words)"
         switch verdict.finding {
-        case .agrees(let open):
-            text += "\(name): agrees\(open.isEmpty ? "" : ", undecided by \(open.joined(separator: ", "))")\n"
+        case .agrees: break
         case .skipped(let reason): text += "\(name): skipped: \(reason)\n"
         case .disagrees(let differences):
             isAgreed = false
