@@ -198,7 +198,7 @@ extension TraceSettings {
             },
             .flag(
                 "--kernel", group: group,
-                help: "send the packet through this machine's own kernel too, in a scratch network namespace, and compare"
+                help: "send the packet through this machine's kernel too, in a scratch namespace, and compare"
             ) { $0.asksKernel = true },
             .flag("--json", group: group, help: "the result as one JSON object") { $0.json = true },
             .value(

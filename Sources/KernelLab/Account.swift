@@ -19,7 +19,8 @@ extension Comparison {
                 "\(outer)\(step.hook?.name ?? "?") \(step.chain) rule \(step.number): \(step.verdict.name)\(target)")
         }
         for policy in seen.policies {
-            lines.append("\(policy.hook?.name ?? "?") \(policy.chain): policy \(policy.policy == .drop ? "drop" : "accept")")
+            lines.append(
+                "\(policy.hook?.name ?? "?") \(policy.chain): policy \(policy.policy == .drop ? "drop" : "accept")")
         }
         for count in seen.counts {
             let rule = count.rule.number.map { "rule \($0)" } ?? "policy"

@@ -77,7 +77,8 @@ private struct KernelQuestion {
         case .interface(let name): arrival = model.names.text(request.inPort ?? name)
         case .anyInterface:
             guard let name = ways(of: trace).first?.steps.first?.view.inInterface else {
-                throw LabFailure(call: "", code: 0, words: "nothing tells by which interface the packet comes in: --in INTERFACE")
+                throw LabFailure(
+                    call: "", code: 0, words: "nothing tells by which interface the packet comes in: --in INTERFACE")
             }
             arrival = model.names.text(name)
         }

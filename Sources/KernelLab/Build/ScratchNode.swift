@@ -108,7 +108,8 @@ struct ScratchNode: ~Copyable {
     }
 
     private mutating func restore(_ text: String, _ backend: Backend, _ family: TableFamily) throws(LabFailure) {
-        let program = (family == .ip ? "iptables" : "ip6tables") + (backend == .legacy ? "-legacy" : "-nft") + "-restore"
+        let program =
+            (family == .ip ? "iptables" : "ip6tables") + (backend == .legacy ? "-legacy" : "-nft") + "-restore"
         // Before it is tried: a table may be there although a later one was refused.
         for line in text.split(separator: "\n") where line.hasPrefix("*") {
             loaded.insert(Loaded(backend: backend, family: family, name: String(line.dropFirst())))

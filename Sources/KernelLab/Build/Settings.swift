@@ -24,7 +24,9 @@ private func isOfPackets(_ name: String) -> Bool {
         "net.ipv4.ip_forward_use_pmtu", "net.ipv4.fib_multipath_hash_policy",
     ]
     // These would make the namespace speak of its own accord, or keep an address from use for a while.
-    let silenced = ["dad", "router_solicit", "accept_ra", "autoconf", "send_redirects", "mldv", "temp_", "stable_secret"]
+    let silenced = [
+        "dad", "router_solicit", "accept_ra", "autoconf", "send_redirects", "mldv", "temp_", "stable_secret",
+    ]
     if silenced.contains(where: { name.contains($0) }) { return false }
     return names.contains(name) || prefixes.contains { name.hasPrefix($0) }
 }

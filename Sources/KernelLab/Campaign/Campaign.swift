@@ -121,7 +121,8 @@ public struct Campaign {
         try scenario.write(
             to: folder,
             "# Random rule set \(seed)\n\nWhat differed when it was found:\n\n\(told)\n"
-                + "The last packet of `\(Scenario.flowName)` is the one; `Tools/kernel-compare` sends all of them again.\n")
+                + "The last packet of `\(Scenario.flowName)` is the one; `Tools/kernel-compare` sends all of them again.\n"
+        )
         totals.kept.append(folder)
         tell("\(folder): \(differences.joined(separator: "; "))")
     }

@@ -89,7 +89,8 @@ struct Judge {
         let needless = open.filter { !excused.contains($0) }
         verdict.finding =
             needless.isEmpty
-            ? .agrees(undecided: open) : .disagrees(["undecided although all is known: \(needless.joined(separator: ", "))"])
+            ? .agrees(undecided: open)
+            : .disagrees(["undecided although all is known: \(needless.joined(separator: ", "))"])
         for entry in agreement.way.end.connections { connections.update(entry) }
         sets = agreement.way.end.setChanges
         return verdict

@@ -128,7 +128,9 @@ extension Scenario {
                 let bytes = try readFile("\(folder)/\(name)", limit: 1 << 24)
                 let text = SnapshotText(name: name, text: String(decoding: bytes, as: UTF8.self))
                 texts.append(text)
-                if name.hasSuffix("tables-save.txt"), text.text.hasPrefix("# Generated"), !text.text.contains("(nf_tables)") {
+                if name.hasSuffix("tables-save.txt"), text.text.hasPrefix("# Generated"),
+                    !text.text.contains("(nf_tables)")
+                {
                     backend = .legacy
                 }
             }

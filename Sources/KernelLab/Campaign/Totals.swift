@@ -113,7 +113,9 @@ extension Totals {
         for (name, count) in undecidedBy.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) {
             lines.append("  undecided by \(name): \(count)")
         }
-        for (reason, count) in skipped.sorted(by: { $0.key < $1.key }) { lines.append("  skipped: \(reason): \(count)") }
+        for (reason, count) in skipped.sorted(by: { $0.key < $1.key }) {
+            lines.append("  skipped: \(reason): \(count)")
+        }
         if !lacking.isEmpty { lines.append("not had by this kernel: \(lacking.sorted().joined(separator: ", "))") }
         let sorted = met.sorted { $0.key < $1.key }
         if tellsParts {
