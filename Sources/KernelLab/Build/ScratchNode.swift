@@ -1,4 +1,3 @@
-internal import Glibc
 internal import HostText
 internal import IptablesText
 internal import NetTypes
@@ -130,11 +129,8 @@ struct ScratchNode: ~Copyable {
     }
 
     private mutating func unload() throws(LabFailure) {
-        let nft = loaded.filter { $0.backend == .nfTables }
-        if !nft.isEmpty {
-            let text = nft.map { "add table \($0.family.name) \($0.name)\ndelete table \($0.family.name) \($0.name)\n" }
-            try ChildProcess.check(["nft", "-f", "-"], input: text.sorted().joined())
-        }
+        let tables = loaded.filter { $0.backend == .nfTables }.map { (family: $0.family, name: $0.name) }
+        try laboratory.netfilter.deleteTables(tables)
         for family in [TableFamily.ip, .ip6] {
             let legacy = loaded.filter { $0.backend == .legacy && $0.family == family }.map(\.name).sorted()
             if legacy.isEmpty { continue }
@@ -142,14 +138,7 @@ struct ScratchNode: ~Copyable {
             try ChildProcess.check([program], input: legacy.map { "*\($0)\nCOMMIT\n" }.joined())
         }
         loaded = []
-        // A list of sets holds its members.
-        try ChildProcess.check(["ipset", "flush"])
-        // nf_tables lets go of the sets a moment after the rules are gone: it destroys them in a worker of its own.
-        for _ in 0..<200 {
-            if try ChildProcess.run(["ipset", "destroy"]).status == 0 { return }
-            usleep(2000)
-        }
-        try ChildProcess.check(["ipset", "destroy"])
+        try laboratory.netfilter.destroySets()
     }
 }
 

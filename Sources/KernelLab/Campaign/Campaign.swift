@@ -139,24 +139,31 @@ extension RandomTopology {
 /// What this kernel has of all that rules may hold, tried out in a namespace.
 private func availableFeatures() throws(LabFailure) -> RandomFeatures {
     let namespace = try ScratchNamespace()
-    var available: Set<String> = []
     try ChildProcess.check(["ip", "link", "set", "lo", "up"])
-    for feature in RandomFeatures.candidates {
+    var available: Set<String> = []
+    for feature in RandomFeatures.candidates where feature.program == .sets {
         _ = try ChildProcess.run(["ipset", "destroy"])
-        _ = try ChildProcess.run(["ipset", "restore"], input: Array(feature.needs.utf8))
-        let program: String
-        switch feature.program {
-        case .sets: program = "ipset"
-        case .tables(.v4): program = "iptables-nft-restore"
-        case .tables(.v6): program = "ip6tables-nft-restore"
-        }
-        let words = program == "ipset" ? [program, "restore"] : [program]
-        if try ChildProcess.run(words, input: Array(feature.text.utf8)).status == 0 { available.insert(feature.name) }
-        if program != "ipset" {
-            let table = feature.text.split(separator: "\n").first?.dropFirst() ?? "filter"
-            _ = try ChildProcess.run([program], input: Array("*\(table)\nCOMMIT\n".utf8))
-        }
+        let result = try ChildProcess.run(["ipset", "restore"], input: Array(feature.text.utf8))
+        if result.status == 0 { available.insert(feature.name) }
+    }
+    for version in [IPVersion.v4, .v6] {
+        let features = RandomFeatures.candidates.filter { $0.program == .tables(version) }
+        available.formUnion(try loadable(features, version))
     }
     try namespace.leave()
     return RandomFeatures(available: available)
+}
+
+/// Those that load, found by halves, since mostly all do.
+private func loadable(_ features: [RandomFeature], _ version: IPVersion) throws(LabFailure) -> [String] {
+    guard let first = features.first else { return [] }
+    let program = version == .v4 ? "iptables-nft-restore" : "ip6tables-nft-restore"
+    let empty = ["raw", "mangle", "nat", "filter", "security"].map { "*\($0)\nCOMMIT\n" }.joined()
+    _ = try ChildProcess.run([program], input: Array(empty.utf8))
+    _ = try ChildProcess.run(["ipset", "-exist", "restore"], input: Array(first.needs.utf8))
+    let text = features.map(\.text).joined()
+    if try ChildProcess.run([program], input: Array(text.utf8)).status == 0 { return features.map(\.name) }
+    if features.count == 1 { return [] }
+    let half = features.count / 2
+    return try loadable(Array(features[..<half]), version) + loadable(Array(features[half...]), version)
 }
