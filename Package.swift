@@ -72,7 +72,7 @@ let package = Package(
             "SnapshotTests",
             ["SourceText", "NetTypes", "RuleModel", "ArchiveFile", "HostText", "IptablesText", "Snapshot"]),
         tests("ArchitectureTests", []),
-        tests("CommandLineToolTests", ["SourceText", "Snapshot", "CommandLineTool"]),
+        tests("CommandLineToolTests", ["SourceText", "Snapshot", "KernelLab", "CommandLineTool"]),
         tests("GoldenTests", ["SourceText", "CommandLineTool"], exclude: ["Expected"]),
         tests(
             "ReportsTests",

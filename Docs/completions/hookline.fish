@@ -32,7 +32,7 @@ complete -c hookline -n '__fish_seen_subcommand_from trace' -l flows -d 'with --
 complete -c hookline -n '__fish_seen_subcommand_from trace' -l round-trip -d 'trace the reply too'
 complete -c hookline -n '__fish_seen_subcommand_from trace' -l assume -x -d 'settle what the snapshot can'\''t, such as limit=under; the answer tells the names'
 complete -c hookline -n '__fish_seen_subcommand_from trace' -l detail -x -a 'summary path full' -d 'summary, path (the default), or full: each rule that was met and did not match, too'
-complete -c hookline -n '__fish_seen_subcommand_from trace' -l kernel -d 'send the packet through this machine'\''s own kernel too, in a scratch network namespace, and compare'
+complete -c hookline -n '__fish_seen_subcommand_from trace' -l kernel -d 'send the packet through this machine'\''s kernel too, in a scratch namespace, and compare'
 complete -c hookline -n '__fish_seen_subcommand_from trace' -l json -d 'the result as one JSON object'
 complete -c hookline -n '__fish_seen_subcommand_from trace' -l expect -x -a 'accept drop forwarded sent delivered dropped rejected queued unroutable filtered undecided' -d 'exit with 1 unless it comes out so: a word of the outcomes, accept or drop'
 complete -c hookline -n '__fish_seen_subcommand_from trace' -l node -x -d 'which node, where the snapshot holds several'

@@ -31,6 +31,11 @@ public struct KernelRefusal: Error, Hashable, Sendable {
 public func askKernel(
     _ request: TraceRequest, of node: NodeState, _ model: HostModel, _ trace: Trace
 ) throws(KernelRefusal) -> KernelAnswer {
+    let lacking = inputsLacking(node.host, request.packet.version)
+    if !lacking.isEmpty {
+        throw KernelRefusal(
+            words: "the snapshot does not have what the node is made of: \(lacking.joined(separator: ", "))")
+    }
     do throws(LabFailure) {
         let namespace = try ScratchNamespace()
         var scratch = try ScratchNode(node)
@@ -44,6 +49,14 @@ public func askKernel(
     } catch {
         throw KernelRefusal(words: error.description)
     }
+}
+
+/// Commands whose output a node can't be made again without.
+private func inputsLacking(_ host: HostState, _ version: IPVersion) -> [String] {
+    var lacking: [String] = []
+    if !host.knowsInterfaces || !host.knowsAddresses(version) { lacking.append("ip -d addr") }
+    if host.routesKnown(version) == .none { lacking.append("ip route show table all") }
+    return lacking
 }
 
 /// One packet to be put to the kernel, with its answer.

@@ -16,7 +16,7 @@ public struct TapDevice: ~Copyable {
         _ name: String, index: UInt32? = nil, hasLinkHeader: Bool = true, carrier: Bool = true
     ) throws(LabFailure) {
         let file = unsafe open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC)
-        guard file >= 0 else { throw .last("open", "/dev/net/tun") }
+        guard file >= 0 else { throw .last("open /dev/net/tun", "needs root, or the right to read and write it") }
         let descriptor = OwnedDescriptor(file)
         // struct ifreq: 16 bytes of name, then the flags.
         var request = Array(name.utf8.prefix(15))

@@ -1,0 +1,119 @@
+import NetTypes
+import RuleModel
+import Testing
+
+@testable import KernelLab
+
+@Suite struct CampaignTests {
+    @Test func whatWorkersCountAddsUp() {
+        var one = Totals()
+        (one.packets, one.agreed, one.undecided) = (10, 9, 1)
+        one.met["-j ACCEPT"] = (3, 4)
+        one.skipped["lost"] = 1
+        one.undecidedBy["limit"] = 1
+        one.kept = ["found/1"]
+        var sum = Totals(lines: (one.lines + one.lines + ["what else a program says"]).map { Substring($0) })
+        #expect((sum.packets, sum.agreed, sum.undecided) == (20, 18, 2))
+        #expect(sum.met["-j ACCEPT"]?.matched == 6 && sum.met["-j ACCEPT"]?.missed == 8)
+        #expect(sum.skipped == ["lost": 2])
+        #expect(sum.kept == ["found/1", "found/1"])
+        sum.add(one)
+        #expect(sum.packets == 30)
+        let report = sum.report(tellsParts: false, least: 10)
+        #expect(report.first == "30 packets on 0 rule sets: 27 agree, 0 DISAGREE, 3 skipped")
+        #expect(report.contains("  -j ACCEPT: 9 12"))
+        #expect(!sum.report(tellsParts: false, least: 9).contains("  -j ACCEPT: 9 12"))
+    }
+
+    @Test func aPacketComesBackFromItsLine() throws {
+        let bytes = Packet(source: IPAddress(v4: 1), destination: IPAddress(v4: 2), protocol: .udp).encoded()
+        let decoded = Packet(decoding: bytes.span)
+        var packet = try #require(decoded)
+        packet.bytes = packet.bytes.tagged(77)
+        packet.mark = 5
+        packet.sourceMAC = MACAddress(bits: 0x0200_0000_0001)
+        packet.packetType = .broadcast
+        for arrival in [PacketArrival.wire("eth0"), .host] {
+            packet.hasSocket = arrival == .host
+            packet.userID = arrival == .host ? 33 : nil
+            let sent = LabPacket(packet: packet, arrival: arrival, destinationMAC: MACAddress(bits: 0xffff_ffff_ffff))
+            #expect(LabPacket(line: Array(sent.line.utf8)) == sent)
+            #expect(sent.tag == 77)
+        }
+        #expect(LabPacket(line: Array("{}".utf8)) == nil)
+        #expect(LabPacket(line: Array("{\"bytes\":\"4500zz\"}".utf8)) == nil)
+    }
+
+    @Test func partsOfRulesHaveNames() {
+        #expect(
+            RuleLabels.names(of: "-m conntrack ! --ctstate NEW --ctdir REPLY")
+                == ["conntrack", "conntrack --ctstate", "conntrack --ctdir"])
+        #expect(RuleLabels.names(of: "-j DNAT --to-destination 1.2.3.4:80") == ["-j DNAT", "DNAT --to-destination"])
+        #expect(RuleLabels.names(of: "! -s 10.0.0.0/8") == ["-s"])
+    }
+
+    private func scenario(_ rules: String) throws -> Scenario {
+        let links = """
+            1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536
+                link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00
+                inet 127.0.0.1/8 scope host lo
+            2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500
+                link/ether 02:00:00:00:00:01 brd ff:ff:ff:ff:ff:ff
+                inet 192.0.2.1/24 brd 192.0.2.255 scope global eth0
+
+            """
+        var packet = Packet(
+            source: try #require(IPAddress("192.0.2.9")), destination: try #require(IPAddress("192.0.2.1")),
+            protocol: .tcp)
+        (packet.sourcePort, packet.destinationPort) = (40000, 80)
+        packet.tcpFlags = .syn
+        let bytes = packet.encoded(identification: 9)
+        let decoded = Packet(decoding: bytes.span)
+        packet = try #require(decoded)
+        packet.sourceMAC = MACAddress(bits: 0x0200_0000_0009)
+        return Scenario(
+            texts: [
+                SnapshotText(name: "ip-addr.txt", text: links), SnapshotText(name: "iptables-save.txt", text: rules),
+                SnapshotText(name: "sysctl.txt", text: "net.ipv4.ip_forward = 1\n"),
+            ], backend: .nfTables, packets: [LabPacket(packet: packet, arrival: .wire("eth0"), destinationMAC: nil)])
+    }
+
+    private static let dump = """
+        *filter
+        :INPUT ACCEPT [0:0]
+        -A INPUT -s 192.0.2.9 -p udp -j ACCEPT
+        -A INPUT -p tcp -m tcp --dport 80 -j DROP
+        COMMIT
+
+        """
+
+    @Test(.enabled(if: canMakeNamespaces, "needs root and /dev/net/tun"))
+    func aScenarioRunsInANamespaceOfItsOwn() throws {
+        let verdicts = try scenario(Self.dump).run()
+        #expect(verdicts.map(\.finding) == [.agrees(undecided: [])])
+        guard case .dropped(.rule(let step)) = verdicts[0].seen.outcome else {
+            Issue.record("\(verdicts[0].seen.outcome)")
+            return
+        }
+        #expect(step.number == 2)
+    }
+
+    /// The comparison finds it when this program takes other rules for those of the kernel.
+    @Test(.enabled(if: canMakeNamespaces, "needs root and /dev/net/tun"))
+    func otherRulesAreADisagreement() throws {
+        for (here, there) in [
+            ("--dport 80", "--dport 81"), ("-j DROP", "-j ACCEPT"), ("-s 192.0.2.9 -p udp", "-p tcp"),
+        ] {
+            let scenario = try scenario(Self.dump)
+            let namespace = try ScratchNamespace()
+            var driver = Driver(try Bench(scenario.texts.filter { !$0.isRules }, neighbours: []))
+            try driver.load([SnapshotText(name: "iptables-save.txt", text: Self.dump)], .nfTables)
+            let changed = Self.dump.replacing(here, with: there)
+            #expect(changed != Self.dump)
+            try driver.bench.scratch.load(texts: [SnapshotText(name: "iptables-save.txt", text: changed)], .nfTables)
+            let verdict = try driver.send(scenario.packets[0], tag: 9, whole: nil)
+            if case .disagrees = verdict.finding {} else { Issue.record("\(there): \(verdict.finding)") }
+            try namespace.leave()
+        }
+    }
+}
