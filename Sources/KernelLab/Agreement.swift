@@ -296,7 +296,8 @@ struct Comparison {
         compare(.destination, "destination", told.destination, kernel.destination)
         compare(.ttl, "ttl", told.ttl, kernel.ttl)
         compare(.dscp, "tos", told.tos, kernel.tos)
-        if told.protocol.hasPorts, told.fragmentOffset == 0 {
+        // A trace leaves extension headers out, and with them what the transport is.
+        if told.protocol.hasPorts, told.fragmentOffset == 0, kernel.protocol == told.protocol {
             if let choices = told.sourcePortChoices {
                 if !left.contains(.sourcePort), !choices.contains(kernel.sourcePort) {
                     found.append(

@@ -72,7 +72,8 @@ struct Judgement {
 
     private mutating func note(_ place: Place, layer: Int) {
         let event = place.event
-        if layer == 0, seen.connection == nil { seen.connection = event.connection }
+        // Before conntrack there is what CT made up at most.
+        if layer == 0, seen.connection == nil, event.table != "raw" { seen.connection = event.connection }
         guard event.table != ProbeTable.name else { return }
         switch event.kind {
         case .rule:

@@ -20,13 +20,16 @@ public struct IPProtocol: RawRepresentable, Hashable, Sendable {
     public static let mobility = IPProtocol(135)
     public static let udplite = IPProtocol(136)
 
-    /// Whether conntrack and NAT know this protocol by a pair of ports.
+    /// Whether its header begins with a pair of ports.
     public var hasPorts: Bool {
         switch self {
         case .tcp, .udp, .sctp, .dccp, .udplite: true
         default: false
         }
     }
+
+    /// Whether conntrack and NAT know this protocol by its pair of ports. DCCP they did up to Linux 6.16.
+    public var isTrackedByPorts: Bool { hasPorts && self != .dccp }
 
     public var isICMP: Bool { self == .icmp || self == .icmpv6 }
 }

@@ -193,14 +193,41 @@ extension PacketLayout {
 
     /// The sum over the transport header, what follows it and, where it counts, the pseudo header.
     func transportSum(_ bytes: [UInt8]) -> InternetSum {
+        transportSum(bytes, covering: nil, pseudoHeaderOf: transport.kind)
+    }
+
+    private func transportSum(
+        _ bytes: [UInt8], covering coverage: Int?, pseudoHeaderOf kind: IPProtocol
+    ) -> InternetSum {
         var sum = InternetSum()
-        sum.add(bytes, from: min(transport.offset, bytes.count))
+        let start = min(transport.offset, bytes.count)
+        if let coverage, start + coverage < bytes.count {
+            sum.add(Array(bytes[start..<start + coverage]))
+        } else {
+            sum.add(bytes, from: start)
+        }
         if transport.kind == .icmp || transport.kind == .igmp { return sum }
         let addresses = sourceOffset..<sourceOffset + version.addressBits / 4
         if addresses.upperBound <= bytes.count { sum.add(Array(bytes[addresses])) }
         sum.add(UInt16(truncatingIfNeeded: max(0, bytes.count - transport.offset)))
-        sum.add(UInt16(transport.kind.rawValue))
+        sum.add(UInt16(kind.rawValue))
         return sum
+    }
+
+    /// Whether the checksum of the transport header in `bytes`, a whole packet, is right.
+    ///
+    /// - Parameters:
+    ///   - coverage: bytes that it covers, from the transport header on; `nil` for all.
+    ///   - kind: the protocol that stands in the pseudo header, where it is another.
+    public func hasRightChecksum(_ bytes: [UInt8], covering coverage: Int? = nil, as kind: IPProtocol? = nil) -> Bool {
+        if transport.kind == .sctp {
+            let place = transport.offset + 8
+            guard let told = bytes.word32(at: place) else { return false }
+            var plain = bytes
+            plain.put32(0, at: place)
+            return castagnoli(plain, from: transport.offset).byteSwapped == told
+        }
+        return transportSum(bytes, covering: coverage, pseudoHeaderOf: kind ?? transport.kind).folded == 0xffff
     }
 }
 

@@ -11,31 +11,36 @@ extension Evaluator {
         var state = entering
         let zone = state.template?.zone ?? ConnectionZone()
         if entering.round == 0, let asked = request.state { return [tracked(asked, state)] }
-        let tuple = ConnectionTuple(state.packet)
-        if isTrackable(state.packet), let found = connections.find(tuple, zone: zone),
-            let connection = known(found.entry, found.direction, state.packet)
-        {
-            state.connection = connection
-            record(&state, isFromEntry: true)
-            return [state]
-        }
-        switch firstPacket(state.packet) {
-        case .new: state.connection = .entry(fresh(tuple, state))
+        switch firstLook(state) {
         case .invalid: state.connection = .invalid
         case .untracked: state.connection = .untracked
-        case .relatedPerhaps:
-            let unknown = Unknown(
-                "icmp-error", yes: "related", no: "invalid",
-                whenYes: "the ICMP error is about a connection that this host knows",
-                whenNo: "the ICMP error is about no connection that this host knows")
-            if let isRelated = settle(unknown, &state) { return [icmpError(isRelated, state)] }
-            return [true, false].map { icmpError($0, assume([unknown], $0, nil, state)) }
+        case .error: return trackError(state, zone: zone)
+        case .tracked: return [trackPlain(state, zone: zone)]
         }
+        record(&state, isFromEntry: false)
+        return [state]
+    }
+
+    private func trackPlain(_ entering: WalkState, zone: ConnectionZone) -> WalkState {
+        var state = entering
+        let tuple = ConnectionTuple(state.packet)
+        if let found = connections.find(tuple, zone: zone) {
+            if let connection = known(found.entry, found.direction, state.packet) {
+                state.connection = connection
+                record(&state, isFromEntry: true)
+                return state
+            }
+            var old = found.entry
+            old.isGone = true
+            state.history.entries.append(old)
+        }
+        let new = fresh(tuple, state)
+        state.connection = beginsConnection(state.packet, new.entry) ? .entry(new) : .invalid
         if model.host.connections == nil, request.state == nil, isNewEntry(state) {
             assumeNoEntry(&state)
         }
         record(&state, isFromEntry: false)
-        return [state]
+        return state
     }
 
     private func isNewEntry(_ state: WalkState) -> Bool {
@@ -43,7 +48,7 @@ extension Evaluator {
         return false
     }
 
-    private func assumeNoEntry(_ state: inout WalkState) {
+    func assumeNoEntry(_ state: inout WalkState) {
         let name = "connection"
         guard !state.history.assumptions.contains(where: { $0.name == name }) else { return }
         state.history.assumptions.append(
@@ -51,28 +56,11 @@ extension Evaluator {
                 name: name, value: "new", text: "no entry of the connection table exists for this packet", step: nil))
     }
 
-    private func record(_ state: inout WalkState, isFromEntry: Bool) {
+    func record(_ state: inout WalkState, isFromEntry: Bool) {
         var direction = ConnectionDirection.original
         if case .entry(let tracked) = state.connection { direction = tracked.direction }
         let states = state.states.subtracting([.snat, .dnat])
         state.record(.conntrack(states, direction: direction, isFromEntry: isFromEntry))
-    }
-
-    private func icmpError(_ isRelated: Bool, _ entering: WalkState) -> WalkState {
-        var state = entering
-        if isRelated {
-            var connection = fresh(ConnectionTuple(state.packet), state)
-            connection.state = .related
-            // The error is translated as the packet it is about; which that is the input does not tell.
-            connection.hasSourceMapping = true
-            connection.hasDestinationMapping = true
-            connection.isNew = false
-            state.connection = .entry(connection)
-        } else {
-            state.connection = .invalid
-        }
-        record(&state, isFromEntry: false)
-        return state
     }
 
     /// `--state`: what the user says conntrack knows.
@@ -106,11 +94,14 @@ extension Evaluator {
         return state
     }
 
-    private func fresh(_ tuple: ConnectionTuple, _ state: WalkState) -> TrackedConnection {
+    func fresh(_ tuple: ConnectionTuple, _ state: WalkState) -> TrackedConnection {
         var entry = ConnectionEntry(original: tuple, reply: tuple.inverted, place: .none)
         entry.fullZone = state.template?.zone ?? ConnectionZone()
         entry.helper = state.template?.helper ?? .empty
         if tuple.protocol == .tcp { entry.tcpState = TCPEvent(state.packet.tcpFlags).map { TCPState(first: $0) } }
+        if tuple.protocol == .sctp { entry.sctp = chunks(state.packet).flatMap { SCTPTrack(first: $0) } }
+        entry.originalCounters = Counters(packets: 1, bytes: UInt64(state.packet.length))
+        entry.replyCounters = Counters(packets: 0, bytes: 0)
         if state.layer == 0, let mark = request.connectionMark { entry.mark = mark }
         return TrackedConnection(entry: entry, direction: .original, state: .new, isNew: true)
     }
@@ -119,8 +110,18 @@ extension Evaluator {
     private func known(
         _ entry: ConnectionEntry, _ direction: ConnectionDirection, _ packet: Packet
     ) -> Connection? {
-        guard hasValidFlags(packet) else { return .invalid }
         var tracked = existing(entry, direction)
+        tracked.entry.count(packet, direction)
+        let wasAnswered = entry.status.contains(.seenReply)
+        switch packet.protocol {
+        case .sctp:
+            guard let chunks = chunks(packet), tracked.entry.sctp != nil else { break }
+            guard tracked.entry.sctp?.take(chunks, direction) == true else { return .invalid }
+            let isEstablished = tracked.entry.sctp?.state == .established
+            if isEstablished, entry.sctp?.state != .established { tracked.entry.status.insert(.assured) }
+        case .udplite, .gre: if wasAnswered { tracked.entry.status.insert(.assured) }
+        default: break
+        }
         guard packet.protocol == .tcp, let old = entry.tcpState, let event = TCPEvent(packet.tcpFlags) else {
             return .entry(tracked)
         }
@@ -130,15 +131,25 @@ extension Evaluator {
         case .goes(let new):
             tracked.entry.tcpState = new
             // Source: net/netfilter/nf_conntrack_proto_tcp.c `nf_conntrack_tcp_packet`.
-            if entry.status.contains(.seenReply), old == .synReceived || old == .established, new == .established {
+            if wasAnswered, old == .synReceived || old == .established, new == .established {
                 tracked.entry.status.insert(.assured)
             }
+            // The connection never came about.
+            if event == .reset, !wasAnswered { tracked.entry.isGone = true }
             return .entry(tracked)
         }
     }
 
+    /// `nil` where they are not known.
+    private func chunks(_ packet: Packet) -> SCTPChunks? {
+        guard let bytes = packet.currentBytes, let layout = PacketLayout(bytes), layout.isComplete,
+            bytes.count == layout.length, !packet.unknown.contains(.payload)
+        else { return nil }
+        return SCTPChunks(bytes, layout.transport.offset)
+    }
+
     /// An entry of the table: established once both directions were seen, new before.
-    private func existing(_ entry: ConnectionEntry, _ direction: ConnectionDirection) -> TrackedConnection {
+    func existing(_ entry: ConnectionEntry, _ direction: ConnectionDirection) -> TrackedConnection {
         let isEstablished = direction == .reply || entry.status.contains(.seenReply)
         var state: ConnectionStates = isEstablished ? .established : .new
         if !isEstablished, entry.status.contains(.expected) { state = .related }
@@ -161,49 +172,32 @@ extension Evaluator {
         return tracked
     }
 
-    private func isTrackable(_ packet: Packet) -> Bool {
-        guard packet.protocol == .icmpv6 else { return true }
-        return firstPacket(packet) != .untracked
-    }
-
-    enum FirstPacket: Hashable { case new, invalid, untracked, relatedPerhaps }
-
-    /// What conntrack makes of a packet of no known connection.
-    func firstPacket(_ packet: Packet) -> FirstPacket {
+    /// Whether a packet of no known connection begins one.
+    private func beginsConnection(_ packet: Packet, _ entry: ConnectionEntry) -> Bool {
         switch packet.protocol {
         case .tcp:
-            guard hasValidFlags(packet) else { return .invalid }
             let flags = packet.tcpFlags
-            if flags.contains(.rst) || flags.contains(.fin) { return .invalid }
-            if flags.contains(.syn) { return flags.contains(.ack) ? .invalid : .new }
+            if flags.contains(.rst) || flags.contains(.fin) { return false }
+            if flags.contains(.syn) { return !flags.contains(.ack) }
             // A stream picked up in the middle. Source: net/netfilter/nf_conntrack_proto_tcp.c `tcp_new`.
-            return model.sysctl("net.netfilter.nf_conntrack_tcp_loose") == 0 ? .invalid : .new
-        case .icmp:
-            switch packet.icmpType {
-            case 8, 13, 15, 17: return .new
-            case 3, 4, 5, 11, 12: return .relatedPerhaps
-            default: return .invalid
-            }
-        case .icmpv6:
-            switch packet.icmpType {
-            case 128, 139: return .new
-            case 130...137, 143: return .untracked
-            case 0..<128: return .relatedPerhaps
-            default: return .invalid
-            }
-        default: return .new
+            return model.sysctl("net.netfilter.nf_conntrack_tcp_loose") != 0
+        case .icmp: return [8, 13, 15, 17].contains(packet.icmpType)
+        case .icmpv6: return packet.icmpType == 128 || packet.icmpType == 139
+        case .sctp: return entry.sctp != nil || chunks(packet) == nil
+        default: return true
         }
     }
+}
 
-    /// Combinations of flags that a TCP stack sends. PSH, ECE and CWR do not matter.
-    /// Source: net/netfilter/nf_conntrack_proto_tcp.c `tcp_valid_flags`.
-    private func hasValidFlags(_ packet: Packet) -> Bool {
-        guard packet.protocol == .tcp else { return true }
-        switch packet.tcpFlags.subtracting([.psh, .ece, .cwr]) {
-        case .syn, [.syn, .urg], [.syn, .ack], .rst, [.rst, .ack], [.fin, .ack], [.fin, .ack, .urg], .ack,
-            [.ack, .urg]:
-            return true
-        default: return false
+extension ConnectionEntry {
+    /// Counts a packet, where packets are counted. Source: net/netfilter/nf_conntrack_core.c `__nf_ct_refresh_acct`.
+    fileprivate mutating func count(_ packet: Packet, _ direction: ConnectionDirection) {
+        func counted(_ counters: Counters) -> Counters {
+            Counters(packets: counters.packets &+ 1, bytes: counters.bytes &+ UInt64(packet.length))
+        }
+        switch direction {
+        case .original: originalCounters = originalCounters.map(counted)
+        case .reply: replyCounters = replyCounters.map(counted)
         }
     }
 }

@@ -54,7 +54,7 @@ extension ConnectionTuple {
             sourcePort = packet.icmpIdentifier
             icmpType = packet.icmpType
             icmpCode = packet.icmpCode
-        } else if packet.protocol.hasPorts {
+        } else if packet.protocol.isTrackedByPorts {
             sourcePort = packet.sourcePort
             destinationPort = packet.destinationPort
         }
@@ -72,6 +72,12 @@ extension Evaluator {
         // it is asked of the reset. An ICMP error never is. Source: net/netfilter/nf_nat_core.c `nf_nat_inet_fn`,
         // net/netfilter/nf_nat_proto.c `nf_nat_ipv4_fn`; observed on Linux 6.18.
         let isAsked = tracked.state == .new || tracked.state == .related && !state.packet.protocol.isICMP
+        if isRedirectOfTranslated(tracked, state.packet) {
+            var state = state
+            state.outcome = .dropped
+            state.reason = .natNoAddress
+            return [state]
+        }
         guard isAsked, !isSettled else { return [applyEntry(state, manipulation)] }
         var open = [state]
         var results: [WalkState] = []
@@ -96,6 +102,15 @@ extension Evaluator {
         return joined(results)
     }
 
+    /// A redirect about a translated packet would tell the wrong hosts of each other, and is dropped.
+    /// Source: net/netfilter/nf_nat_proto.c `nf_nat_icmp_reply_translation`, Linux 6.18.
+    private func isRedirectOfTranslated(_ tracked: TrackedConnection, _ packet: Packet) -> Bool {
+        guard tracked.state == .related, tracked.sourceIsTranslated || tracked.destinationIsTranslated else {
+            return false
+        }
+        return packet.protocol == .icmp && packet.icmpType == 5 || packet.protocol == .icmpv6 && packet.icmpType == 137
+    }
+
     private func isMapped(_ state: WalkState, _ manipulation: Manipulation) -> Bool {
         guard case .entry(let tracked) = state.connection else { return true }
         return manipulation == .destination ? tracked.hasDestinationMapping : tracked.hasSourceMapping
@@ -114,7 +129,7 @@ extension Evaluator {
         tracked.hasSourceMapping = true
         state.connection = .entry(tracked)
         if tracked.direction == .original, connections.isTaken(tracked.entry.reply, zone: tracked.entry.fullZone),
-            state.packet.protocol.hasPorts
+            state.packet.protocol.isTrackedByPorts
         {
             let choices = portClass(of: state.packet.sourcePort)
             let step = TranslationStep(
@@ -149,17 +164,22 @@ extension Evaluator {
         var step = TranslationStep(
             kind: (manipulation == .destination) != isReply ? .dnat : .snat, source: nil, sourcePort: nil,
             sourcePortChoices: nil, destination: nil, destinationPort: nil, isFromEntry: true)
-        let hasPorts = state.packet.protocol.hasPorts
+        // An error has the connection's addresses and no ports.
+        let isError = tracked.state == .related && state.packet.protocol.isICMP
+        let hasPorts = state.packet.protocol.isTrackedByPorts && !isError
+        if isError { translateQuoted(&state.packet, tracked, manipulation) }
         if manipulation == .destination {
             guard
-                state.packet.destination != wanted.destination || state.packet.destinationPort != wanted.destinationPort
+                state.packet.destination != wanted.destination
+                    || hasPorts && state.packet.destinationPort != wanted.destinationPort
             else { return state }
             step.destination = wanted.destination
             if hasPorts { step.destinationPort = wanted.destinationPort }
         } else {
-            let choices = isReply ? nil : tracked.entry.translatedPorts
+            let choices = isReply || !hasPorts ? nil : tracked.entry.translatedPorts
             guard
-                state.packet.source != wanted.source || state.packet.sourcePort != wanted.sourcePort || choices != nil
+                state.packet.source != wanted.source || hasPorts && state.packet.sourcePort != wanted.sourcePort
+                    || choices != nil
             else { return state }
             step.source = wanted.source
             step.sourcePortChoices = choices
@@ -274,7 +294,7 @@ extension Evaluator {
             var state = state
             guard case .entry(var tracked) = state.connection else { return state }
             var port: UInt16?
-            if let ports = nat.ports, state.packet.protocol.hasPorts {
+            if let ports = nat.ports, state.packet.protocol.isTrackedByPorts {
                 if ports.isSingle {
                     port = ports.first
                 } else if let base = nat.basePort, state.packet.destinationPort >= base {
@@ -331,7 +351,7 @@ extension Evaluator {
         }
         let new = address ?? state.packet.source
         if address == nil { state.packet.unknown.insert(.source) }
-        if state.packet.protocol.hasPorts {
+        if state.packet.protocol.isTrackedByPorts {
             let own = nat.ports
             let isKept = !nat.isFullyRandom && !nat.isRandom && (own?.contains(state.packet.sourcePort) ?? true)
             if let own, own.isSingle {
@@ -343,7 +363,7 @@ extension Evaluator {
             tracked.entry.reply.destinationPort = state.packet.sourcePort
         }
         tracked.entry.reply.destination = new
-        if state.packet.sourcePortChoices == nil, state.packet.protocol.hasPorts,
+        if state.packet.sourcePortChoices == nil, state.packet.protocol.isTrackedByPorts,
             connections.isTaken(tracked.entry.reply, zone: tracked.entry.fullZone)
         {
             // Within the rule's own ports, if it names some; with one only there is none left. Observed on Linux 6.18.

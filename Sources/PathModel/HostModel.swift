@@ -100,10 +100,12 @@ public struct ConnectionIndex: Sendable {
             entries[index].fullZone.id(in: direction) == zone.id(in: direction)
         }
         for index in byTuple[wanted] ?? [] {
-            if ConnectionIndex.key(entries[index].original) == wanted {
-                if isIn(index, .original) { return (entries[index], .original) }
-            } else if isIn(index, .reply) {
+            // Where the answers look like the questions, the reply is found first. Observed on Linux 6.18.
+            if ConnectionIndex.key(entries[index].reply) == wanted, isIn(index, .reply) {
                 return (entries[index], .reply)
+            }
+            if ConnectionIndex.key(entries[index].original) == wanted, isIn(index, .original) {
+                return (entries[index], .original)
             }
         }
         // The answer to a port that NAT chose and that is not known: any of those it chose from.
@@ -115,8 +117,10 @@ public struct ConnectionIndex: Sendable {
         return nil
     }
 
-    /// Puts in `entry`, or puts it in the place of the one with the same original tuple (`--flows`).
+    /// Puts in `entry`, or puts it in the place of the one with the same original tuple (`--flows`); takes out one that
+    /// is gone.
     public mutating func update(_ entry: ConnectionEntry) {
+        if entry.isGone { return remove(entry) }
         let wanted = ConnectionIndex.key(entry.original)
         for index in byTuple[wanted] ?? [] where entries[index].fullZone == entry.fullZone {
             guard ConnectionIndex.key(entries[index].original) == wanted else { continue }
@@ -125,6 +129,13 @@ public struct ConnectionIndex: Sendable {
             return
         }
         insert(entry)
+    }
+
+    private mutating func remove(_ gone: ConnectionEntry) {
+        let kept = entries.filter {
+            $0.original != gone.original || $0.reply != gone.reply || $0.fullZone != gone.fullZone
+        }
+        if kept.count < entries.count { self = ConnectionIndex(kept) }
     }
 
     /// Whether a reply tuple is taken by another flow: NAT then chooses another port.

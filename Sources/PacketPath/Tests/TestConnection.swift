@@ -122,12 +122,14 @@ extension Evaluator {
         }
         if tracked.isNew, tracked.state.contains(.related) { status.insert(.expected) }
         if !status.isDisjoint(with: test.value) { return Answer(!test.isNegated) }
-        // What lists the table does not tell which entries were expected.
-        if test.value.contains(.expected), !tracked.isNew {
+        // What lists the table does not tell which entries were expected; what was followed here was not.
+        if test.value.contains(.expected), !tracked.isNew, !tracked.entry.place.isNone || !knowsTable {
             return .negate(expected(tracked), if: test.isNegated)
         }
         return Answer(test.isNegated)
     }
+
+    private var knowsTable: Bool { model.host.connections != nil }
 
     private func expected(_ tracked: TrackedConnection) -> Answer {
         let tuple = tracked.entry.original
@@ -156,7 +158,7 @@ extension Evaluator {
         return Answer((match.sets || tracked.entry.labels.contains(match.label.value)) != match.label.isNegated)
     }
 
-    /// Counts this packet too. Source: net/netfilter/xt_connbytes.c; nf_conntrack_proto*.c count before rules run.
+    /// Source: net/netfilter/xt_connbytes.c, whose rules switch counting on.
     func testConnectionBytes(
         _ match: ConnectionBytesMatch, _ state: WalkState, _ rule: RuleReference
     ) -> Answer {
@@ -168,22 +170,11 @@ extension Evaluator {
                     "connbytes", of: rule, "the connection's counter is in \(span(match.range.value))",
                     "the connection's counter is not in \(span(match.range.value))"), if: match.range.isNegated)
         }
-        var original = tracked.entry.originalCounters
-        var reply = tracked.entry.replyCounters
-        if tracked.isNew {
-            original = Counters(packets: 0, bytes: 0)
-            reply = Counters(packets: 0, bytes: 0)
-        }
-        guard var original, var reply else {
+        guard let original = tracked.entry.originalCounters, let reply = tracked.entry.replyCounters else {
             // The table lists counters of every entry that has them; the others never match.
             return tracked.entry.place.isNone ? unknown() : .no
         }
         if state.packet.unknown.contains(.length), match.mode != .packets { return unknown() }
-        if tracked.direction == .original {
-            original = adding(state.packet, original)
-        } else {
-            reply = adding(state.packet, reply)
-        }
         let counted: Counters
         switch match.direction {
         case .original: counted = original
@@ -198,10 +189,6 @@ extension Evaluator {
         case .averagePacket: value = counted.packets == 0 ? 0 : counted.bytes / counted.packets
         }
         return Answer(match.range.value.contains(value) != match.range.isNegated)
-    }
-
-    private func adding(_ packet: Packet, _ counters: Counters) -> Counters {
-        Counters(packets: counters.packets &+ 1, bytes: counters.bytes &+ UInt64(packet.length))
     }
 
     /// Asks the connection that expected this one. Source: net/netfilter/xt_helper.c.

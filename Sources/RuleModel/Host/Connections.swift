@@ -34,6 +34,8 @@ public struct ConnectionEntry: Hashable, Sendable {
     public var protocolState: Symbol = .empty
     /// The same for TCP, where it is one of those that are known.
     public var tcpState: TCPState?
+    /// What is known of an SCTP association; `nil` where its packets were not seen.
+    public var sctp: SCTPTrack?
     /// The source ports of which NAT chose one, where it is not known which: `reply` then has the port from before.
     public var translatedPorts: PortRange?
     public var helper: Symbol = .empty
@@ -43,6 +45,8 @@ public struct ConnectionEntry: Hashable, Sendable {
     public var replyCounters: Counters?
     /// Flowtable offload: its packets bypass FORWARD.
     public var isOffloaded = false
+    /// A packet has ended the connection, and the kernel has forgotten it.
+    public var isGone = false
     public var place: Place
 
     public init(original: ConnectionTuple, reply: ConnectionTuple, place: Place) {

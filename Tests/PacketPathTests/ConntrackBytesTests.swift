@@ -1,0 +1,150 @@
+import NetTypes
+import PacketPath
+import PathModel
+import RuleModel
+import Testing
+
+/// What conntrack makes of a packet by its bytes. All was observed on Linux 6.18 with `kernel-compare`.
+@Suite struct ConntrackBytesTests {
+    private static let states = """
+        *mangle
+        :PREROUTING ACCEPT [0:0]
+        :INPUT ACCEPT [0:0]
+        -A PREROUTING -m conntrack --ctstate NEW -j MARK --set-mark 0x1
+        -A PREROUTING -m conntrack --ctstate INVALID -j MARK --set-mark 0x2
+        -A PREROUTING -m conntrack --ctstate RELATED -j MARK --set-mark 0x3
+        -A PREROUTING -m conntrack --ctstate ESTABLISHED -j MARK --set-mark 0x4
+        COMMIT
+        *nat
+        :PREROUTING ACCEPT [0:0]
+        :INPUT ACCEPT [0:0]
+        :OUTPUT ACCEPT [0:0]
+        :POSTROUTING ACCEPT [0:0]
+        -A POSTROUTING -o eth0 -j SNAT --to-source 192.0.2.1
+        COMMIT
+
+        """
+
+    private func world(_ connections: String = "", settings: String = "") throws -> World {
+        if connections.isEmpty {
+            return try World(Self.states, routerAddresses, routerRoutes, routerSettings + settings)
+        }
+        return try World(Self.states, routerAddresses, routerRoutes, routerSettings + settings, connections)
+    }
+
+    /// `packet` as bytes with right checksums, from 198.51.100.7 to 203.0.113.9, its payload put behind its header.
+    private func given(_ packet: Packet, _ transport: [UInt8]) throws -> Packet {
+        var header: [UInt8] = [0x45, 0, 0, UInt8(20 + transport.count), 0, 1, 0, 0, 64, packet.protocol.rawValue, 0, 0]
+        header += packet.source.bytes + packet.destination.bytes
+        var plain = try #require(Packet(decoding: (header + transport).span))
+        plain.bytes = plain.encoded()
+        return plain
+    }
+
+    private func mark(_ world: World, _ packet: Packet, in interface: String = "eth1") -> UInt32? {
+        let trace = world.trace(packet, in: interface)
+        return trace.branches.isEmpty ? trace.last?.packet.mark : nil
+    }
+
+    /// Source: net/netfilter/nf_conntrack_proto_tcp.c `tcp_error`, _udp.c `udp_error`, `udplite_error`, Linux 6.18.
+    @Test func aHeaderThatCanNotBeIsInvalid() throws {
+        let world = try world()
+        let tcp = try world.packet("198.51.100.7", "203.0.113.9")
+        func tcpHeader(offset: UInt8) -> [UInt8] {
+            [0x9c, 0x40, 0, 80, 0, 0, 3, 0xe8, 0, 0, 0, 0, offset << 4, 2, 0x20, 0, 0, 0, 0, 0]
+        }
+        #expect(mark(world, try given(tcp, tcpHeader(offset: 5))) == 1)
+        #expect(mark(world, try given(tcp, tcpHeader(offset: 4))) == 2)
+        #expect(mark(world, try given(tcp, tcpHeader(offset: 6))) == 2)
+        #expect(mark(world, try given(tcp, Array(tcpHeader(offset: 5).prefix(16)))) == 2)
+        let udp = try world.packet("198.51.100.7", "203.0.113.9", .udp)
+        #expect(mark(world, try given(udp, [0x9c, 0x40, 0, 80, 0, 8, 0, 1])) == 1)
+        #expect(mark(world, try given(udp, [0x9c, 0x40, 0, 80, 0, 9, 0, 1])) == 2)
+        // Taken for UDP in the pseudo header, a checksum that is right for UDP-Lite is wrong.
+        let lite = try world.packet("198.51.100.7", "203.0.113.9", .udplite)
+        #expect(mark(world, try given(lite, [0x9c, 0x40, 0, 80, 0, 8, 0, 1])) == 2)
+    }
+
+    /// Source: net/netfilter/nf_conntrack_proto_udp.c `udp_error`: of packets from the wire only.
+    @Test func aWrongChecksumIsInvalidWhereItIsLookedAt() throws {
+        let strict = try world()
+        var packet = try given(
+            try strict.packet("198.51.100.7", "203.0.113.9", .udp), [0x9c, 0x40, 0, 80, 0, 8, 0, 1])
+        packet.bytes[27] ^= 1
+        #expect(mark(strict, packet) == 2)
+        let loose = try world(settings: "net.netfilter.nf_conntrack_checksum = 0\n")
+        #expect(mark(loose, packet) == 1)
+    }
+
+    /// Source: net/netfilter/nf_conntrack_proto_sctp.c `do_basic_checks`, `sctp_new`, Linux 6.18.
+    @Test(
+        arguments: [([1], 1), ([1, 0], 2), ([0], 2), ([6], 2), ([4], 1), ([14], 2), ([8], 1)] as [([UInt8], UInt32)])
+    func chunksBeginAnAssociation(_ row: (chunks: [UInt8], mark: UInt32)) throws {
+        let world = try world()
+        var bytes: [UInt8] = [0x9c, 0x40, 0, 80, 0, 0, 0, 0, 0, 0, 0, 0]
+        for kind in row.chunks { bytes += [kind, 0, 0, 20, 0, 0, 0, 7] + [UInt8](repeating: 0, count: 12) }
+        let packet = try given(try world.packet("198.51.100.7", "203.0.113.9", .sctp), bytes)
+        #expect(mark(world, packet) == row.mark)
+    }
+
+    private static let entry =
+        "tcp      6 100 ESTABLISHED src=198.51.100.7 dst=203.0.113.9 sport=40000 dport=80 "
+        + "src=203.0.113.9 dst=192.0.2.1 sport=80 dport=7000 [ASSURED] mark=0 use=1\n"
+
+    /// An error to `to` about a segment from 192.0.2.1:`port` to 203.0.113.9:80.
+    private func error(
+        _ world: World, type: UInt8 = 3, to: String = "192.0.2.1", port: UInt16 = 7000
+    ) throws -> Packet {
+        var segment = try world.packet("192.0.2.1", "203.0.113.9", sport: port)
+        segment.length = 40
+        let quoted = segment.encoded()
+        return try given(try world.packet("203.0.113.1", to, .icmp), [type, 1, 0, 0, 0, 0, 0, 0] + quoted)
+    }
+
+    /// Source: net/netfilter/nf_conntrack_proto_icmp.c `nf_conntrack_inet_error`, net/netfilter/nf_nat_proto.c
+    /// `nf_nat_icmp_reply_translation`, Linux 6.18.
+    @Test func anErrorBelongsToTheConnectionThatItQuotes() throws {
+        let world = try world(Self.entry)
+        let trace = world.trace(try error(world), in: "eth0")
+        #expect(trace.last?.packet.mark == 3)
+        #expect(trace.outcome == .forwarded)
+        let packet = try #require(trace.last?.packet)
+        #expect(packet.destination == IPAddress("198.51.100.7"))
+        let bytes = packet.encoded()
+        let quoted = try #require(Packet(decoding: Array(bytes[28...]).span))
+        #expect(quoted.source == IPAddress("198.51.100.7"))
+        #expect(quoted.sourcePort == 40000)
+        // All sums are right again.
+        #expect(quoted.bytes == quoted.encoded())
+        #expect(packet.currentBytes == bytes)
+    }
+
+    @Test func anErrorAboutNoConnectionIsInvalid() throws {
+        let world = try world(Self.entry)
+        #expect(mark(world, try error(world, port: 7001), in: "eth0") == 2)
+        // It goes to another than the one that sent what it quotes.
+        #expect(mark(world, try error(world, to: "198.51.100.9"), in: "eth0") == 2)
+    }
+
+    @Test func aRedirectAboutATranslatedConnectionIsDropped() throws {
+        let world = try world(Self.entry)
+        #expect(world.trace(try error(world, type: 5), in: "eth0").outcome == .dropped)
+    }
+
+    /// Source: net/netfilter/nf_conntrack_proto_tcp.c: the entry goes with a reset that is all that ever answered.
+    @Test func aRefusedConnectionIsForgotten() throws {
+        let world = try world()
+        let first = world.trace(try world.packet("198.51.100.7", "203.0.113.9"), in: "eth1")
+        var table = world.model.connections
+        for entry in first.connections { table.update(entry) }
+        #expect(table.entries.count == 1)
+        var reset = try world.packet("203.0.113.9", "192.0.2.1", sport: 80, dport: 40000)
+        reset.tcpFlags = [.rst, .ack]
+        let answer = trace(
+            TraceRequest(packet: reset, origin: .interface(world.interface("eth0"))), on: world.model,
+            connections: table)
+        #expect(answer.last?.packet.destination == IPAddress("198.51.100.7"))
+        for entry in answer.connections { table.update(entry) }
+        #expect(table.entries.isEmpty)
+    }
+}
