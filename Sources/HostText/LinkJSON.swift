@@ -70,6 +70,11 @@ extension HostReading {
         }
         if names.text(name) == "kube-ipvs0" { addDecider(.ipvs, text, evidence, interface: name, at: place) }
         let linkType = Array((object["link_type"]?.string ?? "").utf8)
+        if object["linkinfo"]?["info_slave_kind"]?.string == "bridge",
+            let isHairpin = object["linkinfo"]?["info_slave_data"]?["hairpin"]?.boolean
+        {
+            host.interfaces[position].isHairpin = isHairpin
+        }
         readKind(object["linkinfo"], position, text, place)
         if host.interfaces[position].kind == .other,
             linkType.span.equals("ipip") || linkType.span.equals("sit") || linkType.span.starts(with: "gre")

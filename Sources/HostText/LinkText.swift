@@ -232,6 +232,13 @@ struct LinkReader {
         _ text: Span<UInt8>, _ key: Range<Int>, _ words: inout Words, _ cursor: LineCursor, _ position: Int,
         _ reading: inout HostReading
     ) {
+        if text.has(key, "bridge_slave") {
+            while let part = words.next() {
+                guard text.has(part, "hairpin"), let value = words.next() else { continue }
+                reading.host.interfaces[position].isHairpin = text.has(value, "on")
+            }
+            return
+        }
         guard let kind = interfaceKind(text, key) else { return }
         reading.host.interfaces[position].kind = kind
         let name = reading.host.interfaces[position].name

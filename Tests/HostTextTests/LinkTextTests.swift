@@ -208,6 +208,28 @@ private func addresses(_ interface: NetworkInterface?) -> [String] {
         #expect(words(read.interface("x"), read) == "5 \(parts[0]) up mtu 1450\(rest)")
     }
 
+    /// As iproute2 6.1 prints it on Linux 6.18.
+    @Test(arguments: [("on", true), ("off", false)])
+    func hairpinModeOfABridgePortIsRead(_ word: String, _ isHairpin: Bool) {
+        let text = Read(
+            """
+            5: p: <BROADCAST,UP,LOWER_UP> mtu 1450 qdisc noqueue master br0 state UP mode DEFAULT group default
+                link/ether 0e:5f:d5:1c:33:a1 brd ff:ff:ff:ff:ff:ff promiscuity 1
+                veth
+                bridge_slave state forwarding priority 32 cost 2 hairpin \(word) guard off
+
+            """)
+        #expect(text.interface("p")?.isHairpin == isHairpin)
+        #expect(text.interface("p")?.kind == .veth)
+        let json = Read(
+            """
+            [{"ifindex":5,"ifname":"p","flags":["UP"],"mtu":1500,"link_type":"ether","linkinfo":{"info_kind":"veth",\
+            "info_slave_kind":"bridge","info_slave_data":{"state":"forwarding","hairpin":\(isHairpin)}}}]
+
+            """)
+        #expect(json.interface("p")?.isHairpin == isHairpin)
+    }
+
     @Test func tunnelsWithoutDetailsTellTheirEnds() {
         let read = Read(
             """

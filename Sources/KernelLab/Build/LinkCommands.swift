@@ -39,6 +39,9 @@ struct LinkCommands {
             guard let master = interface.master, isBridge(master) else { continue }
             bridges[names.text(interface.name)] = names.text(master)
             links.append("link set \(names.text(interface.name)) master \(names.text(master))")
+            if interface.isHairpin == true {
+                links.append("link set \(names.text(interface.name)) type bridge_slave hairpin on")
+            }
         }
         for interface in host.interfaces { addAddresses(interface) }
         for interface in host.interfaces where interface.isUp {

@@ -80,6 +80,9 @@ public struct NetworkInterface: Hashable, Sendable {
     public var kind = InterfaceKind.other
     /// The bridge or VRF it belongs to.
     public var master: Symbol?
+    /// Whether this port of a bridge sends frames back that came by itself (`hairpin` of `ip -d link`); `nil` where that
+    /// is not told.
+    public var isHairpin: Bool?
     public var group: UInt32 = 0
     /// Whether the group was told by a name whose number is not known.
     public var hasUnknownGroup = false
