@@ -70,8 +70,8 @@ extension Laboratory {
         return source.version == .v4 ? packet.tagged(0) : packet
     }
 
-    /// The packet with an Ethernet header of one who sends it to the host, or past it on a bridge.
-    private func frame(_ packet: [UInt8], _ header: IPHeader, on name: String, _ dispatch: Dispatch) -> [UInt8] {
+    /// Where one who sends a packet to the host, or past it on a bridge, addresses its frame to.
+    func frameDestination(of header: IPHeader, on name: String) -> MACAddress {
         let bridge = node.link(name)?.bridge.map { node.name($0) }
         var to = node.link(bridge ?? name)?.hardware ?? MACAddress(bits: 0)
         // On a port, a frame for a known neighbour is for that neighbour and not for the host.
@@ -87,8 +87,14 @@ extension Laboratory {
         } else if address.isMulticast {
             to = MACAddress(bits: 0x3333_0000_0000 | address.low & 0xffff_ffff)
         }
-        to = dispatch.destinationMAC ?? to
+        return to
+    }
+
+    /// The packet with an Ethernet header.
+    private func frame(_ packet: [UInt8], _ header: IPHeader, on name: String, _ dispatch: Dispatch) -> [UInt8] {
+        let bridge = node.link(name)?.bridge.map { node.name($0) }
+        let to = dispatch.destinationMAC ?? frameDestination(of: header, on: name)
         let from = dispatch.sourceMAC ?? node.hardware(of: header.source, on: bridge ?? name) ?? Self.sender
-        return to.bytes + from.bytes + (address.version == .v4 ? [0x08, 0] : [0x86, 0xdd]) + packet
+        return to.bytes + from.bytes + (header.version == .v4 ? [0x08, 0] : [0x86, 0xdd]) + packet
     }
 }

@@ -20,12 +20,19 @@ extension Evaluator {
         return false
     }
 
-    /// Whether the frame goes from one port of a bridge to another: the user says so (`--out-port`), or both ends are
-    /// neighbours on the bridge's own subnet, so that the frame is addressed to the neighbour and not to the host.
+    /// Whether the frame goes from one port of a bridge to another: the user says so (`--out-port`), its own addresses
+    /// do, or both ends are neighbours on the bridge's own subnet, so that the frame is addressed to the neighbour and
+    /// not to the host.
     func staysOnBridge(_ state: WalkState) -> Bool {
         guard case .known(let interface) = state.arrival else { return false }
         if state.outPort != nil { return true }
         guard isBridge(interface), let own = model.host.interface(interface) else { return false }
+        if state.packet.packetType == .otherHost { return true }
+        if let mac = request.destinationMAC, let hardware = own.mac {
+            let isToMany = mac.bits >> 40 & 1 == 1
+            return !isToMany && mac != hardware
+                && !model.host.interfaces.contains { $0.master == interface && $0.mac == mac }
+        }
         return own.addresses.contains {
             $0.prefix.contains(state.packet.destination) && $0.prefix.contains(state.packet.source)
         } && !isOwnAddress(state.packet.destination)
@@ -33,21 +40,22 @@ extension Evaluator {
 
     /// How a frame that stays on its bridge begins: through iptables' chains, or past all of them.
     func enterBridge(_ entering: WalkState) -> [WalkState] {
-        func passes(_ state: WalkState) -> WalkState {
-            var state = state
-            state.isBridged = true
-            state.outcome = .forwarded
-            state.position = .ended
-            return state
+        var entering = entering
+        entering.isBridged = true
+        // Rules see it so. Source: net/bridge/br_netfilter_hooks.c `setup_pre_routing`.
+        entering.packet.packetType = .unicast
+        func passes(_ state: WalkState) -> [WalkState] {
+            guard case .known(let bridge) = state.arrival else { return [state] }
+            return deliverable(state, by: state.outPort ?? port(of: bridge, toward: state), of: bridge).map { way in
+                if way.outcome != nil { return way }
+                var way = way
+                way.outcome = .forwarded
+                way.position = .ended
+                return way
+            }
         }
-        func enters(_ state: WalkState) -> WalkState {
-            var state = state
-            state.isBridged = true
-            return state
-        }
-        let version = entering.packet.version
-        if let calls = bridgeCallsIptables(version) { return [calls ? enters(entering) : passes(entering)] }
-        return decide(bridgeSetting, entering).map { calls, way in calls ? enters(way) : passes(way) }
+        if let calls = bridgeCallsIptables(entering.packet.version) { return calls ? [entering] : passes(entering) }
+        return decide(bridgeSetting, entering).flatMap { calls, way in calls ? [way] : passes(way) }
     }
 
     /// From PREROUTING to FORWARD without routing. A frame whose destination the rules changed is routed after all.
@@ -65,12 +73,32 @@ extension Evaluator {
     func bridged(_ entering: WalkState) -> [WalkState] {
         var state = entering
         state.isBridged = true
-        if case .known(let interface) = state.arrival {
-            state.route = RoutingStep(interface: interface, type: .unicast, table: 0)
-            if state.outPort == nil { state.outPort = port(of: interface, toward: state) }
-        }
         state.position = .hook(.forward, step: 0)
-        return [state]
+        guard case .known(let interface) = state.arrival else { return [state] }
+        state.route = RoutingStep(interface: interface, type: .unicast, table: 0)
+        if state.outPort == nil { state.outPort = port(of: interface, toward: state) }
+        return deliverable(state, by: state.outPort, of: interface)
+    }
+
+    /// A frame leaves by the port it came in by only where that port is in hairpin mode.
+    /// Source: net/bridge/br_forward.c `should_deliver`, Linux 6.18.
+    private func deliverable(_ state: WalkState, by out: Symbol?, of bridge: Symbol) -> [WalkState] {
+        let came = state.inPort ?? port(of: bridge, where: request.packet.source)
+        // Who talks to itself is behind one port, whichever that is.
+        let isItself = state.packet.destination == request.packet.source && request.outPort == nil
+        guard isItself || came != nil && came == out else { return [state] }
+        let port = came ?? out
+        let ports = model.host.interfaces.filter { port == nil ? $0.master == bridge : $0.name == port }
+        let settings = Set(ports.map { $0.isHairpin })
+        if settings.count == 1, let isHairpin = settings.first ?? nil {
+            return [isHairpin ? state : ended(state, .filtered, .hairpinOff)]
+        }
+        let name = names.text(port ?? bridge)
+        let unknown = Unknown(
+            "hairpin@\(name)", yes: "on", no: "off",
+            whenYes: "the bridge sends frames back by the port they came in by (hairpin mode of \(name) is on)",
+            whenNo: "the bridge sends no frame back by the port it came in by (hairpin mode of \(name) is off)")
+        return decide(unknown, state).map { isOn, way in isOn ? way : ended(way, .filtered, .hairpinOff) }
     }
 
     /// Whether a packet that was translated to a neighbour on the bridge it came by stays a frame: where bridged frames
@@ -88,17 +116,27 @@ extension Evaluator {
     /// The port behind which the destination is: its neighbour entry gives an address on the link, and the forwarding
     /// database that address's port. A bridge of two ports leaves no choice. `nil` where the input does not tell.
     private func port(of bridge: Symbol, toward state: WalkState) -> Symbol? {
-        let neighbour = model.host.neighbours.first {
-            $0.interface == bridge && $0.address == state.packet.destination
+        if let mac = request.destinationMAC, state.packet.destination == request.packet.destination {
+            if let port = port(of: bridge, behind: mac) { return port }
+        } else if let port = port(of: bridge, where: state.packet.destination) {
+            return port
         }
-        let ports = model.host.interfaces.filter { $0.master == bridge }.map { $0.name }
-        if let mac = neighbour?.mac,
-            let entry = model.host.forwardingEntries.first(where: { $0.mac == mac && ports.contains($0.interface) })
-        {
-            return entry.interface
-        }
-        let others = ports.filter { $0 != state.inPort }
+        let others = ports(of: bridge).filter { $0 != state.inPort }
         return others.count == 1 ? others[0] : nil
+    }
+
+    private func port(of bridge: Symbol, where address: IPAddress) -> Symbol? {
+        let neighbour = model.host.neighbours.first { $0.interface == bridge && $0.address == address }
+        return neighbour?.mac.flatMap { port(of: bridge, behind: $0) }
+    }
+
+    private func port(of bridge: Symbol, behind mac: MACAddress) -> Symbol? {
+        let ports = ports(of: bridge)
+        return model.host.forwardingEntries.first { $0.mac == mac && ports.contains($0.interface) }?.interface
+    }
+
+    private func ports(of bridge: Symbol) -> [Symbol] {
+        model.host.interfaces.filter { $0.master == bridge }.map { $0.name }
     }
 
     private var bridgeSetting: Unknown {

@@ -58,7 +58,7 @@ extension Evaluator {
         }
         if let port = request.inPort { state.inPort = port }
         state.outPort = request.outPort
-        return staysOnBridge(state) ? enterBridge(state) : [state]
+        return receive(state)
     }
 
     /// The interface that packets from this source come in by, as the way back to it tells.

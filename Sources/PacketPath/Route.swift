@@ -40,6 +40,9 @@ extension Evaluator {
         if state.packet.source.isZero { query.source = nil }
         if !state.isLocal { query.userID = 0 }
         if !state.isLocal, case .unknown = state.arrival { query.unknown.insert(.inInterface) }
+        // Addresses that mean something on one link alone. Source: net/ipv6/route.c `rt6_need_strict`.
+        let destination = state.packet.destination
+        if destination.version == .v6, destination.isLinkLocal || destination.isLoopback { query.outInterface = arrival }
         return query
     }
 
@@ -98,27 +101,11 @@ extension Evaluator {
         }
     }
 
-    private func input(_ state: WalkState, _ type: RouteType) -> [WalkState] {
+    func input(_ state: WalkState, _ type: RouteType) -> [WalkState] {
         var state = state
         if type == .broadcast { state.packet.packetType = .broadcast }
         state.position = .hook(.input, step: 0)
         return [state]
-    }
-
-    private func multicast(_ state: WalkState) -> [WalkState] {
-        var state = state
-        state.packet.packetType = .multicast
-        let isAllHosts =
-            state.packet.destination.version == .v4
-            ? state.packet.destination.v4Bits == 0xe000_0001
-            : state.packet.destination.high & 0xff0f_ffff_ffff_ffff == 0xff02_0000_0000_0000 & 0xff0f_ffff_ffff_ffff
-        if isAllHosts { return input(state, .multicast) }
-        let unknown = Unknown(
-            "multicast-joined", whenYes: "this host has joined the group \(state.packet.destination)",
-            whenNo: "this host has not joined the group \(state.packet.destination)")
-        return decide(unknown, state).flatMap { isJoined, way in
-            isJoined ? input(way, .multicast) : [ended(way, .unroutable, .noRoute)]
-        }
     }
 
     /// Both ways of an unknown that no rule asks, or the one that is settled.
@@ -152,7 +139,11 @@ extension Evaluator {
             return sourceChecked(way).map { checked in
                 if checked.outcome != nil { return checked }
                 var state = checked
+                if state.packet.packetType == .broadcast || state.packet.packetType == .multicast {
+                    return ended(state, .filtered, .notAddressed)
+                }
                 if state.packet.ttl <= 1 { return ended(state, .filtered, .ttl) }
+                if let reason = unforwardable(state) { return ended(state, .filtered, reason) }
                 if let interface = state.route?.interface, let mtu = model.host.interface(interface)?.mtu,
                     state.packet.length > (state.route?.route?.mtu ?? mtu),
                     state.packet.version == .v6 || state.packet.dontFragment

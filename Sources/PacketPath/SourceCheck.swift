@@ -7,12 +7,11 @@ extension Evaluator {
     /// Addresses that no packet from the wire may have, whatever the routes. `nil` for a packet that may go on.
     func martian(_ state: WalkState) -> WalkState? {
         let packet = state.packet
-        if packet.version == .v6 {
-            // Source: net/ipv6/ip6_input.c `ip6_rcv_core`.
-            if packet.source.isMulticast || packet.source.isLoopback { return ended(state, .filtered, .martianSource) }
-            if packet.destination.isLoopback { return ended(state, .filtered, .martianDestination) }
-            return nil
+        if state.round > 0 || ranPreroutingOnBridge(state), let reason = refusal(state) {
+            return ended(state, .filtered, reason)
         }
+        // Source: net/ipv4/route.c `ip_route_input_slow`, Linux 6.18. IPv6 has no more of it.
+        if packet.version == .v6 || packet.destination.isMulticast { return nil }
         let source = packet.source.v4Bits
         let destination = packet.destination.v4Bits
         if packet.unknown.contains(.source) { return nil }
@@ -26,6 +25,16 @@ extension Evaluator {
         if packet.destination.isLoopback { return ended(state, .filtered, .martianDestination) }
         if packet.source.isLoopback { return ended(state, .filtered, .martianSource) }
         return nil
+    }
+
+    /// Why IPv6 does not forward a packet that it would route. Source: net/ipv6/ip6_output.c `ip6_forward`, Linux 6.18:
+    /// what goes back by the link it came by is not looked at.
+    func unforwardable(_ state: WalkState) -> Reason? {
+        let packet = state.packet
+        guard packet.version == .v6, !packet.unknown.contains(.source) else { return nil }
+        if case .known(let arrival) = state.arrival, arrival == state.route?.interface { return nil }
+        if packet.source.isZero || packet.source.isMulticast || packet.source.isLoopback { return .martianSource }
+        return packet.source.isLinkLocal ? .beyondScope : nil
     }
 
     /// Whether 127.0.0.0/8 may come and go by `interface`: `route_localnet` of it or of all.

@@ -25,7 +25,7 @@ public enum Outcome: UInt8, Hashable, Sendable, CaseIterable {
 /// Why it ended so.
 public enum Reason: UInt8, Hashable, Sendable, CaseIterable {
     case rule, policy, noRoute, blackhole, unreachable, prohibit, rpFilter, martianSource, martianDestination
-    case forwardingOff, ttl, tooBig, natNoAddress, unknownRule, tooManyBranches
+    case notAddressed, badHeader, beyondScope, notJoined, forwardingOff, ttl, tooBig, hairpinOff, natNoAddress, unknownRule, tooManyBranches
 
     public var name: String {
         switch self {
@@ -38,9 +38,14 @@ public enum Reason: UInt8, Hashable, Sendable, CaseIterable {
         case .rpFilter: "rp-filter"
         case .martianSource: "martian-source"
         case .martianDestination: "martian-destination"
+        case .notAddressed: "not-addressed"
+        case .badHeader: "bad-header"
+        case .beyondScope: "beyond-scope"
+        case .notJoined: "not-joined"
         case .forwardingOff: "forwarding-off"
         case .ttl: "ttl"
         case .tooBig: "too-big"
+        case .hairpinOff: "hairpin-off"
         case .natNoAddress: "nat-no-address"
         case .unknownRule: "unknown-rule"
         case .tooManyBranches: "too-many-branches"

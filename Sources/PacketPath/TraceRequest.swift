@@ -19,6 +19,9 @@ public struct TraceRequest: Hashable, Sendable {
     /// The bridge port a bridged frame came in by, and the one it would leave by.
     public var inPort: Symbol?
     public var outPort: Symbol?
+    /// Where the frame is sent to; on a bridge it tells whether the packet is for the host. `nil`: as the packet's own
+    /// addresses have it.
+    public var destinationMAC: MACAddress?
     /// `--state`: what conntrack would say of the packet; `nil` to work it out.
     public var state: ConnectionStates?
     public var connectionMark: UInt32?

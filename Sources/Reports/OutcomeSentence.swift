@@ -163,9 +163,18 @@ struct OutcomeWords {
         case .martianDestination?:
             return
                 "is dropped as a martian: what comes from the wire may not have \(last.destination) as its destination"
+        case .notAddressed?:
+            return last.packetType == .otherHost
+                ? "is not taken: its frame is addressed to another host"
+                : "is not forwarded: its frame is addressed to many (\(last.packetType == .broadcast ? "broadcast" : "multicast"))"
+        case .badHeader?: return "is not taken: its header is not as it must be"
+        case .beyondScope?: return "is not forwarded: \(last.source) is known on its own link only"
+        case .notJoined?: return "is not taken: this host has not joined the group \(last.destination)"
         case .forwardingOff?: return "is not for this host, and forwarding is off" + forwardingSysctl(way, last.version)
         case .ttl?: return "is not forwarded: its \(last.version == .v4 ? "TTL" : "hop limit") runs out here"
         case .tooBig?: return "is larger than the way on allows and must not be fragmented"
+        case .hairpinOff?:
+            return "would leave by the bridge port it came in by, and that port is not in hairpin mode"
         case .natNoAddress?: return "has no address to be translated to"
         case .rule?, .policy?, .unknownRule?, .tooManyBranches?, nil: return "ends between the rules"
         }

@@ -33,7 +33,10 @@ struct Driver: ~Copyable {
         var labelled = packet.packet
         labelled.bytes = packet.packet.encoded().tagged(tag)
         if case .wire = packet.arrival, labelled.sourceMAC == nil { labelled.sourceMAC = Laboratory.sender }
-        let lab = LabPacket(packet: labelled, arrival: packet.arrival, destinationMAC: packet.destinationMAC)
+        var lab = LabPacket(packet: labelled, arrival: packet.arrival, destinationMAC: packet.destinationMAC)
+        if case .wire(let name) = packet.arrival, lab.destinationMAC == nil, let header = IPHeader(labelled.bytes) {
+            lab.destinationMAC = bench.scratch.laboratory.frameDestination(of: header, on: name)
+        }
         return try send(lab, tag: tag, whole: whole)
     }
 

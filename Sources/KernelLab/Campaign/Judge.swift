@@ -104,6 +104,9 @@ struct Judge {
         }
         var request = TraceRequest(packet: whole ?? packet.packet, origin: origin)
         request.recordsMisses = true
+        request.destinationMAC = packet.destinationMAC
+        // No program runs there.
+        request.assumptions["multicast-joined"] = "no"
         return request
     }
 

@@ -163,7 +163,10 @@ package struct RandomPackets: Sendable {
             if let near, near.port != name { own = near.mac }
         }
         let destination = start.draft.destination
-        if start.type == .unicast {
+        if case .port = interface.role, start.type != .otherHost {
+            // A frame to many would go on by every port and to the host as well.
+            start.type = .unicast
+        } else if start.type == .unicast {
             if destination.isMulticast {
                 start.type = .multicast
             } else if destination.version == .v4,

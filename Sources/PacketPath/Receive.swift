@@ -1,0 +1,78 @@
+internal import NetTypes
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+extension Evaluator {
+    /// How a packet from the wire begins: as a frame on its bridge, or at PREROUTING, unless the IP layer refuses it.
+    func receive(_ state: WalkState) -> [WalkState] {
+        if staysOnBridge(state) { return enterBridge(state) }
+        // Within the bridge PREROUTING comes first, and the IP layer after it.
+        if ranPreroutingOnBridge(state) { return [state] }
+        return [refusal(state).map { ended(state, .filtered, $0) } ?? state]
+    }
+
+    /// Why the IP layer takes no packet like this from the wire, before any hook; `nil` where it does.
+    /// Source: net/ipv4/ip_input.c `ip_rcv_core`, net/ipv6/ip6_input.c `ip6_rcv_core`, Linux 6.18.
+    func refusal(_ state: WalkState) -> Reason? {
+        let packet = state.packet
+        if packet.packetType == .otherHost { return .notAddressed }
+        guard packet.version == .v6 else { return nil }
+        if !packet.unknown.contains(.source), packet.source.isMulticast || packet.source.isLoopback {
+            return .martianSource
+        }
+        if packet.unknown.contains(.destination) { return nil }
+        if packet.destination.isLoopback { return .martianDestination }
+        // Scope 0 is reserved, and 1 does not leave an interface.
+        if packet.destination.isMulticast, packet.destination.high >> 48 & 15 <= 1 { return .martianDestination }
+        return hasBadHopOptions(packet) ? .badHeader : nil
+    }
+
+    /// Whether PREROUTING runs within the bridge that the packet came by, before the host looks at it.
+    func ranPreroutingOnBridge(_ state: WalkState) -> Bool {
+        state.inPort != nil && state.round == 0 && bridgeCallsIptables(state.packet.version) != false
+    }
+
+    /// Hop-by-hop options that end a packet's way. Source: net/ipv6/exthdrs.c `ip6_parse_tlv`, Linux 6.18.
+    private func hasBadHopOptions(_ packet: Packet) -> Bool {
+        let bytes = packet.bytes
+        guard bytes.count > 6, bytes[6] == 0 else { return false }
+        guard bytes.count >= 48, bytes.count >= 48 + Int(bytes[41]) * 8 else { return true }
+        let end = 48 + Int(bytes[41]) * 8
+        var place = 42
+        var padding = 0
+        var options = 0
+        while place < end {
+            if bytes[place] == 0 {
+                padding += 1
+                place += 1
+            } else {
+                guard place + 1 < end, place + 2 + Int(bytes[place + 1]) <= end else { return true }
+                let next = place + 2 + Int(bytes[place + 1])
+                if bytes[place] == 1 {
+                    padding += next - place
+                    if bytes[place + 2..<next].contains(where: { $0 != 0 }) { return true }
+                } else {
+                    padding = 0
+                    options += 1
+                    if isBadHopOption(bytes[place], length: bytes[place + 1]) { return true }
+                }
+                place = next
+            }
+            // No more than aligns to eight bytes; options as sysctl max_hbh_opts_number has it unasked.
+            if padding > 7 || options > 8 { return true }
+        }
+        return false
+    }
+
+    private func isBadHopOption(_ type: UInt8, length: UInt8) -> Bool {
+        switch type {
+        // Router alert, of two bytes.
+        case 5: length != 2
+        // Known, and looked at no closer here: CALIPSO, IOAM, jumbo payload.
+        case 7, 49, 194: false
+        // What to do with an unknown one its first two bits say.
+        default: type >> 6 != 0
+        }
+    }
+}
