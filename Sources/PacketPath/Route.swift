@@ -42,7 +42,9 @@ extension Evaluator {
         if !state.isLocal, case .unknown = state.arrival { query.unknown.insert(.inInterface) }
         // Addresses that mean something on one link alone. Source: net/ipv6/route.c `rt6_need_strict`.
         let destination = state.packet.destination
-        if destination.version == .v6, destination.isLinkLocal || destination.isLoopback { query.outInterface = arrival }
+        if destination.version == .v6, destination.isLinkLocal || destination.isLoopback {
+            query.outInterface = arrival
+        }
         return query
     }
 

@@ -25,7 +25,8 @@ public enum Outcome: UInt8, Hashable, Sendable, CaseIterable {
 /// Why it ended so.
 public enum Reason: UInt8, Hashable, Sendable, CaseIterable {
     case rule, policy, noRoute, blackhole, unreachable, prohibit, rpFilter, martianSource, martianDestination
-    case notAddressed, badHeader, beyondScope, notJoined, forwardingOff, ttl, tooBig, hairpinOff, natNoAddress, unknownRule, tooManyBranches
+    case notAddressed, badHeader, beyondScope, notJoined, forwardingOff, ttl, tooBig, hairpinOff
+    case natNoAddress, unknownRule, tooManyBranches
 
     public var name: String {
         switch self {
