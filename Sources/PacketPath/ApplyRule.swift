@@ -71,9 +71,11 @@ extension Evaluator {
         _ changes: [Change], _ frame: inout ChainFrame
     ) -> ChainCall? {
         func record(
-            _ verdict: StepVerdict, _ state: inout WalkState, to chain: ChainID? = nil, _ with: RejectWith? = nil
+            _ verdict: StepVerdict, _ state: inout WalkState, to chain: ChainID? = nil, _ with: RejectWith? = nil,
+            besides more: [Change] = []
         ) {
-            let own = RuleStep(rule: reference, verdict: verdict, target: chain, rejectWith: with, changes: changes)
+            let own = RuleStep(
+                rule: reference, verdict: verdict, target: chain, rejectWith: with, changes: changes + more)
             var step = Step(.rule(own), before)
             step.layer = state.layer
             state.history.steps.append(step)
@@ -111,6 +113,18 @@ extension Evaluator {
                 } else {
                     frame.passed.append(way)
                 }
+            }
+        case .acceptChanged(let unknown, let packet, let change):
+            let settled = settle(unknown, &state)
+            for isYes in [true, false] where settled == nil || settled == isYes {
+                var way = settled == nil ? assume([unknown], isYes, reference, state) : state
+                if isYes {
+                    way.packet = packet
+                    record(.accept, &way, besides: [change])
+                } else {
+                    record(.drop, &way)
+                }
+                frame.ends.append(ChainEnd(state: way, verdict: isYes ? .accept : .drop))
             }
         case .choices(let ways):
             for var way in ways {

@@ -12,6 +12,8 @@ enum Action: Sendable {
     case goto(ChainID)
     /// One verdict or another (`nil`: go on) by something that is not known.
     case either(Unknown, (yes: ChainVerdict?, no: ChainVerdict?))
+    /// Accepted as changed where something that is not known holds; else dropped as it was.
+    case acceptChanged(Unknown, Packet, Change)
     /// Translations of which the kernel makes one; each is accepted.
     case choices([WalkState])
 }
@@ -60,7 +62,7 @@ extension Evaluator {
             changes.append(Change(.mark, before: .number(state.packet.mark), after: .unknown))
             state.packet.unknown.insert(.mark)
         case .prefixTranslation(let target): translatePrefix(target, &state, &changes)
-        case .tproxy(let target): return proxy(target, rule, &state, &changes)
+        case .tproxy(let target): return proxy(target, rule, state)
         case .synproxy:
             return .either(
                 Unknown(
@@ -175,20 +177,6 @@ extension Evaluator {
         }
         state.packet.defaulted.remove(.ttl)
         changes.append(Change(.ttl, before: .number(UInt32(before)), after: .number(UInt32(state.packet.ttl))))
-    }
-
-    /// Source: net/netfilter/xt_TPROXY.c: without a socket the packet is dropped.
-    private func proxy(
-        _ target: TPROXYTarget, _ rule: RuleReference, _ state: inout WalkState, _ changes: inout [Change]
-    ) -> Action {
-        let isTransport = state.packet.protocol == .tcp || state.packet.protocol == .udp
-        guard isTransport else { return .drop }
-        setMark(target.mark.applied(to: state.packet.mark), known: target.mark.mask, &state, &changes)
-        return .either(
-            Unknown(
-                "tproxy@\(cite(rule))", whenYes: "a transparent socket listens on port \(target.port)",
-                whenNo: "no transparent socket listens on port \(target.port), so the packet is dropped"),
-            (yes: .accept, no: .drop))
     }
 
     /// RFC 6296: the prefix is exchanged and one 16-bit word adjusted so that checksums stay valid.

@@ -238,6 +238,9 @@ extension Evaluator {
             guard let range = nat.addresses else {
                 return chooseDestination([state.packet.destination], nat, .dnat, rule, &state)
             }
+            if let address = chosen(of: range, nat, .destination, state) {
+                return chooseDestination([address], nat, .dnat, rule, &state)
+            }
             guard let addresses = members(of: range) else {
                 state.packet.unknown.insert(.destination)
                 return chooseDestination([range.first], nat, .dnat, rule, &state)
@@ -245,10 +248,11 @@ extension Evaluator {
             return chooseDestination(addresses, nat, .dnat, rule, &state)
         case .snat:
             guard let range = nat.addresses else { return chooseSource(state.packet.source, nat, .snat, rule, &state) }
-            guard let addresses = members(of: range) else { return chooseSource(nil, nat, .snat, rule, &state) }
-            guard addresses.count > 1, !isReply(state) else {
-                return chooseSource(range.first, nat, .snat, rule, &state)
+            if range.isSingle || isReply(state) { return chooseSource(range.first, nat, .snat, rule, &state) }
+            if let address = chosen(of: range, nat, .source, state) {
+                return chooseSource(address, nat, .snat, rule, &state)
             }
+            guard let addresses = members(of: range) else { return chooseSource(nil, nat, .snat, rule, &state) }
             return .choices(
                 addresses.map { address in
                     var way = chosen(address, range, rule, state)
@@ -297,9 +301,9 @@ extension Evaluator {
             if let ports = nat.ports, state.packet.protocol.isTrackedByPorts {
                 if ports.isSingle {
                     port = ports.first
-                } else if let base = nat.basePort, state.packet.destinationPort >= base {
+                } else if let base = nat.basePort {
                     let width = UInt32(ports.last) - UInt32(ports.first) + 1
-                    port = ports.first + UInt16(UInt32(state.packet.destinationPort - base) % width)
+                    port = ports.first + UInt16(UInt32(state.packet.destinationPort &- base) % width)
                 } else if !ports.contains(state.packet.destinationPort) || nat.isRandom || nat.isFullyRandom {
                     // Chosen at random within the range.
                     state.packet.unknown.insert(.destinationPort)
@@ -349,28 +353,18 @@ extension Evaluator {
             state.connection = .entry(tracked)
             return .accept
         }
-        let new = address ?? state.packet.source
+        let range = nat.addresses ?? address.map { AddressRange($0, $0) }
+        let sister = address == nil ? nil : range.flatMap { self.sister(of: tracked, $0, nat, state.packet) }
+        let new = sister?.source ?? address ?? state.packet.source
         if address == nil { state.packet.unknown.insert(.source) }
-        if state.packet.protocol.isTrackedByPorts {
-            let own = nat.ports
-            let isKept = !nat.isFullyRandom && !nat.isRandom && (own?.contains(state.packet.sourcePort) ?? true)
-            if let own, own.isSingle {
-                state.packet.sourcePort = own.first
-                state.packet.sourcePortChoices = nil
-            } else if !isKept {
-                state.packet.sourcePortChoices = own ?? portClass(of: state.packet.sourcePort)
-            }
-            tracked.entry.reply.destinationPort = state.packet.sourcePort
-        }
         tracked.entry.reply.destination = new
-        if state.packet.sourcePortChoices == nil, state.packet.protocol.isTrackedByPorts,
-            connections.isTaken(tracked.entry.reply, zone: tracked.entry.fullZone)
-        {
-            // Within the rule's own ports, if it names some; with one only there is none left. Observed on Linux 6.18.
-            if let own = nat.ports {
-                if own.isSingle { tracked.isClashing = true } else { state.packet.sourcePortChoices = own }
+        if state.packet.protocol.isTrackedByPorts {
+            if let sister {
+                state.packet.sourcePort = sister.port
+                state.packet.sourcePortChoices = sister.portChoices
+                tracked.entry.reply.destinationPort = sister.port
             } else {
-                state.packet.sourcePortChoices = portClass(of: state.packet.sourcePort)
+                choosePort(nat, &tracked, &state.packet)
             }
         }
         // Identity is a mapping, yet not a translation. Source: net/netfilter/nf_nat_core.c `nf_nat_setup_info`.
@@ -381,6 +375,26 @@ extension Evaluator {
         state.connection = .entry(tracked)
         state.packet.source = new
         return .accept
+    }
+
+    /// The port that goes with a source: its own where the rule allows it and no other flow has it.
+    private func choosePort(_ nat: NATTarget, _ tracked: inout TrackedConnection, _ packet: inout Packet) {
+        if let own = nat.ports, own.isSingle {
+            packet.sourcePort = own.first
+            packet.sourcePortChoices = nil
+        } else if !keepsPort(nat, packet) {
+            packet.sourcePortChoices = nat.ports ?? portClass(of: packet.sourcePort)
+        }
+        tracked.entry.reply.destinationPort = packet.sourcePort
+        guard packet.sourcePortChoices == nil,
+            connections.isTaken(tracked.entry.reply, zone: tracked.entry.fullZone)
+        else { return }
+        // Within the rule's own ports, if it names some; with one only there is none left. Observed on Linux 6.18.
+        if let own = nat.ports {
+            if own.isSingle { tracked.isClashing = true } else { packet.sourcePortChoices = own }
+        } else {
+            packet.sourcePortChoices = portClass(of: packet.sourcePort)
+        }
     }
 
     /// NETMAP: the leading bits are replaced, the others stay.

@@ -238,19 +238,9 @@ extension Evaluator {
     }
 }
 
-/// Source: include/linux/jhash.h `jhash_1word`. Of an IPv6 address xt_cluster hashes the first 32 bits only, since it
-/// divides a count of words by four; observed on Linux 6.18.
+/// Of an IPv6 address xt_cluster hashes the first 32 bits only, since it divides a count of words by four; observed on
+/// Linux 6.18.
 func clusterHash(_ address: IPAddress, seed: UInt32) -> UInt32 {
-    func rotate(_ value: UInt32, _ count: UInt32) -> UInt32 { value << count | value >> (32 - count) }
-    let word = UInt32(truncatingIfNeeded: address.version == .v4 ? address.low : address.high >> 32).byteSwapped
-    let start = 0xdead_beef &+ 4 &+ seed
-    var (a, b, c) = (start &+ word, start, start)
-    c = (c ^ b) &- rotate(b, 14)
-    a = (a ^ c) &- rotate(c, 11)
-    b = (b ^ a) &- rotate(a, 25)
-    c = (c ^ b) &- rotate(b, 16)
-    a = (a ^ c) &- rotate(c, 4)
-    b = (b ^ a) &- rotate(a, 14)
-    c = (c ^ b) &- rotate(b, 24)
-    return c
+    let word = UInt32(truncatingIfNeeded: address.version == .v4 ? address.low : address.high >> 32)
+    return jenkinsHash([word.byteSwapped], seed: seed)
 }

@@ -97,10 +97,10 @@ extension Evaluator {
         let packet = state.packet
         let asked = "\(packet.destination):\(packet.destinationPort)/\(packet.protocol.shortName)"
         func unknown() -> Answer {
-            let kind = (match.transparent ? "transparent" : "") + (match.noWildcard ? "+wildcard" : "")
+            let kind = (match.transparent ? ":transparent" : "") + (match.noWildcard ? ":wildcard" : "")
             return .perhaps(
                 Unknown(
-                    "socket@\(asked)" + (kind.isEmpty ? "" : ":" + kind),
+                    "socket@\(asked)\(kind)",
                     whenYes: "this host has a\(match.transparent ? " transparent" : "") socket for \(asked)",
                     whenNo: "this host has no\(match.transparent ? " transparent" : "") socket for \(asked)"))
         }
@@ -142,13 +142,41 @@ extension Evaluator {
 
     private func fits(_ listener: Listener, _ state: WalkState) -> Bool {
         let packet = state.packet
-        guard listener.protocol == packet.protocol, listener.port == packet.destinationPort else { return false }
+        return fits(listener, state, packet.destination, packet.destinationPort)
+    }
+
+    /// - Parameter address: `nil` where it is not known.
+    private func fits(_ listener: Listener, _ state: WalkState, _ address: IPAddress?, _ port: UInt16) -> Bool {
+        let packet = state.packet
+        guard listener.protocol == packet.protocol, listener.port == port else { return false }
         if let version = listener.version, version != packet.version { return false }
-        if let address = listener.address, address != packet.destination { return false }
+        if let own = listener.address, let address, own != address { return false }
         guard let interface = listener.interface else { return true }
         switch state.context.inInterface {
         case .known(let name): return name == interface
         case .none, .unknown: return true
         }
+    }
+
+    /// TPROXY: a connected socket, else a listener on the port, gets the packet with the rule's mark, if it is
+    /// transparent; without one the packet is dropped as it is.
+    /// Source: net/netfilter/xt_TPROXY.c `tproxy_tg4`, Linux 6.18; observed there.
+    func proxy(_ target: TPROXYTarget, _ rule: RuleReference, _ state: WalkState) -> Action {
+        var packet = state.packet
+        guard packet.protocol == .tcp || packet.protocol == .udp else { return .drop }
+        let port = target.port == 0 ? packet.destinationPort : target.port
+        if isNewFlow(state), packet.unknown.isDisjoint(with: [.destinationPort]),
+            model.host.listeners?.contains(where: { fits($0, state, target.address, port) }) == false
+        {
+            return .drop
+        }
+        let mark = target.mark.applied(to: packet.mark)
+        let change = Change(.mark, before: .number(packet.mark), after: .number(mark))
+        packet.mark = mark
+        if target.mark.mask == .max { packet.unknown.remove(.mark) }
+        return .acceptChanged(
+            Unknown(
+                "tproxy@\(cite(rule))", whenYes: "a transparent socket listens on port \(port)",
+                whenNo: "no transparent socket listens on port \(port), so the packet is dropped"), packet, change)
     }
 }
