@@ -123,6 +123,8 @@ struct Comparison {
         let target = rule.target.map { linked.names.text(linked.chain($0).name) } ?? ""
         let verdict: TraceVerdict
         switch rule.verdict {
+        // A packet that a queue without a program lets by has been queued in the kernel's words.
+        case .accept where queues(rule.rule): verdict = .queue(0)
         case .accept: verdict = .accept
         case .drop, .reject: verdict = .drop
         case .jump: verdict = .jump(target)
@@ -133,6 +135,11 @@ struct Comparison {
         }
         return SeenRule(
             hook: step.view.hook, chain: key(rule.rule.chain), number: rule.rule.index + 1, verdict: verdict)
+    }
+
+    private func queues(_ rule: RuleReference) -> Bool {
+        if case .nfQueue? = linked.rule(rule).target { return true }
+        return false
     }
 
     private func policyDifferences(_ way: Way) -> [String] {
@@ -223,10 +230,18 @@ struct Comparison {
             if !isSeenWhole, left != "lo" { found.append("nothing left \(left)") }
         }
         found += rejectDifferences(end)
-        if packet.mark != seen.mark, !packet.unknown.contains(.mark) {
+        if isMarkSeen, packet.mark != seen.mark, !packet.unknown.contains(.mark) {
             found.append("mark: kernel \(hexadecimal(seen.mark)), hookline \(hexadecimal(packet.mark))")
         }
         return found
+    }
+
+    /// Whether the mark is the packet's last: legacy tables have no trace that tells it where they end a packet.
+    private var isMarkSeen: Bool {
+        switch seen.outcome {
+        case .dropped(.legacy), .rejected(.legacy), .queued(.legacy): false
+        case .dropped, .rejected, .queued, .gone, .unroutable, .unseen, .lost, .forwarded, .sent, .delivered: true
+        }
     }
 
     /// The kernel does not say why a packet vanished between two hooks, but some reasons are answered.

@@ -15,6 +15,8 @@ struct Judgement {
 
     var seen = Observation()
     private let sent: IPHeader
+    /// Headers that the trace leaves out: those of the sent packet between the first 40 bytes and the transport header.
+    private let leftOut: [UInt8]
     private let chains: KernelChains
     private let tunnelPorts: Set<UInt16>
     private var ours: [Place] = []
@@ -24,8 +26,11 @@ struct Judgement {
     private var answersSeen: [ObservedAnswer] = []
 
     /// Sorts the events into those of our packet, of a tunnel's packet around it, and of others.
-    init(_ sent: IPHeader, _ events: [TraceEvent], _ chains: KernelChains, _ tunnelPorts: Set<UInt16>) {
+    init(
+        _ sent: IPHeader, _ packet: [UInt8], _ events: [TraceEvent], _ chains: KernelChains, _ tunnelPorts: Set<UInt16>
+    ) {
         (self.sent, self.chains, self.tunnelPorts) = (sent, chains, tunnelPorts)
+        leftOut = Self.leftOut(of: packet)
         var hooks: [UInt32: Hook] = [:]
         var kinds: [UInt32: Kind] = [:]
         for (position, event) in events.enumerated() {
@@ -38,6 +43,20 @@ struct Judgement {
             case .other: others.append(place)
             }
         }
+    }
+
+    /// Source: net/netfilter/nf_tables_trace.c `nf_trace_fill_pkt_info`, Linux 6.18; to nf_tables AH is a transport header.
+    private static func leftOut(of packet: [UInt8]) -> [UInt8] {
+        guard let layout = PacketLayout(packet), layout.isComplete, layout.fragmentOffset == 0 else { return [] }
+        let transport = layout.firstExtension(.ah)?.offset ?? layout.transport.offset
+        return transport > 40 && transport < packet.count ? Array(packet[40..<transport]) : []
+    }
+
+    /// The packet as an event shows it.
+    private func packet(_ event: TraceEvent) -> [UInt8] {
+        // Another first header: put together from fragments.
+        let isWhole = event.network.count == 40 && event.header?.protocol == sent.protocol && !event.transport.isEmpty
+        return event.network + (isWhole ? leftOut : []) + event.transport
     }
 
     private func kind(_ event: TraceEvent) -> Kind {
@@ -122,7 +141,7 @@ struct Judgement {
         if let leaving { seen.innerInterface = node.name(leaving.event.outIndex) }
         seen.mark = last.event.mark
         if seen.interface.isEmpty, let header = ours.last(where: { !$0.event.network.isEmpty })?.event {
-            seen.packet = header.network + header.transport
+            seen.packet = packet(header)
         }
         seen.outcome = outcome(last, isLocal: isLocal)
         switch seen.outcome {

@@ -126,7 +126,7 @@ public struct Laboratory: ~Copyable {
             (seen.tag, seen.outcome) = (tag, .lost)
             return seen
         }
-        var judgement = Judgement(header, events, chains, tunnelPorts)
+        var judgement = Judgement(header, packet, events, chains, tunnelPorts)
         if isTunnel { judgement.unwrap(observesWrapping: dispatch.observesWrapping) }
         var isLocal = false
         if case .host = dispatch.entrance { isLocal = true }

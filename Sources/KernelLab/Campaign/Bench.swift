@@ -71,7 +71,8 @@ private func record(_ texts: [SnapshotText]) throws(LabFailure) -> [SnapshotText
     let commands: [(name: String, words: [String])] = [
         ("ip-addr.txt", ["ip", "-d", "addr"]), ("ip-route.txt", ["ip", "route", "show", "table", "all"]),
         ("ip-rule.txt", ["ip", "rule"]), ("ip6-rule.txt", ["ip", "-6", "rule"]), ("ip-neigh.txt", ["ip", "neigh"]),
-        ("bridge-fdb.txt", ["bridge", "fdb"]), ("sysctl.txt", ["sysctl", "-a", "-r", settings]),
+        ("bridge-fdb.txt", ["bridge", "fdb"]), ("ss.txt", ["ss", "-tulnp"]),
+        ("sysctl.txt", ["sysctl", "-a", "-r", settings]),
     ]
     var recorded: [SnapshotText] = []
     for (name, words) in commands {

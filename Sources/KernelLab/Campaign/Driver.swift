@@ -1,3 +1,4 @@
+internal import Glibc
 internal import NetTypes
 internal import PacketPath
 internal import RuleModel
@@ -43,6 +44,12 @@ struct Driver: ~Copyable {
     /// Sends a packet as it is.
     mutating func send(_ packet: LabPacket, tag: UInt16, whole: Packet?) throws(LabFailure) -> Verdict {
         history.append(packet)
+        var packet = packet
+        if packet.arrival == .host {
+            // The socket of who is nobody in particular is this program's.
+            packet.packet.userID = packet.packet.userID ?? geteuid()
+            packet.packet.groupID = packet.packet.groupID ?? getegid()
+        }
         var dispatch: Dispatch
         switch packet.arrival {
         case .host:

@@ -115,7 +115,7 @@ enum HostMatches {
         case 0: tests = ["\(draft.not())--socket-exists"]
         case 1:
             draft.hint(.group(user))
-            tests = ["\(draft.not())--gid-owner \(user)\(draft.percent(20) ? " --suppl-groups" : "")"]
+            tests = ["\(draft.not())--gid-owner \(user)"]
         case 2:
             draft.hint(.user(user))
             tests = ["\(draft.not())--uid-owner \(user)-\(user + 1000)"]
