@@ -44,6 +44,8 @@ struct Comparison {
     /// Whether the interface it came or left by stands for a tunnel that the laboratory could not make: what the kernel
     /// would have done with the outer packet is not seen.
     var passesStandIn = false
+    /// Whether the laboratory keeps resets from going out, REJECT's among them.
+    var holdsResets = false
 
     private var linked: LinkedRuleset { model.linked }
 
@@ -266,6 +268,7 @@ struct Comparison {
             let isV4 = end.last?.packet.version == .v4
             kind = isV4 ? .icmp(type: icmp.type, code: icmp.code) : .icmpv6(type: icmp.type, code: icmp.code)
         }
+        if kind == .reset, holdsResets { return [] }
         let kernel = seen.answers.first { $0.kind == kind }?.fate
         guard let answer = end.answer.first else {
             return kernel == nil ? [] : ["answer: the kernel's \(kind) \(fateWords(kernel)), hookline has none"]

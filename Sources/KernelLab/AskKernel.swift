@@ -168,6 +168,7 @@ private struct KernelQuestion {
     ) {
         var comparison = Comparison(model: model, seen: seen)
         let left = seen.innerInterface.isEmpty ? seen.interface : seen.innerInterface
+        comparison.holdsResets = !self.trace.reply.isEmpty
         comparison.passesStandIn =
             scratch.standIns.contains(left) || arrival.map { scratch.standIns.contains($0) } ?? false
         if case .lost = seen.outcome {

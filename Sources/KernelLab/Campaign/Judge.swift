@@ -76,6 +76,7 @@ struct Judge {
         }
         var comparison = Comparison(model: model, seen: seen)
         let left = seen.innerInterface.isEmpty ? seen.interface : seen.innerInterface
+        comparison.holdsResets = true
         comparison.passesStandIn = standIns.contains(left)
         let agreement = comparison.agreement(of: trace)
         guard agreement.agrees else {
