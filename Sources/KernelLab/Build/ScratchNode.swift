@@ -1,3 +1,4 @@
+internal import Glibc
 internal import HostText
 internal import IptablesText
 internal import NetTypes
@@ -66,7 +67,8 @@ struct ScratchNode: ~Copyable {
         _ = try batch("ip", further.neighbours)
         failures += try batch("bridge", further.forwarding)
         // All at once: a value that can't be copied must be whole or not be there when something throws.
-        let laboratory = try Laboratory(taps: taps)
+        var laboratory = try Laboratory(taps: taps)
+        laboratory.awaitAddresses(host)
         self.laboratory = laboratory
         connections = host.connections ?? []
         leftOut = failures
@@ -139,6 +141,21 @@ struct ScratchNode: ~Copyable {
         }
         loaded = []
         try laboratory.netfilter.destroySets()
+    }
+}
+
+extension Laboratory {
+    /// Waits, at most for a second, until the host's IPv6 addresses are its own: the kernel adds their local routes in a
+    /// worker, when it has seen that the link is up. Observed on Linux 6.18.
+    fileprivate mutating func awaitAddresses(_ host: HostState) {
+        let loopback = node.link("lo")?.index ?? 1
+        var waited = host.interfaces.filter { $0.isUp && $0.hasCarrier }.flatMap { $0.addresses.map(\.address) }
+            .filter { $0.version == .v6 }
+        for _ in 0..<500 {
+            waited.removeAll { route.route(to: $0)?.link == loopback }
+            if waited.isEmpty { return }
+            usleep(2000)
+        }
     }
 }
 
