@@ -7,8 +7,9 @@ internal import RuleModel
 struct Driver: ~Copyable {
     var bench: Bench
     var judge: Judge
-    /// Everything since the rules were loaded and connections forgotten: what it takes to see the last one again.
+    /// Everything since the rules were loaded: what it takes to see the last one again.
     private(set) var history: [LabPacket] = []
+    private var isFresh = true
 
     init(_ bench: consuming Bench) {
         judge = Judge(bench.model)
@@ -20,12 +21,13 @@ struct Driver: ~Copyable {
     mutating func load(_ rules: [SnapshotText], _ backend: Backend) throws(LabFailure) {
         try bench.load(rules, backend)
         judge.replace(bench.model)
+        history = []
     }
 
     mutating func forget() throws(LabFailure) {
         try bench.scratch.forget()
         judge.forget()
-        history = []
+        isFresh = true
     }
 
     /// Sends one packet, with a tag of its own or `tag`.
@@ -44,6 +46,8 @@ struct Driver: ~Copyable {
     /// Sends a packet as it is.
     mutating func send(_ packet: LabPacket, tag: UInt16, whole: Packet?) throws(LabFailure) -> Verdict {
         history.append(packet)
+        history[history.count - 1].isFresh = isFresh
+        isFresh = false
         var packet = packet
         if packet.arrival == .host {
             // The socket of who is nobody in particular is this program's.

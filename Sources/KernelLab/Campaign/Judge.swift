@@ -29,6 +29,8 @@ struct LabPacket: Hashable {
     var packet: Packet
     var arrival: PacketArrival
     var destinationMAC: MACAddress?
+    /// Whether connections were forgotten before it.
+    var isFresh = false
 }
 
 /// What this program knows of a host while packets pass it: the model, and what earlier packets left behind.

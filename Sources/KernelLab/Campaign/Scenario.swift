@@ -15,6 +15,13 @@ struct Scenario: Hashable {
     private var host: [SnapshotText] { texts.filter { !$0.isRules } }
     private var rules: [SnapshotText] { texts.filter(\.isRules) }
 
+    /// The scenario without what was sent before connections were last forgotten.
+    var last: Scenario {
+        var result = self
+        if let start = packets.lastIndex(where: { $0.isFresh }) { result.packets.removeFirst(start) }
+        return result
+    }
+
     /// Sends all packets into a namespace of their own; their verdicts.
     func run() throws(LabFailure) -> [Verdict] {
         let namespace = try ScratchNamespace()
@@ -31,6 +38,7 @@ struct Scenario: Hashable {
         try driver.bench.scratch.laboratory.holdResets(true)
         var verdicts: [Verdict] = []
         for (index, packet) in packets.enumerated() {
+            if packet.isFresh { try driver.forget() }
             let tag = packet.tag
             var whole: Packet?
             if packet.packet.isFragment, index > 0, packets[index - 1].tag == tag {
@@ -87,6 +95,7 @@ extension LabPacket {
         if let user = packet.userID { words.append("\"uid\":\(user)") }
         if let group = packet.groupID { words.append("\"gid\":\(group)") }
         if let mac = destinationMAC { words.append("\"to\":\"\(mac)\"") }
+        if isFresh { words.append("\"fresh\":true") }
         if packet.packetType != .unicast { words.append("\"type\":\(packet.packetType.rawValue)") }
         return "{\(words.joined(separator: ","))}"
     }
@@ -114,6 +123,7 @@ extension LabPacket {
         packet.hasSocket = arrival == .host
         self.packet = packet
         destinationMAC = mac("to")
+        isFresh = value["fresh"]?.boolean ?? false
     }
 }
 

@@ -4,8 +4,12 @@ extension Scenario {
     /// The scenario with as little in it as still has its last packet disagree; at most `tries` smaller ones are tried.
     func shrunk(on driver: inout Driver, tries: Int) -> Scenario {
         var left = tries
-        guard disagrees(on: &driver, &left) else { return self }
-        var best = self
+        var best = last
+        if !best.disagrees(on: &driver, &left) {
+            // What came before has left something behind.
+            best = self
+            guard disagrees(on: &driver, &left) else { return self }
+        }
         var isSmaller = true
         while isSmaller, left > 0 {
             isSmaller = false
