@@ -202,6 +202,9 @@ struct Comparison {
             }
             return answerDifferences(end)
         case .lost: return []
+        // A connection whose answers belong to another is not confirmed, behind everything that could be seen.
+        case .forwarded(isSeen: false) where end.reason == .natNoAddress: return []
+        case .sent(isSeen: false) where end.reason == .natNoAddress: return []
         case .forwarded(let isSeen), .sent(let isSeen):
             isSeenWhole = isSeen
             left = seen.interface

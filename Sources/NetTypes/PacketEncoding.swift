@@ -85,6 +85,19 @@ extension Packet {
         bytes = result
     }
 
+    /// Gives the packet other addresses without a look at its checksums, as SNPT does.
+    public mutating func readdress(source: IPAddress, destination: IPAddress) {
+        if var result = currentBytes, let layout = PacketLayout(result) {
+            if unknown.isDisjoint(with: .source) { result.put(source, at: layout.sourceOffset) }
+            if unknown.isDisjoint(with: .destination) {
+                result.put(destination, at: layout.sourceOffset + version.addressBits / 8)
+            }
+            bytes = result
+        }
+        self.source = source
+        self.destination = destination
+    }
+
     /// Takes the fragment header out of a packet of IPv6 that is whole, as reassembly does.
     public mutating func removeFragmentHeader() {
         guard !isFragment, let current = currentBytes, let layout = PacketLayout(current),

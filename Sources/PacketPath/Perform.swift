@@ -179,14 +179,17 @@ extension Evaluator {
         changes.append(Change(.ttl, before: .number(UInt32(before)), after: .number(UInt32(state.packet.ttl))))
     }
 
-    /// RFC 6296: the prefix is exchanged and one 16-bit word adjusted so that checksums stay valid.
+    /// RFC 6296: the prefix is exchanged and one 16-bit word adjusted so that checksums stay valid, if the packet had
+    /// the prefix: that is not looked at.
     /// Source: net/ipv6/netfilter/ip6t_NPT.c.
     private func translatePrefix(
         _ target: PrefixTranslationTarget, _ state: inout WalkState, _ changes: inout [Change]
     ) {
         let before = target.changesSource ? state.packet.source : state.packet.destination
         guard let after = prefixTranslated(before, target) else { return }
-        if target.changesSource { state.packet.source = after } else { state.packet.destination = after }
+        state.packet.readdress(
+            source: target.changesSource ? after : state.packet.source,
+            destination: target.changesSource ? state.packet.destination : after)
         changes.append(
             Change(target.changesSource ? .source : .destination, before: .address(before), after: .address(after)))
     }

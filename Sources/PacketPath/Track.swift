@@ -99,6 +99,7 @@ extension Evaluator {
         entry.fullZone = state.template?.zone ?? ConnectionZone()
         entry.helper = state.template?.helper ?? .empty
         if tuple.protocol == .tcp { entry.tcpState = TCPEvent(state.packet.tcpFlags).map { TCPState(first: $0) } }
+        entry.tcp = TCPSegment(state.packet).map { TCPTrack(first: $0) }
         if tuple.protocol == .sctp { entry.sctp = chunks(state.packet).flatMap { SCTPTrack(first: $0) } }
         entry.originalCounters = Counters(packets: 1, bytes: UInt64(state.packet.length))
         entry.replyCounters = Counters(packets: 0, bytes: 0)
@@ -125,7 +126,7 @@ extension Evaluator {
         guard packet.protocol == .tcp, let old = entry.tcpState, let event = TCPEvent(packet.tcpFlags) else {
             return .entry(tracked)
         }
-        switch old.step(event, direction) {
+        switch step(&tracked.entry, event, direction, from: old, packet, entry.status) {
         case .invalid: return .invalid
         case .anew: return nil
         case .goes(let new):
@@ -138,6 +139,23 @@ extension Evaluator {
             if event == .reset, !wasAnswered { tracked.entry.isGone = true }
             return .entry(tracked)
         }
+    }
+
+    /// What a TCP packet does to its connection: by the windows too, where they are known.
+    private func step(
+        _ entry: inout ConnectionEntry, _ event: TCPEvent, _ direction: ConnectionDirection, from old: TCPState,
+        _ packet: Packet, _ status: ConnectionStatus
+    ) -> TCPStep {
+        guard var windows = entry.tcp, let segment = TCPSegment(packet) else {
+            entry.tcp = nil
+            return old.step(event, direction)
+        }
+        var settings = TCPTrack.Settings()
+        settings.isLiberal = (model.sysctl("net.netfilter.nf_conntrack_tcp_be_liberal") ?? 0) != 0
+        settings.takesBadResets = (model.sysctl("net.netfilter.nf_conntrack_tcp_ignore_invalid_rst") ?? 0) != 0
+        let step = windows.take(segment, direction, status, from: old, settings)
+        entry.tcp = windows
+        return step
     }
 
     /// `nil` where they are not known.

@@ -78,7 +78,7 @@ extension Evaluator {
             state.reason = .natNoAddress
             return [state]
         }
-        guard isAsked, !isSettled else { return [applyEntry(state, manipulation)] }
+        guard isAsked, !isSettled else { return [rewritable(applyEntry(state, manipulation), manipulation)] }
         var open = [state]
         var results: [WalkState] = []
         for chain in chains {
@@ -99,7 +99,24 @@ extension Evaluator {
         if tracked.direction == .reply {
             results = results.map { $0.outcome == nil ? applyEntry($0, manipulation) : $0 }
         }
-        return joined(results)
+        return joined(results.map { rewritable($0, manipulation) })
+    }
+
+    /// NAT drops a packet of GRE that it has to change if there are fewer than eight bytes behind the IP header.
+    /// Source: net/netfilter/nf_nat_proto.c `gre_manip_pkt`; observed on Linux 6.18.
+    private func rewritable(_ state: WalkState, _ manipulation: Manipulation) -> WalkState {
+        guard state.packet.protocol == .gre, state.outcome == nil, case .entry(let tracked) = state.connection,
+            let layout = PacketLayout(state.packet.bytes), !state.packet.unknown.contains(.length),
+            Int(state.packet.length) < layout.transport.offset + 8
+        else { return state }
+        let isReply = tracked.direction == .reply
+        let isChanged =
+            (manipulation == .destination) != isReply ? tracked.destinationIsTranslated : tracked.sourceIsTranslated
+        guard isChanged else { return state }
+        var state = state
+        state.outcome = .dropped
+        state.reason = .natNoAddress
+        return state
     }
 
     /// A redirect about a translated packet would tell the wrong hosts of each other, and is dropped.

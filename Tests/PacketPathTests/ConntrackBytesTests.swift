@@ -4,7 +4,7 @@ import PathModel
 import RuleModel
 import Testing
 
-/// What conntrack makes of a packet by its bytes. All was observed on Linux 6.18 with `kernel-compare`.
+/// What conntrack makes of a packet by its bytes.
 @Suite struct ConntrackBytesTests {
     private static let states = """
         *mangle
@@ -36,7 +36,9 @@ import Testing
     private func given(_ packet: Packet, _ transport: [UInt8]) throws -> Packet {
         var header: [UInt8] = [0x45, 0, 0, UInt8(20 + transport.count), 0, 1, 0, 0, 64, packet.protocol.rawValue, 0, 0]
         header += packet.source.bytes + packet.destination.bytes
-        var plain = try #require(Packet(decoding: (header + transport).span))
+        let bytes = header + transport
+        let decoded = Packet(decoding: bytes.span)
+        var plain = try #require(decoded)
         plain.bytes = plain.encoded()
         return plain
     }
@@ -111,7 +113,9 @@ import Testing
         let packet = try #require(trace.last?.packet)
         #expect(packet.destination == IPAddress("198.51.100.7"))
         let bytes = packet.encoded()
-        let quoted = try #require(Packet(decoding: Array(bytes[28...]).span))
+        let inner = Array(bytes[28...])
+        let decoded = Packet(decoding: inner.span)
+        let quoted = try #require(decoded)
         #expect(quoted.source == IPAddress("198.51.100.7"))
         #expect(quoted.sourcePort == 40000)
         // All sums are right again.
@@ -146,5 +150,41 @@ import Testing
         #expect(answer.last?.packet.destination == IPAddress("198.51.100.7"))
         for entry in answer.connections { table.update(entry) }
         #expect(table.entries.isEmpty)
+    }
+
+    /// Source: net/netfilter/nf_nat_proto.c `gre_manip_pkt`, Linux 6.18.
+    @Test(arguments: [(4, Outcome.dropped), (8, .forwarded)])
+    func natNeedsEightBytesOfGRE(_ row: (count: Int, outcome: Outcome)) throws {
+        let world = try world()
+        let bytes: [UInt8] = [0, 0, 8, 0, 1, 2, 3, 4]
+        let packet = try given(
+            try world.packet("198.51.100.7", "203.0.113.9", .gre), Array(bytes.prefix(row.count)))
+        #expect(world.trace(packet, in: "eth1").outcome == row.outcome)
+    }
+
+    /// `-m conntrack --ctstatus EXPECTED` of what was followed from its first packet on, and where all is one.
+    @Test func theTableOfAFlowIsKnown() throws {
+        let rules =
+            "*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m conntrack --ctstatus EXPECTED -j DROP\n"
+            + "-A PREROUTING -m connbytes --connbytes 2:2 --connbytes-mode packets --connbytes-dir both -j DROP\n"
+            + "-A PREROUTING -m conntrack --ctdir REPLY -j ACCEPT\nCOMMIT\n"
+        // Some other connection, so that the table is known.
+        let world = try World(rules, routerAddresses, routerRoutes, routerSettings, Self.entry)
+        var table = world.model.connections
+        func send(
+            _ source: String, _ destination: String, _ ports: (UInt16, UInt16), in interface: String
+        ) throws -> Trace {
+            let packet = try world.packet(source, destination, .udp, sport: ports.0, dport: ports.1)
+            let request = TraceRequest(packet: packet, origin: .interface(world.interface(interface)))
+            let trace = PacketPath.trace(request, on: world.model, connections: table)
+            for entry in trace.connections { table.update(entry) }
+            return trace
+        }
+        let first = try send("198.51.100.7", "203.0.113.9", (1, 2), in: "eth1")
+        #expect(first.outcome == .forwarded)
+        let second = try send("203.0.113.9", "198.51.100.7", (2, 1), in: "eth0")
+        #expect(second.outcome == .dropped)
+        let third = try send("203.0.113.9", "198.51.100.7", (2, 1), in: "eth0")
+        #expect(world.rules(third) == ["mangle/PREROUTING:3 accept"])
     }
 }

@@ -34,6 +34,8 @@ public struct ConnectionEntry: Hashable, Sendable {
     public var protocolState: Symbol = .empty
     /// The same for TCP, where it is one of those that are known.
     public var tcpState: TCPState?
+    /// What is known of a TCP connection's windows; `nil` where its packets were not seen.
+    public var tcp: TCPTrack?
     /// What is known of an SCTP association; `nil` where its packets were not seen.
     public var sctp: SCTPTrack?
     /// The source ports of which NAT chose one, where it is not known which: `reply` then has the port from before.

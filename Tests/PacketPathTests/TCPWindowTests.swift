@@ -1,0 +1,131 @@
+import NetTypes
+import PacketPath
+import PathModel
+import RuleModel
+import Testing
+
+/// Conversations of TCP and SCTP, packet by packet, as conntrack takes them.
+///
+/// Source: net/netfilter/nf_conntrack_proto_tcp.c, nf_conntrack_proto_sctp.c, Linux 6.18; conversations with losses and
+/// resets were observed there with `kernel-compare`.
+@Suite struct TCPWindowTests {
+    private static let rules = """
+        *mangle
+        :PREROUTING ACCEPT [0:0]
+        -A PREROUTING -m conntrack --ctstate NEW -j MARK --set-mark 0x1
+        -A PREROUTING -m conntrack --ctstate INVALID -j MARK --set-mark 0x2
+        -A PREROUTING -m conntrack --ctstate ESTABLISHED -j MARK --set-mark 0x4
+        COMMIT
+
+        """
+
+    /// Sends packets one after the other and keeps the connection table.
+    private struct Conversation {
+        let world: World
+        var table: ConnectionIndex
+
+        init(_ settings: String = "") throws {
+            world = try World(TCPWindowTests.rules, routerAddresses, routerRoutes, routerSettings + settings)
+            table = world.model.connections
+        }
+
+        /// The mark that the packet gets, from the client or back.
+        mutating func send(_ protocol: IPProtocol, back: Bool, _ transport: [UInt8]) throws -> UInt32? {
+            let ends = back ? ("203.0.113.9", "198.51.100.7") : ("198.51.100.7", "203.0.113.9")
+            let plain = try world.packet(ends.0, ends.1, `protocol`)
+            let ports: [UInt8] = back ? [0, 80, 0x9c, 0x40] : [0x9c, 0x40, 0, 80]
+            var bytes: [UInt8] = [0x45, 0, 0, UInt8(24 + transport.count), 0, 1, 0, 0, 64, `protocol`.rawValue, 0, 0]
+            bytes += plain.source.bytes + plain.destination.bytes + ports + transport
+            let decoded = Packet(decoding: bytes.span)
+            var packet = try #require(decoded)
+            packet.bytes = packet.encoded()
+            let request = TraceRequest(packet: packet, origin: .interface(world.interface(back ? "eth0" : "eth1")))
+            let trace = PacketPath.trace(request, on: world.model, connections: table)
+            for entry in trace.connections { table.update(entry) }
+            return trace.last?.packet.mark
+        }
+
+        mutating func segment(
+            _ flags: TCPFlags, _ sequence: UInt8, _ acknowledged: UInt8 = 0, back: Bool = false, data: Int = 0
+        ) throws -> UInt32? {
+            try send(
+                .tcp, back: back,
+                [0, 0, 1, sequence, 0, 0, flags.contains(.ack) ? 1 : 0, acknowledged, 0x50, flags.rawValue, 0, 100]
+                    + [0, 0, 0, 0] + [UInt8](repeating: 0, count: data))
+        }
+
+        mutating func handshake() throws {
+            #expect(try segment(.syn, 0) == 1)
+            #expect(try segment([.syn, .ack], 0, 1, back: true) == 4)
+            #expect(try segment(.ack, 1, 1) == 4)
+        }
+    }
+
+    @Test func whatNobodySentCanNotBeAcknowledged() throws {
+        var talk = try Conversation()
+        try talk.handshake()
+        #expect(try talk.segment(.ack, 1, 11, back: true) == 2)
+        #expect(try talk.segment(.ack, 1, 1, data: 10) == 4)
+        #expect(try talk.segment(.ack, 1, 11, back: true) == 4)
+    }
+
+    @Test func whatIsBeyondTheWindowIsInvalid() throws {
+        var talk = try Conversation()
+        try talk.handshake()
+        // 100 bytes may be under way, and as many again are let through.
+        #expect(try talk.segment(.ack, 200, 1) == 4)
+        #expect(try talk.segment(.ack, 250, 1) == 2)
+        var liberal = try Conversation("net.netfilter.nf_conntrack_tcp_be_liberal = 1\n")
+        try liberal.handshake()
+        #expect(try liberal.segment(.ack, 250, 1) == 4)
+    }
+
+    @Test func aResetHasToFitWhatWasAcknowledged() throws {
+        var talk = try Conversation()
+        try talk.handshake()
+        #expect(try talk.segment(.ack, 1, 1, data: 10) == 4)
+        #expect(try talk.segment(.ack, 1, 11, back: true) == 4)
+        #expect(try talk.segment(.rst, 5) == 2)
+        // One that fits without being exact closes nothing: data goes on.
+        #expect(try talk.segment(.rst, 20) == 4)
+        #expect(talk.table.entries.first?.tcpState == .established)
+        #expect(try talk.segment(.rst, 11) == 4)
+        #expect(talk.table.entries.first?.tcpState == .close)
+    }
+
+    @Test func aResetOfTheClientBeforeAnythingWasAnsweredHasToFollowItsSYN() throws {
+        var talk = try Conversation()
+        #expect(try talk.segment(.syn, 0) == 1)
+        // The SYN|ACK was lost: an acknowledgement is let through and changes nothing.
+        #expect(try talk.segment(.ack, 1, 7, back: true) == 4)
+        #expect(try talk.segment(.rst, 6) == 2)
+        #expect(try talk.segment(.rst, 1) == 4)
+    }
+
+    @Test func aConnectionThatTheOtherEndResetIsNotBegunAnewByASYN() throws {
+        var talk = try Conversation()
+        try talk.handshake()
+        #expect(try talk.segment([.rst, .ack], 1, 1, back: true) == 4)
+        #expect(try talk.segment(.syn, 50) == 4)
+        #expect(try talk.segment(.rst, 1) == 4)
+        #expect(try talk.segment(.syn, 60) == 1)
+    }
+
+    /// Verification tags count: the one of INIT is the receiver's to use.
+    @Test func anAssociationKeepsItsTags() throws {
+        func chunk(_ kind: UInt8, tag: UInt8, own: UInt8 = 0) -> [UInt8] {
+            [0, 0, 0, tag, 0, 0, 0, 0, kind, 0, 0, 20, 0, 0, 0, own] + [UInt8](repeating: 0, count: 12)
+        }
+        var talk = try Conversation()
+        #expect(try talk.send(.sctp, back: false, chunk(1, tag: 0, own: 7)) == 1)
+        #expect(try talk.send(.sctp, back: true, chunk(2, tag: 8, own: 9)) == 2)
+        #expect(try talk.send(.sctp, back: true, chunk(2, tag: 7, own: 9)) == 4)
+        #expect(try talk.send(.sctp, back: false, chunk(10, tag: 9)) == 4)
+        #expect(try talk.send(.sctp, back: true, chunk(11, tag: 7)) == 4)
+        #expect(talk.table.entries.first?.sctp?.state == .established)
+        #expect(talk.table.entries.first?.status.contains(.assured) == true)
+        #expect(try talk.send(.sctp, back: false, chunk(0, tag: 7)) == 2)
+        #expect(try talk.send(.sctp, back: false, chunk(7, tag: 9)) == 4)
+        #expect(talk.table.entries.first?.sctp?.state == .shutdownSent)
+    }
+}
