@@ -6,8 +6,8 @@ import Testing
 
 /// Conversations of TCP and SCTP, packet by packet, as conntrack takes them.
 ///
-/// Source: net/netfilter/nf_conntrack_proto_tcp.c, nf_conntrack_proto_sctp.c, Linux 6.18; conversations with losses and
-/// resets were observed there with `kernel-compare`.
+/// Source: net/netfilter/nf_conntrack_proto_tcp.c, nf_conntrack_proto_sctp.c; each conversation was sent through Linux
+/// 6.18 with `kernel-compare`.
 @Suite struct TCPWindowTests {
     private static let rules = """
         *mangle

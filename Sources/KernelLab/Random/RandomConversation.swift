@@ -128,7 +128,8 @@ extension RandomPackets {
         (draft.fragmentOffset, draft.moreFragments, draft.length, draft.end) = (0, false, nil, nil)
         draft.tcpFlags = chance.percent(92) ? 2 : chance.pick([16, 18, 24])
         (draft.sequence, draft.acknowledgement) = (1000, 0)
-        draft.icmpType = draft.number == 58 ? 128 : chance.percent(90) ? 8 : 13
+        // The host answers a question for the time by itself.
+        draft.icmpType = draft.number == 58 ? 128 : 8
         draft.icmpCode = 0
         draft.chunks = [1]
         draft.dccpType = 0

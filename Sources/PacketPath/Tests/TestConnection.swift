@@ -224,8 +224,11 @@ extension Evaluator {
     /// with the low byte first.
     func testCluster(_ match: ClusterMatch, _ state: WalkState, _ rule: RuleReference) -> Answer {
         guard case .entry(let tracked) = state.connection, match.totalNodes > 0 else { return .no }
-        // A related connection goes where its master goes, which is not known.
-        if tracked.state.contains(.related) || tracked.isNew && state.packet.unknown.contains(.source) {
+        // A connection that another expected goes where that one goes, which is not known. What an error is about is.
+        let isUnknown =
+            tracked.state.contains(.related)
+            && (!state.packet.protocol.isICMP || tracked.entry.original == ConnectionTuple(state.packet))
+        if isUnknown || tracked.isNew && state.packet.unknown.contains(.source) {
             return .negate(
                 perhaps(
                     "cluster", of: rule, "the connection belongs to this node of the cluster",
