@@ -246,7 +246,7 @@ extension Evaluator {
                 state.packet.unknown.insert(.destination)
                 return chooseDestination([state.packet.destination], nat, .redirect, rule, &state)
             }
-            guard let address = redirectAddress(interface, version) else {
+            guard let address = redirectAddress(interface, toward: state.packet.destination) else {
                 state.reason = .natNoAddress
                 return .drop
             }
@@ -440,14 +440,35 @@ extension Evaluator {
         }
     }
 
-    /// The address REDIRECT takes in PREROUTING: the incoming interface's first.
-    private func redirectAddress(_ interface: Symbol, _ version: IPVersion) -> IPAddress? {
+    /// The address REDIRECT takes in PREROUTING: the incoming interface's first; for IPv6 one of the destination's scope
+    /// where that is not global. Source: net/netfilter/nf_nat_redirect.c `nf_nat_redirect_ipv6`, Linux 6.18.
+    private func redirectAddress(_ interface: Symbol, toward destination: IPAddress) -> IPAddress? {
         guard let own = model.host.interface(interface) else { return nil }
-        if version == .v6 {
-            // Global addresses before link-local ones. Source: net/netfilter/nf_nat_redirect.c.
-            let all = own.addresses.filter { $0.address.version == .v6 && !$0.isTentative }
-            return (all.first { $0.scope == .global } ?? all.first)?.address
+        if destination.version == .v4 { return own.addresses.first { $0.address.version == .v4 }?.address }
+        let scope = scopeBits(destination)
+        // The kernel keeps global addresses before link-local ones (net/ipv6/addrconf.c `ipv6_link_dev_addr`).
+        let usable = own.addresses.filter {
+            $0.address.version == .v6 && !$0.isTentative && (scope == 0 || scope == scopeBits($0.address))
         }
-        return own.addresses.first { $0.address.version == .v4 }?.address
+        return (usable.first { $0.scope == .global } ?? usable.first)?.address
+    }
+}
+
+/// What bits of `IPV6_ADDR_SCOPE_MASK` an IPv6 address has; 0: global. Source: net/ipv6/addrconf_core.c
+/// `__ipv6_addr_type`.
+private func scopeBits(_ address: IPAddress) -> UInt8 {
+    if address.isMulticast {
+        switch UInt8(truncatingIfNeeded: address.high >> 48) & 15 {
+        case 1: return 0x10
+        case 2: return 0x20
+        case 5: return 0x40
+        default: return 0
+        }
+    }
+    if address.isLoopback { return 0x10 }
+    switch address.high >> 54 {
+    case 0x3fa: return 0x20
+    case 0x3fb: return 0x40
+    default: return 0
     }
 }

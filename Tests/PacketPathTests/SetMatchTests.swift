@@ -43,6 +43,7 @@ import Testing
         add im 10.7.0.1
         add im 10.7.0.2,02:00:00:00:01:07
         add im 10.7.0.3,02:00:00:00:00:0A
+        add im 10.7.0.4,02:00:00:00:00:02
         create six hash:net family inet6 hashsize 1024 maxelem 65536 bucketsize 12 initval 0x5cb4f979
         add six 2001:db8:2::/48
         create pip hash:ip,port,ip family inet hashsize 1024 maxelem 65536 bucketsize 12 initval 0x0f0dba8e
@@ -126,6 +127,13 @@ import Testing
         Case("10.0.0.9", "cnt src --packets-eq 3", "no"),
         Case("10.0.0.9", "cnt src ! --update-counters --packets-eq 1", "yes"),
         Case("10.7.0.1", "im src,src", "yes"), Case("10.7.0.2", "im src,src", "yes"),
+        Case("10.7.0.4", "im src,dst", "yes"), Case("10.7.0.2", "im src,dst", "no"),
+        // The frame's header is still there on the way out.
+        Case("10.7.0.2", "im src,src", "yes") {
+            $0.state.context.hook = .postrouting
+            $0.state.context.inInterface = .none
+        },
+        Case("10.7.0.2", "im src,src", "no") { $0.state.isLocal = true },
         Case("10.7.0.3", "im src,src", "no"), Case("10.8.0.1", "im src,src", "no"),
     ]
 
@@ -148,7 +156,12 @@ import Testing
         Case("", "mk src,src", "yes") { $0.packet.mark = 0xff05 },
         Case("", "mk src,src", "no") { $0.packet.mark = 0xff06 },
         Case("", "hm src", "yes"), Case("", "him src,src", "yes"), Case("", "him dst,src", "no"),
-        Case("", "hm dst", "set@hm:203.0.113.9"),
+        Case("", "hm dst", "no"),
+        Case("", "hm dst", "set@hm:203.0.113.9") {
+            for index in $0.host.interfaces.indices { $0.host.interfaces[index].mac = nil }
+        },
+        // A frame for the bridge may have the address of another port. Source: net/bridge/br_input.c.
+        Case("", "hm dst", "set@hm:203.0.113.9") { $0.state.inPort = $0.names.intern("port0") },
         Case("", "hip src", "yes"), Case("", "hip dst", "no"),
         // A set of the other version never matches: ip_set_core.c `ip_set_test`.
         Case("", "six src", "no"),
@@ -178,6 +191,23 @@ import Testing
             let lab = try MatchLab(conditions, sets: Self.dump)
             #expect(lab.verdict == "yes", "\(conditions)")
         }
+    }
+
+    /// Source: net/netfilter/ipset/ip_set_getport.c `ip_set_get_ip6_port`; observed on Linux 6.18.
+    @Test(arguments: [(12, "no"), (16, "no"), (24, "no"), (36, "yes")])
+    func aPortIsLookedForBehindExtensionHeaders(_ row: (count: Int, expected: String)) throws {
+        var lab = try MatchLab("-m set --match-set bp dst", version: .v6, sets: Self.dump)
+        var packet = lab.packet
+        packet.destinationPort = 9
+        var bytes = packet.encoded()
+        // 16 bytes of destination options before the segment.
+        bytes.insert(contentsOf: [6, 1, 1, 12] + [UInt8](repeating: 0, count: 12), at: 40)
+        (bytes[6], bytes[5]) = (60, UInt8(row.count))
+        bytes.removeSubrange((40 + row.count)...)
+        let decoded = Packet(decoding: bytes.span)
+        lab.packet = try #require(decoded)
+        lab.packet.bytes = bytes
+        #expect(lab.verdict == row.expected)
     }
 
     @Test func anUnknownSetIsToldWhy() throws {

@@ -90,10 +90,10 @@ extension Evaluator {
                     if let range = set.portRange, !range.contains(key.port) { return .nothing }
                 }
             case .mac:
-                if cameAsEthernet(state) == false { return .nothing }
-                guard isSource else { return .unknown("destination hardware address") }
-                guard !packet.unknown.contains(.mac), let mac = packet.sourceMAC else {
-                    return .unknown("source hardware address")
+                if hasFrame(state) == false { return .nothing }
+                let known = isSource ? packet.unknown.contains(.mac) ? nil : packet.sourceMAC : frameDestination(state)
+                guard let mac = known else {
+                    return .unknown(isSource ? "source hardware address" : "destination hardware address")
                 }
                 if mac.bits == 0 { return .nothing }
                 key.mac = mac
@@ -120,13 +120,22 @@ extension Evaluator {
         return result
     }
 
-    /// Source: net/netfilter/ipset/ip_set_getport.c `get_port`: protocols without ports have port 0.
+    /// Source: net/netfilter/ipset/ip_set_getport.c `get_port`, Linux 6.18: protocols without ports have port 0, and IPv6
+    /// is asked behind its extension headers, an AH too.
     private func addPort(to key: inout SetKey, _ isSource: Bool, _ packet: Packet) -> SetKey.Result? {
+        let headers = packet.bytes.isEmpty ? nil : HeaderBytes(packet, isNFT: false)
+        // 59: no next header.
+        if packet.version == .v6, packet.fragmentOffset > 0 || packet.protocol.rawValue == 59 { return .nothing }
+        // What is cut off within its extension headers has no port, and so no element.
+        if let headers, headers.chainIsBroken { return .nothing }
         if packet.unknown.contains(.protocol) { return .unknown("protocol") }
         key.protocol = packet.protocol
+        func isCutOff(within size: Int) -> Bool {
+            packet.fragmentOffset > 0 || headers.map { $0.transportOffset + size > $0.length } == true
+        }
         switch packet.protocol {
         case .tcp, .udp, .sctp, .udplite:
-            if packet.fragmentOffset > 0 { return .nothing }
+            if isCutOff(within: packet.protocol == .tcp ? 20 : packet.protocol == .sctp ? 12 : 8) { return .nothing }
             if packet.unknown.contains(isSource ? .sourcePort : .destinationPort)
                 || isSource && packet.sourcePortChoices != nil
             {
@@ -134,7 +143,7 @@ extension Evaluator {
             }
             key.port = isSource ? packet.sourcePort : packet.destinationPort
         case .icmp, .icmpv6:
-            if packet.fragmentOffset > 0 { return .nothing }
+            if isCutOff(within: 8) { return .nothing }
             if packet.unknown.contains(.icmpType) { return .unknown("ICMP type") }
             key.port = UInt16(packet.icmpType) << 8 | UInt16(packet.icmpCode)
         default: key.port = 0

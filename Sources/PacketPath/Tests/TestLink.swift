@@ -15,9 +15,18 @@ extension Evaluator {
         case .output, .postrouting, .egress: return false
         case .ingress, .prerouting, .input, .forward: break
         }
-        guard case .known(let name) = state.context.inInterface, let interface = model.host.interface(name) else {
-            return nil
-        }
+        return isEthernet(state.context.inInterface)
+    }
+
+    /// Whether the packet still has the Ethernet header that it came with, which sets ask where they are asked: also on
+    /// the way out. Source: net/netfilter/ipset/ip_set_bitmap_ipmac.c `bitmap_ipmac_kadt`, Linux 6.18; observed there.
+    func hasFrame(_ state: WalkState) -> Bool? {
+        if state.isLocal || state.isLoopedBack { return false }
+        return isEthernet(state.arrival)
+    }
+
+    private func isEthernet(_ interface: InterfaceView) -> Bool? {
+        guard case .known(let name) = interface, let interface = model.host.interface(name) else { return nil }
         if interface.isLoopback { return false }
         switch interface.kind {
         case .ethernet, .bridge, .veth, .vxlan, .vlan, .dummy, .geneve, .vrf: return true
@@ -53,22 +62,36 @@ extension Evaluator {
     /// Source: net/netfilter/xt_pkttype.c. What this host sends itself has type unicast until it is handed to a device.
     func testPacketType(_ test: Negatable<PacketType>, _ state: WalkState) -> Answer {
         let packet = state.packet
-        if packet.unknown.contains(.packetType) {
+        guard var type = frameType(state) else {
             return .negate(perhaps("pkt-type", name(test.value)), if: test.isNegated)
-        }
-        var type = packet.packetType
-        if packet.defaulted.contains(.packetType), !state.isLocal {
-            // A default frame is addressed as its packet is.
-            if packet.destination.isMulticast {
-                type = .multicast
-            } else if packet.version == .v4, addressType(packet.destination) == .broadcast {
-                type = .broadcast
-            }
         }
         if type == .loopback {
             type = packet.version == .v6 || packet.destination.isMulticast ? .multicast : .broadcast
         }
         return Answer((type == test.value) != test.isNegated)
+    }
+
+    /// Whom the packet's frame is addressed to; `nil` where that is not known.
+    private func frameType(_ state: WalkState) -> PacketType? {
+        let packet = state.packet
+        if packet.unknown.contains(.packetType) { return nil }
+        guard packet.defaulted.contains(.packetType), !state.isLocal else { return packet.packetType }
+        // A default frame is addressed as its packet is.
+        if packet.destination.isMulticast { return .multicast }
+        let isBroadcast = packet.version == .v4 && addressType(packet.destination) == .broadcast
+        return isBroadcast ? .broadcast : packet.packetType
+    }
+
+    /// The destination of the frame that the packet came in, as far as its type tells: a frame for this host has the
+    /// address of the interface, if that is no bridge's, which takes those for its ports too.
+    func frameDestination(_ state: WalkState) -> MACAddress? {
+        switch frameType(state) {
+        case .unicast:
+            guard state.inPort == nil, case .known(let name) = state.arrival else { return nil }
+            return model.host.interface(name)?.mac
+        case .broadcast: return MACAddress(bits: 0xffff_ffff_ffff)
+        case .multicast, .otherHost, .outgoing, .loopback, nil: return nil
+        }
     }
 
     private func name(_ type: PacketType) -> String {
