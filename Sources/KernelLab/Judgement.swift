@@ -11,7 +11,11 @@ struct Judgement {
         var position: Int
     }
 
-    private enum Kind { case ours, outer, other }
+    private enum Kind {
+        case ours, outer, other
+        /// What TEE sends besides.
+        case copy
+    }
 
     var seen = Observation()
     private let sent: IPHeader
@@ -33,14 +37,24 @@ struct Judgement {
         leftOut = Self.leftOut(of: packet)
         var hooks: [UInt32: Hook] = [:]
         var kinds: [UInt32: Kind] = [:]
+        var begun: Set<UInt32> = []
+        var copies: Set<UInt32> = []
         for (position, event) in events.enumerated() {
             if let base = chains.bases[event.key] { hooks[event.identity] = base.hook }
             if !event.network.isEmpty { kinds[event.identity] = kind(event) }
+            // Our packet passes OUTPUT first or never; a copy of TEE begins there behind it.
+            if kinds[event.identity] == .ours, begun.insert(event.identity).inserted, begun.count > 1,
+                hooks[event.identity] == .output
+            {
+                copies.insert(event.identity)
+            }
+            if copies.contains(event.identity) { kinds[event.identity] = .copy }
             let place = Place(event: event, hook: hooks[event.identity], position: position)
             switch kinds[event.identity] ?? .other {
             case .ours: ours.append(place)
             case .outer: outer.append(place)
             case .other: others.append(place)
+            case .copy: seen.hasCopies = true
             }
         }
     }
@@ -84,7 +98,7 @@ struct Judgement {
     mutating func judge(_ left: [(name: String, packet: [UInt8])], _ node: NodeView, isLocal: Bool, error: Int32) {
         for place in ours { note(place, layer: 0) }
         for place in outer { note(place, layer: 1) }
-        for (name, packet) in left { note(frame: packet, name, node) }
+        for (name, packet) in left where mayBeOurs(name, node) { note(frame: packet, name, node) }
         conclude(node, isLocal: isLocal, error: error)
         addAnswers(node)
     }
@@ -107,6 +121,14 @@ struct Judgement {
             seen.policies.append(ObservedPolicy(layer: layer, hook: place.hook, chain: event.key, policy: policy))
         case .return: break
         }
+    }
+
+    /// Whether a frame may be our packet's where TEE has sent others: they leave first, perhaps by other interfaces.
+    private func mayBeOurs(_ name: String, _ node: NodeView) -> Bool {
+        guard seen.hasCopies, outer.isEmpty else { return true }
+        guard let last = ours.last, last.event.station?.isLast(of: .postrouting) == true else { return false }
+        let told = ours.last { !$0.event.network.isEmpty } ?? last
+        return node.master(name) == node.name(told.event.outIndex)
     }
 
     private mutating func note(frame packet: [UInt8], _ name: String, _ node: NodeView) {

@@ -129,6 +129,8 @@ public struct Observation: Hashable, Sendable {
     /// 6.16) does not tell; an invalid one has none.
     public var connection: TraceConnection?
     public var answers: [ObservedAnswer] = []
+    /// Whether rules of TEE sent copies; nothing else is told of them, but that `counts` has them too.
+    public var hasCopies = false
     /// Rules and policies of iptables-legacy that counted meanwhile, the kernel's answers among the packets counted.
     public var counts: [LegacyCount] = []
 }

@@ -99,6 +99,42 @@ struct LaboratoryTests {
         }
     }
 
+    @Test func copiesOfAPacketAreNotTakenForIt() throws {
+        let rules = """
+            *mangle
+            :PREROUTING ACCEPT
+            :OUTPUT ACCEPT
+            -A PREROUTING -p tcp --dport 80 -j TEE --gateway 10.1.0.7
+            -A OUTPUT -m comment --comment copies
+            COMMIT
+
+            """
+        try Router.run(rules: rules) { laboratory in
+            let seen = try laboratory.observe(
+                Dispatch(Router.tcp("10.0.0.9", "10.0.0.1", port: 80), .interface("eth0")))
+            #expect(seen.hasCopies)
+            #expect(seen.outcome == .delivered)
+            #expect(seen.interface == "eth0")
+            #expect(seen.ruleWords == ["PREROUTING 1 continue"])
+            #expect(seen.decoded?.ttl == 64)
+            let other = try laboratory.observe(
+                Dispatch(Router.tcp("10.0.0.9", "10.2.0.1", port: 80), .interface("eth0")))
+            #expect(other.port == "tun0")
+        }
+    }
+
+    /// The trace of the kernel leaves out what lies between the fixed header and the transport's.
+    @Test func aDeliveredPacketHasItsExtensionHeaders() throws {
+        try Router.run(rules: Self.rules) { laboratory in
+            var packet = try Router.tcp("fd00::9", "fd00::1", port: 80)
+            packet.insert(contentsOf: [6, 0, 1, 4, 0, 0, 0, 0], at: 40)
+            (packet[6], packet[5]) = (60, packet[5] + 8)
+            let seen = try laboratory.observe(Dispatch(packet, .interface("eth0")))
+            #expect(seen.outcome == .delivered)
+            #expect(seen.decoded?.destinationPort == 80)
+        }
+    }
+
     @Test func everyArrivingPacketHasItsOwnMark() throws {
         try Router.run(rules: Self.rules) { laboratory in
             var dispatch = Dispatch(try Router.tcp("10.0.0.9", "10.1.0.9", port: 5), .interface("eth0"))

@@ -1,4 +1,5 @@
 import NetTypes
+import RuleModel
 
 /// Matches on the network header, the bytes behind it, and what the kernel notes beside the packet.
 enum NetworkMatches {
@@ -60,7 +61,7 @@ enum NetworkMatches {
         // A set of the other version is refused.
         let fitting = draft.sets.filter { $0.version == nil || $0.version == draft.version }
         guard let set = draft.chance.pickAny(fitting) else { return nil }
-        let directions = (0..<set.dimension).map { _ in draft.pick(["src", "dst"]) }
+        let directions = directions(of: set, &draft)
         for hint in set.hints(directions, &draft.chance) { draft.hint(hint) }
         var words = "-m set \(draft.not())--match-set \(set.name) \(directions.joined(separator: ","))"
         if set.hasExceptions, draft.percent(40) { words += " --return-nomatch" }
@@ -68,10 +69,18 @@ enum NetworkMatches {
         return words
     }
 
+    /// Where a frame goes no packet tells, so a hardware address is always the source's.
+    static func directions(of set: RandomSet, _ draft: inout RuleDraft) -> [String] {
+        let hasMAC = [SetType.bitmapIPMAC, .hashIPMAC, .hashMAC].contains(set.type)
+        return (0..<set.dimension).map { index in
+            hasMAC && index == set.dimension - 1 ? "src" : draft.pick(["src", "dst"])
+        }
+    }
+
     private static func setCounters(_ draft: inout RuleDraft) -> String? {
         let fitting = draft.sets.filter { $0.hasCounters && ($0.version == nil || $0.version == draft.version) }
         guard let set = draft.chance.pickAny(fitting) else { return nil }
-        let directions = (0..<set.dimension).map { _ in draft.pick(["src", "dst"]) }
+        let directions = directions(of: set, &draft)
         for hint in set.hints(directions, &draft.chance) { draft.hint(hint) }
         let test = draft.pick(["--packets-gt 0", "--packets-eq 1", "--bytes-lt 200"])
         return "-m set --match-set \(set.name) \(directions.joined(separator: ",")) \(test)"

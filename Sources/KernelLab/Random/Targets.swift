@@ -189,14 +189,14 @@ enum Targets {
         // A list takes sets, not packets.
         let fitting = draft.sets.filter { ($0.version == nil || $0.version == draft.version) && $0.type != .listSet }
         guard let set = draft.chance.pickAny(fitting) else { return nil }
-        let directions = (0..<set.dimension).map { _ in draft.pick(["src", "dst"]) }.joined(separator: ",")
+        let directions = NetworkMatches.directions(of: set, &draft).joined(separator: ",")
         return "-j SET --\(draft.pick(["add-set", "add-set", "del-set"])) \(set.name) \(directions)"
     }
 
     private static func mapSet(_ draft: inout RuleDraft) -> String? {
         let fitting = draft.sets.filter { $0.keepsPackets && ($0.version == nil || $0.version == draft.version) }
         guard let set = draft.chance.pickAny(fitting) else { return nil }
-        let list = (0..<set.dimension).map { _ in draft.pick(["src", "dst"]) }
+        let list = NetworkMatches.directions(of: set, &draft)
         for hint in set.hints(list, &draft.chance) { draft.hint(hint) }
         // The priority can be set where packets leave.
         let leaves = RuleHooks.outgoing.contains(draft.hooks)
