@@ -127,6 +127,8 @@ struct Judge {
 private let excused: Set<String> = [
     "limit", "hashlimit", "connlimit", "quota", "statistic", "rateest", "recent", "time", "cpu", "nfqueue", "synproxy",
     "tproxy", "clusterip", "socket", "next-hop", "nat-address", "nat-port", "rule",
+    // A packet's ports are known here until NAT draws one: net/netfilter/nf_nat_core.c `nf_nat_l4proto_unique_tuple`.
+    "source-port", "destination-port", "reply-source-port", "reply-destination-port",
 ]
 
 /// The kinds of the assumptions that a trace's branches rest on, sorted; empty for a sure answer.
