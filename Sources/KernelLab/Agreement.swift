@@ -236,7 +236,7 @@ struct Comparison {
             if !isSeenWhole, left != "lo" { found.append("nothing left \(left)") }
         }
         found += rejectDifferences(end)
-        if isMarkSeen, packet.mark != seen.mark, !packet.unknown.contains(.mark) {
+        if isMarkSeen, !seen.isPastHooks, packet.mark != seen.mark, !packet.unknown.contains(.mark) {
             found.append("mark: kernel \(hexadecimal(seen.mark)), hookline \(hexadecimal(packet.mark))")
         }
         return found

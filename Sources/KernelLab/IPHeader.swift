@@ -18,6 +18,9 @@ struct IPHeader {
     var icmpType: UInt8 = 0
     var icmpCode: UInt8 = 0
 
+    /// Whether it is sent to a group or to all; broadcasts of a subnet end in ones as no other address does here.
+    var isToMany: Bool { destination.isMulticast || version == .v4 && destination.v4Bits & 15 == 15 }
+
     init?(_ packet: [UInt8]) { self.init(packet.span) }
 
     /// `nil` for what is not IP, or is cut off within the fixed header.

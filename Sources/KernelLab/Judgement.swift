@@ -23,38 +23,62 @@ struct Judgement {
     private let leftOut: [UInt8]
     private let chains: KernelChains
     private let tunnelPorts: Set<UInt16>
+    private let isLocal: Bool
     private var ours: [Place] = []
     private var outer: [Place] = []
     private var others: [Place] = []
+    /// The links that copies of the packet left by, as TEE makes them, each before the packet itself.
+    private var copiesLeft: [UInt32] = []
     /// Answers that came out of an interface: a reset to a bridge's port passes no hook.
     private var answersSeen: [ObservedAnswer] = []
 
     /// Sorts the events into those of our packet, of a tunnel's packet around it, and of others.
     init(
-        _ sent: IPHeader, _ packet: [UInt8], _ events: [TraceEvent], _ chains: KernelChains, _ tunnelPorts: Set<UInt16>
+        _ sent: IPHeader, _ packet: [UInt8], _ events: [TraceEvent], _ chains: KernelChains,
+        _ tunnelPorts: Set<UInt16>, isLocal: Bool
     ) {
         (self.sent, self.chains, self.tunnelPorts) = (sent, chains, tunnelPorts)
+        self.isLocal = isLocal
         leftOut = Self.leftOut(of: packet)
         var hooks: [UInt32: Hook] = [:]
         var kinds: [UInt32: Kind] = [:]
-        var begun: Set<UInt32> = []
-        var copies: Set<UInt32> = []
+        // What is sent to many the host itself gets too: a copy, of IPv4 made before POSTROUTING and of IPv6 behind it.
+        // The one that comes to POSTROUTING first is told.
+        var isLooped = false
+        var second: UInt32?
         for (position, event) in events.enumerated() {
             if let base = chains.bases[event.key] { hooks[event.identity] = base.hook }
-            if !event.network.isEmpty { kinds[event.identity] = kind(event) }
-            // Our packet passes OUTPUT first or never; a copy of TEE begins there behind it.
-            if kinds[event.identity] == .ours, begun.insert(event.identity).inserted, begun.count > 1,
-                hooks[event.identity] == .output
-            {
-                copies.insert(event.identity)
+            let hook = hooks[event.identity]
+            if !event.network.isEmpty, kinds[event.identity] != .copy {
+                var kind = kind(event)
+                let isNew = kinds[event.identity] == nil && !ours.isEmpty
+                if kind == .ours, event.station?.isLast == false {
+                    switch hook {
+                    // A copy that TEE made.
+                    case .output where !isLocal || isNew: kind = .copy
+                    case .postrouting where isLocal && isNew && sent.isToMany:
+                        isLooped = true
+                        if ours.contains(where: { $0.hook == .postrouting }) {
+                            kind = .copy
+                        } else {
+                            second = ours.last?.event.identity
+                        }
+                    case .prerouting where isLooped: kind = .copy
+                    default: break
+                    }
+                }
+                kinds[event.identity] = kind
             }
-            if copies.contains(event.identity) { kinds[event.identity] = .copy }
-            let place = Place(event: event, hook: hooks[event.identity], position: position)
-            switch kinds[event.identity] ?? .other {
+            let place = Place(event: event, hook: hook, position: position)
+            var kind = kinds[event.identity] ?? .other
+            if event.identity == second, hook == .postrouting { kind = .copy }
+            switch kind {
             case .ours: ours.append(place)
+            case .copy:
+                seen.hasCopies = true
+                if !isLooped, event.station?.isLast(of: .postrouting) == true { copiesLeft.append(event.outIndex) }
             case .outer: outer.append(place)
             case .other: others.append(place)
-            case .copy: seen.hasCopies = true
             }
         }
     }
@@ -138,6 +162,10 @@ struct Judgement {
             answersSeen.append(ObservedAnswer(kind: kind, fate: fate))
         }
         if header.isSame(as: sent), header.answer == sent.answer {
+            if let copy = copiesLeft.firstIndex(where: { node.name($0) == node.master(name) }) {
+                copiesLeft.remove(at: copy)
+                return
+            }
             (seen.port, seen.interface, seen.packet) = (name, node.master(name), packet)
             return
         }
@@ -155,6 +183,11 @@ struct Judgement {
         guard !ours.isEmpty, let last = events.last else {
             let isRoute = isLocal && [ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, ENETDOWN].contains(error)
             seen.outcome = isRoute ? .unroutable(error: error) : .unseen(error: error)
+            // A frame that a bridge passed on by itself.
+            if !isLocal, !seen.interface.isEmpty {
+                seen.outcome = .forwarded(isSeen: true)
+                seen.isPastHooks = true
+            }
             return
         }
         // Only the first event of a chain tells the interfaces and the headers.
@@ -168,7 +201,10 @@ struct Judgement {
         seen.outcome = outcome(last, isLocal: isLocal)
         switch seen.outcome {
         case .delivered: seen.interface = node.name(told.event.inIndex)
-        case .forwarded(isSeen: false), .sent(isSeen: false): seen.interface = node.name(told.event.outIndex)
+        case .forwarded(isSeen: false), .sent(isSeen: false):
+            seen.interface = node.name(told.event.outIndex)
+            // What goes out by lo comes in there, unless the IP layer refuses it.
+            if seen.interface == "lo" { seen.outcome = .gone(after: .postrouting) }
         default: break
         }
     }
@@ -224,7 +260,8 @@ struct Judgement {
     mutating func add(counts: [LegacyCount]) {
         seen.counts = counts
         guard case .gone = seen.outcome else { return }
-        for rule in counts.map(\.rule) {
+        // What OUTPUT dropped of a packet from the wire was the answer to it.
+        for rule in counts.map(\.rule) where isLocal || !outer.isEmpty || rule.chain != "OUTPUT" {
             switch rule.target {
             case .drop: seen.outcome = .dropped(.legacy(rule))
             case .queue, .named("NFQUEUE"): seen.outcome = .queued(.legacy(rule))

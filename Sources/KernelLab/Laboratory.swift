@@ -126,10 +126,10 @@ public struct Laboratory: ~Copyable {
             (seen.tag, seen.outcome) = (tag, .lost)
             return seen
         }
-        var judgement = Judgement(header, packet, events, chains, tunnelPorts)
-        if isTunnel { judgement.unwrap(observesWrapping: dispatch.observesWrapping) }
         var isLocal = false
         if case .host = dispatch.entrance { isLocal = true }
+        var judgement = Judgement(header, packet, events, chains, tunnelPorts, isLocal: isLocal)
+        if isTunnel { judgement.unwrap(observesWrapping: dispatch.observesWrapping) }
         judgement.judge(left, node, isLocal: isLocal, error: code)
         judgement.seen.tag = tag
         if counters != nil { judgement.add(counts: try counters?.since() ?? []) }

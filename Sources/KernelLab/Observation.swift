@@ -129,8 +129,11 @@ public struct Observation: Hashable, Sendable {
     /// 6.16) does not tell; an invalid one has none.
     public var connection: TraceConnection?
     public var answers: [ObservedAnswer] = []
-    /// Whether rules of TEE sent copies; nothing else is told of them, but that `counts` has them too.
+    /// Whether there were copies, by TEE or to the host itself of what it sent to many: nothing else is told of them, but
+    /// that `counts` has them too.
     public var hasCopies = false
+    /// Whether it left without a hook having seen it, so that its mark is not known.
+    public var isPastHooks = false
     /// Rules and policies of iptables-legacy that counted meanwhile, the kernel's answers among the packets counted.
     public var counts: [LegacyCount] = []
 }

@@ -49,6 +49,7 @@ extension Evaluator {
             return deliverable(state, by: state.outPort ?? port(of: bridge, toward: state), of: bridge).map { way in
                 if way.outcome != nil { return way }
                 var way = way
+                way.route = RoutingStep(interface: bridge, type: .unicast, table: 0)
                 way.outcome = .forwarded
                 way.position = .ended
                 return way

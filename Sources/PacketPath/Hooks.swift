@@ -163,7 +163,7 @@ extension Evaluator {
     }
 
     /// Where conntrack is on, fragments are put together before the first rule.
-    private func defragmented(_ state: WalkState) -> WalkState {
+    func defragmented(_ state: WalkState) -> WalkState {
         var state = state
         guard state.packet.isFragment else {
             // A fragment that is all of its packet. Observed on Linux 6.18.

@@ -34,9 +34,9 @@ extension Evaluator {
     }
 
     /// Hop-by-hop options that end a packet's way. Source: net/ipv6/exthdrs.c `ip6_parse_tlv`, Linux 6.18.
-    private func hasBadHopOptions(_ packet: Packet) -> Bool {
+    func hasBadHopOptions(_ packet: Packet) -> Bool {
         let bytes = packet.bytes
-        guard bytes.count > 6, bytes[6] == 0 else { return false }
+        guard packet.version == .v6, bytes.count > 6, bytes[6] == 0 else { return false }
         guard bytes.count >= 48, bytes.count >= 48 + Int(bytes[41]) * 8 else { return true }
         let end = 48 + Int(bytes[41]) * 8
         var place = 42

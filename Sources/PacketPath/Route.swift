@@ -8,10 +8,9 @@ extension Evaluator {
     /// The routing decision for a packet from the wire, between PREROUTING and INPUT or FORWARD.
     /// Source: net/ipv4/route.c `ip_route_input_slow`, net/ipv6/ip6_output.c `ip6_forward`.
     func routeArrived(_ entering: WalkState) -> [WalkState] {
-        var state = entering
+        let state = entering
         if state.isLoopedBack {
-            state.position = .hook(.input, step: 0)
-            return [state]
+            return [toInput(state)]
         }
         if let ended = martian(state) { return [ended] }
         if state.packet.unknown.contains(.destination) {
@@ -37,7 +36,7 @@ extension Evaluator {
         var arrival: Symbol?
         if !state.isLocal, case .known(let name) = state.arrival { arrival = name }
         var query = RouteQuery(state.packet, inInterface: arrival)
-        if state.packet.source.isZero { query.source = nil }
+        if state.isLocal ? hasNoSource(state.packet) : state.packet.source.isZero { query.source = nil }
         if !state.isLocal { query.userID = 0 }
         if !state.isLocal, case .unknown = state.arrival { query.unknown.insert(.inInterface) }
         // Addresses that mean something on one link alone. Source: net/ipv6/route.c `rt6_need_strict`.
@@ -106,8 +105,16 @@ extension Evaluator {
     func input(_ state: WalkState, _ type: RouteType) -> [WalkState] {
         var state = state
         if type == .broadcast { state.packet.packetType = .broadcast }
+        return [toInput(state)]
+    }
+
+    /// On to INPUT; of IPv4 as a whole packet, also where conntrack did not put it together.
+    /// Source: net/ipv4/ip_input.c `ip_local_deliver`, Linux 6.18.
+    private func toInput(_ state: WalkState) -> WalkState {
+        var state = state
+        if state.packet.version == .v4, state.packet.isFragment { state = defragmented(state) }
         state.position = .hook(.input, step: 0)
-        return [state]
+        return state
     }
 
     /// Both ways of an unknown that no rule asks, or the one that is settled.

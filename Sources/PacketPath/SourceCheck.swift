@@ -53,7 +53,7 @@ extension Evaluator {
             return [ended(state, .filtered, .martianSource)]
         }
         let setting = reversePathSetting(interface)
-        if setting == 0 { return [state] }
+        if setting == 0, !looksBackUnasked(state, interface) { return [state] }
         let decisions: [RouteDecision?]
         switch routeBack(state, interface) {
         case .unknown: return [state]
@@ -65,12 +65,16 @@ extension Evaluator {
         if let first = found.first, first.type != .unicast {
             // Blackhole and its like count as no route; an own or a broadcast address is a martian.
             switch first.type {
+            case .local where acceptsLocal(interface): break
             case .local, .broadcast, .multicast, .anycast: return [ended(state, .filtered, .martianSource)]
             case .unicast, .blackhole, .unreachable, .prohibit, .throw, .nat: break
             }
         }
-        let ways = found.filter { $0.type == .unicast }
-        let isBack = (strict: ways.contains { uses($0.route, interface) }, loose: !ways.isEmpty)
+        if setting == 0 { return [state] }
+        let ways = found.filter { $0.type == .unicast || $0.type == .local }
+        // An interface without an address is no way for any.
+        let hasAddress = model.host.interface(interface)?.addresses.contains { $0.address.version == .v4 } ?? true
+        let isBack = (strict: ways.contains { uses($0.route, interface) }, loose: !ways.isEmpty && hasAddress)
         if isBack.strict { return [state] }
         switch setting {
         case 1?: return [ended(state, .filtered, .rpFilter)]
@@ -85,6 +89,26 @@ extension Evaluator {
             ]
         default: return [isBack.loose ? state : ended(state, .filtered, .rpFilter)]
         }
+    }
+
+    /// Whether the kernel looks for the way back although `rp_filter` is off: there is an `ip rule` or a local route
+    /// beside its own, or the packet would turn round on its link and the host may send redirects.
+    /// Source: net/ipv4/fib_frontend.c `fib_validate_source`, Linux 6.18.
+    private func looksBackUnasked(_ state: WalkState, _ interface: Symbol) -> Bool {
+        let tables = model.routes(.v4)
+        let usual = RoutingRule.defaults(.v4)
+        let hasOwnRules = tables.rules.contains { rule in
+            !usual.contains { $0.priority == rule.priority && $0.action == rule.action }
+        }
+        if hasOwnRules { return true }
+        let hasOwnRoutes = tables.routes.contains {
+            $0.type == .local && !isOwnAddress($0.destination.address) && !$0.destination.address.isLoopback
+        }
+        if hasOwnRoutes { return true }
+        guard state.route?.interface == interface else { return false }
+        // On unless someone turned it off.
+        return model.interfaceSetting(.v4, interface, "send_redirects") != 0
+            || model.commonSetting(.v4, "send_redirects") != 0
     }
 
     /// The route back to the packet's source: the packet turned round, as if it came in by the interface it would leave

@@ -9,6 +9,7 @@ extension Evaluator {
         var state = entering
         state.position = .hook(.output, step: 0)
         if state.packet.unknown.contains(.destination) { return [leaves(nil, state)] }
+        if let way = fixedRoute(state) { return [way] }
         return look(query(state), state).map { found in
             switch found {
             case .unknown(_, let way): return leaves(nil, way)
@@ -18,6 +19,42 @@ extension Evaluator {
             case .found(let decision, let way): return leaves(decision, way)
             }
         }
+    }
+
+    /// Routes that are not looked up: a packet to the address of all zeros comes back over lo, and one of IPv4 to a group or
+    /// to all leaves by the interface of its source. `nil` for any other.
+    /// Source: net/ipv4/route.c `ip_route_output_key_hash_rcu`, net/ipv6/raw.c `rawv6_sendmsg`, Linux 6.18.
+    private func fixedRoute(_ state: WalkState) -> WalkState? {
+        let packet = state.packet
+        var step: RoutingStep
+        if packet.destination.isZero {
+            step = RoutingStep(interface: names.find("lo"), type: .local, table: 0)
+        } else {
+            let isToAll = packet.version == .v4 && packet.destination.v4Bits == .max
+            guard packet.version == .v4, isToAll || packet.destination.isMulticast, model.host.knowsAddressesV4,
+                !packet.unknown.contains(.source), !hasNoSource(packet)
+            else { return nil }
+            let owner = model.host.interfaces.first { $0.addresses.contains { $0.address == packet.source } }
+            guard let owner else { return ended(state, .unroutable, .noRoute) }
+            step = RoutingStep(interface: owner.name, type: isToAll ? .broadcast : .multicast, table: 0)
+        }
+        var way = state
+        if packet.source.isZero {
+            guard packet.destination.isZero else { return nil }
+            way.packet.source =
+                packet.version == .v4 ? IPAddress(v4: 0x7f00_0001) : IPAddress(v6High: 0, low: 1)
+        }
+        way.record(.routing(step))
+        way.route = step
+        return way
+    }
+
+    /// Whether a packet made here counts as one without a source: a socket bound to what is no host's address has none.
+    /// Source: net/ipv4/af_inet.c `__inet_bind`, Linux 6.18.
+    func hasNoSource(_ packet: Packet) -> Bool {
+        if packet.source.isZero { return true }
+        guard packet.version == .v4, !packet.unknown.contains(.source) else { return false }
+        return packet.source.isMulticast || addressType(packet.source) == .broadcast
     }
 
     private func leaves(_ decision: RouteDecision?, _ entering: WalkState) -> WalkState {
@@ -98,6 +135,7 @@ extension Evaluator {
             if model.host.interface(interface)?.isLoopback == true || names.text(interface) == "lo" {
                 state.record(.loopback)
                 state.arrival = .known(interface)
+                if hasBadHopOptions(state.packet) { return [ended(state, .filtered, .badHeader)] }
                 state.isLoopedBack = true
                 state.isLocal = false
                 // An invalid packet has no entry that could stay with it: raw's NOTRACK and conntrack come to it again.

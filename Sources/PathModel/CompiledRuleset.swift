@@ -90,10 +90,12 @@ public struct CompiledRuleset: Sendable {
         self.firstRule = firstRule
         tracksV4 = needsConntrack(linked.ruleset, .v4)
         tracksV6 = needsConntrack(linked.ruleset, .v6)
+        let joinsV4 = looksForSockets(linked.ruleset, .v4)
+        let joinsV6 = looksForSockets(linked.ruleset, .v6)
         var plans: [[HookStep]] = []
         for hook in Hook.allCases {
-            plans.append(makePlan(linked, .v4, hook, tracks: tracksV4))
-            plans.append(makePlan(linked, .v6, hook, tracks: tracksV6))
+            plans.append(makePlan(linked, .v4, hook, tracks: tracksV4, joinsFragments: joinsV4))
+            plans.append(makePlan(linked, .v6, hook, tracks: tracksV6, joinsFragments: joinsV6))
         }
         self.plans = plans
     }

@@ -25,7 +25,7 @@ public enum HookStep: Hashable, Sendable {
 ///
 /// Source: include/uapi/linux/netfilter_ipv4.h; that nat chains' own priorities only order them among themselves
 /// was observed on Linux 6.18.
-func makePlan(_ linked: LinkedRuleset, _ version: IPVersion, _ hook: Hook, tracks: Bool) -> [HookStep] {
+func makePlan(_ linked: LinkedRuleset, _ version: IPVersion, _ hook: Hook, tracks: Bool, joinsFragments: Bool) -> [HookStep] {
     var timed: [(priority: Int32, step: HookStep)] = []
     var nat: [ChainID] = []
     for id in linked.baseChains(version, hook) {
@@ -43,6 +43,8 @@ func makePlan(_ linked: LinkedRuleset, _ version: IPVersion, _ hook: Hook, track
             kernel = [(100, natStep), (.max, .confirm)]
         case .forward, .ingress, .egress: break
         }
+    } else if joinsFragments, hook == .prerouting || hook == .output {
+        kernel = [(-400, .defragment)]
     }
     // A stable merge: at equal priority the kernel's own hooks, registered last when a rule first needs them, go first.
     var plan: [HookStep] = []
@@ -126,6 +128,24 @@ func needsConntrack(_ ruleset: Ruleset, _ version: IPVersion) -> Bool {
         for chain in table.chains {
             for rule in chain.rules {
                 for statement in rule.statements where speaksOfConnections(statement) { return true }
+            }
+        }
+    }
+    return false
+}
+
+/// Whether a rule of `version` has fragments put together although no connection is tracked: one that looks for sockets.
+/// Source: net/netfilter/xt_socket.c `socket_mt_enable_defrag`, net/netfilter/xt_TPROXY.c, Linux 6.18.
+func looksForSockets(_ ruleset: Ruleset, _ version: IPVersion) -> Bool {
+    for table in ruleset.tables where table.family.sees(version) {
+        for chain in table.chains {
+            for rule in chain.rules {
+                for statement in rule.statements {
+                    switch statement {
+                    case .match(.socket), .target(.tproxy): return true
+                    case .match, .target: continue
+                    }
+                }
             }
         }
     }

@@ -102,4 +102,56 @@ import Testing
             #expect(world.trace(packet, in: "eth0").reason == .notAddressed)
         }
     }
+
+    /// With an `ip rule` or a local route of one's own the way back is looked for although rp_filter is off.
+    /// Source: net/ipv4/fib_frontend.c `fib_validate_source`, Linux 6.18.
+    @Test func aBroadcastSourceIsAMartianWhereTheWayBackIsLookedFor() throws {
+        let packet = try world().packet("192.0.2.255", "203.0.113.9")
+        #expect(try world().trace(packet, in: "eth1").outcome == .forwarded)
+        let rules = "0:\tfrom all lookup local\n100:\tfrom all fwmark 0x10 lookup 100\n32766:\tfrom all lookup main\n"
+        let ruled = try World(
+            "*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n", routerAddresses, routerRoutes, routerSettings, rules)
+        #expect(ruled.trace(packet, in: "eth1").reason == .martianSource)
+    }
+
+    /// Source: net/ipv4/ip_input.c `ip_local_deliver`, Linux 6.18.
+    @Test(arguments: [("192.0.2.1", true), ("198.51.100.9", false), ("2001:db8:1::1", false)])
+    func fragmentsForTheHostArePutTogetherBeforeINPUT(_ destination: String, _ isJoined: Bool) throws {
+        let world = try world()
+        var packet = try world.packet(
+            destination.contains(":") ? "2001:db8:1::9" : "203.0.113.9", destination, .udp)
+        packet.moreFragments = true
+        let steps = world.trace(packet, in: "eth0").steps.map(\.kind)
+        #expect(steps.contains(.defragmentation) == isJoined)
+    }
+
+    /// Source: net/netfilter/xt_socket.c `socket_mt_enable_defrag`, Linux 6.18.
+    @Test func aSocketMatchHasFragmentsPutTogetherFirst() throws {
+        let world = try World(
+            "*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m socket\nCOMMIT\n", routerAddresses, routerRoutes,
+            routerSettings)
+        var packet = try world.packet("203.0.113.9", "198.51.100.9", .udp)
+        packet.moreFragments = true
+        #expect(world.trace(packet, in: "eth0").steps.first?.kind == .defragmentation)
+    }
+
+    /// Source: net/ipv4/route.c `ip_route_output_key_hash_rcu`, Linux 6.18.
+    @Test(arguments: [
+        ("192.0.2.1", "255.255.255.255", "eth0"), ("198.51.100.1", "255.255.255.255", "eth1"),
+        ("198.51.100.1", "224.0.0.5", "eth1"),
+    ])
+    func whatIsSentToManyLeavesByItsSourcesInterface(_ source: String, _ destination: String, _ out: String) throws {
+        let world = try world()
+        let trace = world.trace(try world.packet(source, destination, .udp), in: nil)
+        #expect(trace.outcome == .sent)
+        #expect(trace.outInterface == world.interface(out))
+        let foreign = world.trace(try world.packet("203.0.113.9", destination, .udp), in: nil)
+        #expect(foreign.reason == .noRoute)
+    }
+
+    @Test(arguments: [("192.0.2.1", "0.0.0.0"), ("2001:db8:1::1", "::")])
+    func theAddressOfAllZerosIsTheHostItself(_ source: String, _ destination: String) throws {
+        let world = try world()
+        #expect(world.trace(try world.packet(source, destination, .udp), in: nil).outcome == .delivered)
+    }
 }

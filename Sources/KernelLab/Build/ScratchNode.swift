@@ -137,7 +137,7 @@ struct ScratchNode: ~Copyable {
             let legacy = loaded.filter { $0.backend == .legacy && $0.family == family }.map(\.name).sorted()
             if legacy.isEmpty { continue }
             let program = family == .ip ? "iptables-legacy-restore" : "ip6tables-legacy-restore"
-            try ChildProcess.check([program], input: legacy.map { "*\($0)\nCOMMIT\n" }.joined())
+            try ChildProcess.check([program], input: legacy.map(emptyTable).joined())
         }
         loaded = []
         try laboratory.netfilter.destroySets()
@@ -157,6 +157,18 @@ extension Laboratory {
             usleep(2000)
         }
     }
+}
+
+/// A table without rules; policies that are not given stay as they are.
+private func emptyTable(_ name: String) -> String {
+    var chains = ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"]
+    switch name {
+    case "filter", "security": chains = ["INPUT", "FORWARD", "OUTPUT"]
+    case "nat": chains = ["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"]
+    case "raw": chains = ["PREROUTING", "OUTPUT"]
+    default: break
+    }
+    return "*\(name)\n\(chains.map { ":\($0) ACCEPT\n" }.joined())COMMIT\n"
 }
 
 private func dotted(_ path: String) -> String { String(path.map { $0 == "/" ? "." : $0 == "." ? "/" : $0 }) }

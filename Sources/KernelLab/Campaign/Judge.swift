@@ -1,3 +1,4 @@
+internal import Glibc
 internal import NetTypes
 internal import PacketPath
 internal import PathModel
@@ -69,9 +70,15 @@ struct Judge {
             verdict.finding = .skipped("the kernel lost trace events")
             return verdict
         }
+        if let reason = unsendable(packet, seen) {
+            verdict.finding = .skipped(reason)
+            return verdict
+        }
         if whole == nil, packet.packet.isFragment, isPutTogether(trace) {
             // The kernel keeps it until the others are there.
-            let isHeld = seen.steps.isEmpty && seen.policies.isEmpty
+            var isHeld = seen.steps.isEmpty && seen.policies.isEmpty
+            // Without conntrack it is kept between routing and INPUT.
+            if case .gone(after: .prerouting) = seen.outcome { isHeld = true }
             verdict.finding =
                 isHeld ? .agrees(undecided: []) : .disagrees(["a fragment that hookline keeps: kernel \(seen.outcome)"])
             return verdict
@@ -111,6 +118,18 @@ struct Judge {
         // No program runs there.
         request.assumptions["multicast-joined"] = "no"
         return request
+    }
+
+    /// Why a raw socket could not send what another might.
+    private func unsendable(_ packet: LabPacket, _ seen: Observation) -> String? {
+        guard packet.arrival == .host else { return nil }
+        switch seen.outcome {
+        case .unseen(error: EMSGSIZE): return "a raw socket sends no more than the link takes"
+        case .unseen(error: EINVAL), .unroutable(error: EINVAL):
+            return packet.packet.version == .v6 && packet.packet.source.isMulticast
+                ? "no socket can be bound to this group" : nil
+        default: return nil
+        }
     }
 
     private func isPutTogether(_ trace: Trace) -> Bool {
