@@ -25,7 +25,9 @@ public enum HookStep: Hashable, Sendable {
 ///
 /// Source: include/uapi/linux/netfilter_ipv4.h; that nat chains' own priorities only order them among themselves
 /// was observed on Linux 6.18.
-func makePlan(_ linked: LinkedRuleset, _ version: IPVersion, _ hook: Hook, tracks: Bool, joinsFragments: Bool) -> [HookStep] {
+func makePlan(
+    _ linked: LinkedRuleset, _ version: IPVersion, _ hook: Hook, tracks: Bool, joinsFragments: Bool
+) -> [HookStep] {
     var timed: [(priority: Int32, step: HookStep)] = []
     var nat: [ChainID] = []
     for id in linked.baseChains(version, hook) {

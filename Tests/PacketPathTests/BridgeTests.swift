@@ -33,7 +33,8 @@ import Testing
 
             """,
             routerAddresses.replacing("eth0", with: "br0").replacing(
-                "scope global br0", with: "scope global br0\n    inet 10.1.2.1/28 scope global br0") + port(1) + port(2),
+                "scope global br0", with: "scope global br0\n    inet 10.1.2.1/28 scope global br0") + port(1)
+                + port(2),
             routerRoutes.replacing("eth0", with: "br0") + "10.1.2.0/28 dev br0 proto kernel scope link src 10.1.2.1\n",
             routerSettings.replacing("eth0", with: "br0") + "net.bridge.bridge-nf-call-iptables = \(calls)\n",
             """

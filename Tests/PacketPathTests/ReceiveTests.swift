@@ -34,9 +34,11 @@ import Testing
 
     /// Source: net/ipv6/exthdrs.c `ip6_parse_tlv`, Linux 6.18.
     @Test(arguments: [
-        ([59, 0, 5, 2, 0, 0, 1, 0], Reason?.none), ([59, 0, 1, 4, 0, 0, 0, 0], nil), ([59, 0, 5, 3, 0, 0, 0, 0], .badHeader),
+        ([59, 0, 5, 2, 0, 0, 1, 0], Reason?.none), ([59, 0, 1, 4, 0, 0, 0, 0], nil),
+        ([59, 0, 5, 3, 0, 0, 0, 0], .badHeader),
         ([59, 0, 1, 4, 0, 0, 0, 1], .badHeader), ([59, 0, 0x44, 4, 0, 0, 0, 0], .badHeader),
-        ([59, 0, 0x04, 4, 0, 0, 0, 0], nil), ([59, 0, 1, 5, 0, 0, 0, 0], .badHeader), ([59, 1, 0, 0, 0, 0, 0, 0], .badHeader),
+        ([59, 0, 0x04, 4, 0, 0, 0, 0], nil), ([59, 0, 1, 5, 0, 0, 0, 0], .badHeader),
+        ([59, 1, 0, 0, 0, 0, 0, 0], .badHeader),
     ])
     func badHopByHopOptionsAreRefused(_ options: [UInt8], _ reason: Reason?) throws {
         let world = try world()
