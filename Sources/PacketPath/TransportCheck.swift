@@ -41,7 +41,7 @@ struct TransportCheck {
 
     var isRefused: Bool {
         // Nothing follows, or what does is not to be found.
-        guard layout.isComplete, layout.fragmentOffset == 0, size >= 0 else { return true }
+        guard layout.isComplete, layout.fragmentOffset == 0 else { return true }
         switch layout.transport.kind {
         case .tcp:
             let header = byte(12) >> 4 * 4

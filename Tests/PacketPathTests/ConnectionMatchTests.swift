@@ -125,13 +125,13 @@ import Testing
             $0.track()
         },
         MatchCase("-m connbytes --connbytes 100:100 --connbytes-mode avgpkt --connbytes-dir both", "yes", "counted") {
-            $0.track(false) { $0.counted(4, 240, 5, 700) }
+            $0.track(false) { $0.counted(5, 300, 5, 700) }
         },
         MatchCase("-m connbytes --connbytes 10: --connbytes-mode packets --connbytes-dir both", "yes", "counted") {
-            $0.track(false) { $0.counted(4, 240, 5, 700) }
+            $0.track(false) { $0.counted(5, 300, 5, 700) }
         },
         MatchCase("-m connbytes --connbytes 5: --connbytes-mode packets --connbytes-dir original", "yes", "counted") {
-            $0.track(false) { $0.counted(4, 240, 5, 700) }
+            $0.track(false) { $0.counted(5, 300, 5, 700) }
         },
         MatchCase("-m connbytes ! --connbytes 5 --connbytes-mode packets --connbytes-dir both", "no", "not counted") {
             $0.track(false)
@@ -290,6 +290,7 @@ extension MatchLab {
 }
 
 extension TrackedConnection {
+    /// The packet itself is among them.
     mutating func counted(_ packets: UInt64, _ bytes: UInt64, _ replyPackets: UInt64, _ replyBytes: UInt64) {
         entry.originalCounters = Counters(packets: packets, bytes: bytes)
         entry.replyCounters = Counters(packets: replyPackets, bytes: replyBytes)

@@ -6,6 +6,10 @@ import Testing
 
 /// What conntrack makes of a packet by its bytes.
 @Suite struct ConntrackBytesTests {
+    private static let rulesOfV6 =
+        "*mangle\n:PREROUTING ACCEPT [0:0]\n"
+        + "-A PREROUTING -s 2001:db8::/32 -m conntrack --ctstate NEW -j MARK --set-mark 0x1\nCOMMIT\n"
+
     private static let states = """
         *mangle
         :PREROUTING ACCEPT [0:0]
@@ -65,6 +69,22 @@ import Testing
         // Taken for UDP in the pseudo header, a checksum that is right for UDP-Lite is wrong.
         let lite = try world.packet("198.51.100.7", "203.0.113.9", .udplite)
         #expect(mark(world, try given(lite, [0x9c, 0x40, 0, 80, 0, 8, 0, 1])) == 2)
+    }
+
+    /// What no check looks into may be cut off: of IPv6 the place of the header is all that is asked. Observed on Linux
+    /// 6.18.
+    @Test func aHeaderThatIsNotThereIsNoneOfConntracksBusiness() throws {
+        let world = try World(
+            Self.rulesOfV6, routerAddresses, routerRoutes, routerSettings + "net.ipv6.conf.all.forwarding = 1\n")
+        var bytes: [UInt8] = [0x60, 0, 0, 0, 0, 4, 51, 64]
+        bytes += try #require(IPAddress("2001:db8:2::9")).bytes + (try #require(IPAddress("2001:db8:1::9"))).bytes
+        bytes += [135, 4, 0, 0]
+        let decoded = Packet(decoding: bytes.span)
+        let packet = try #require(decoded)
+        let states = world.trace(packet, in: "eth1").steps.compactMap { step in
+            if case .conntrack(let states, _, _) = step.kind { states } else { nil }
+        }
+        #expect(states == [.new])
     }
 
     /// Source: net/netfilter/nf_conntrack_proto_udp.c `udp_error`: of packets from the wire only.

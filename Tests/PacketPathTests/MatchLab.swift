@@ -87,7 +87,11 @@ struct MatchLab {
             original.icmpCode = packet.icmpCode
         }
         let place = isNew ? Place.none : Place(file: FileID(0), line: 1, start: 0, end: 1)
-        let entry = ConnectionEntry(original: original, reply: reply, place: place)
+        var entry = ConnectionEntry(original: original, reply: reply, place: place)
+        if isNew {
+            entry.originalCounters = Counters(packets: 1, bytes: UInt64(packet.length))
+            entry.replyCounters = Counters(packets: 0, bytes: 0)
+        }
         var tracked = TrackedConnection(
             entry: entry, direction: .original, state: isNew ? .new : .established, isNew: isNew)
         adjust(&tracked)
