@@ -144,11 +144,14 @@ public struct Laboratory: ~Copyable {
         var left = try frames()
         // Who is told of a neighbour sends what waited for it: there may be more to read.
         if !left.isEmpty { isWhole = try trace.read(into: &events) && isWhole }
-        let last = events.last { !$0.network.isEmpty && $0.station?.isLast(of: .postrouting) == true }
+        // Not for what the kernel sends because of it: that is told by its trace.
+        let last = events.last { event in
+            event.station?.isLast(of: .postrouting) == true && event.header.map { mayBe($0, sent) } ?? false
+        }
         guard let last, mayShow(last.outIndex) else { return (left, isWhole) }
         let clock = ContinuousClock()
         let end = clock.now + .milliseconds(patience)
-        while !left.contains(where: { mayBe($0.packet, sent) }), clock.now < end {
+        while !left.contains(where: { IPHeader($0.packet).map { mayBe($0, sent) } ?? false }), clock.now < end {
             left += try frames(waiting: patience)
             isWhole = try trace.read(into: &events) && isWhole
         }
@@ -162,9 +165,8 @@ public struct Laboratory: ~Copyable {
     }
 
     /// Whether a packet may be the one that was sent, or a tunnel's packet around it.
-    private func mayBe(_ packet: [UInt8], _ sent: IPHeader) -> Bool {
-        guard let header = IPHeader(packet) else { return false }
-        return header.isSame(as: sent) || header.protocol == .udp && tunnelPorts.contains(header.destinationPort)
+    private func mayBe(_ header: IPHeader, _ sent: IPHeader) -> Bool {
+        header.isSame(as: sent) || header.protocol == .udp && tunnelPorts.contains(header.destinationPort)
     }
 
     /// Everything that left since the last call, as IP packets. Who asks for a neighbour is answered on the way.
