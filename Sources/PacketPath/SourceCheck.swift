@@ -112,11 +112,16 @@ extension Evaluator {
     }
 
     /// The route back to the packet's source: the packet turned round, as if it came in by the interface it would leave
-    /// by, or by lo where it is for this host. Source: net/ipv4/fib_frontend.c `__fib_validate_source`.
+    /// by, or by lo where it is for this host; ports too. Source: net/ipv4/fib_frontend.c `__fib_validate_source`.
     func routeBack(_ state: WalkState, _ interface: Symbol) -> RouteResult {
         var query = RouteQuery(destination: state.packet.source, source: state.packet.destination)
         query.inInterface = state.route?.interface ?? names.find("lo")
         query.tos = state.packet.tos
+        query.protocol = state.packet.protocol
+        if state.packet.fragmentOffset == 0 {
+            query.sourcePort = state.packet.destinationPort
+            query.destinationPort = state.packet.sourcePort
+        }
         let usesMark =
             model.commonSetting(.v4, "src_valid_mark") == 1
             || model.interfaceSetting(.v4, interface, "src_valid_mark") == 1

@@ -135,7 +135,13 @@ extension Evaluator {
             if model.host.interface(interface)?.isLoopback == true || names.text(interface) == "lo" {
                 state.record(.loopback)
                 state.arrival = .known(interface)
+                // The IP layer takes no more from lo than from a wire, but for loopback addresses.
                 if hasBadHopOptions(state.packet) { return [ended(state, .filtered, .badHeader)] }
+                if state.packet.version == .v6, state.packet.source.isMulticast,
+                    !state.packet.unknown.contains(.source)
+                {
+                    return [ended(state, .filtered, .martianSource)]
+                }
                 state.isLoopedBack = true
                 state.isLocal = false
                 // An invalid packet has no entry that could stay with it: raw's NOTRACK and conntrack come to it again.

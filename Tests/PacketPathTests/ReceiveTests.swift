@@ -156,4 +156,24 @@ import Testing
         let world = try world()
         #expect(world.trace(try world.packet(source, destination, .udp), in: nil).outcome == .delivered)
     }
+
+    /// Observed on Linux 6.18. Source: net/ipv4/fib_frontend.c `__fib_validate_source`.
+    @Test func theWayBackIsLookedForWithThePortsExchanged() throws {
+        let rules =
+            "0:\tfrom all lookup local\n100:\tfrom all ipproto tcp dport 4000 lookup 100\n32766:\tfrom all lookup main\n"
+        let world = try World(
+            "*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n", routerAddresses,
+            routerRoutes + "default via 192.0.2.254 dev eth0 table 100\n",
+            routerSettings.replacing("eth1.rp_filter = 0", with: "eth1.rp_filter = 1"), rules)
+        let back = try world.packet("198.51.100.7", "203.0.113.9", sport: 4000)
+        #expect(world.trace(back, in: "eth1").reason == .rpFilter)
+        let other = try world.packet("198.51.100.7", "203.0.113.9", sport: 4001)
+        #expect(world.trace(other, in: "eth1").outcome == .forwarded)
+    }
+
+    @Test func loTakesNoGroupAsASourceEither() throws {
+        let world = try world()
+        let trace = world.trace(try world.packet("ff05::1234", "2001:db8:1::1", .udp), in: nil)
+        #expect(trace.reason == .martianSource)
+    }
 }
