@@ -20,7 +20,13 @@ extension Evaluator {
             case .match(let match):
                 state.history.defaultsUsed.formUnion(fields(of: match).intersection(state.packet.defaulted))
                 if dropsItself(match, state.packet, reference) {
-                    return finish(.drop, reference, before: before, &state, changes, &frame)
+                    var own = RuleStep(rule: reference, verdict: .drop, changes: changes)
+                    own.isDropOfMatch = true
+                    var step = Step(.rule(own), before)
+                    step.layer = state.layer
+                    state.history.steps.append(step)
+                    frame.ends.append(ChainEnd(state: state, verdict: .drop))
+                    return nil
                 }
                 switch test(match, in: state, rule: reference) {
                 case .yes: applyEffect(of: match, holding: true, to: &state)

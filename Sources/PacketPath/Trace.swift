@@ -144,6 +144,8 @@ public struct RuleStep: Hashable, Sendable {
     /// `--reject-with`, for `reject`.
     public var rejectWith: RejectWith?
     public var changes: [Change] = []
+    /// Whether it is a match that drops the packet, which so does not match the rule.
+    public var isDropOfMatch = false
 }
 
 /// How an address or port was translated.

@@ -85,6 +85,12 @@ import Testing
         #expect(
             try verdict("-m u32 --u32 \"0x14>>0x10=0x7\"") { $0.sourcePortChoices = PortRange(1, 9) }
                 == "u32@raw/PREROUTING:1")
+        // A port that NAT drew hides neither options nor what can't begin in it.
+        let draws: (inout Packet) -> Void = { $0.sourcePortChoices = PortRange(1, 9) }
+        #expect(try verdict("-p tcp -m tcp --tcp-option 2", draws) == "yes")
+        #expect(try verdict("-p tcp -m tcpmss --mss 1460", draws) == "yes")
+        #expect(try verdict("-m string --string \"zzzz\" --algo bm", draws) == "no")
+        #expect(try verdict("-m string --string \"z\" --algo bm", draws) == "string@raw/PREROUTING:1")
         // Checksums over what is not known are not known either; the rest is.
         #expect(try verdict("-m u32 --u32 \"0x8&0xffff=0x1\"") { $0.unknown = .ttl } == "u32@raw/PREROUTING:1")
         #expect(try verdict("-m u32 --u32 \"0x22&0xffff=0x1\"") { $0.unknown = .source } == "u32@raw/PREROUTING:1")
@@ -102,7 +108,9 @@ import Testing
         #expect(try verdict("-m u32 --u32 \"0x28=0x20405b4\"") == "u32@raw/PREROUTING:1")
         #expect(try verdict("-m u32 --u32 \"0x2c=0x20405b4\"") == "no")
         #expect(try verdict("-p tcp -m tcpmss --mss 1460") == "maximum-segment-size@1460")
-        #expect(try verdict("-m string --string \"hello\" --algo bm") == "string@raw/PREROUTING:1")
+        // Four bytes are missing.
+        #expect(try verdict("-m string --string \"hell\" --algo bm") == "string@raw/PREROUTING:1")
+        #expect(try verdict("-m string --string \"hello\" --algo bm") == "no")
     }
 
     /// A rule's match drops a packet that the prefilter would have taken past the rule.
@@ -119,6 +127,12 @@ import Testing
             """)
         let trace = world.trace(try #require(decoded), in: "eth1")
         #expect(world.rules(trace) == ["mangle/PREROUTING:1 drop"])
+        // The kernel does not count the packet for the rule.
+        let isOfMatch = trace.steps.contains {
+            if case .rule(let rule) = $0.kind { return rule.isDropOfMatch }
+            return false
+        }
+        #expect(isOfMatch)
     }
 
     /// Where conntrack is on, a later rule sees the packet put together: of an only fragment all is known, of others not.

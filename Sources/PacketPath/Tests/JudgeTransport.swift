@@ -107,7 +107,14 @@ extension Evaluator {
         let size = Int(try headers.byte(start + 12) >> 4) * 4
         if size < 20 { throw .malformed }
         try headers.require(start, size)
-        return TCPOption.all(in: try headers.image.exact(start + size), header: start)
+        return TCPOption.all(in: try behindPorts(start, size, headers), header: start)
+    }
+
+    /// The packet's bytes up to the end of the TCP header at `start`: of those before its length, which NAT may have
+    /// drawn, nothing.
+    private func behindPorts(_ start: Int, _ size: Int, _ headers: HeaderBytes) throws(HeaderFailure) -> [UInt8] {
+        [UInt8](repeating: 0, count: start + 12) + (try headers.image.exact(from: start + 12, start + 16))
+            + [0, 0, 0, 0] + (try headers.image.exact(from: start + 20, start + size))
     }
 
     /// Source: net/netfilter/xt_tcpudp.c `udp_mt`, for `udplite` in iptables-nft too.
@@ -135,7 +142,7 @@ extension Evaluator {
         try headers.require(start, 20)
         let size = Int(try headers.byte(start + 12) >> 4) * 4
         _ = try options(start, headers)
-        let bytes = try headers.image.exact(start + size)
+        let bytes = try behindPorts(start, size, headers)
         guard let option = TCPOption.maximumSegmentSize(in: bytes, header: start) else { return test.isNegated }
         let value = UInt16(truncatingIfNeeded: try headers.number(option.offset + 2, 2))
         return test.value.contains(value) != test.isNegated

@@ -87,11 +87,23 @@ extension Evaluator {
         let from = Int(match.from)
         guard algorithm == "bm" || algorithm == "kmp", !pattern.isEmpty else { throw .unknown }
         if from + pattern.count > min(headers.length, Int(match.to)) { return match.pattern.isNegated }
-        let last = min(headers.length, Int(match.to))
-        let text = try headers.image.exact(from: from, last).map { match.ignoresCase ? upperCase($0) : $0 }
-        for start in 0...(text.count - pattern.count) where text[start..<start + pattern.count].elementsEqual(pattern) {
-            return !match.pattern.isNegated
+        var mayMatch = false
+        for start in from...(min(headers.length, Int(match.to)) - pattern.count) {
+            var fits: Bool? = true
+            for (index, wanted) in pattern.enumerated() where fits != false {
+                guard let place = UInt32(exactly: start + index), case .word(let byte)? = headers.image.load(place, 1)
+                else { throw .unknown }
+                guard let exact = byte.exact.map({ UInt8(truncatingIfNeeded: $0) }) else {
+                    // As when NAT draws a port.
+                    fits = nil
+                    continue
+                }
+                if (match.ignoresCase ? upperCase(exact) : exact) != wanted { fits = false }
+            }
+            if fits == true { return !match.pattern.isNegated }
+            if fits == nil { mayMatch = true }
         }
+        if mayMatch { throw .unknown }
         return match.pattern.isNegated
     }
 
