@@ -8,7 +8,8 @@ extension NetlinkSocket {
     mutating func deleteTables(_ tables: [(family: TableFamily, name: String)]) throws(LabFailure) {
         let requests = tables.map { table in
             var request = NetlinkRequest(
-                subsystem: Int(NFNL_SUBSYS_NFTABLES), message: Int(NFT_MSG_DELTABLE.rawValue), flags: Int(NLM_F_REQUEST),
+                subsystem: Int(NFNL_SUBSYS_NFTABLES), message: Int(NFT_MSG_DELTABLE.rawValue),
+                flags: Int(NLM_F_REQUEST),
                 family: UInt8(table.family == .ip6 ? AF_INET6 : AF_INET))
             request.put(NFTA_TABLE_NAME.rawValue, text: table.name)
             return request

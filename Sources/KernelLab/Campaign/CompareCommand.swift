@@ -55,7 +55,9 @@ private func total(_ words: [String]) -> Int32 {
     totals.add(Totals(lines: text.split(separator: "\n")))
     let report = totals.report(tellsParts: words.contains("parts"), least: number("least", in: words) ?? 0)
     put(report.map { $0 + "\n" }.joined())
-    return totals.disagreed == 0 ? 0 : 1
+    // In thousandths of the packets.
+    let allowed = totals.packets * (number("allow", in: words) ?? 0) / 1000
+    return totals.disagreed <= allowed ? 0 : 1
 }
 
 /// Folders with questions, or with packets of a scenario that was kept. The first word is the path of hookline.
