@@ -8,7 +8,7 @@ extension Evaluator {
     /// Source: net/ipv4/route.c `ip_route_input_rcu`, net/ipv6/ip6_input.c `ip6_mc_input`, Linux 6.18.
     func multicast(_ entering: WalkState) -> [WalkState] {
         var state = entering
-        state.packet.packetType = .multicast
+        if !knowsFrame(state) { state.packet.packetType = .multicast }
         if let isJoined = hasJoined(state.packet.destination, state.arrival) {
             return isJoined ? sourceOfGroup(state) : [ended(state, .filtered, .notJoined)]
         }

@@ -78,6 +78,12 @@ extension Evaluator {
         return state.isBridged || bridgeCallsIptables(state.packet.version) == true
     }
 
+    /// No error answers what is for many, however its frame is addressed. Source: net/ipv4/icmp.c `icmp_send`,
+    /// net/ipv6/icmp.c `icmp6_send`, Linux 6.18.
+    func isForMany(_ packet: Packet) -> Bool {
+        packet.destination.isMulticast || packet.version == .v4 && addressType(packet.destination) == .broadcast
+    }
+
     private func isDestinationTranslated(_ state: WalkState) -> Bool {
         if case .entry(let tracked) = state.connection { return tracked.destinationIsTranslated }
         return false
@@ -90,7 +96,8 @@ extension Evaluator {
         let packet = state.packet
         var answer: Packet
         if let icmp = with.icmp {
-            guard packet.fragmentOffset == 0, packet.packetType == .unicast, !isError(packet) else { return nil }
+            guard packet.fragmentOffset == 0, packet.packetType == .unicast, !isError(packet), !isForMany(packet)
+            else { return nil }
             let isHere = state.context.hook == .input || state.isLocal
             let source = isHere ? packet.destination : IPAddress.zero(packet.version)
             answer = Packet(

@@ -104,7 +104,7 @@ extension Evaluator {
 
     func input(_ state: WalkState, _ type: RouteType) -> [WalkState] {
         var state = state
-        if type == .broadcast { state.packet.packetType = .broadcast }
+        if type == .broadcast, !knowsFrame(state) { state.packet.packetType = .broadcast }
         return [toInput(state)]
     }
 

@@ -28,6 +28,7 @@ extension Evaluator {
         // What was sent to many is never answered by an error. Source: net/ipv4/icmp.c `icmp_send`, net/ipv6/icmp.c
         // `icmp6_send`, net/ipv4/udp.c `__udp4_lib_mcast_deliver`, Linux 6.1.
         if state.packet.packetType != .unicast, state.packet.packetType != .loopback { return .timeout }
+        if isForMany(state.packet) { return .timeout }
         if state.packet.protocol == .tcp { return .reset }
         return state.packet.version == .v4 ? .unreachable(type: 3, code: 3) : .unreachable(type: 1, code: 4)
     }

@@ -53,6 +53,16 @@ struct Driver: ~Copyable {
             // The socket of who is nobody in particular is this program's.
             packet.packet.userID = packet.packet.userID ?? geteuid()
             packet.packet.groupID = packet.packet.groupID ?? getegid()
+        } else if let mac = packet.destinationMAC {
+            // Whom a frame is for is known. Source: net/ethernet/eth.c `eth_type_trans`.
+            packet.packet.defaulted.remove(.packetType)
+            if mac.bits == 0xffff_ffff_ffff {
+                packet.packet.packetType = .broadcast
+            } else if mac.bits >> 40 & 1 == 1 {
+                packet.packet.packetType = .multicast
+            } else if packet.packet.packetType != .otherHost {
+                packet.packet.packetType = .unicast
+            }
         }
         var dispatch: Dispatch
         switch packet.arrival {

@@ -85,6 +85,7 @@ extension Evaluator {
     /// The destination of the frame that the packet came in, as far as its type tells: a frame for this host has the
     /// address of the interface, if that is no bridge's, which takes those for its ports too.
     func frameDestination(_ state: WalkState) -> MACAddress? {
+        if knowsFrame(state), let mac = request.destinationMAC { return mac }
         switch frameType(state) {
         case .unicast:
             guard state.inPort == nil, case .known(let name) = state.arrival else { return nil }
@@ -92,6 +93,12 @@ extension Evaluator {
         case .broadcast: return MACAddress(bits: 0xffff_ffff_ffff)
         case .multicast, .otherHost, .outgoing, .loopback, nil: return nil
         }
+    }
+
+    /// Whether the frame that the packet came in was given, and with it whom it was for: the route changes nothing about
+    /// that. Source: net/ethernet/eth.c `eth_type_trans`, Linux 6.18; observed there.
+    func knowsFrame(_ state: WalkState) -> Bool {
+        request.destinationMAC != nil && !state.isLocal && state.layer == 0 && state.round == 0
     }
 
     private func name(_ type: PacketType) -> String {
