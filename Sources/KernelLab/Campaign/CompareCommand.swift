@@ -1,4 +1,5 @@
 internal import Glibc
+internal import SourceText
 
 /// What `Tools/kernel-compare` starts: a worker of a campaign, the merging of workers' counts, or folders.
 public func compareWithKernel(_ arguments: [String]) -> Never {
@@ -63,9 +64,9 @@ private func total(_ words: [String]) -> Int32 {
 /// Folders with questions, or with packets of a scenario that was kept. The first word is the path of hookline.
 private func compareFolders(_ words: [String]) -> Int32 {
     var counts = (agreed: 0, disagreed: 0, skipped: 0)
-    for folder in words.dropFirst() {
+    for folder in words.dropFirst().flatMap(withFolders) {
         do throws(LabFailure) {
-            if unsafe access("\(folder)/\(Scenario.flowName)", F_OK) == 0 {
+            if hasFile(folder, Scenario.flowName) {
                 let found = try repeatScenario(folder)
                 put(found.text)
                 if found.isAgreed { counts.agreed += 1 } else { counts.disagreed += 1 }
@@ -83,6 +84,17 @@ private func compareFolders(_ words: [String]) -> Int32 {
     }
     put("folders: \(counts.agreed) agree, \(counts.disagreed) DISAGREE, \(counts.skipped) skipped\n")
     return counts.disagreed == 0 ? 0 : 1
+}
+
+private func hasFile(_ folder: String, _ name: String) -> Bool { unsafe access("\(folder)/\(name)", F_OK) == 0 }
+
+/// A folder that has neither questions nor packets stands for the folders in it.
+private func withFolders(_ folder: String) -> [String] {
+    if hasFile(folder, Scenario.flowName) || hasFile(folder, "questions.txt") { return [folder] }
+    let names = (try? directoryEntries(folder, limit: 10_000)) ?? []
+    let inner = names.map { "\(folder)\(folder.hasSuffix("/") ? "" : "/")\($0)" }
+    let found = inner.filter { hasFile($0, Scenario.flowName) }
+    return found.isEmpty ? [folder] : found
 }
 
 private func repeatScenario(_ folder: String) throws(LabFailure) -> (isAgreed: Bool, text: String) {
