@@ -124,6 +124,13 @@ import Testing
         MatchCase("-m connbytes ! --connbytes 1 --connbytes-mode bytes --connbytes-dir reply", "yes", "new") {
             $0.track()
         },
+        // Exchanging its ends turns no single number round: net/netfilter/xt_connbytes.c; observed on Linux 6.18.
+        MatchCase("-m connbytes ! --connbytes 5:5 --connbytes-mode packets --connbytes-dir reply", "yes", "counted") {
+            $0.track(false) { $0.counted(5, 300, 5, 700) }
+        },
+        MatchCase("-m connbytes ! --connbytes 1:1 --connbytes-mode packets --connbytes-dir reply", "no", "new") {
+            $0.track()
+        },
         MatchCase("-m connbytes --connbytes 100:100 --connbytes-mode avgpkt --connbytes-dir both", "yes", "counted") {
             $0.track(false) { $0.counted(5, 300, 5, 700) }
         },

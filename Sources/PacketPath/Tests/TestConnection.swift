@@ -163,12 +163,14 @@ extension Evaluator {
         _ match: ConnectionBytesMatch, _ state: WalkState, _ rule: RuleReference
     ) -> Answer {
         guard case .entry(let tracked) = state.connection else { return .no }
-        if match.range.value.isAll { return Answer(!match.range.isNegated) }
+        // The negative is told by exchanged ends, which are the same for one number.
+        let isNegated = match.range.isNegated && match.range.value.first != match.range.value.last
+        if match.range.value.isAll { return Answer(!isNegated) }
         func unknown() -> Answer {
             .negate(
                 perhaps(
                     "connbytes", of: rule, "the connection's counter is in \(span(match.range.value))",
-                    "the connection's counter is not in \(span(match.range.value))"), if: match.range.isNegated)
+                    "the connection's counter is not in \(span(match.range.value))"), if: isNegated)
         }
         guard let original = tracked.entry.originalCounters, let reply = tracked.entry.replyCounters else {
             // The table lists counters of every entry that has them; the others never match.
@@ -188,7 +190,7 @@ extension Evaluator {
         case .bytes: value = counted.bytes
         case .averagePacket: value = counted.packets == 0 ? 0 : counted.bytes / counted.packets
         }
-        return Answer(match.range.value.contains(value) != match.range.isNegated)
+        return Answer(match.range.value.contains(value) != isNegated)
     }
 
     /// Asks the connection that expected this one. Source: net/netfilter/xt_helper.c.
