@@ -76,8 +76,8 @@ extension Evaluator {
         state.isBridged = true
         state.position = .hook(.forward, step: 0)
         guard case .known(let interface) = state.arrival else { return [state] }
-        state.route = RoutingStep(interface: interface, type: .unicast, table: 0)
         if state.outPort == nil { state.outPort = port(of: interface, toward: state) }
+        state.route = RoutingStep(interface: interface, type: .unicast, table: 0)
         return deliverable(state, by: state.outPort, of: interface)
     }
 
@@ -110,16 +110,19 @@ extension Evaluator {
             state.route?.interface == interface, state.packet.destination != request.packet.destination,
             isBridge(interface)
         else { return [(false, state)] }
+        // Where IPv4 is not forwarded the look-up ends at the host, which refuses it: net/ipv4/route.c
+        // `ip_route_input_slow`. IPv6 looks at forwarding later alone.
+        if state.packet.version == .v4, forwardingSetting(state) == 0 { return [(false, state)] }
         if let calls = bridgeCallsIptables(state.packet.version) { return [(calls, state)] }
         return decide(bridgeSetting, state)
     }
 
-    /// The port behind which the destination is: its neighbour entry gives an address on the link, and the forwarding
+    /// The port behind which the destination is, or the gateway to it: its neighbour entry gives an address on the link, and the forwarding
     /// database that address's port. A bridge of two ports leaves no choice. `nil` where the input does not tell.
     private func port(of bridge: Symbol, toward state: WalkState) -> Symbol? {
         if let mac = request.destinationMAC, state.packet.destination == request.packet.destination {
             if let port = port(of: bridge, behind: mac) { return port }
-        } else if let port = port(of: bridge, where: state.packet.destination) {
+        } else if let port = port(of: bridge, where: state.route?.nextHop ?? state.packet.destination) {
             return port
         }
         let others = ports(of: bridge).filter { $0 != state.inPort }

@@ -167,18 +167,17 @@ extension Evaluator {
     }
 
     /// Forwarding is a property of the incoming interface in IPv4, of the host in IPv6. Observed on Linux 6.18.
+    func forwardingSetting(_ state: WalkState) -> Int? {
+        if state.packet.version == .v6 { return model.commonSetting(.v6, "forwarding") }
+        if case .known(let name) = state.arrival, let own = model.interfaceSetting(.v4, name, "forwarding") {
+            return own
+        }
+        return model.sysctl("net.ipv4.ip_forward")
+    }
+
     private func forwardingChecked(_ state: WalkState) -> [WalkState] {
         var state = state
-        let setting: Int?
-        if state.packet.version == .v6 {
-            setting = model.commonSetting(.v6, "forwarding")
-        } else if case .known(let name) = state.arrival,
-            let own = model.interfaceSetting(.v4, name, "forwarding")
-        {
-            setting = own
-        } else {
-            setting = model.sysctl("net.ipv4.ip_forward")
-        }
+        let setting = forwardingSetting(state)
         if let setting { return [setting == 0 ? ended(state, .filtered, .forwardingOff) : state] }
         let unknown = Unknown(
             "forwarding", yes: "on", no: "off", whenYes: "this host forwards packets", whenNo: "forwarding is off")

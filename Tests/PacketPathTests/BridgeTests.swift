@@ -6,7 +6,10 @@ import Testing
 /// Frames between the ports of a bridge. Observed on Linux 6.18 where no source is named.
 @Suite struct BridgeTests {
     /// br0 192.0.2.1/24 and 10.1.2.1/28 with .8 behind port1 and .9 behind port2; what is sent to 192.0.2.50 goes to .8.
-    func world(hairpin: String, calls: Int = 1) throws -> World {
+    func world(
+        hairpin: String, calls: Int = 1, to target: String = "192.0.2.8", via gateway: String = "192.0.2.254",
+        settings: String = ""
+    ) throws -> World {
         let slave = hairpin.isEmpty ? "" : "    bridge_slave state forwarding priority 32 cost 2 \(hairpin) guard off\n"
         func port(_ number: Int) -> String {
             """
@@ -22,7 +25,7 @@ import Testing
             :INPUT ACCEPT [0:0]
             :OUTPUT ACCEPT [0:0]
             :POSTROUTING ACCEPT [0:0]
-            -A PREROUTING -d 192.0.2.50/32 -j DNAT --to-destination 192.0.2.8
+            -A PREROUTING -d 192.0.2.50/32 -j DNAT --to-destination \(target)
             COMMIT
             *filter
             :INPUT ACCEPT [0:0]
@@ -35,8 +38,10 @@ import Testing
             routerAddresses.replacing("eth0", with: "br0").replacing(
                 "scope global br0", with: "scope global br0\n    inet 10.1.2.1/28 scope global br0") + port(1)
                 + port(2),
-            routerRoutes.replacing("eth0", with: "br0") + "10.1.2.0/28 dev br0 proto kernel scope link src 10.1.2.1\n",
-            routerSettings.replacing("eth0", with: "br0") + "net.bridge.bridge-nf-call-iptables = \(calls)\n",
+            routerRoutes.replacing("eth0", with: "br0").replacing("via 192.0.2.254", with: "via \(gateway)")
+                + "10.1.2.0/28 dev br0 proto kernel scope link src 10.1.2.1\n",
+            routerSettings.replacing("eth0", with: "br0") + "net.bridge.bridge-nf-call-iptables = \(calls)\n"
+                + settings,
             """
             192.0.2.8 dev br0 lladdr 02:00:00:00:02:08 REACHABLE
             192.0.2.9 dev br0 lladdr 02:00:00:00:02:09 REACHABLE
@@ -63,6 +68,22 @@ import Testing
         }
         // From the other port it is another port's.
         #expect(world.trace(try world.packet("192.0.2.9", "192.0.2.50"), in: "port2").outcome == .forwarded)
+    }
+
+    /// The frame goes to the gateway, here behind the port it came by. Observed on Linux 6.18.
+    @Test func aGatewaysPortIsItsWay() throws {
+        for (mode, reason) in [("hairpin on", Reason?.none), ("hairpin off", .hairpinOff)] {
+            let world = try world(hairpin: mode, to: "203.0.113.9", via: "192.0.2.8")
+            #expect(world.trace(try world.packet("192.0.2.8", "192.0.2.50"), in: "port1").reason == reason)
+        }
+    }
+
+    /// Source: net/ipv4/route.c `ip_route_input_slow`; observed on Linux 6.18.
+    @Test func whereNothingIsForwardedNothingTurnsRound() throws {
+        let world = try world(hairpin: "hairpin on", settings: "net.ipv4.conf.br0.forwarding = 0\n")
+        let trace = world.trace(try world.packet("192.0.2.9", "192.0.2.50"), in: "port2")
+        #expect(trace.reason == .forwardingOff)
+        #expect(!world.rules(trace).contains("filter/FORWARD:1 accept"))
     }
 
     @Test func whatIsNotToldOfHairpinModeIsOpen() throws {
