@@ -17,7 +17,9 @@ extension Evaluator {
             return routeUnknown(state, "the destination that the rules chose is not known")
         }
         if state.packet.version == .v4, state.packet.destination.v4Bits == .max {
-            return input(state, .broadcast)
+            // Who has no address yet may ask from 0.0.0.0.
+            if state.packet.source.isZero { return input(state, .broadcast) }
+            return sourceChecked(state).flatMap { $0.outcome == nil ? input($0, .broadcast) : [$0] }
         }
         if state.packet.destination.isMulticast { return multicast(state) }
         return look(query(state), state).flatMap { found -> [WalkState] in

@@ -116,6 +116,21 @@ import Testing
         #expect(ruled.trace(packet, in: "eth1").reason == .martianSource)
     }
 
+    /// Source: net/ipv4/route.c `ip_route_input_slow`; observed on Linux 6.18.
+    @Test func whatIsSentToAllNeedsAWayBackToo() throws {
+        let world = try World(
+            "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n", routerAddresses, routerRoutes,
+            routerSettings.replacing("eth1.rp_filter = 0", with: "eth1.rp_filter = 1"))
+        for (source, reason) in [
+            ("198.51.100.9", Reason?.none), ("0.0.0.0", nil), ("203.0.113.9", .rpFilter),
+            ("192.0.2.1", .martianSource),
+        ] {
+            let trace = world.trace(try world.packet(source, "255.255.255.255", .udp), in: "eth1")
+            #expect(trace.reason == reason, "\(source)")
+            #expect((trace.outcome == .delivered) == (reason == nil), "\(source)")
+        }
+    }
+
     /// Source: net/ipv4/ip_input.c `ip_local_deliver`, Linux 6.18.
     @Test(arguments: [("192.0.2.1", true), ("198.51.100.9", false), ("2001:db8:1::1", false)])
     func fragmentsForTheHostArePutTogetherBeforeINPUT(_ destination: String, _ isJoined: Bool) throws {
