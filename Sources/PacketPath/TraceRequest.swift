@@ -22,6 +22,8 @@ public struct TraceRequest: Hashable, Sendable {
     /// Where the frame is sent to; on a bridge it tells whether the packet is for the host. `nil`: as the packet's own
     /// addresses have it.
     public var destinationMAC: MACAddress?
+    /// Whether a raw socket sends it, header and all: its route is looked up without the packet's protocol and ports.
+    public var isFromRawSocket = false
     /// `--state`: what conntrack would say of the packet; `nil` to work it out.
     public var state: ConnectionStates?
     public var connectionMark: UInt32?

@@ -10,7 +10,10 @@ extension Evaluator {
         state.position = .hook(.output, step: 0)
         if state.packet.unknown.contains(.destination) { return [leaves(nil, state)] }
         if let way = fixedRoute(state) { return [way] }
-        return look(query(state), state).map { found in
+        var query = query(state)
+        // Source: net/ipv4/raw.c `raw_sendmsg`, net/ipv6/raw.c `rawv6_sendmsg`; observed on Linux 6.18.
+        if request.isFromRawSocket { query.setTransport(IPProtocol(255)) }
+        return look(query, state).map { found in
             switch found {
             case .unknown(_, let way): return leaves(nil, way)
             case .none(var way):
@@ -114,7 +117,10 @@ extension Evaluator {
             return routed(way, step)
         }
         if new.unknown.contains(.destination) { return [go(nil, state)] }
-        return look(query(state), state).map { found in
+        var query = query(state)
+        // `ip_route_me_harder` and `ip6_route_me_harder` name neither protocol nor ports.
+        query.setTransport(IPProtocol(0))
+        return look(query, state).map { found in
             switch found {
             case .unknown(_, let way): return go(nil, way)
             case .none(let way): return ended(way, .unroutable, .noRoute)

@@ -115,6 +115,7 @@ struct Judge {
         var request = TraceRequest(packet: whole ?? packet.packet, origin: origin)
         request.recordsMisses = true
         request.destinationMAC = packet.destinationMAC
+        request.isFromRawSocket = packet.arrival == .host
         // No program runs there.
         request.assumptions["multicast-joined"] = "no"
         return request
@@ -123,25 +124,12 @@ struct Judge {
     /// Why a raw socket could not send what another might.
     private func unsendable(_ packet: LabPacket, _ seen: Observation) -> String? {
         guard packet.arrival == .host else { return nil }
-        if isRoutedByPorts(packet.packet) { return "a raw socket is not routed by its packet's protocol and ports" }
         switch seen.outcome {
         case .unseen(error: EMSGSIZE): return "a raw socket sends no more than the link takes"
         case .unseen(error: EINVAL), .unroutable(error: EINVAL):
             return packet.packet.version == .v6 && packet.packet.source.isMulticast
                 ? "no socket can be bound to this group" : nil
         default: return nil
-        }
-    }
-
-    /// Whether an `ip rule` speaks of what a raw socket's look-up lacks: its protocol is 255, its ports are 0.
-    /// Source: net/ipv4/raw.c `raw_sendmsg`, net/ipv6/raw.c `rawv6_sendmsg`, Linux 6.18.
-    private func isRoutedByPorts(_ packet: Packet) -> Bool {
-        (model.host.routingRules(packet.version) ?? []).contains { rule in
-            if rule.isNegated { return rule.protocol != nil || rule.sourcePorts != nil || rule.destinationPorts != nil }
-            if rule.protocol == nil, rule.sourcePorts == nil, rule.destinationPorts == nil { return false }
-            return (rule.protocol ?? packet.protocol) == packet.protocol
-                && rule.sourcePorts?.contains(packet.sourcePort) ?? true
-                && rule.destinationPorts?.contains(packet.destinationPort) ?? true
         }
     }
 

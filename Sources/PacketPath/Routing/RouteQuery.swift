@@ -50,6 +50,14 @@ struct RouteQuery: Hashable, Sendable {
         unknown = packet.unknown
         if packet.sourcePortChoices != nil { unknown.insert(.sourcePort) }
     }
+
+    /// Asks for `protocol` without ports, whatever the packet has.
+    mutating func setTransport(_ protocol: IPProtocol) {
+        self.protocol = `protocol`
+        sourcePort = 0
+        destinationPort = 0
+        unknown.subtract([.protocol, .sourcePort, .destinationPort])
+    }
 }
 
 /// What the routing tables say.
