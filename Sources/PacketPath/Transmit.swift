@@ -117,10 +117,8 @@ extension Evaluator {
             return routed(way, step)
         }
         if new.unknown.contains(.destination) { return [go(nil, state)] }
-        var query = query(state)
-        // `ip_route_me_harder` and `ip6_route_me_harder` name neither protocol nor ports.
-        query.setTransport(IPProtocol(0))
-        return look(query, state).map { found in
+        // Protocol and ports are the packet's here, whoever sent it. Observed on Linux 6.18.
+        return look(query(state), state).map { found in
             switch found {
             case .unknown(_, let way): return go(nil, way)
             case .none(let way): return ended(way, .unroutable, .noRoute)

@@ -116,25 +116,19 @@ import Testing
         #expect(ruled.trace(packet, in: "eth1").reason == .martianSource)
     }
 
-    /// Source: net/ipv4/raw.c `raw_sendmsg`, net/ipv4/netfilter.c `ip_route_me_harder`, Linux 6.18.
-    @Test(arguments: [("blackhole", 0), ("lookup 100", 7)])
-    func neitherRawSocketsNorReroutingAskByPorts(_ action: String, _ mark: Int) throws {
+    /// What OUTPUT changes is routed again by all that the packet has. Source: net/ipv4/raw.c `raw_sendmsg`; observed on
+    /// Linux 6.18.
+    @Test(arguments: [("", "eth0"), ("-A OUTPUT -j MARK --set-xmark 0x7/0xffffffff\n", "eth1")])
+    func aRawSocketIsNotRoutedByPortsAtFirst(_ rule: String, _ out: String) throws {
         let rules =
-            "0:\tfrom all lookup local\n100:\tfrom all ipproto tcp dport 80 \(action)\n32766:\tfrom all lookup main\n"
-        let marks = mark == 0 ? "" : "-A OUTPUT -j MARK --set-xmark 0x\(mark)/0xffffffff\n"
+            "0:\tfrom all lookup local\n100:\tfrom all ipproto tcp dport 80 lookup 100\n32766:\tfrom all lookup main\n"
         let world = try World(
-            "*mangle\n:OUTPUT ACCEPT [0:0]\n\(marks)COMMIT\n", routerAddresses,
+            "*mangle\n:OUTPUT ACCEPT [0:0]\n\(rule)COMMIT\n", routerAddresses,
             routerRoutes + "default via 198.51.100.254 dev eth1 table 100\n", routerSettings, rules)
         let packet = try world.packet("192.0.2.1", "203.0.113.9")
         let raw = world.trace(packet, in: nil) { $0.isFromRawSocket = true }
-        #expect(raw.outInterface == world.interface("eth0"))
-        let ordinary = world.trace(packet, in: nil)
-        if mark == 0 {
-            #expect(ordinary.reason == .blackhole)
-        } else {
-            // Routed by its port at first, and without when it is marked.
-            #expect(ordinary.outInterface == world.interface("eth0"))
-        }
+        #expect(raw.outInterface == world.interface(out))
+        #expect(world.trace(packet, in: nil).outInterface == world.interface("eth1"))
     }
 
     /// Source: net/ipv4/route.c `ip_route_input_slow`; observed on Linux 6.18.
