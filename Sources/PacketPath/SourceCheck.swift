@@ -91,24 +91,31 @@ extension Evaluator {
         }
     }
 
-    /// Whether the kernel looks for the way back although `rp_filter` is off: there is an `ip rule` or a local route
-    /// beside its own, or the packet would turn round on its link and the host may send redirects.
+    /// Whether the kernel looks for the way back although `rp_filter` is off: the packet would turn round on its link and
+    /// the host may send redirects, there are realms, or an `ip rule` or a local route beside its own and no
+    /// `accept_local`.
     /// Source: net/ipv4/fib_frontend.c `fib_validate_source`, Linux 6.18.
     private func looksBackUnasked(_ state: WalkState, _ interface: Symbol) -> Bool {
+        // Redirects are on unless someone turned them off.
+        if state.route?.interface == interface,
+            model.interfaceSetting(.v4, interface, "send_redirects") != 0
+                || model.commonSetting(.v4, "send_redirects") != 0
+        {
+            return true
+        }
         let tables = model.routes(.v4)
+        // Realms are taken from the way back.
+        if tables.rules.contains(where: { $0.realm != 0 }) { return true }
+        if tables.routes.contains(where: { $0.nextHops.contains { $0.realm != 0 } }) { return true }
+        if acceptsLocal(interface) { return false }
         let usual = RoutingRule.defaults(.v4)
         let hasOwnRules = tables.rules.contains { rule in
             !usual.contains { $0.priority == rule.priority && $0.action == rule.action }
         }
         if hasOwnRules { return true }
-        let hasOwnRoutes = tables.routes.contains {
+        return tables.routes.contains {
             $0.type == .local && !isOwnAddress($0.destination.address) && !$0.destination.address.isLoopback
         }
-        if hasOwnRoutes { return true }
-        guard state.route?.interface == interface else { return false }
-        // On unless someone turned it off.
-        return model.interfaceSetting(.v4, interface, "send_redirects") != 0
-            || model.commonSetting(.v4, "send_redirects") != 0
     }
 
     /// The route back to the packet's source: the packet turned round, as if it came in by the interface it would leave
