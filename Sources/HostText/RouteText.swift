@@ -212,6 +212,7 @@ struct RouteReader {
             let size = text.has(value, "lock") ? words.next() : value
             if let size, let mtu = text.decimal32(size) {
                 route.mtu = mtu
+                route.isMTULocked = text.has(value, "lock")
                 return true
             }
         }

@@ -206,6 +206,7 @@ struct Comparison {
         // A connection whose answers belong to another is not confirmed, behind everything that could be seen.
         case .forwarded(isSeen: false) where end.reason == .natNoAddress: return []
         case .sent(isSeen: false) where end.reason == .natNoAddress: return []
+        case .forwarded(isSeen: false) where end.reason == .tooBig: return []
         case .delivered where end.reason == .natNoAddress && end.last?.hook == .input: return []
         case .forwarded(let isSeen), .sent(let isSeen):
             isSeenWhole = isSeen

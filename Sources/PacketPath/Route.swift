@@ -155,8 +155,7 @@ extension Evaluator {
                 }
                 if state.packet.ttl <= 1 { return ended(state, .filtered, .ttl) }
                 if let reason = unforwardable(state) { return ended(state, .filtered, reason) }
-                if let interface = state.route?.interface, let mtu = model.host.interface(interface)?.mtu,
-                    state.packet.length > (state.route?.route?.mtu ?? mtu),
+                if let limit = forwardLimit(state), state.packet.length > limit,
                     state.packet.version == .v6 || state.packet.dontFragment
                 {
                     return ended(state, .filtered, .tooBig)
@@ -166,6 +165,17 @@ extension Evaluator {
                 return state
             }
         }
+    }
+
+    /// The longest packet that may pass FORWARD. IPv6 asks the link and only a locked limit of the route; any other of the
+    /// route is asked behind POSTROUTING.
+    /// Source: include/net/ip.h `ip_dst_mtu_maybe_forward`, include/net/ip6_route.h `ip6_dst_mtu_maybe_forward`,
+    /// net/ipv6/ip6_output.c `ip6_forward`, Linux 6.18.
+    private func forwardLimit(_ state: WalkState) -> UInt32? {
+        guard let interface = state.route?.interface, let own = model.host.interface(interface)?.mtu else { return nil }
+        let route = state.route?.route
+        if state.packet.version == .v4 { return route?.mtu ?? own }
+        return max(1280, route?.isMTULocked == true ? route?.mtu ?? own : own)
     }
 
     /// Forwarding is a property of the incoming interface in IPv4, of the host in IPv6. Observed on Linux 6.18.

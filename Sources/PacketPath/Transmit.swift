@@ -135,6 +135,12 @@ extension Evaluator {
             state.position = .ended
             return [state]
         }
+        // Source: net/ipv6/ip6_output.c `ip6_fragment`, Linux 6.18: what is passed on is not fragmented here.
+        if !state.startedHere, state.packet.version == .v6, let limit = state.route?.route?.mtu,
+            state.packet.length > limit
+        {
+            return [ended(state, .filtered, .tooBig)]
+        }
         if let interface = state.route?.interface {
             if model.host.interface(interface)?.isLoopback == true || names.text(interface) == "lo" {
                 state.record(.loopback)

@@ -51,7 +51,7 @@ struct RouteCommands {
         words += " table \(route.table)"
         if let source = route.source { words += " src \(source)" }
         if route.metric > 0 { words += " metric \(route.metric)" }
-        if let mtu = route.mtu { words += " mtu \(mtu)" }
+        if let mtu = route.mtu { words += " mtu \(route.isMTULocked ? "lock " : "")\(mtu)" }
         let version = route.destination.address.version
         if version == .v4, route.type == .unicast || route.type == .broadcast {
             words += " scope \(route.scope.rawValue)"

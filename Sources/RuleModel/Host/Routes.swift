@@ -21,6 +21,8 @@ public struct Route: Hashable, Sendable {
     /// The type-of-service byte it is for, 0 for any.
     public var tos: UInt8 = 0
     public var mtu: UInt32?
+    /// Whether `mtu lock` was given: the path's own limit does not lower it.
+    public var isMTULocked = false
     /// Source prefix of a source-specific IPv6 route (`from`).
     public var from: IPPrefix?
     public var place: Place
