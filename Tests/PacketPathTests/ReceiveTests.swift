@@ -201,6 +201,48 @@ import Testing
         #expect(world.trace(other, in: "eth1").outcome == .forwarded)
     }
 
+    /// Source: net/ipv4/netfilter.c `ip_route_me_harder`, Linux 6.18.
+    @Test func whatOutputRoutesAnewIsLookedForWithoutProtocolAndPorts() throws {
+        let rules =
+            "0:\tfrom all lookup local\n100:\tfrom all ipproto tcp lookup 100\n32766:\tfrom all lookup main\n"
+        // Mark 0 is what the packet has: it keeps its first route.
+        for (mark, out) in [(0, "eth1"), (1, "eth0")] {
+            let world = try World(
+                "*mangle\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -j MARK --set-xmark \(mark)/0xffffffff\nCOMMIT\n",
+                routerAddresses, routerRoutes + "default via 198.51.100.254 dev eth1 table 100\n", routerSettings,
+                rules)
+            let trace = world.trace(try world.packet("192.0.2.1", "203.0.113.9"), in: nil)
+            #expect(trace.outInterface == world.interface(out))
+        }
+    }
+
+    /// Source: net/ipv6/ip6_output.c `ip6_forward`, `ip6_fragment`, Linux 6.18.
+    @Test(arguments: [("mtu 1300", true), ("mtu lock 1300", false)])
+    func aRoutesLimitIsAskedBehindPostroutingInIPv6(_ limit: String, passesForward: Bool) throws {
+        let world = try World(
+            "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n", routerAddresses,
+            "2001:db8:1::/64 dev eth0 metric 256 pref medium\n2001:db8:2::/64 dev eth1 metric 256 \(limit) pref medium\n",
+            routerSettings + "net.ipv6.conf.all.forwarding = 1\n")
+        var packet = try world.packet("2001:db8:1::7", "2001:db8:2::7")
+        packet.length = 1400
+        let trace = world.trace(packet, in: "eth0")
+        #expect(trace.reason == .tooBig)
+        #expect(world.rules(trace).contains("filter/FORWARD policy accept") == passesForward)
+        packet.length = 1300
+        #expect(world.trace(packet, in: "eth0").outcome == .forwarded)
+    }
+
+    /// Source: net/ipv4/fib_frontend.c `fib_validate_source`; observed on Linux 6.18.
+    @Test(arguments: [(0, Reason?.some(.martianSource)), (1, nil)])
+    func whereLocalSourcesAreTakenNoWayBackIsLookedForUnasked(_ acceptLocal: Int, _ reason: Reason?) throws {
+        let world = try World(
+            "*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n", routerAddresses, routerRoutes,
+            routerSettings + "net.ipv4.conf.eth1.accept_local = \(acceptLocal)\n",
+            "0:\tfrom all lookup local\n100:\tfrom all to 172.16.0.9 lookup 100\n32766:\tfrom all lookup main\n")
+        let trace = world.trace(try world.packet("192.0.2.255", "203.0.113.9"), in: "eth1")
+        #expect(trace.reason == reason)
+    }
+
     @Test func loTakesNoGroupAsASourceEither() throws {
         let world = try world()
         let trace = world.trace(try world.packet("ff05::1234", "2001:db8:1::1", .udp), in: nil)
