@@ -36,6 +36,14 @@ public func askKernel(
         throw KernelRefusal(
             words: "the snapshot does not have what the node is made of: \(lacking.joined(separator: ", "))")
     }
+    let rules = node.host.routingRules(request.packet.version) ?? []
+    if request.origin == .host,
+        rules.contains(where: { $0.protocol != nil || $0.sourcePorts != nil || $0.destinationPorts != nil })
+    {
+        // Observed on Linux 6.18: the first look-up of a raw socket's packet has neither.
+        throw KernelRefusal(
+            words: "an 'ip rule' asks for protocol or ports, and the laboratory's raw socket is routed without them")
+    }
     do throws(LabFailure) {
         let namespace = try ScratchNamespace()
         var scratch = try ScratchNode(node)
