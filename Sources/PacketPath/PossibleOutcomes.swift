@@ -8,16 +8,9 @@ extension Evaluator {
     /// Notes what may become of a way that is followed no further, and of the sets that rules may still change on it.
     func leaveUnfollowed(_ state: inout WalkState) {
         state.possibleOutcomes = possibleOutcomes(of: state)
-        for table in model.linked.ruleset.tables {
-            for chain in table.chains {
-                for rule in chain.rules {
-                    guard case .set(let target)? = rule.target else { continue }
-                    for name in [target.add?.set, target.delete?.set].compactMap({ $0 }) {
-                        let members = model.sets.entries[name]?.set.elements.compactMap { $0.member } ?? []
-                        for set in [name] + members { state.setChanges.change(set) { $0.doubt() } }
-                    }
-                }
-            }
+        for name in model.compiled.changedSets {
+            let members = model.sets.entries[name]?.set.elements.compactMap { $0.member } ?? []
+            for set in [name] + members { state.setChanges.change(set) { $0.doubt() } }
         }
     }
 
@@ -74,42 +67,9 @@ extension Evaluator {
     }
 
     /// How the rules of a hook may end a packet, jumps followed, conditions left out.
-    private func outcomes(at hook: Hook, _ version: IPVersion) -> Set<Outcome> {
-        var possible: Set<Outcome> = []
-        var seen: Set<ChainID> = []
-        var waiting = model.linked.baseChains(version, hook)
-        while let id = waiting.popLast() {
-            guard seen.insert(id).inserted else { continue }
-            let chain = model.linked.chain(id)
-            if chain.base?.policy == .drop { possible.insert(.dropped) }
-            for rule in chain.rules {
-                // A rule that meets a malformed header, or whose target is not there, drops too.
-                if let target = rule.target { possible.formUnion(outcomes(of: target)) }
-                if rule.statements.contains(where: isTCPMatch) { possible.insert(.dropped) }
-            }
-            for jump in model.linked.jumps[id.index] {
-                if let target = jump.target { waiting.append(target) } else { possible.insert(.dropped) }
-            }
-        }
-        return possible
-    }
-
-    private func isTCPMatch(_ statement: Statement) -> Bool {
-        if case .match(.tcp) = statement { return true }
-        return false
-    }
-
-    private func outcomes(of target: Target) -> Set<Outcome> {
-        switch target {
-        case .drop, .tproxy, .synproxy, .clusterIP, .unknown: [.dropped]
-        case .reject: [.rejected]
-        case .queue, .nfQueue: [.queued]
-        // Without an address or a port that is free the packet is dropped.
-        case .dnat, .snat, .masquerade, .redirect, .netmap: [.dropped]
-        case .accept, .return, .jump, .goto, .mark, .connectionMark, .ct, .notrack, .classify, .dscp, .tos,
-            .timeToLive, .tcpMSS, .hmark, .prefixTranslation, .ecn, .set, .connectionSecurityMark, .checksumFill,
-            .tcpOptionStrip, .securityMark, .log, .nfLog, .ulog, .audit, .tee, .idleTimer, .led, .rateEstimate, .trace:
-            []
-        }
+    private func outcomes(at hook: Hook, _ version: IPVersion) -> [Outcome] {
+        let endings = model.compiled.endings(version, hook)
+        let named: [(RuleEndings, Outcome)] = [(.dropped, .dropped), (.rejected, .rejected), (.queued, .queued)]
+        return named.filter { endings.contains($0.0) }.map { $0.1 }
     }
 }

@@ -67,6 +67,10 @@ public struct CompiledRuleset: Sendable {
     public let firstRule: [Int]
     /// Steps at each hook, by `planIndex`.
     private let plans: [[HookStep]]
+    /// What the rules of each hook may come to, by `planIndex`.
+    private let hookEndings: [RuleEndings]
+    /// Sets that some rule changes.
+    public let changedSets: [Symbol]
     /// Whether conntrack is on for IPv4 and for IPv6.
     public let tracksV4: Bool
     public let tracksV6: Bool
@@ -79,12 +83,21 @@ public struct CompiledRuleset: Sendable {
         var count = 0
         for table in linked.ruleset.tables { for chain in table.chains { count += chain.rules.count } }
         rules.reserveCapacity(count)
+        var own: [RuleEndings] = []
+        var changed: [Symbol] = []
         for table in linked.ruleset.tables {
             for chain in table.chains {
                 firstRule.append(rules.count)
-                for rule in chain.rules { rules.append(CompiledRule(rule)) }
+                var endings: RuleEndings = []
+                for rule in chain.rules {
+                    rules.append(CompiledRule(rule))
+                    endings.formUnion(RuleEndings(rule))
+                    changed += PathModel.changedSets(rule)
+                }
+                own.append(endings)
             }
         }
+        changedSets = changed
         firstRule.append(rules.count)
         self.rules = rules
         self.firstRule = firstRule
@@ -98,6 +111,9 @@ public struct CompiledRuleset: Sendable {
             plans.append(makePlan(linked, .v6, hook, tracks: tracksV6, joinsFragments: joinsV6))
         }
         self.plans = plans
+        hookEndings = Hook.allCases.flatMap { hook in
+            [reachableEndings(linked, own, .v4, hook), reachableEndings(linked, own, .v6, hook)]
+        }
     }
 
     /// The symbol of a name that a question brings along.
@@ -108,6 +124,13 @@ public struct CompiledRuleset: Sendable {
     /// What happens at `hook` to packets of `version`, in order.
     public func plan(_ version: IPVersion, _ hook: Hook) -> [HookStep] {
         plans[Int(hook.rawValue) * 2 + (version == .v4 ? 0 : 1)]
+    }
+}
+
+extension CompiledRuleset {
+    /// What the rules at `hook` may make of packets of `version`, whatever they ask.
+    public func endings(_ version: IPVersion, _ hook: Hook) -> RuleEndings {
+        hookEndings[Int(hook.rawValue) * 2 + (version == .v4 ? 0 : 1)]
     }
 }
 
