@@ -1,18 +1,45 @@
 internal import NetTypes
+internal import SourceText
 
 extension Evaluator {
     /// `states` with those joined that go on alike, so that a perhaps that changes nothing is no fork.
     func joined(_ states: [WalkState]) -> [WalkState] {
         var result: [WalkState] = []
+        // Ways are large: most pairs are told apart by one number.
+        var digests: [UInt64] = []
         for state in states {
             var state = state
+            let digest = digest(of: state)
             // A join may make the outcome like another one again: from the last made to the first.
-            while let index = result.lastIndex(where: { canJoin($0, state) }) {
+            while let index = digests.indices.last(where: {
+                digests[$0] == digest && canJoin(result[$0], state)
+            }) {
+                digests.remove(at: index)
                 state = join(result.remove(at: index), state)
             }
             result.append(state)
+            digests.append(digest)
         }
         return result
+    }
+
+    /// A number that ways which can be joined have in common.
+    private func digest(of state: WalkState) -> UInt64 {
+        func view(_ interface: InterfaceView) -> UInt64 {
+            switch interface {
+            case .none: 0
+            case .unknown: 1
+            case .known(let name): UInt64(name.index) + 2
+            }
+        }
+        let packet = state.packet
+        let words: [UInt64] = [
+            UInt64(state.position.rank), view(state.context.inInterface), view(state.context.outInterface),
+            packet.source.low, packet.destination.low, UInt64(packet.mark),
+            UInt64(packet.sourcePort) << 32 | UInt64(packet.destinationPort) << 16 | UInt64(packet.ttl) << 8
+                | UInt64(packet.tos),
+        ]
+        return words.reduce(0) { ($0 ^ $1) &* 0x9e37_79b9_7f4a_7c15 }
     }
 
     func joined(_ ends: [ChainEnd]) -> [ChainEnd] {
