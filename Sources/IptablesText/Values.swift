@@ -227,7 +227,4 @@ extension RuleReader {
             start = end + 1
         }
     }
-
-    /// For readers that are still to be written.
-    func notReadYet() -> RuleFailure { RuleFailure(.unknownMatch, word: max(0, index - 1)) }
 }
