@@ -11,6 +11,9 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/rtnetlink.h>
 #include <linux/sched.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,6 +30,14 @@ static inline int scratch_unshare(int flags) { return (int)syscall(SYS_unshare, 
 static inline int scratch_setns(int descriptor) { return (int)syscall(SYS_setns, descriptor, CLONE_NEWNET); }
 static inline int scratch_memory_file(const char *name) {
     return (int)syscall(SYS_memfd_create, name, MFD_CLOEXEC);
+}
+// Takes the calling thread's loopback down.
+static inline void scratch_stop_loopback(void) {
+    int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct ifreq request = {.ifr_name = "lo"};
+    if (descriptor < 0) return;
+    ioctl(descriptor, SIOCSIFFLAGS, &request);
+    close(descriptor);
 }
 // A descriptor that can be read when the process has ended.
 static inline int scratch_process(int process) { return (int)syscall(SYS_pidfd_open, process, 0); }

@@ -8,13 +8,18 @@ internal import Glibc
 public struct ScratchNamespace: ~Copyable {
     /// The namespace that the thread was in.
     private let previous: Int32
+    /// The number of this one; `nil` until there is one.
+    private var own: ino_t?
 
     /// Moves the calling thread into a new network namespace; one without rights gets a user namespace with it, which
     /// the kernel allows to a process of one thread only, and for good.
     public init() throws(LabFailure) {
         previous = unsafe open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)
         guard previous >= 0 else { throw .last("open", "/proc/thread-self/ns/net") }
-        if scratch_unshare(scratch_network) == 0 { return }
+        if scratch_unshare(scratch_network) == 0 {
+            own = Self.current()
+            return
+        }
         let (user, group) = (geteuid(), getegid())
         guard user != 0, errno == EPERM, scratch_unshare(scratch_user | scratch_network) == 0 else {
             throw .last("unshare", "needs root, or user namespaces and /dev/net/tun")
@@ -22,9 +27,11 @@ public struct ScratchNamespace: ~Copyable {
         try Self.write("deny", to: "/proc/self/setgroups")
         try Self.write("0 \(user) 1", to: "/proc/self/uid_map")
         try Self.write("0 \(group) 1", to: "/proc/self/gid_map")
+        own = Self.current()
     }
 
     deinit {
+        stopPackets()
         _ = scratch_setns(previous)
         close(previous)
     }
@@ -32,7 +39,21 @@ public struct ScratchNamespace: ~Copyable {
     /// Goes back to the namespace from before, which a user namespace does not allow: there a process that makes one
     /// scratch namespace after another just enters the next.
     public consuming func leave() throws(LabFailure) {
+        stopPackets()
         guard scratch_setns(previous) == 0 else { throw .last("setns", "back to the namespace from before") }
+    }
+
+    /// The kernel takes a namespace down late. A copy that TEE makes of each of its own copies goes over lo for good
+    /// until then, and leaves the machine no time for anything else (net/ipv6/netfilter/nf_dup_ipv6.c lowers the hop
+    /// limit without asking whether it ends).
+    private func stopPackets() {
+        // Never that of the host: `leave` is followed by the end of this value.
+        if let own, Self.current() == own { scratch_stop_loopback() }
+    }
+
+    private static func current() -> ino_t? {
+        var status = stat()
+        return unsafe stat("/proc/thread-self/ns/net", &status) == 0 ? status.st_ino : nil
     }
 
     /// Whether this thread may make one: tried once, and left again.

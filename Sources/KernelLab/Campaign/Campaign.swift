@@ -103,7 +103,7 @@ public struct Campaign {
                 found += 1
                 if found == 1 { try keep(seed, differences, &driver) }
             }
-            if found > 0 { break }
+            if found > 0 || driver.isFlooded { break }
         }
     }
 

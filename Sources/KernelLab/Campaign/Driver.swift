@@ -10,6 +10,9 @@ struct Driver: ~Copyable {
     /// Everything since the rules were loaded: what it takes to see the last one again.
     private(set) var history: [LabPacket] = []
     private var isFresh = true
+    /// More packets passed than the kernel could tell of: mostly one that goes over lo for good, and only other rules
+    /// stop it.
+    private(set) var isFlooded = false
 
     init(_ bench: consuming Bench) {
         judge = Judge(bench.model)
@@ -22,6 +25,7 @@ struct Driver: ~Copyable {
         try bench.load(rules, backend)
         judge.replace(bench.model)
         history = []
+        isFlooded = false
     }
 
     mutating func forget() throws(LabFailure) {
@@ -80,6 +84,7 @@ struct Driver: ~Copyable {
         }
         dispatch.tag = tag
         let seen = try bench.scratch.laboratory.observe(dispatch)
+        if seen.outcome == .lost { isFlooded = true }
         return judge.judge(packet, seen, whole: whole)
     }
 
