@@ -13,6 +13,7 @@ extension Evaluator {
         let before = state.view
         var open: [Unknown] = []
         var openMatches: [Match] = []
+        var openIndexes: [Int] = []
         var action = Action.continue
         var changes: [Change] = []
         for (index, statement) in rule.statements.enumerated() {
@@ -46,6 +47,7 @@ extension Evaluator {
                     case nil:
                         open.append(unknown)
                         openMatches.append(match)
+                        openIndexes.append(index)
                     }
                 }
             case .target(let target):
@@ -54,21 +56,31 @@ extension Evaluator {
                         frame.ends.append(ChainEnd(state: state, verdict: .tooMany))
                         return nil
                     }
-                    frame.passed.append(assume(open, false, reference, state))
+                    frame.passed.append(unmatched(open, openIndexes, reference, state))
                     state = assume(open, true, reference, state)
                     for match in openMatches { applyEffect(of: match, holding: true, to: &state) }
                     open = []
                     openMatches = []
+                    openIndexes = []
                 }
                 action = perform(target, reference, &state, &changes)
             }
         }
         if !open.isEmpty {
-            frame.passed.append(assume(open, false, reference, state))
+            frame.passed.append(unmatched(open, openIndexes, reference, state))
             state = assume(open, true, reference, state)
             for match in openMatches { applyEffect(of: match, holding: true, to: &state) }
         }
         return finish(action, reference, before: before, &state, changes, &frame)
+    }
+
+    /// The way on which a rule's open matches do not all hold: which of several does not, nobody knows.
+    private func unmatched(_ open: [Unknown], _ statements: [Int], _ reference: RuleReference, _ state: WalkState)
+        -> WalkState
+    {
+        var other = assume(open, false, reference, state)
+        if statements.count == 1 { miss(statements[0], reference, &other) }
+        return other
     }
 
     /// Records the rule and goes where its action leads.

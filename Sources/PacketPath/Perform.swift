@@ -57,10 +57,7 @@ extension Evaluator {
         case .timeToLive(let target): setTimeToLive(target, &state, &changes)
         case .tcpMSS(let target): return setMSS(target, &state, &changes)
         case .tcpOptionStrip(let kinds): return stripOptions(kinds, &state)
-        case .hmark:
-            // The hash has a seed of the kernel's own for all but the simplest options.
-            changes.append(Change(.mark, before: .number(state.packet.mark), after: .unknown))
-            state.packet.unknown.insert(.mark)
+        case .hmark(let target): hashMark(target, &state, &changes)
         case .prefixTranslation(let target): translatePrefix(target, &state, &changes)
         case .tproxy(let target): return proxy(target, rule, state)
         case .synproxy:

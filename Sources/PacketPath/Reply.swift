@@ -62,7 +62,7 @@ extension Evaluator {
     }
 
     /// An ICMP error, which no other answers. Source: net/ipv4/icmp.c `icmp_send`, net/ipv6/icmp.c `is_ineligible`.
-    private func isError(_ packet: Packet) -> Bool {
+    func isError(_ packet: Packet) -> Bool {
         switch packet.protocol {
         case .icmp: ![0, 8, 9, 10, 13, 14, 15, 16, 17, 18].contains(packet.icmpType)
         case .icmpv6: packet.icmpType < 128

@@ -96,6 +96,20 @@ import Testing
         #expect(trace.senderView == .answer)
     }
 
+    /// Of several open matches nobody knows which one fails.
+    @Test(arguments: [("-m limit --limit 1/s", 1), ("-m limit --limit 1/s -m quota --quota 9", 0)])
+    func aRuleThatPerhapsDoesNotMatchIsToldAsMissed(_ row: (matches: String, misses: Int)) throws {
+        let world = try World(
+            "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT \(row.matches) -j DROP\nCOMMIT\n", routerAddresses)
+        let trace = world.trace(try world.packet("192.0.2.9", "192.0.2.1"), in: "eth0") { $0.recordsMisses = true }
+        let missed = trace.branches.flatMap(\.trace.steps).filter { step in
+            if case .miss(_, statement: 0) = step.kind { return true }
+            return false
+        }
+        #expect(trace.branches.count == 2)
+        #expect(missed.count == row.misses)
+    }
+
     @Test func markInOutputReroutesButTheHookKeepsTheOldInterface() throws {
         let world = try World(
             """

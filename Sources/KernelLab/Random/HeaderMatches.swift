@@ -11,13 +11,13 @@ enum HeaderMatches {
         MatchEntry(name: "dccp", protocols: [33], weight: 10, write: dccp),
         MatchEntry(name: "ah", versions: .v4, protocols: [51], weight: 8, write: { draft in index(&draft, "ah", 51) }),
         // In IPv6 it is an extension header.
-        MatchEntry(name: "ah", versions: .v6, weight: 8, write: authentication),
+        MatchEntry(name: "ah", versions: .v6, weight: 14, write: authentication),
         MatchEntry(name: "esp", protocols: [50], weight: 8, write: { draft in index(&draft, "esp", 50) }),
         MatchEntry(name: "ipcomp", protocols: [108], weight: 8, write: { draft in index(&draft, "ipcomp", 108) }),
         MatchEntry(name: "multiport", protocols: [6, 6, 17, 132, 33, 136], weight: 20, write: multiport),
         MatchEntry(name: "tcpmss", protocols: [6], weight: 12, write: segmentSize),
         MatchEntry(name: "ecn tcp", protocols: [6], weight: 8, write: congestion),
-        MatchEntry(name: "mh", versions: .v6, protocols: [135], weight: 8, write: mobility),
+        MatchEntry(name: "mh", versions: .v6, protocols: [135], weight: 20, write: mobility),
     ]
 
     /// Flag pairs as `--tcp-flags` takes them, with flags of a packet that match.
@@ -134,8 +134,8 @@ enum HeaderMatches {
         let index = draft.pick(PacketDraft.indexes)
         draft.hint(.index(index))
         var words = "-m ah \(draft.not())--ahspi \(index)"
-        if draft.percent(30) { words += " \(draft.not())--ahlen \(draft.pick([12, 24]))" }
-        if draft.percent(15) { words += " --ahres" }
+        if draft.percent(50) { words += " \(draft.not())--ahlen \(draft.pick([12, 24, 24]))" }
+        if draft.percent(30) { words += " --ahres" }
         return words
     }
 

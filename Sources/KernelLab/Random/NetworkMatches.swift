@@ -31,13 +31,14 @@ enum NetworkMatches {
             name: "comment", weight: 3,
             write: { draft in "-m comment --comment \"rule \(draft.chance.below(1000))\"" }),
         MatchEntry(name: "frag", versions: .v6, weight: 10, write: fragmentHeader),
-        MatchEntry(name: "rt", versions: .v6, weight: 10, write: routingHeader),
+        MatchEntry(name: "frag untracked", versions: .v6, weight: 60, needsFragments: true, write: fragmentHeader),
+        MatchEntry(name: "rt", versions: .v6, weight: 14, write: routingHeader),
         MatchEntry(name: "hbh", versions: .v6, weight: 10, write: { draft in options(&draft, "hbh", 0) }),
         MatchEntry(name: "dst", versions: .v6, weight: 10, write: { draft in options(&draft, "dst", 60) }),
         MatchEntry(name: "ipv6header", versions: .v6, weight: 14, write: headers),
         MatchEntry(name: "eui64", versions: .v6, hooks: .incoming, weight: 5, write: identifier),
         MatchEntry(name: "set counters", weight: 8, certainty: .remembers, write: setCounters),
-        MatchEntry(name: "srh", versions: .v6, weight: 4, write: segmentRouting),
+        MatchEntry(name: "srh", versions: .v6, weight: 12, write: segmentRouting),
     ]
 
     private static func addressType(_ draft: inout RuleDraft) -> String? {
@@ -196,7 +197,11 @@ enum NetworkMatches {
     private static func fragmentHeader(_ draft: inout RuleDraft) -> String? {
         draft.hint(.extensionHeader(44))
         var words = "-m frag"
-        if draft.percent(30) { words += " \(draft.not())--fragid \(draft.numbers(0, 5))" }
+        if draft.percent(30) {
+            let number = draft.chance.number(0...5)
+            draft.hint(.fragmentIdentifier(UInt16(number)))
+            words += " \(draft.not())--fragid \(draft.percent(50) ? "\(number)" : "\(number):\(number + 2)")"
+        }
         if draft.percent(15) { words += " --fragres" }
         if draft.percent(40) { words += " --fragfirst" }
         if draft.percent(40) { words += draft.percent(50) ? " --fragmore" : " --fraglast" }
@@ -209,11 +214,16 @@ enum NetworkMatches {
         switch draft.chance.below(4) {
         case 0:
             let first = draft.host()
+            draft.hint(.form(1))
+            draft.hint(.destination(first))
             words += " --rt-type 0\(draft.percent(40) ? " --rt-0-res" : "") --rt-0-addrs \(first)"
             if draft.percent(50) { words += " --rt-0-not-strict" }
-        case 1: words += " \(draft.not())--rt-type \(draft.pick([0, 2, 4]))"
-        case 2: words += " \(draft.not())--rt-segsleft \(draft.numbers(0, 2))"
-        default: words += " \(draft.not())--rt-len \(draft.pick([8, 24, 40]))"
+        case 1:
+            let type = draft.pick([0, 2, 4])
+            draft.hint(.form(PacketDraft.formOfRoute[type] ?? 0))
+            words += " \(draft.not())--rt-type \(type)"
+        case 2: words += " \(draft.not())--rt-segsleft \(draft.percent(50) ? "0" : draft.numbers(0, 2))"
+        default: words += " \(draft.not())--rt-len \(draft.pick([8, 24, 24, 40]))"
         }
         return words
     }
@@ -222,7 +232,7 @@ enum NetworkMatches {
     private static func options(_ draft: inout RuleDraft, _ name: String, _ header: UInt8) -> String? {
         draft.hint(.extensionHeader(header))
         var words = "-m \(name)"
-        if draft.percent(45) { words += " \(draft.not())--\(name)-len \(draft.pick([8, 16]))" }
+        if draft.percent(45) { words += " \(draft.not())--\(name)-len \(draft.pick([8, 8, 16]))" }
         if draft.percent(50) { words += " --\(name)-opts \(draft.pick(["5", "5:2", "1:4", "5:2,1", "194:4", "1"]))" }
         return words
     }
@@ -242,6 +252,7 @@ enum NetworkMatches {
 
     private static func segmentRouting(_ draft: inout RuleDraft) -> String? {
         draft.hint(.extensionHeader(43))
+        draft.hint(.form(PacketDraft.formOfRoute[4] ?? 0))
         let tests = [
             "--srh-segs-left-eq 0", "--srh-last-entry-gt 0", "--srh-hdr-len-eq 2", "--srh-next-hdr 17", "--srh-tag 7",
         ]

@@ -79,6 +79,8 @@ struct PacketDraft {
 
     /// Routing headers of one address that lead nowhere further: type 2, type 0, segment routing with tag 7.
     private static let routes: [[UInt8]] = [[2, 2, 0, 0, 0, 0, 0], [2, 0, 0, 0, 0, 0, 0], [2, 4, 0, 0, 0, 0, 7]]
+    /// The forms of a routing header of a type.
+    static let formOfRoute = [2: 0, 0: 1, 4: 2]
 
     /// Lengths and options: a router alert and padding; padding alone; twice as long.
     private static let optionLists: [[UInt8]] = [

@@ -152,6 +152,8 @@ extension RandomPackets {
             } else if !start.draft.extensions.contains(kind) {
                 start.draft.extensions = kind == 0 ? [0] + start.draft.extensions : start.draft.extensions + [kind]
             }
+        case .form(let form): start.draft.form = form
+        case .fragmentIdentifier(let number): start.draft.identification = number
         case .user(let user): if start.arrival == .host { start.user = user }
         case .group(let group): if start.arrival == .host { start.group = group }
         case .source(let address): takeSource(address, &start)

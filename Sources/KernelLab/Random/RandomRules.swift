@@ -98,7 +98,7 @@ struct DumpDraw {
         let tracks = self.draft.percent(90)
         self.tracks = tracks
         matches = features.matches.filter {
-            features.has($0, version) && certainties.allow($0.certainty) && (tracks || !$0.tracks)
+            features.has($0, version) && certainties.allow($0.certainty) && (tracks ? !$0.needsFragments : !$0.tracks)
         }
         targets = features.targets.filter {
             features.has($0, version) && certainties.allow($0.certainty) && (tracks || !$0.tracks)

@@ -108,6 +108,9 @@ package enum PacketHint: Sendable, Hashable {
     case fragment
     /// An IPv6 extension header by its number.
     case extensionHeader(UInt8)
+    /// One of the forms of a routing header or of options; see `PacketDraft.form`.
+    case form(Int)
+    case fragmentIdentifier(UInt16)
     case user(UInt32)
     case group(UInt32)
     case source(IPAddress)
@@ -124,7 +127,7 @@ package enum PacketHint: Sendable, Hashable {
         case .tcpOption, .maximumSegmentSize, .chunks, .index, .fragment, .extensionHeader, .identifierOfMAC, .arrives,
             .packetType, .sourceMAC:
             true
-        case .protocol, .ports, .tcpFlags, .icmp, .ttl, .tos, .length, .mark, .payload, .user, .group, .source,
+        case .protocol, .ports, .tcpFlags, .icmp, .form, .fragmentIdentifier, .ttl, .tos, .length, .mark, .payload, .user, .group, .source,
             .destination:
             false
         }

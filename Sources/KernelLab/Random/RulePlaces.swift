@@ -83,6 +83,8 @@ struct MatchEntry: Sendable {
     var certainty = Certainty.decided
     /// Whether its presence alone switches conntrack on.
     var tracks = false
+    /// Asks for fragments, which only a host without conntrack shows to rules: drawn for such a host alone.
+    var needsFragments = false
     /// Words of the rule; `nil` where this set-up gives it nothing to say.
     let write: @Sendable (inout RuleDraft) -> String?
 }

@@ -76,11 +76,10 @@ enum Targets {
         TargetEntry(name: "CT", tables: .raw, weight: 20, tracks: true, write: connection),
         TargetEntry(name: "NOTRACK", tables: .raw, weight: 8, tracks: true, write: { _ in "-j NOTRACK" }),
         TargetEntry(
-            name: "HMARK", tables: .mangle, weight: 3, certainty: .undecided,
-            write: { draft in
-                let tuple = draft.pick(["src,dst", "src,dst,sport,dport,proto", "ct,src"])
-                return "-j HMARK --hmark-tuple \(tuple) --hmark-mod 4 --hmark-offset 1 --hmark-rnd 0x5"
-            }),
+            name: "HMARK", tables: .mangle, weight: 10, write: hashed),
+        TargetEntry(
+            name: "HMARK ct", tables: .mangle, weight: 5, tracks: true,
+            write: { draft in hashed(&draft) + " --hmark-tuple ct" }),
         TargetEntry(name: "SET", weight: 6, certainty: .remembers, write: set),
         TargetEntry(name: "SET map", tables: .mangle, weight: 12, write: mapSet),
         TargetEntry(
@@ -183,6 +182,16 @@ enum Targets {
         case 8: return "-j CT --ctevents new,destroy"
         default: return "-j CT"
         }
+    }
+
+    private static func hashed(_ draft: inout RuleDraft) -> String {
+        // Only masks that read the same from both ends: iptables-save writes them the other way around.
+        let masks = [
+            "--hmark-src-prefix \(draft.isV4 ? 24 : 64)", "--hmark-dst-prefix \(draft.isV4 ? 16 : 100)",
+            "--hmark-sport-mask 0xffff", "--hmark-dport-mask 0xffff", "--hmark-proto-mask 0xff",
+        ]
+        let chosen = draft.chance.some(masks, draft.chance.number(1...5)).joined(separator: " ")
+        return "-j HMARK \(chosen) --hmark-rnd 0x5 --hmark-mod \(draft.pick([2, 4])) --hmark-offset \(draft.pick([0, 1]))"
     }
 
     private static func set(_ draft: inout RuleDraft) -> String? {
