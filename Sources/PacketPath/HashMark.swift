@@ -73,8 +73,9 @@ extension Evaluator {
         guard case .entry(let tracked) = state.connection else { return .none }
         let entry = tracked.entry
         // Another connection's entry, or one not known.
-        if tracked.isNew, !state.packet.unknown.isDisjoint(with: [.source, .destination, .sourcePort, .destinationPort])
-            || tracked.state.contains(.related) && !state.packet.protocol.isICMP
+        if tracked.isNew,
+            !state.packet.unknown.isDisjoint(with: [.source, .destination, .sourcePort, .destinationPort])
+                || tracked.state.contains(.related) && !state.packet.protocol.isICMP
         {
             return .unknown
         }
@@ -138,7 +139,9 @@ extension Evaluator {
         switch layout.version {
         case .v4: return layout.transport.kind == .icmp && [3, 4, 5, 11, 12].contains(type) ? header + 8 : nil
         case .v6:
-            guard layout.transport.kind == .icmpv6, layout.firstExtension(.ah) == nil, !isCut(layout) else { return nil }
+            guard layout.transport.kind == .icmpv6, layout.firstExtension(.ah) == nil, !isCut(layout) else {
+                return nil
+            }
             return 1..<128 ~= type ? header + 8 : nil
         }
     }

@@ -8,7 +8,7 @@ enum HeaderMatches {
         MatchEntry(name: "icmp", versions: .v4, protocols: [1], weight: 25, write: icmp),
         MatchEntry(name: "icmp6", versions: .v6, protocols: [58], weight: 25, write: icmpv6),
         MatchEntry(name: "sctp", protocols: [132], weight: 16, write: sctp),
-        MatchEntry(name: "dccp", protocols: [33], weight: 10, write: dccp),
+        MatchEntry(name: "dccp", protocols: [33], weight: 18, write: dccp),
         MatchEntry(name: "ah", versions: .v4, protocols: [51], weight: 8, write: { draft in index(&draft, "ah", 51) }),
         // In IPv6 it is an extension header.
         MatchEntry(name: "ah", versions: .v6, weight: 14, write: authentication),
@@ -129,10 +129,9 @@ enum HeaderMatches {
     }
 
     private static func authentication(_ draft: inout RuleDraft) -> String? {
-        draft.hint(.extensionHeader(51))
-        guard draft.percent(80) else { return "-m ah" }
         let index = draft.pick(PacketDraft.indexes)
-        draft.hint(.index(index))
+        draft.hint(.extensionHeader(51, Int(index)))
+        guard draft.percent(80) else { return "-m ah" }
         var words = "-m ah \(draft.not())--ahspi \(index)"
         if draft.percent(50) { words += " \(draft.not())--ahlen \(draft.pick([12, 24, 24]))" }
         if draft.percent(30) { words += " --ahres" }

@@ -181,15 +181,16 @@ enum RateMatches {
             write: { draft in
                 let name = "h\(draft.chance.below(100_000))"
                 let mode = draft.pick(["srcip", "dstip,dstport", "srcip,dstip"])
-                let test = draft.pick(["--hashlimit-upto 5/sec", "--hashlimit-above 10/min"])
-                return "-m hashlimit \(test) --hashlimit-burst 3 --hashlimit-mode \(mode) --hashlimit-name \(name)"
+                let test = draft.pick(["--hashlimit-upto 2/min", "--hashlimit-above 10/min"])
+                return "-m hashlimit \(test) --hashlimit-burst 2 --hashlimit-mode \(mode) --hashlimit-name \(name)"
             }),
         MatchEntry(
-            name: "recent", certainty: .remembers,
+            name: "recent", weight: 20, certainty: .remembers,
             write: { draft in
                 let what = draft.pick(["--set", "--rcheck", "--update --seconds 60", "--remove"])
                 let side = draft.pick(["--rsource", "--rdest"])
-                return "-m recent --name r\(draft.chance.below(3)) \(draft.not())\(what) \(side)"
+                return
+                    "-m recent --name r\(draft.chance.below(3)) \(draft.not(what == "--set" ? 50 : 20))\(what) \(side)"
             }),
         MatchEntry(
             name: "connlimit", certainty: .remembers, tracks: true,

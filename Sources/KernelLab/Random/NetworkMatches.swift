@@ -31,14 +31,14 @@ enum NetworkMatches {
             name: "comment", weight: 3,
             write: { draft in "-m comment --comment \"rule \(draft.chance.below(1000))\"" }),
         MatchEntry(name: "frag", versions: .v6, weight: 10, write: fragmentHeader),
-        MatchEntry(name: "frag untracked", versions: .v6, weight: 60, needsFragments: true, write: fragmentHeader),
-        MatchEntry(name: "rt", versions: .v6, weight: 14, write: routingHeader),
+        MatchEntry(name: "frag untracked", versions: .v6, weight: 200, needsFragments: true, write: fragmentHeader),
+        MatchEntry(name: "rt", versions: .v6, weight: 20, write: routingHeader),
         MatchEntry(name: "hbh", versions: .v6, weight: 10, write: { draft in options(&draft, "hbh", 0) }),
         MatchEntry(name: "dst", versions: .v6, weight: 10, write: { draft in options(&draft, "dst", 60) }),
         MatchEntry(name: "ipv6header", versions: .v6, weight: 14, write: headers),
-        MatchEntry(name: "eui64", versions: .v6, hooks: .incoming, weight: 5, write: identifier),
+        MatchEntry(name: "eui64", versions: .v6, hooks: .incoming, weight: 12, write: identifier),
         MatchEntry(name: "set counters", weight: 8, certainty: .remembers, write: setCounters),
-        MatchEntry(name: "srh", versions: .v6, weight: 12, write: segmentRouting),
+        MatchEntry(name: "srh", versions: .v6, weight: 24, write: segmentRouting),
     ]
 
     private static func addressType(_ draft: inout RuleDraft) -> String? {
@@ -195,11 +195,10 @@ enum NetworkMatches {
     }
 
     private static func fragmentHeader(_ draft: inout RuleDraft) -> String? {
-        draft.hint(.extensionHeader(44))
+        let number = draft.chance.number(0...5)
+        draft.hint(.extensionHeader(44, number))
         var words = "-m frag"
         if draft.percent(30) {
-            let number = draft.chance.number(0...5)
-            draft.hint(.fragmentIdentifier(UInt16(number)))
             words += " \(draft.not())--fragid \(draft.percent(50) ? "\(number)" : "\(number):\(number + 2)")"
         }
         if draft.percent(15) { words += " --fragres" }
@@ -209,28 +208,29 @@ enum NetworkMatches {
     }
 
     private static func routingHeader(_ draft: inout RuleDraft) -> String? {
-        draft.hint(.extensionHeader(43))
+        var form: Int?
         var words = "-m rt"
-        switch draft.chance.below(4) {
-        case 0:
+        switch draft.chance.below(6) {
+        case 0...2:
             let first = draft.host()
-            draft.hint(.form(1))
+            form = PacketDraft.formOfRoute[0]
             draft.hint(.destination(first))
             words += " --rt-type 0\(draft.percent(40) ? " --rt-0-res" : "") --rt-0-addrs \(first)"
             if draft.percent(50) { words += " --rt-0-not-strict" }
-        case 1:
+        case 3:
             let type = draft.pick([0, 2, 4])
-            draft.hint(.form(PacketDraft.formOfRoute[type] ?? 0))
+            form = PacketDraft.formOfRoute[type]
             words += " \(draft.not())--rt-type \(type)"
-        case 2: words += " \(draft.not())--rt-segsleft \(draft.percent(50) ? "0" : draft.numbers(0, 2))"
+        case 4: words += " \(draft.not())--rt-segsleft \(draft.percent(50) ? "0" : draft.numbers(0, 2))"
         default: words += " \(draft.not())--rt-len \(draft.pick([8, 24, 24, 40]))"
         }
+        draft.hint(.extensionHeader(43, form))
         return words
     }
 
     /// Hop-by-hop or destination options.
     private static func options(_ draft: inout RuleDraft, _ name: String, _ header: UInt8) -> String? {
-        draft.hint(.extensionHeader(header))
+        draft.hint(.extensionHeader(header, nil))
         var words = "-m \(name)"
         if draft.percent(45) { words += " \(draft.not())--\(name)-len \(draft.pick([8, 8, 16]))" }
         if draft.percent(50) { words += " --\(name)-opts \(draft.pick(["5", "5:2", "1:4", "5:2,1", "194:4", "1"]))" }
@@ -244,15 +244,14 @@ enum NetworkMatches {
         ]
         let chosen = draft.chance.some(names, draft.pick([1, 1, 2]))
         for header in chosen where header.number != 6 && header.number != 50 && header.number != 59 {
-            draft.hint(.extensionHeader(header.number))
+            draft.hint(.extensionHeader(header.number, nil))
         }
         let list = chosen.map(\.name).joined(separator: ",")
         return "-m ipv6header \(draft.not())--header \(list)\(draft.percent(60) ? " --soft" : "")"
     }
 
     private static func segmentRouting(_ draft: inout RuleDraft) -> String? {
-        draft.hint(.extensionHeader(43))
-        draft.hint(.form(PacketDraft.formOfRoute[4] ?? 0))
+        draft.hint(.extensionHeader(43, PacketDraft.formOfRoute[4]))
         let tests = [
             "--srh-segs-left-eq 0", "--srh-last-entry-gt 0", "--srh-hdr-len-eq 2", "--srh-next-hdr 17", "--srh-tag 7",
         ]

@@ -145,15 +145,18 @@ extension RandomPackets {
         case .payload(let payload):
             if !isError(start.draft) { start.draft.payload = chance.percent(50) ? payload : [0x2e, 0x2e] + payload }
         case .fragment: fragment(&start.draft)
-        case .extensionHeader(let kind):
+        case .extensionHeader(let kind, let value):
             guard start.draft.version == .v6 else { break }
+            switch kind {
+            case 44: start.draft.identification = value.flatMap { UInt16(exactly: $0) } ?? start.draft.identification
+            case 51: start.draft.index = value.flatMap { UInt32(exactly: $0) } ?? start.draft.index
+            default: start.draft.form = value ?? start.draft.form
+            }
             if kind == 44 {
                 fragment(&start.draft)
             } else if !start.draft.extensions.contains(kind) {
                 start.draft.extensions = kind == 0 ? [0] + start.draft.extensions : start.draft.extensions + [kind]
             }
-        case .form(let form): start.draft.form = form
-        case .fragmentIdentifier(let number): start.draft.identification = number
         case .user(let user): if start.arrival == .host { start.user = user }
         case .group(let group): if start.arrival == .host { start.group = group }
         case .source(let address): takeSource(address, &start)

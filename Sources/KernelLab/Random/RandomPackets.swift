@@ -208,8 +208,7 @@ extension PacketHint {
         case .tcpFlags, .tcpOption, .maximumSegmentSize: 6
         case .icmp: version == .v4 ? 1 : 58
         case .chunks: 132
-        case .ports, .index, .ttl, .tos, .length, .mark, .payload, .fragment, .extensionHeader, .form,
-            .fragmentIdentifier, .user, .group, .source,
+        case .ports, .index, .ttl, .tos, .length, .mark, .payload, .fragment, .extensionHeader, .user, .group, .source,
             .destination, .sourceMAC, .arrives, .packetType, .identifierOfMAC:
             nil
         }

@@ -95,7 +95,7 @@ struct DumpDraw {
         self.draft = draft
         let version = draft.version
         // Without conntrack fragments stay fragments.
-        let tracks = self.draft.percent(90)
+        let tracks = self.draft.percent(86)
         self.tracks = tracks
         matches = features.matches.filter {
             features.has($0, version) && certainties.allow($0.certainty) && (tracks ? !$0.needsFragments : !$0.tracks)

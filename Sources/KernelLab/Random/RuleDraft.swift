@@ -106,11 +106,9 @@ package enum PacketHint: Sendable, Hashable {
     case mark(UInt32)
     case payload([UInt8])
     case fragment
-    /// An IPv6 extension header by its number.
-    case extensionHeader(UInt8)
-    /// One of the forms of a routing header or of options; see `PacketDraft.form`.
-    case form(Int)
-    case fragmentIdentifier(UInt16)
+    /// An IPv6 extension header by its number; with which form (`PacketDraft.form`), of a fragment with which
+    /// identifier, of AH with which index.
+    case extensionHeader(UInt8, Int?)
     case user(UInt32)
     case group(UInt32)
     case source(IPAddress)
@@ -127,7 +125,8 @@ package enum PacketHint: Sendable, Hashable {
         case .tcpOption, .maximumSegmentSize, .chunks, .index, .fragment, .extensionHeader, .identifierOfMAC, .arrives,
             .packetType, .sourceMAC:
             true
-        case .protocol, .ports, .tcpFlags, .icmp, .form, .fragmentIdentifier, .ttl, .tos, .length, .mark, .payload, .user, .group, .source,
+        case .protocol, .ports, .tcpFlags, .icmp, .ttl, .tos, .length, .mark, .payload,
+            .user, .group, .source,
             .destination:
             false
         }

@@ -191,7 +191,8 @@ enum Targets {
             "--hmark-sport-mask 0xffff", "--hmark-dport-mask 0xffff", "--hmark-proto-mask 0xff",
         ]
         let chosen = draft.chance.some(masks, draft.chance.number(1...5)).joined(separator: " ")
-        return "-j HMARK \(chosen) --hmark-rnd 0x5 --hmark-mod \(draft.pick([2, 4])) --hmark-offset \(draft.pick([0, 1]))"
+        return
+            "-j HMARK \(chosen) --hmark-rnd 0x5 --hmark-mod \(draft.pick([2, 4])) --hmark-offset \(draft.pick([0, 1]))"
     }
 
     private static func set(_ draft: inout RuleDraft) -> String? {
