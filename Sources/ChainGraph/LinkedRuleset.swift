@@ -41,6 +41,7 @@ public struct LinkedRuleset: Sendable {
     private let locations: [(table: Int, chain: Int)]
     private let firstChain: [Int]
     private let chainsByName: [[Symbol: ChainID]]
+    private let setsByName: [[Symbol: Int]]
     /// For each chain its jumps, in rule order.
     public let jumps: [[Jump]]
     /// Base chains by `hookIndex`, in the order they run.
@@ -67,6 +68,10 @@ public struct LinkedRuleset: Sendable {
         self.locations = locations
         self.firstChain = firstChain
         self.chainsByName = chainsByName
+        let setsByName = ruleset.tables.map { table in
+            Dictionary(table.sets.indices.map { (table.sets[$0].name, $0) }, uniquingKeysWith: { first, _ in first })
+        }
+        self.setsByName = setsByName
         var jumps: [[Jump]] = []
         jumps.reserveCapacity(locations.count)
         for location in locations {
@@ -81,6 +86,10 @@ public struct LinkedRuleset: Sendable {
                     case .goto(let name):
                         let id = chainsByName[location.table][name]
                         own.append(Jump(rule: index, target: id, name: name, isGoto: true))
+                    case .native(.verdictMap(_, let set)):
+                        guard let place = setsByName[location.table][set] else { break }
+                        own += LinkedRuleset.jumps(
+                            of: ruleset.tables[location.table].sets[place], rule: index, chainsByName[location.table])
                     default: break
                     }
                 }
@@ -90,6 +99,23 @@ public struct LinkedRuleset: Sendable {
         self.jumps = jumps
         hookOrder = LinkedRuleset.order(ruleset, locations)
         findings = findLinkProblems(ruleset, locations.map { ($0.table, $0.chain) }, jumps)
+    }
+
+    /// Where the elements of a verdict map lead, each chain once.
+    private static func jumps(of set: NativeSet, rule: Int, _ chains: [Symbol: ChainID]) -> [Jump] {
+        var found: [Jump] = []
+        var seen: Set<NativeVerdict> = []
+        var values = (0..<set.elements.count).map { set.elements.value($0) }
+        if let value = set.catchAll { values.append(value) }
+        for value in values {
+            guard case .verdict(let verdict) = value, seen.insert(verdict).inserted else { continue }
+            switch verdict {
+            case .jump(let name): found.append(Jump(rule: rule, target: chains[name], name: name, isGoto: false))
+            case .goto(let name): found.append(Jump(rule: rule, target: chains[name], name: name, isGoto: true))
+            case .accept, .drop, .continue, .return, .queue: break
+            }
+        }
+        return found
     }
 
     public var chainCount: Int { locations.count }
@@ -110,6 +136,12 @@ public struct LinkedRuleset: Sendable {
     /// The chain `name` of the table that `chain` is in.
     public func sibling(of chain: ChainID, named name: Symbol) -> ChainID? {
         chainsByName[locations[chain.index].table][name]
+    }
+
+    /// The native set or map `name` of the table that `chain` is in.
+    public func set(named name: Symbol, besides chain: ChainID) -> NativeSet? {
+        let table = locations[chain.index].table
+        return setsByName[table][name].map { ruleset.tables[table].sets[$0] }
     }
 
     public func chainID(table: Int, named name: Symbol) -> ChainID? { chainsByName[table][name] }

@@ -195,6 +195,8 @@ extension RuleWriter {
         case .udplite(let match):
             module(.udplite)
             writeUDPLite(match)
+        // In native tables only, which `Nftables` writes.
+        case .native: break
         case .unknown(_, let text):
             guard text != .empty else { return }
             put(" ")

@@ -120,6 +120,8 @@ extension RuleWriter {
         case .clusterIP(let target):
             module(.clusterip)
             writeClusterIPTarget(target)
+        // In native tables only, which `Nftables` writes.
+        case .native: break
         case .unknown(_, let text):
             guard text != .empty else { return }
             put(" ")

@@ -73,14 +73,8 @@ extension Evaluator {
                     "clusterip@\(cite(rule))", whenYes: "CLUSTERIP of \(cite(rule)) gives this packet to this node",
                     whenNo: "CLUSTERIP of \(cite(rule)) gives this packet to another node"),
                 (yes: nil, no: .drop))
-        case .unknown(let name, let text):
-            return .either(
-                Unknown(
-                    "unknown-target@\(cite(rule))", yes: "continue", no: "drop",
-                    whenYes:
-                        "'\(names.text(text))' of \(cite(rule)), which this program can't read, lets the packet on",
-                    whenNo: "'\(names.text(name))' of \(cite(rule)), which this program can't read, drops the packet"),
-                (yes: nil, no: .drop))
+        case .unknown(let name, let text): return unreadable(name, text, rule)
+        case .native(let statement): return perform(statement, rule, &state, &changes)
         case .ecn(let target): return setECN(target, &state, &changes)
         case .set(let target):
             changeSets(target, &state)
@@ -90,6 +84,16 @@ extension Evaluator {
             break
         }
         return .continue
+    }
+
+    /// What a target comes to that nobody here can read.
+    func unreadable(_ name: Symbol, _ text: Symbol, _ rule: RuleReference) -> Action {
+        .either(
+            Unknown(
+                "unknown-target@\(cite(rule))", yes: "continue", no: "drop",
+                whenYes: "'\(names.text(text))' of \(cite(rule)), which this program can't read, lets the packet on",
+                whenNo: "'\(names.text(name))' of \(cite(rule)), which this program can't read, drops the packet"),
+            (yes: nil, no: .drop))
     }
 
     /// A jump to a chain that is not there: the kernel would have refused the rule set.

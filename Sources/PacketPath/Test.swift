@@ -80,6 +80,7 @@ extension Evaluator {
         case .u32(let test): testU32(test, packet, rule)
         case .udp(let match): testUDP(match, of: .udp, packet, rule)
         case .udplite(let match): testUDP(match, of: .udplite, packet, rule)
+        case .native(let comparison): testNative(comparison, state, rule)
         case .unknown(let module, let text):
             .perhaps(
                 Unknown(

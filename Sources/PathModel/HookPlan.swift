@@ -161,6 +161,7 @@ private func speaksOfConnections(_ statement: Statement) -> Bool {
         case .conntrack, .state, .connectionMark, .connectionBytes, .connectionLabel, .connectionLimit, .helper,
             .cluster:
             true
+        case .native(let comparison): comparison.expressions.contains { $0.contains(where: isOfConnection) }
         default: false
         }
     case .target(let target):
@@ -168,7 +169,31 @@ private func speaksOfConnections(_ statement: Statement) -> Bool {
         case .dnat, .snat, .masquerade, .redirect, .netmap, .connectionMark, .connectionSecurityMark, .ct, .notrack,
             .synproxy:
             true
+        case .native(let statement): speaksOfConnections(statement)
         default: false
         }
+    }
+}
+
+private func isOfConnection(_ expression: Expression) -> Bool {
+    if case .connection = expression { return true }
+    return false
+}
+
+/// Source: the callers of `nf_ct_netns_get` in net/netfilter/nft_*.c, Linux 6.18.
+private func speaksOfConnections(_ statement: NativeStatement) -> Bool {
+    if statement.expressions.contains(where: { $0.contains(where: isOfConnection) }) { return true }
+    switch statement {
+    case .translate, .synproxy, .connectionCount, .flow: return true
+    case .assign(.connection, _): return true
+    case .object(let kind, _), .objectMap(let kind, _, _):
+        switch kind {
+        case .helper, .timeout, .expectation, .synproxy: return true
+        case .counter, .quota, .limit, .securityMark, .tunnel: return false
+        }
+    case .changeSet(let change): return change.states.contains(where: speaksOfConnections)
+    case .continue, .verdictMap, .counter, .limit, .quota, .last, .assign, .reject, .log, .queue, .duplicate,
+        .forward, .tproxy, .notrack, .resetOption, .xtables, .unknown:
+        return false
     }
 }

@@ -32,9 +32,23 @@ public struct RuleEndings: OptionSet, Hashable, Sendable {
         case .queue, .nfQueue: self = .queued
         // Without an address or a port that is free the packet is dropped; so is one that is cut off in its header.
         case .dnat, .snat, .masquerade, .redirect, .netmap, .tcpMSS, .tcpOptionStrip, .ecn: self = .dropped
+        case .native(let statement): self.init(statement)
         case .accept, .return, .jump, .goto, .mark, .connectionMark, .ct, .notrack, .classify, .dscp, .tos,
             .timeToLive, .hmark, .prefixTranslation, .set, .connectionSecurityMark, .checksumFill, .securityMark, .log,
             .nfLog, .ulog, .audit, .tee, .idleTimer, .led, .rateEstimate, .trace:
+            self = []
+        }
+    }
+
+    private init(_ statement: NativeStatement) {
+        switch statement {
+        // A map may hold any verdict.
+        case .verdictMap, .xtables, .unknown: self = [.dropped, .rejected, .queued]
+        case .reject: self = .rejected
+        case .queue: self = .queued
+        case .translate, .forward, .tproxy, .synproxy, .object, .objectMap, .assign: self = .dropped
+        case .continue, .counter, .limit, .quota, .connectionCount, .last, .log, .duplicate, .notrack, .changeSet,
+            .flow, .resetOption:
             self = []
         }
     }

@@ -88,7 +88,7 @@ struct ConditionFacts {
             return packet.maximumSegmentSize.map { "the maximum segment size is \($0)" } ?? settled(held, asked)
         case .limit, .hashLimit, .quota, .statistic, .rateEstimate, .connectionLimit, .connectionBytes, .recent, .time,
             .bpf, .string, .u32, .cpu, .cgroup, .cluster, .ipvs, .operatingSystem, .policy, .realm, .socket,
-            .deviceGroup, .accounting, .unknown:
+            .deviceGroup, .accounting, .native, .unknown:
             return settled(held, asked)
         }
     }

@@ -147,6 +147,9 @@ public struct Chain: Hashable, Sendable {
     public var policyCounters: Counters?
     /// The counters that the rules' `counters` point to.
     public var ruleCounters: [Counters] = []
+    /// Of a base chain at ingress or egress: the interfaces that it is hung on.
+    public var devices: [Symbol] = []
+    public var comment: Symbol = .empty
     /// Where the chain is declared; `.none` where it is only mentioned.
     public var place: Place
 
@@ -175,6 +178,13 @@ public struct Table: Hashable, Sendable {
     public var iptables: IptablesTable?
     /// Whether a dormant flag keeps its base chains off the hooks.
     public var isDormant = false
+    /// Sets and maps of a native table, also those written in rules.
+    public var sets: [NativeSet] = []
+    public var objects: [NativeObject] = []
+    public var flowtables: [Flowtable] = []
+    /// Whether a program owns it, with which it ends.
+    public var isOwned = false
+    public var comment: Symbol = .empty
     /// Whether the dump ended before `COMMIT`: rules may be missing.
     public var isCutOff = false
     public var place: Place

@@ -9,7 +9,7 @@ enum MatchKind: CaseIterable {
     case hashLimit, hopByHop, helper, timeToLive, icmp, ipComp, addressRange, ipv6Header, ipvs, length, limit
     case mac, mark, mobilityHeader, multiport, accounting, operatingSystem, owner, physicalDevice, packetType
     case policy, quota, rateEstimate, realm, recent, reversePath, routingHeader, sctp, set, socket
-    case segmentRouting, state, statistic, string, tcp, tcpMSS, time, tos, u32, udp, udplite, unknown
+    case segmentRouting, state, statistic, string, tcp, tcpMSS, time, tos, u32, udp, udplite, native, unknown
 
     init(_ match: Match) {
         switch match {
@@ -82,6 +82,7 @@ enum MatchKind: CaseIterable {
         case .u32: self = .u32
         case .udp: self = .udp
         case .udplite: self = .udplite
+        case .native: self = .native
         case .unknown: self = .unknown
         }
     }
@@ -91,7 +92,7 @@ enum TargetKind: CaseIterable {
     case accept, drop, `return`, jump, goto, queue, nfQueue, reject, dnat, snat, masquerade, redirect, netmap
     case mark, connectionMark, connectionSecurityMark, ct, notrack, classify, checksumFill, dscp, tos, timeToLive
     case ecn, tcpMSS, tcpOptionStrip, hmark, prefixTranslation, securityMark, log, nfLog, ulog, audit, set
-    case tee, idleTimer, led, rateEstimate, trace, tproxy, synproxy, clusterIP, unknown
+    case tee, idleTimer, led, rateEstimate, trace, tproxy, synproxy, clusterIP, native, unknown
 
     init(_ target: Target) {
         switch target {
@@ -137,6 +138,7 @@ enum TargetKind: CaseIterable {
         case .tproxy: self = .tproxy
         case .synproxy: self = .synproxy
         case .clusterIP: self = .clusterIP
+        case .native: self = .native
         case .unknown: self = .unknown
         }
     }

@@ -16,7 +16,8 @@ import Testing
             statistic, string, tcp, tcpMSS, time, tos, u32, udp, udplite, unknown
     }
 
-    static func name(_ match: Match) -> Name {
+    /// `nil` for comparisons of native rules, which have tests of their own.
+    static func name(_ match: Match) -> Name? {
         switch match {
         case .source: .source
         case .destination: .destination
@@ -88,6 +89,7 @@ import Testing
         case .udp: .udp
         case .udplite: .udplite
         case .unknown: .unknown
+        case .native: nil
         }
     }
 
@@ -130,7 +132,7 @@ import Testing
     @Test func everyMatchHasARow() throws {
         var seen: Set<Name> = []
         for row in Self.rows {
-            for match in try row.lab().matches { seen.insert(Self.name(match)) }
+            for match in try row.lab().matches { if let name = Self.name(match) { seen.insert(name) } }
         }
         #expect(Set(Name.allCases).subtracting(seen).map(\.rawValue) == [])
     }

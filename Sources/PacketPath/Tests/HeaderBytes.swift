@@ -127,7 +127,7 @@ extension Evaluator {
             .connectionMark, .conntrack, .cpu, .deviceGroup, .dscp, .eui64, .hashLimit, .helper, .timeToLive,
             .addressRange, .ipvs, .length, .limit, .mac, .mark, .accounting, .operatingSystem, .owner, .physicalDevice,
             .packetType, .policy, .quota, .rateEstimate, .realm, .recent, .reversePath, .set, .socket, .state,
-            .statistic, .time, .tos, .unknown:
+            .statistic, .time, .tos, .native, .unknown:
             throw .unknown
         }
     }

@@ -39,7 +39,7 @@ extension Evaluator {
             .helper, .timeToLive, .icmp, .ipComp, .addressRange, .ipv6Header, .ipvs, .length, .limit, .mac, .mark,
             .mobilityHeader, .multiport, .accounting, .operatingSystem, .owner, .physicalDevice, .packetType, .policy,
             .quota, .rateEstimate, .realm, .reversePath, .routingHeader, .sctp, .set, .segmentRouting, .state,
-            .statistic, .string, .tcp, .tcpMSS, .time, .tos, .u32, .udp, .udplite, .unknown:
+            .statistic, .string, .tcp, .tcpMSS, .time, .tos, .u32, .udp, .udplite, .native, .unknown:
             break
         }
     }

@@ -56,7 +56,7 @@ extension Evaluator {
         case .socket: [.protocol, .destination, .destinationPort]
         case .ipvs: [.protocol, .destination, .destinationPort]
         case .outInterface, .comment, .cpu, .limit, .accounting, .policy, .quota, .rateEstimate, .realm, .statistic,
-            .time, .unknown:
+            .time, .native, .unknown:
             []
         }
     }

@@ -82,6 +82,9 @@ public enum Match: Hashable, Sendable {
     case udp(UDPMatch)
     case udplite(UDPMatch)
 
+    /// A comparison of a native rule of nf_tables.
+    indirect case native(Comparison)
+
     /// A match this program does not know, or could not read. Kept word for word (`text` begins with its `-m` or
     /// option and is written back as it came) and answers "perhaps".
     case unknown(module: Symbol, text: Symbol)

@@ -61,6 +61,9 @@ public enum Target: Hashable, Sendable {
     indirect case synproxy(SYNPROXYTarget)
     indirect case clusterIP(ClusterIPTarget)
 
+    /// A statement of a native rule of nf_tables that iptables has no like of, or has another shape for.
+    indirect case native(NativeStatement)
+
     /// A target this program does not know, or could not read. Kept word for word (`text` begins with `-j`, or is
     /// the whole rest of the rule) and answers "perhaps".
     case unknown(name: Symbol, text: Symbol)
