@@ -122,7 +122,10 @@ extension Totals {
             lines.append("met, matching and not:")
             for (label, count) in sorted { lines.append("  \(label): \(count.matched) \(count.missed)") }
         }
-        let rare = sorted.filter { min($0.value.matched, $0.value.missed) < least }
+        // A comment holds for every packet.
+        let rare = sorted.filter { part in
+            min(part.value.matched, part.value.missed) < least && !part.key.hasPrefix("comment")
+        }
         if !rare.isEmpty {
             lines.append("met fewer than \(least) times:")
             for (label, count) in rare { lines.append("  \(label): \(count.matched) \(count.missed)") }
