@@ -62,6 +62,7 @@ struct Comparison {
     }
 
     private func differences(_ way: Way) -> [String] {
+        guard seen.isTraced else { return countDifferences(way) + outcomeDifferences(way) }
         var found = ruleDifferences(way) + policyDifferences(way) + countDifferences(way) + outcomeDifferences(way)
         if let state = seen.connection?.state?.asModel, let told = firstState(way), told != state {
             // Of an invalid packet the kernel says no more than of an untracked one.
@@ -197,6 +198,8 @@ struct Comparison {
         var isSeenWhole = false
         var left: String?
         switch seen.outcome {
+        // Of what came out of no interface nothing more is known.
+        case .unseen where !seen.isTraced && end.outcome != .forwarded && end.outcome != .sent: return []
         case .gone, .unroutable, .unseen:
             guard [.filtered, .unroutable, .dropped].contains(end.outcome) else {
                 return ["outcome: kernel \(seen.outcome), hookline \(end.outcome.name)"]

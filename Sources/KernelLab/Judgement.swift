@@ -21,6 +21,8 @@ struct Judgement {
     private let sent: IPHeader
     /// Headers that the trace leaves out: those of the sent packet between the first 40 bytes and the transport header.
     private let leftOut: [UInt8]
+    /// The sent packet where it is a later fragment of IPv6: the trace shows 20 bytes of such a one, and none as headers.
+    private let laterFragment: [UInt8]
     private let chains: KernelChains
     private let tunnelPorts: Set<UInt16>
     private let isLocal: Bool
@@ -40,13 +42,16 @@ struct Judgement {
         (self.sent, self.chains, self.tunnelPorts) = (sent, chains, tunnelPorts)
         self.isLocal = isLocal
         leftOut = Self.leftOut(of: packet)
+        let layout = PacketLayout(packet)
+        laterFragment = layout.map { $0.version == .v6 && $0.fragmentOffset > 0 } == true ? packet : []
+        seen.isTraced = layout.map { !Self.isPastEnd($0, packet) } ?? true
         var hooks: [UInt32: Hook] = [:]
         var kinds: [UInt32: Kind] = [:]
         // What is sent to many the host itself gets too: a copy, of IPv4 made before POSTROUTING and of IPv6 behind it.
         // The one that comes to POSTROUTING first is told.
         var isLooped = false
         var second: UInt32?
-        for (position, event) in events.enumerated() {
+        for (position, event) in events.map(withHeaders).enumerated() {
             if let base = chains.bases[event.key] { hooks[event.identity] = base.hook }
             let hook = hooks[event.identity]
             if !event.network.isEmpty, kinds[event.identity] != .copy {
@@ -88,6 +93,26 @@ struct Judgement {
         guard let layout = PacketLayout(packet), layout.isComplete, layout.fragmentOffset == 0 else { return [] }
         let transport = layout.firstExtension(.ah)?.offset ?? layout.transport.offset
         return transport > 40 && transport < packet.count ? Array(packet[40..<transport]) : []
+    }
+
+    /// Whether the kernel takes the transport header to lie beyond the packet's end. It tells no event of such a packet:
+    /// the header's length comes out as too large to be copied. Source: net/netfilter/nf_tables_trace.c
+    /// `nf_trace_fill_pkt_info`, Linux 6.18.
+    private static func isPastEnd(_ layout: PacketLayout, _ packet: [UInt8]) -> Bool {
+        guard layout.version == .v6, layout.isComplete, layout.fragmentOffset == 0 else { return false }
+        return (layout.firstExtension(.ah)?.offset ?? layout.transport.offset) > packet.count
+    }
+
+    /// An event of a later fragment of IPv6 with its headers in place: the kernel has found none and tells the packet's
+    /// first bytes as those of the transport. Source: include/net/netfilter/nf_tables_ipv6.h, Linux 6.18.
+    private func withHeaders(_ event: TraceEvent) -> TraceEvent {
+        guard event.network.isEmpty, event.transport.count == 20, laterFragment.count > 40,
+            event.transport[0] >> 4 == 6, event.transport[1..<4] == laterFragment[1..<4]
+        else { return event }
+        var event = event
+        event.network = event.transport + laterFragment[20..<40]
+        event.transport = Array(laterFragment[40...].prefix(20))
+        return event
     }
 
     /// The packet as an event shows it.
@@ -183,9 +208,9 @@ struct Judgement {
         guard !ours.isEmpty, let last = events.last else {
             let isRoute = isLocal && [ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, ENETDOWN].contains(error)
             seen.outcome = isRoute ? .unroutable(error: error) : .unseen(error: error)
-            // A frame that a bridge passed on by itself.
-            if !isLocal, !seen.interface.isEmpty {
-                seen.outcome = .forwarded(isSeen: true)
+            // A frame that a bridge passed on by itself, or a packet that is not traced.
+            if !seen.interface.isEmpty, !isLocal || !seen.isTraced {
+                seen.outcome = isLocal ? .sent(isSeen: true) : .forwarded(isSeen: true)
                 seen.isPastHooks = true
             }
             return

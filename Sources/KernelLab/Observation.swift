@@ -134,6 +134,8 @@ public struct Observation: Hashable, Sendable {
     public var hasCopies = false
     /// Whether it left without a hook having seen it, so that its mark is not known.
     public var isPastHooks = false
+    /// Whether the kernel tells trace events of such a packet: else it is known by its frames and `counts` alone.
+    public var isTraced = true
     /// Rules and policies of iptables-legacy that counted meanwhile, the kernel's answers among the packets counted.
     public var counts: [LegacyCount] = []
 }

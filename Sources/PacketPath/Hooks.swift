@@ -162,29 +162,6 @@ extension Evaluator {
         return state
     }
 
-    /// Where conntrack is on, fragments are put together before the first rule.
-    func defragmented(_ state: WalkState) -> WalkState {
-        var state = state
-        guard state.packet.isFragment else {
-            // A fragment that is all of its packet. Observed on Linux 6.18.
-            state.packet.removeFragmentHeader()
-            return state
-        }
-        state.record(.defragmentation)
-        if state.packet.fragmentOffset > 0 {
-            // The first fragment carries the ports; this one does not tell them.
-            state.packet.unknown.formUnion([.sourcePort, .destinationPort, .tcpFlags, .icmpType, .length])
-        }
-        // What the others carry is not known, and neither is the whole.
-        if !state.packet.bytes.isEmpty {
-            state.packet.bytes = []
-            state.packet.unknown.formUnion([.payload, .otherHeaders, .length])
-        }
-        state.packet.fragmentOffset = 0
-        state.packet.moreFragments = false
-        return state
-    }
-
     private func confirmed(_ state: WalkState) -> WalkState {
         // The answer of a REJECT has the entry that the packet would have made: that was for the packet to do.
         // Source: net/netfilter/nf_conntrack_core.c `__nf_conntrack_confirm`.

@@ -15,6 +15,8 @@ public enum Origin: Hashable, Sendable {
 /// A packet to follow and how.
 public struct TraceRequest: Hashable, Sendable {
     public var packet: Packet
+    /// The datagram that `packet` is the last missing fragment of; `nil` where others are not known.
+    public var completes: Packet?
     public var origin: Origin
     /// The bridge port a bridged frame came in by, and the one it would leave by.
     public var inPort: Symbol?

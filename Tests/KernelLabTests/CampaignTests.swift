@@ -111,7 +111,7 @@ import Testing
             let changed = Self.dump.replacing(here, with: there)
             #expect(changed != Self.dump)
             try driver.bench.scratch.load(texts: [SnapshotText(name: "iptables-save.txt", text: changed)], .nfTables)
-            let verdict = try driver.send(scenario.packets[0], tag: 9, whole: nil)
+            let verdict = try driver.send(scenario.packets[0], tag: 9)
             if case .disagrees = verdict.finding {} else { Issue.record("\(there): \(verdict.finding)") }
             try namespace.leave()
         }

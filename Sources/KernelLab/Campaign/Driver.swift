@@ -35,7 +35,7 @@ struct Driver: ~Copyable {
     }
 
     /// Sends one packet, with a tag of its own or `tag`.
-    mutating func send(_ packet: RandomPacket, tag: UInt16? = nil, whole: Packet? = nil) throws(LabFailure) -> Verdict {
+    mutating func send(_ packet: RandomPacket, tag: UInt16? = nil) throws(LabFailure) -> Verdict {
         let tag = tag ?? bench.scratch.laboratory.nextTag()
         var labelled = packet.packet
         labelled.bytes = packet.packet.encoded().tagged(tag)
@@ -44,11 +44,11 @@ struct Driver: ~Copyable {
         if case .wire(let name) = packet.arrival, lab.destinationMAC == nil, let header = IPHeader(labelled.bytes) {
             lab.destinationMAC = bench.scratch.laboratory.frameDestination(of: header, on: name)
         }
-        return try send(lab, tag: tag, whole: whole)
+        return try send(lab, tag: tag)
     }
 
     /// Sends a packet as it is.
-    mutating func send(_ packet: LabPacket, tag: UInt16, whole: Packet?) throws(LabFailure) -> Verdict {
+    mutating func send(_ packet: LabPacket, tag: UInt16) throws(LabFailure) -> Verdict {
         history.append(packet)
         history[history.count - 1].isFresh = isFresh
         isFresh = false
@@ -85,7 +85,7 @@ struct Driver: ~Copyable {
         dispatch.tag = tag
         let seen = try bench.scratch.laboratory.observe(dispatch)
         if seen.outcome == .lost { isFlooded = true }
-        return judge.judge(packet, seen, whole: whole)
+        return judge.judge(packet, seen)
     }
 
     /// Follows a script to its end, or until a packet went another way than was said, or nowhere.
@@ -103,8 +103,7 @@ struct Driver: ~Copyable {
                 verdicts.append(try send(packet, tag: tag))
                 continue
             case .next(let packet):
-                let whole = first.flatMap { Packet(joining: $0.packet, packet.packet) }
-                verdicts.append(try send(packet, tag: tag, whole: whole))
+                verdicts.append(try send(packet, tag: tag))
                 continue
             case .clash(let packet): next = packet
             case .sameAgain(let change):

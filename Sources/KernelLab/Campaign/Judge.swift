@@ -43,6 +43,8 @@ struct Judge {
     var standIns: Set<String> = []
     /// What the packets met of the rules.
     private(set) var coverage = Coverage()
+    /// The fragment before, where it waits for others.
+    private var kept: LabPacket?
     private var labels: RuleLabels
 
     init(_ model: HostModel) {
@@ -61,8 +63,9 @@ struct Judge {
     /// Forgets the connections, as the laboratory does.
     mutating func forget() { connections = model.connections }
 
-    /// - Parameter whole: the datagram that `packet` is the last missing piece of.
-    mutating func judge(_ packet: LabPacket, _ seen: Observation, whole: Packet?) -> Verdict {
+    mutating func judge(_ packet: LabPacket, _ seen: Observation) -> Verdict {
+        let whole = kept.flatMap { $0.tag == packet.tag ? Packet(joining: $0.packet, packet.packet) : nil }
+        kept = nil
         let trace = PacketPath.trace(
             request(packet, whole: whole), on: model, connections: connections, setChanges: sets)
         var verdict = Verdict(packet: packet, seen: seen, trace: trace, finding: .skipped(""))
@@ -76,6 +79,8 @@ struct Judge {
         }
         if whole == nil, packet.packet.isFragment, isPutTogether(trace) {
             // The kernel keeps it until the others are there.
+            kept = packet
+            kept?.packet.mark = trace.steps.last?.view.packet.mark ?? packet.packet.mark
             var isHeld = seen.steps.isEmpty && seen.policies.isEmpty
             // Without conntrack it is kept between routing and INPUT.
             if case .gone(after: .prerouting) = seen.outcome { isHeld = true }
@@ -112,7 +117,8 @@ struct Judge {
             // An interface that no input speaks of does not occur here.
             origin = .interface(model.names.find(name) ?? .empty)
         }
-        var request = TraceRequest(packet: whole ?? packet.packet, origin: origin)
+        var request = TraceRequest(packet: packet.packet, origin: origin)
+        request.completes = whole
         request.recordsMisses = true
         request.destinationMAC = packet.destinationMAC
         request.isFromRawSocket = packet.arrival == .host

@@ -37,14 +37,9 @@ struct Scenario: Hashable {
         try driver.forget()
         try driver.bench.scratch.laboratory.holdResets(true)
         var verdicts: [Verdict] = []
-        for (index, packet) in packets.enumerated() {
+        for packet in packets {
             if packet.isFresh { try driver.forget() }
-            let tag = packet.tag
-            var whole: Packet?
-            if packet.packet.isFragment, index > 0, packets[index - 1].tag == tag {
-                whole = Packet(joining: packets[index - 1].packet, packet.packet)
-            }
-            verdicts.append(try driver.send(packet, tag: tag, whole: whole))
+            verdicts.append(try driver.send(packet, tag: packet.tag))
         }
         return verdicts
     }
