@@ -183,8 +183,9 @@ struct Comparison {
         for place in Set(ours.keys).union(kernel.keys).sorted(by: { "\($0)" < "\($1)" }) {
             let told = ours[place, default: 0]
             let counted = kernel[place, default: 0]
-            // The kernel's own answers may have met further ones, and what TEE sends has.
-            if told > counted || possible[place, default: 0] < counted && seen.answers.isEmpty && !seen.hasCopies {
+            // The kernel's own packets may have met further ones, and what TEE sends has.
+            let isAlone = seen.answers.isEmpty && !seen.hasCopies && !seen.hasOthers
+            if told > counted || possible[place, default: 0] < counted && isAlone {
                 return ["rule \(place.chain) \(place.number): the kernel counted \(counted), hookline tells \(told)"]
             }
         }

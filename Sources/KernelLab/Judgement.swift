@@ -69,6 +69,8 @@ struct Judgement {
                             second = ours.last?.event.identity
                         }
                     case .prerouting where isLooped: kind = .copy
+                    // What TEE sent to the host itself: a packet from the wire passes PREROUTING once.
+                    case .prerouting where !isLocal && isNew && seen.hasCopies: kind = .copy
                     default: break
                     }
                 }
@@ -253,6 +255,7 @@ struct Judgement {
 
     /// Errors and resets that the kernel sent because of the packet.
     private mutating func addAnswers(_ node: NodeView) {
+        seen.hasOthers = !others.isEmpty
         var order: [UInt32] = []
         var groups: [UInt32: [TraceEvent]] = [:]
         for place in others {
@@ -284,9 +287,11 @@ struct Judgement {
     /// What the counters of iptables-legacy say of a packet that some hook did not let through.
     mutating func add(counts: [LegacyCount]) {
         seen.counts = counts
-        guard case .gone = seen.outcome else { return }
-        // What OUTPUT dropped of a packet from the wire was the answer to it.
-        for rule in counts.map(\.rule) where isLocal || !outer.isEmpty || rule.chain != "OUTPUT" {
+        let last = (outer.isEmpty ? ours : outer).last
+        guard case .gone(let hook) = seen.outcome, last?.event.station?.isLast != true else { return }
+        // What other hooks' chains dropped was an answer to it.
+        let others = Hook.allCases.filter { $0 != hook }.map { $0.name.uppercased() }
+        for rule in counts.map(\.rule) where !others.contains(rule.chain) {
             switch rule.target {
             case .drop: seen.outcome = .dropped(.legacy(rule))
             case .queue, .named("NFQUEUE"): seen.outcome = .queued(.legacy(rule))

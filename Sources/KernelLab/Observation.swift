@@ -132,6 +132,9 @@ public struct Observation: Hashable, Sendable {
     /// Whether there were copies, by TEE or to the host itself of what it sent to many: nothing else is told of them, but
     /// that `counts` has them too.
     public var hasCopies = false
+    /// Whether other packets than answers passed hooks meanwhile, such as a reply to a timestamp request or what asks for a
+    /// neighbour: `counts` has them too.
+    public var hasOthers = false
     /// Whether it left without a hook having seen it, so that its mark is not known.
     public var isPastHooks = false
     /// Whether the kernel tells trace events of such a packet: else it is known by its frames and `counts` alone.

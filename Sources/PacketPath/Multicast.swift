@@ -9,14 +9,19 @@ extension Evaluator {
     func multicast(_ entering: WalkState) -> [WalkState] {
         var state = entering
         if !knowsFrame(state) { state.packet.packetType = .multicast }
+        return ofGroup(state, then: sourceOfGroup)
+    }
+
+    /// Goes on where the host has joined the packet's group on the interface that it came in by.
+    func ofGroup(_ state: WalkState, then goOn: (WalkState) -> [WalkState]) -> [WalkState] {
         if let isJoined = hasJoined(state.packet.destination, state.arrival) {
-            return isJoined ? sourceOfGroup(state) : [ended(state, .filtered, .notJoined)]
+            return isJoined ? goOn(state) : [ended(state, .filtered, .notJoined)]
         }
         let unknown = Unknown(
             "multicast-joined", whenYes: "this host has joined the group \(state.packet.destination)",
             whenNo: "this host has not joined the group \(state.packet.destination)")
         return decide(unknown, state).flatMap { isJoined, way in
-            isJoined ? sourceOfGroup(way) : [ended(way, .filtered, .notJoined)]
+            isJoined ? goOn(way) : [ended(way, .filtered, .notJoined)]
         }
     }
 

@@ -6,6 +6,10 @@ internal import SourceText
 extension Evaluator {
     /// How a packet from the wire begins: as a frame on its bridge, or at PREROUTING, unless the IP layer refuses it.
     func receive(_ state: WalkState) -> [WalkState] {
+        // Source: net/bridge/br_netfilter_ipv6.c `br_validate_ipv6`, Linux 6.18.
+        if ranPreroutingOnBridge(state), hasCutHopOptions(state.packet) {
+            return [ended(state, .filtered, .badHeader)]
+        }
         if staysOnBridge(state) { return enterBridge(state) }
         // Within the bridge PREROUTING comes first, and the IP layer after it.
         if ranPreroutingOnBridge(state) { return [state] }
@@ -31,6 +35,25 @@ extension Evaluator {
     /// Whether PREROUTING runs within the bridge that the packet came by, before the host looks at it.
     func ranPreroutingOnBridge(_ state: WalkState) -> Bool {
         state.inPort != nil && state.round == 0 && bridgeCallsIptables(state.packet.version) != false
+    }
+
+    /// Hop-by-hop options that don't fit into their header, or a header that is not all there.
+    /// Source: net/netfilter/utils.c `nf_ip6_check_hbh_len`, Linux 6.18.
+    private func hasCutHopOptions(_ packet: Packet) -> Bool {
+        let bytes = packet.bytes
+        guard packet.version == .v6, bytes.count > 6, bytes[6] == 0 else { return false }
+        guard bytes.count >= 48, bytes.count >= 48 + Int(bytes[41]) * 8 else { return true }
+        let end = 48 + Int(bytes[41]) * 8
+        var place = 42
+        while place < end {
+            if bytes[place] == 0 {
+                place += 1
+                continue
+            }
+            guard place + 1 < end else { return true }
+            place += Int(bytes[place + 1]) + 2
+        }
+        return place > end
     }
 
     /// Hop-by-hop options that end a packet's way. Source: net/ipv6/exthdrs.c `ip6_parse_tlv`, Linux 6.18.

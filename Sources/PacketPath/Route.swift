@@ -10,6 +10,8 @@ extension Evaluator {
     func routeArrived(_ entering: WalkState) -> [WalkState] {
         let state = entering
         if state.isLoopedBack {
+            // Its route says whether it is for the host: Source: net/ipv4/route.c `__mkroute_output`, Linux 6.18.
+            if state.packet.version == .v4, state.route?.type == .multicast { return ofGroup(state) { [toInput($0)] } }
             return [toInput(state)]
         }
         if let ended = martian(state) { return [ended] }

@@ -24,7 +24,7 @@ struct TransportCheck {
     /// `nil` where not all of the packet's bytes are known.
     init?(_ packet: Packet, verifiesChecksum: Bool) {
         guard let bytes = packet.currentBytes, let layout = PacketLayout(bytes), bytes.count == layout.length,
-            !packet.unknown.contains(.payload), !layout.moreFragments
+            !packet.unknown.contains(.payload)
         else { return nil }
         self.bytes = bytes
         self.layout = layout

@@ -101,7 +101,9 @@ struct Judge {
         verdict.way = agreement.way
         coverage.add(agreement.way.steps, &labels)
         let open = unknowns(of: trace)
-        let needless = open.filter { !excused.contains($0) }
+        // What looks at a port that NAT draws can't be known either.
+        let drawn = drawsPort(trace) ? openByDrawnPort : []
+        let needless = open.filter { !excused.contains($0) && !drawn.contains($0) }
         verdict.finding =
             needless.isEmpty
             ? .agrees(undecided: open)
@@ -157,12 +159,28 @@ private let excused: Set<String> = [
     "source-port", "destination-port", "reply-source-port", "reply-destination-port",
 ]
 
+/// What may look at a port, by itself or as part of the packet's bytes.
+private let openByDrawnPort: Set<String> = [
+    "set", "mark", "string", "u32", "bpf", "original-source-port", "original-destination-port", "route",
+]
+
+/// Whether NAT drew a port for the packet, or has drawn one for its connection.
+private func drawsPort(_ trace: Trace) -> Bool {
+    let ports: PacketFields = [.sourcePort, .destinationPort]
+    return ways(of: trace).contains { way in
+        way.end.connections.contains { $0.translatedPorts != nil }
+            || way.steps.contains {
+                $0.view.packet.sourcePortChoices != nil || !$0.view.packet.unknown.isDisjoint(with: ports)
+            }
+    }
+}
+
 /// The kinds of the assumptions that a trace's branches rest on, sorted; empty for a sure answer.
 private func unknowns(of trace: Trace) -> [String] {
     var found: Set<String> = []
     func visit(_ trace: Trace) {
         for branch in trace.branches {
-            for assumption in branch.assumptions {
+            for assumption in branch.assumptions where !assumption.isGiven {
                 for name in assumption.name.split(separator: "+") {
                     found.insert(String(name.drop { $0 == "!" }.prefix { $0 != "@" && $0 != "=" }))
                 }
