@@ -9,12 +9,15 @@ struct Judgement {
         var hook: Hook?
         /// Where it stands among all events.
         var position: Int
+        var priority: Int32 = 0
     }
 
     private enum Kind {
         case ours, outer, other
         /// What TEE sends besides.
         case copy
+        /// What comes back to the host of a packet that it sent to many, with IPv4 before the packet itself.
+        case looped
     }
 
     var seen = Observation()
@@ -48,11 +51,14 @@ struct Judgement {
         var hooks: [UInt32: Hook] = [:]
         var kinds: [UInt32: Kind] = [:]
         // What is sent to many the host itself gets too: a copy, of IPv4 made before POSTROUTING and of IPv6 behind it.
-        // The one that comes to POSTROUTING first is told.
+        // The one that comes to POSTROUTING first is who nat's chains are asked of.
         var isLooped = false
-        var second: UInt32?
+        var bases: [UInt32: BaseChain] = [:]
         for (position, event) in events.map(withHeaders).enumerated() {
-            if let base = chains.bases[event.key] { hooks[event.identity] = base.hook }
+            if let base = chains.bases[event.key] {
+                hooks[event.identity] = base.hook
+                bases[event.identity] = base
+            }
             let hook = hooks[event.identity]
             if !event.network.isEmpty, kinds[event.identity] != .copy {
                 var kind = kind(event)
@@ -63,11 +69,8 @@ struct Judgement {
                     case .output where !isLocal || isNew: kind = .copy
                     case .postrouting where isLocal && isNew && sent.isToMany:
                         isLooped = true
-                        if ours.contains(where: { $0.hook == .postrouting }) {
-                            kind = .copy
-                        } else {
-                            second = ours.last?.event.identity
-                        }
+                        kind = ours.contains(where: { $0.hook == .postrouting }) ? .copy : .looped
+                    case .postrouting where !isLocal && isNew && seen.hasCopies: kind = .copy
                     case .prerouting where isLooped: kind = .copy
                     // What TEE sent to the host itself: a packet from the wire passes PREROUTING once.
                     case .prerouting where !isLocal && isNew && seen.hasCopies: kind = .copy
@@ -76,11 +79,13 @@ struct Judgement {
                 }
                 kinds[event.identity] = kind
             }
-            let place = Place(event: event, hook: hook, position: position)
-            var kind = kinds[event.identity] ?? .other
-            if event.identity == second, hook == .postrouting { kind = .copy }
-            switch kind {
+            let base = bases[event.identity]
+            let place = Place(event: event, hook: hook, position: position, priority: base?.priority ?? 0)
+            switch kinds[event.identity] ?? .other {
             case .ours: ours.append(place)
+            case .looped:
+                seen.hasCopies = true
+                if base?.type == .nat { ours.append(place) }
             case .copy:
                 seen.hasCopies = true
                 if !isLooped, event.station?.isLast(of: .postrouting) == true { copiesLeft.append(event.outIndex) }
@@ -88,6 +93,9 @@ struct Judgement {
             case .other: others.append(place)
             }
         }
+        guard isLooped, let first = ours.firstIndex(where: { $0.hook == .postrouting }) else { return }
+        let sorted = ours[first...].sorted { ($0.priority, $0.position) < ($1.priority, $1.position) }
+        ours.replaceSubrange(first..., with: sorted)
     }
 
     /// Source: net/netfilter/nf_tables_trace.c `nf_trace_fill_pkt_info`, Linux 6.18; to nf_tables AH is a transport header.

@@ -59,7 +59,13 @@ extension Evaluator {
                 way.template = nil
                 return way
             }
-        case .nat(let chains): results = natStep(chains, state).flatMap { rerouted($0, from: state, byNAT: true) }
+        case .nat(let chains):
+            state.isWithoutSocket = isAskedOfCopy(state)
+            results = natStep(chains, state).flatMap { way in
+                var way = way
+                way.isWithoutSocket = false
+                return rerouted(way, from: state, byNAT: true)
+            }
         case .confirm: results = [confirmed(state)]
         case .unorderedNAT(let legacyFirst, let nfTablesFirst):
             results = inEitherOrder(legacyFirst, nfTablesFirst, state) { chains, way in

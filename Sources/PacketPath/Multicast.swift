@@ -41,6 +41,20 @@ extension Evaluator {
         return sourceChecked(state).flatMap { $0.outcome == nil ? input($0, .multicast) : [$0] }
     }
 
+    /// Whether nat's chains in POSTROUTING are asked of a copy: of what the host sends to many by IPv4 it gets one itself,
+    /// which passes POSTROUTING first and belongs to no socket. Source: net/ipv4/ip_output.c `ip_mc_output`,
+    /// net/ipv4/route.c `__mkroute_output`, Linux 6.18.
+    func isAskedOfCopy(_ state: WalkState) -> Bool {
+        guard state.context.hook == .postrouting, state.isLocal, state.packet.version == .v4, let route = state.route,
+            let interface = route.interface, model.host.interface(interface)?.isLoopback != true
+        else { return false }
+        if state.packet.unknown.contains(.destination) { return false }
+        if state.packet.destination.isMulticast {
+            return hasJoined(state.packet.destination, .known(interface)) == true
+        }
+        return route.type == .broadcast || state.packet.destination.v4Bits == .max
+    }
+
     /// What the kernel itself joins; `nil` for a group that a program may have joined.
     ///
     /// Source: net/ipv4/igmp.c `ip_mc_up`, net/ipv6/addrconf.c `dev_forward_change`, `addrconf_join_solict`, Linux 6.18.

@@ -103,6 +103,8 @@ struct WalkState: Hashable, Sendable {
     /// A frame that a bridge passes through iptables.
     var isBridged = false
     var isLoopedBack = false
+    /// While rules are asked of a copy that the packet's socket does not hold.
+    var isWithoutSocket = false
 
     var outcome: Outcome?
     /// How it may go on, where it was not followed further.

@@ -188,7 +188,8 @@ extension Evaluator {
         case .v6:
             if isUnicastV6(packet.destination) { query.source = packet.destination }
             query.tos = packet.tos
-            query.protocol = packet.protocol
+            // Not the transport's where there are extension headers: net/ipv6/netfilter/ip6t_rpfilter.c, Linux 6.18.
+            query.protocol = packet.bytes.count > 6 ? IPProtocol(packet.bytes[6]) : packet.protocol
             if packet.source.isLinkLocal {
                 query.outInterface = interface
             } else if !match.isLoose {

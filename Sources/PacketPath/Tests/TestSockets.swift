@@ -14,7 +14,7 @@ extension Evaluator {
         case .ingress, .prerouting, .input, .forward: return false
         }
         let packet = state.packet
-        return state.isLocal && state.layer == 0
+        return state.isLocal && state.layer == 0 && !state.isWithoutSocket
             && (packet.hasSocket || packet.userID != nil || packet.groupID != nil || packet.unknown.contains(.owner))
     }
 
@@ -25,7 +25,7 @@ extension Evaluator {
             let asksNobody = match.user?.isNegated != false && match.group?.isNegated != false
             // The kernel sends ICMP by a socket of its own, which nobody owns; a RST of REJECT has none.
             // Observed on Linux 6.18.
-            if state.isLocal, state.packet.protocol.isICMP { return Answer(asksNobody && exists != false) }
+            if state.isLocal, state.packet.protocol.isICMP, !state.isWithoutSocket { return Answer(asksNobody && exists != false) }
             return Answer(asksNobody && exists != true && !match.includesSupplementaryGroups)
         }
         if exists == false { return .no }
