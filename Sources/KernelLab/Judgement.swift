@@ -60,7 +60,8 @@ struct Judgement {
                 bases[event.identity] = base
             }
             let hook = hooks[event.identity]
-            if !event.network.isEmpty, kinds[event.identity] != .copy {
+            let isTold = kinds[event.identity] == .copy || kinds[event.identity] == .looped && hook == .postrouting
+            if !event.network.isEmpty, !isTold {
                 var kind = kind(event)
                 let isNew = kinds[event.identity] == nil && !ours.isEmpty
                 if kind == .ours, event.station?.isLast == false {

@@ -80,7 +80,11 @@ struct Judge {
         if whole == nil, packet.packet.isFragment, isPutTogether(trace) {
             // The kernel keeps it until the others are there.
             kept = packet
-            kept?.packet.mark = trace.steps.last?.view.packet.mark ?? packet.packet.mark
+            let step = trace.steps.first {
+                if case .defragmentation = $0.kind { return true }
+                return false
+            }
+            if let step { kept?.packet.mark = step.view.packet.mark }
             var isHeld = seen.steps.isEmpty && seen.policies.isEmpty
             // Without conntrack it is kept between routing and INPUT.
             if case .gone(after: .prerouting) = seen.outcome { isHeld = true }
