@@ -24,7 +24,9 @@ extension Evaluator {
         if state.layer == 0, var whole = request.completes {
             // What rules did to the first fragment is the datagram's. Source: net/ipv4/inet_fragment.c
             // `inet_frag_reasm_prepare`, Linux 6.18.
-            if entering.packet.fragmentOffset == 0 { whole.mark = entering.packet.mark }
+            if entering.packet.fragmentOffset == 0 {
+                (whole.mark, whole.ttl, whole.tos) = (entering.packet.mark, entering.packet.ttl, entering.packet.tos)
+            }
             state.packet = whole
             return state
         }

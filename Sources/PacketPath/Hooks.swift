@@ -63,6 +63,8 @@ extension Evaluator {
             state.isWithoutSocket = isAskedOfCopy(state)
             results = natStep(chains, state).flatMap { way in
                 var way = way
+                // Nor is what they mark the packet itself.
+                if state.isWithoutSocket { way.packet.mark = entering.packet.mark }
                 way.isWithoutSocket = false
                 return rerouted(way, from: state, byNAT: true)
             }

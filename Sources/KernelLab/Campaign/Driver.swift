@@ -180,6 +180,7 @@ extension Packet {
         if first.version == .v4 { (bytes[6], bytes[7]) = (bytes[6] & 0xc0, 0) }
         guard var whole = Packet(decoding: bytes.span) else { return nil }
         (whole.mark, whole.sourceMAC, whole.packetType) = (first.mark, first.sourceMAC, first.packetType)
+        (whole.ttl, whole.tos) = (first.ttl, first.tos)
         (whole.userID, whole.groupID, whole.hasSocket) = (first.userID, first.groupID, first.hasSocket)
         self = whole
     }

@@ -84,7 +84,9 @@ struct Judge {
                 if case .defragmentation = $0.kind { return true }
                 return false
             }
-            if let step { kept?.packet.mark = step.view.packet.mark }
+            if let then = step?.view.packet {
+                (kept?.packet.mark, kept?.packet.ttl, kept?.packet.tos) = (then.mark, then.ttl, then.tos)
+            }
             var isHeld = seen.steps.isEmpty && seen.policies.isEmpty
             // Without conntrack it is kept between routing and INPUT.
             if case .gone(after: .prerouting) = seen.outcome { isHeld = true }

@@ -25,7 +25,9 @@ extension Evaluator {
             let asksNobody = match.user?.isNegated != false && match.group?.isNegated != false
             // The kernel sends ICMP by a socket of its own, which nobody owns; a RST of REJECT has none.
             // Observed on Linux 6.18.
-            if state.isLocal, state.packet.protocol.isICMP, !state.isWithoutSocket { return Answer(asksNobody && exists != false) }
+            if state.isLocal, state.packet.protocol.isICMP, !state.isWithoutSocket {
+                return Answer(asksNobody && exists != false)
+            }
             return Answer(asksNobody && exists != true && !match.includesSupplementaryGroups)
         }
         if exists == false { return .no }
