@@ -59,19 +59,11 @@ extension Evaluator {
                 way.template = nil
                 return way
             }
-        case .nat(let chains):
-            state.isWithoutSocket = isAskedOfCopy(state)
-            results = natStep(chains, state).flatMap { way in
-                var way = way
-                // Nor is what they mark the packet itself.
-                if state.isWithoutSocket { way.packet.mark = entering.packet.mark }
-                way.isWithoutSocket = false
-                return rerouted(way, from: state, byNAT: true)
-            }
+        case .nat(let chains): results = askNAT(chains, state)
         case .confirm: results = [confirmed(state)]
         case .unorderedNAT(let legacyFirst, let nfTablesFirst):
             results = inEitherOrder(legacyFirst, nfTablesFirst, state) { chains, way in
-                natStep(chains, way).flatMap { rerouted($0, from: way, byNAT: true) }
+                askNAT(chains, way)
             }
         case .chain(let chain): results = run(chain, state)
         case .unordered(let legacy, let nfTables):
@@ -89,6 +81,19 @@ extension Evaluator {
                 way.position = .hook(hook, step: step + 1)
             }
             return way
+        }
+    }
+
+    /// A nat step, of which a packet to many has the copy for the host asked.
+    private func askNAT(_ chains: [ChainID], _ entering: WalkState) -> [WalkState] {
+        var state = entering
+        state.isWithoutSocket = isAskedOfCopy(state)
+        return natStep(chains, state).flatMap { way in
+            var way = way
+            // Nor is what they mark the packet itself.
+            if state.isWithoutSocket { way.packet.mark = entering.packet.mark }
+            way.isWithoutSocket = false
+            return rerouted(way, from: entering, byNAT: true)
         }
     }
 

@@ -79,14 +79,15 @@ struct Judge {
         }
         if whole == nil, packet.packet.isFragment, isPutTogether(trace) {
             // The kernel keeps it until the others are there.
-            kept = packet
+            var fragment = packet
             let step = trace.steps.first {
                 if case .defragmentation = $0.kind { return true }
                 return false
             }
             if let then = step?.view.packet {
-                (kept?.packet.mark, kept?.packet.ttl, kept?.packet.tos) = (then.mark, then.ttl, then.tos)
+                (fragment.packet.mark, fragment.packet.ttl, fragment.packet.tos) = (then.mark, then.ttl, then.tos)
             }
+            kept = fragment
             var isHeld = seen.steps.isEmpty && seen.policies.isEmpty
             // Without conntrack it is kept between routing and INPUT.
             if case .gone(after: .prerouting) = seen.outcome { isHeld = true }
