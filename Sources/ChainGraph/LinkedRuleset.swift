@@ -68,8 +68,11 @@ public struct LinkedRuleset: Sendable {
         self.locations = locations
         self.firstChain = firstChain
         self.chainsByName = chainsByName
-        let setsByName = ruleset.tables.map { table in
-            Dictionary(table.sets.indices.map { (table.sets[$0].name, $0) }, uniquingKeysWith: { first, _ in first })
+        var setsByName: [[Symbol: Int]] = []
+        for table in ruleset.tables {
+            var byName: [Symbol: Int] = [:]
+            for (index, set) in table.sets.enumerated() where byName[set.name] == nil { byName[set.name] = index }
+            setsByName.append(byName)
         }
         self.setsByName = setsByName
         var jumps: [[Jump]] = []
