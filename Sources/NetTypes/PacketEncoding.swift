@@ -244,6 +244,25 @@ extension PacketLayout {
     }
 }
 
+extension PacketLayout {
+    /// Whether a UDP header says that its datagram has no checksum.
+    public func hasNoChecksum(_ bytes: [UInt8]) -> Bool {
+        transport.kind == .udp && bytes.word16(at: transport.offset + 6) == 0
+    }
+
+    /// Whether all that follows the IP header and extension headers sums up as if it held a right internet checksum, as
+    /// the kernel looks at it where it does not know better: IPv4 has a pseudo header for TCP and UDP alone, IPv6 for all.
+    public func hasRightSum(_ bytes: [UInt8]) -> Bool {
+        if version == .v6 || transport.kind == .tcp || transport.kind == .udp {
+            return transportSum(bytes, covering: nil, pseudoHeaderOf: transport.kind).folded == 0xffff
+        }
+        var sum = InternetSum()
+        sum.add(bytes, from: min(transport.offset, bytes.count))
+        // Nothing at all is right too.
+        return sum.folded == 0xffff || transport.offset >= bytes.count
+    }
+}
+
 extension IPProtocol {
     /// Whether a checksum of 0 says that there is none, so that one that comes out as 0 is written as 0xffff.
     var hidesZeroChecksum: Bool { self == .udp || self == .udplite }

@@ -42,6 +42,7 @@ extension Evaluator {
         var plain = request
         plain.traceReply = false
         plain.state = nil
+        plain.isFromRawSocket = false
         return Evaluator(model: model, request: plain, connections: table)
     }
 
@@ -96,10 +97,10 @@ extension Evaluator {
         let packet = state.packet
         var answer: Packet
         if let icmp = with.icmp {
-            guard packet.fragmentOffset == 0, packet.packetType == .unicast, !isError(packet), !isForMany(packet)
+            guard packet.fragmentOffset == 0, packet.packetType == .unicast, !isError(packet), !isForMany(packet),
+                hasSumOfErrors(packet)
             else { return nil }
-            let isHere = state.context.hook == .input || state.isLocal
-            let source = isHere ? packet.destination : IPAddress.zero(packet.version)
+            let source = answersFromDestination(state) ? packet.destination : sourceOfError(state)
             answer = Packet(
                 source: source, destination: packet.source, protocol: packet.version == .v4 ? .icmp : .icmpv6)
             answer.icmpType = icmp.type
@@ -129,10 +130,54 @@ extension Evaluator {
             tracked.direction = tracked.direction == .original ? .reply : .original
             tracked.state = .related
             start.connection = .entry(tracked)
-        } else if case .untracked = state.connection {
-            start.connection = .untracked
         }
         return start
+    }
+
+    /// Whether REJECT's error comes from the address that the packet was sent to: it is this host's own.
+    /// Source: net/ipv4/icmp.c `__icmp_send`, net/ipv6/icmp.c `icmp6_send`, Linux 6.18.
+    private func answersFromDestination(_ state: WalkState) -> Bool {
+        let destination = state.packet.destination
+        if state.packet.version == .v6 { return isOwnAddress(destination) || addressType(destination) == .anycast }
+        if state.context.hook == .input { return true }
+        guard state.isLocal, let interface = state.route?.interface else { return false }
+        return model.host.interface(interface)?.isLoopback == true || names.text(interface) == "lo"
+    }
+
+    /// The source of an error about a packet for another host. IPv6 takes the one that suits the interface the packet came
+    /// by, unless the route back names one; the zero address where the route back decides.
+    /// Source: net/ipv6/icmp.c `icmp6_send`, `icmpv6_rt_has_prefsrc`, Linux 6.18.
+    private func sourceOfError(_ state: WalkState) -> IPAddress {
+        let none = IPAddress.zero(state.packet.version)
+        guard state.packet.version == .v6, !state.isLocal, case .known(let arrival) = state.arrival else { return none }
+        if case .found(let decision) = routeLookup(RouteQuery(destination: state.packet.source), .v6),
+            decision.route?.source != nil
+        {
+            return none
+        }
+        return RouteFinder(model, .v6).selectV6Address(arrival, to: state.packet.source) ?? none
+    }
+
+    /// Whether REJECT finds right what it takes for the packet's checksum: that of TCP, UDP and ICMP, and for most other
+    /// protocols a sum over all that they carry, whether or not they have one. A packet whose bytes are not known passes.
+    ///
+    /// Source: include/net/netfilter/nf_reject.h `nf_reject_verify_csum`, net/netfilter/utils.c `nf_ip_checksum`,
+    /// `nf_ip6_checksum`; observed on Linux 6.18, where DCCP is no exception any more.
+    private func hasSumOfErrors(_ packet: Packet) -> Bool {
+        guard let bytes = packet.currentBytes, let layout = PacketLayout(bytes), bytes.count == layout.length,
+            packet.unknown.isDisjoint(with: [.payload, .otherHeaders])
+        else { return true }
+        if layout.version == .v6, !layout.isComplete || layout.transport.offset >= bytes.count { return false }
+        switch layout.transport.kind {
+        case .noNextHeader where layout.version == .v6: return false
+        case .ah, .esp, .sctp, .udplite, .gre: return true
+        case .udp where layout.hasNoChecksum(bytes): return true
+        default: break
+        }
+        // NAT keeps a right checksum right, whatever it chose.
+        let rewritten: PacketFields = [.source, .destination, .sourcePort, .destinationPort]
+        if !packet.unknown.isDisjoint(with: rewritten) || packet.sourcePortChoices != nil { return true }
+        return layout.hasRightSum(bytes)
     }
 
     /// The receiver's answer: back by the interface the packet left by, or made here where it was delivered.
