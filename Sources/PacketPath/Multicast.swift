@@ -58,7 +58,7 @@ extension Evaluator {
     /// What the kernel itself joins; `nil` for a group that a program may have joined.
     ///
     /// Source: net/ipv4/igmp.c `ip_mc_up`, net/ipv6/addrconf.c `dev_forward_change`, `addrconf_join_solict`, Linux 6.18.
-    private func hasJoined(_ group: IPAddress, _ arrival: InterfaceView) -> Bool? {
+    func hasJoined(_ group: IPAddress, _ arrival: InterfaceView) -> Bool? {
         if group.version == .v4 { return group.v4Bits == 0xe000_0001 ? true : nil }
         if group.low == 1, group.high == 0xff02 << 48 || group.high == 0xff01 << 48 { return true }
         guard let name = known(arrival) else { return nil }

@@ -9,7 +9,7 @@ extension Evaluator {
         var state = entering
         state.position = .hook(.output, step: 0)
         if state.packet.unknown.contains(.destination) { return [leaves(nil, state)] }
-        if let way = fixedRoute(state) { return [way] }
+        if let way = onFixedRoute(state) { return [way] }
         var query = query(state)
         // Source: net/ipv4/raw.c `raw_sendmsg`, net/ipv6/raw.c `rawv6_sendmsg`; observed on Linux 6.18.
         if request.isFromRawSocket { query.setTransport(IPProtocol(255)) }
@@ -24,32 +24,42 @@ extension Evaluator {
         }
     }
 
+    /// A route that is not looked up.
+    private enum FixedRoute {
+        /// It is looked up after all.
+        case none
+        case missing
+        case by(RoutingStep)
+    }
+
     /// Routes that are not looked up: a packet to the address of all zeros comes back over lo, and one of IPv4 to a group or
-    /// to all leaves by the interface of its source. `nil` for any other.
+    /// to all leaves by the interface of its source.
     /// Source: net/ipv4/route.c `ip_route_output_key_hash_rcu`, net/ipv6/raw.c `rawv6_sendmsg`, Linux 6.18.
-    private func fixedRoute(_ state: WalkState) -> WalkState? {
-        let packet = state.packet
-        var step: RoutingStep
-        if packet.destination.isZero {
-            step = RoutingStep(interface: names.find("lo"), type: .local, table: 0)
-        } else {
-            let isToAll = packet.version == .v4 && packet.destination.v4Bits == .max
-            guard packet.version == .v4, isToAll || packet.destination.isMulticast, model.host.knowsAddressesV4,
-                !packet.unknown.contains(.source), !hasNoSource(packet)
-            else { return nil }
-            let owner = model.host.interfaces.first { $0.addresses.contains { $0.address == packet.source } }
-            guard let owner else { return ended(state, .unroutable, .noRoute) }
-            step = RoutingStep(interface: owner.name, type: isToAll ? .broadcast : .multicast, table: 0)
-        }
+    private func fixedRoute(_ packet: Packet) -> FixedRoute {
+        if packet.destination.isZero { return .by(RoutingStep(interface: names.find("lo"), type: .local, table: 0)) }
+        let isToAll = packet.version == .v4 && packet.destination.v4Bits == .max
+        guard packet.version == .v4, isToAll || packet.destination.isMulticast, model.host.knowsAddressesV4,
+            !packet.unknown.contains(.source), !hasNoSource(packet)
+        else { return .none }
+        let owner = model.host.interfaces.first { $0.addresses.contains { $0.address == packet.source } }
+        guard let owner else { return .missing }
+        return .by(RoutingStep(interface: owner.name, type: isToAll ? .broadcast : .multicast, table: 0))
+    }
+
+    private func onFixedRoute(_ state: WalkState) -> WalkState? {
         var way = state
-        if packet.source.isZero {
-            guard packet.destination.isZero else { return nil }
-            way.packet.source =
-                packet.version == .v4 ? IPAddress(v4: 0x7f00_0001) : IPAddress(v6High: 0, low: 1)
+        switch fixedRoute(state.packet) {
+        case .none: return nil
+        case .missing: return ended(state, .unroutable, .noRoute)
+        case .by(let step):
+            if way.packet.source.isZero {
+                way.packet.source =
+                    way.packet.version == .v4 ? IPAddress(v4: 0x7f00_0001) : IPAddress(v6High: 0, low: 1)
+            }
+            way.record(.routing(step))
+            way.route = step
+            return way
         }
-        way.record(.routing(step))
-        way.route = step
-        return way
     }
 
     /// Whether a packet made here counts as one without a source: a socket bound to what is no host's address has none.
@@ -87,6 +97,9 @@ extension Evaluator {
         case .prohibit: return ended(state, .unroutable, .prohibit)
         case .unicast, .local, .broadcast, .multicast, .anycast: break
         }
+        if state.packet.version == .v4, state.packet.destination.v4Bits >> 24 == 0, !state.packet.destination.isZero {
+            return ended(state, .unroutable, .martianDestination)
+        }
         // 127.0.0.1 does not leave the host: why what is published on it needs route_localnet.
         // Source: net/ipv4/route.c `__mkroute_output`; observed on Linux 6.18.
         guard state.packet.version == .v4, state.packet.source.isLoopback, !state.packet.unknown.contains(.source),
@@ -107,16 +120,25 @@ extension Evaluator {
         var isOther = old.destination != new.destination
         if !byNAT { isOther = isOther || old.mark != new.mark || old.source != new.source || old.tos != new.tos }
         guard isOther else { return [state] }
-        func go(_ decision: RouteDecision?, _ way: WalkState) -> WalkState {
+        func go(by step: RoutingStep, _ way: WalkState) -> WalkState {
             var way = way
-            var step = decision.map { routingStep($0) } ?? RoutingStep(type: .unicast, table: 0, isKnown: false)
-            if decision?.type == .local { step.interface = names.find("lo") ?? step.interface }
+            var step = step
+            if step.type == .local { step.interface = names.find("lo") ?? step.interface }
             step.isReroute = true
             way.record(.routing(step))
             way.route = step
             return routed(way, step)
         }
+        func go(_ decision: RouteDecision?, _ way: WalkState) -> WalkState {
+            let unknown = RoutingStep(type: .unicast, table: 0, isKnown: false)
+            return go(by: decision.map { routingStep($0) } ?? unknown, way)
+        }
         if new.unknown.contains(.destination) { return [go(nil, state)] }
+        switch fixedRoute(new) {
+        case .none: break
+        case .missing: return [ended(state, .unroutable, .noRoute)]
+        case .by(let step): return [go(by: step, state)]
+        }
         // Protocol and ports are the packet's here, whoever sent it. Observed on Linux 6.18.
         return look(query(state), state).map { found in
             switch found {
@@ -160,11 +182,21 @@ extension Evaluator {
                 state.position = .hook(.prerouting, step: 0)
                 return [state]
             }
+            if staysForItsTTL(state, interface) { return [ended(state, .filtered, .ttl)] }
             if let tunnel = tunnel(of: interface), state.layer < 4 { return [encapsulate(interface, tunnel, state)] }
         }
         state.outcome = state.startedHere ? .sent : .forwarded
         state.position = .ended
         return [state]
+    }
+
+    /// Whether a packet made here does not leave it: one to a group that the host itself has joined, with no time to live.
+    /// Source: net/ipv4/ip_output.c `ip_mc_output`, net/ipv6/ip6_output.c `ip6_finish_output2`, Linux 6.18.
+    private func staysForItsTTL(_ state: WalkState, _ interface: Symbol) -> Bool {
+        guard state.startedHere, state.packet.ttl == 0, !state.packet.unknown.contains(.ttl),
+            state.packet.destination.isMulticast
+        else { return false }
+        return hasJoined(state.packet.destination, .known(interface)) == true
     }
 
     /// After INPUT: to a socket, or out of a tunnel.
