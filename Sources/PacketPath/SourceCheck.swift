@@ -124,11 +124,9 @@ extension Evaluator {
         var query = RouteQuery(destination: state.packet.source, source: state.packet.destination)
         query.inInterface = state.route?.interface ?? names.find("lo")
         query.tos = state.packet.tos
-        query.protocol = state.packet.protocol
-        if state.packet.fragmentOffset == 0 {
-            query.sourcePort = state.packet.destinationPort
-            query.destinationPort = state.packet.sourcePort
-        }
+        let there = RouteQuery(state.packet, inInterface: query.inInterface)
+        query.protocol = there.protocol
+        (query.sourcePort, query.destinationPort) = (there.destinationPort, there.sourcePort)
         let usesMark =
             model.commonSetting(.v4, "src_valid_mark") == 1
             || model.interfaceSetting(.v4, interface, "src_valid_mark") == 1

@@ -44,11 +44,32 @@ struct RouteQuery: Hashable, Sendable {
             sourcePort = packet.sourcePort
             destinationPort = packet.destinationPort
         }
+        takeSecurityIndex(packet)
         if inInterface == nil {
             userID = packet.userID ?? (packet.unknown.contains(.owner) || packet.hasSocket ? nil : 0)
         }
-        unknown = packet.unknown
+        unknown.formUnion(packet.unknown)
         if packet.sourcePortChoices != nil { unknown.insert(.sourcePort) }
+    }
+
+    /// The index of ESP and AH stands where the kernel looks for ports, and AH is a transport of its own there.
+    /// Source: net/core/flow_dissector.c, include/linux/in.h `proto_ports_offset`; observed on Linux 6.18.
+    private mutating func takeSecurityIndex(_ packet: Packet) {
+        let layout = PacketLayout(packet.bytes)
+        let header = layout?.firstExtension(.ah) ?? layout?.transport
+        let kind = header?.kind ?? packet.protocol
+        guard kind == .ah || kind == .esp, packet.fragmentOffset == 0 else { return }
+        self.protocol = kind
+        (sourcePort, destinationPort) = (0, 0)
+        guard let header else {
+            unknown.formUnion([.sourcePort, .destinationPort])
+            return
+        }
+        let place = header.offset + (kind == .ah ? 4 : 0)
+        guard place + 4 <= packet.bytes.count else { return }
+        let index = packet.bytes[place..<place + 4].map { UInt16($0) }
+        sourcePort = index[0] << 8 | index[1]
+        destinationPort = index[2] << 8 | index[3]
     }
 
     /// Asks for `protocol` without ports, whatever the packet has.
