@@ -211,6 +211,7 @@ struct Comparison {
         case .forwarded(isSeen: false) where end.reason == .natNoAddress: return []
         case .sent(isSeen: false) where end.reason == .natNoAddress: return []
         case .forwarded(isSeen: false) where end.reason == .tooBig: return []
+        case .sent(isSeen: false) where end.reason == .ttl: return []
         case .delivered where end.reason == .natNoAddress && end.last?.hook == .input: return []
         case .forwarded(let isSeen), .sent(let isSeen):
             isSeenWhole = isSeen
@@ -297,6 +298,7 @@ struct Comparison {
         case nil: [.unroutable, .filtered].contains(answer.outcome)
         case .dropped: answer.outcome == .dropped || answer.outcome == .rejected
         case .delivered: answer.outcome == .delivered
+        case .left("lo", _): answer.outcome == .filtered
         case .left(let interface, let address):
             (answer.outcome == .sent || answer.outcome == .forwarded)
                 && answer.outInterface.map { linked.names.text($0) } == interface

@@ -188,7 +188,8 @@ struct Judgement {
         guard seen.hasCopies, outer.isEmpty else { return true }
         guard let last = ours.last, last.event.station?.isLast(of: .postrouting) == true else { return false }
         let told = ours.last { !$0.event.network.isEmpty } ?? last
-        return node.master(name) == node.name(told.event.outIndex)
+        let out = node.name(told.event.outIndex)
+        return name == out || node.master(name) == out
     }
 
     private mutating func note(frame packet: [UInt8], _ name: String, _ node: NodeView) {
@@ -276,13 +277,15 @@ struct Judgement {
                 let told = events.last(where: { !$0.network.isEmpty }), let header = told.header,
                 let kind = header.answer
             else { continue }
+            // Its way out over lo was told as a packet of its own.
+            if let index = seen.answers.firstIndex(where: { $0.kind == kind && $0.isOnLoopback }) {
+                seen.answers.remove(at: index)
+            }
             let fate: ObservedAnswer.Fate
             if last.verdict == .drop || last.policy == .drop {
                 fate = .dropped(last.key, number: chains.rule(last.key, handle: last.handle)?.number)
             } else if last.station?.isLast(of: .input) == true {
                 fate = .delivered
-                // Its way out over lo was told as a packet of its own.
-                seen.answers.removeAll { $0.kind == kind }
             } else {
                 fate = .left(interface: node.name(told.outIndex), to: header.destination)
             }

@@ -105,6 +105,12 @@ public struct ObservedAnswer: Hashable, Sendable {
 
     public var kind: AnswerKind
     public var fate: Fate
+
+    /// Whether it was seen last on its way out by lo: the IP layer refused it there.
+    var isOnLoopback: Bool {
+        if case .left("lo", _) = fate { return true }
+        return false
+    }
 }
 
 /// All that was seen of one packet.

@@ -73,7 +73,7 @@ struct Judge {
             verdict.finding = .skipped("the kernel lost trace events")
             return verdict
         }
-        if let reason = unsendable(packet, seen) {
+        if let reason = unsendable(packet, seen) ?? untraceable(packet, seen) {
             verdict.finding = .skipped(reason)
             return verdict
         }
@@ -142,10 +142,22 @@ struct Judge {
         switch seen.outcome {
         case .unseen(error: EMSGSIZE): return "a raw socket sends no more than the link takes"
         case .unseen(error: EINVAL), .unroutable(error: EINVAL):
-            return packet.packet.version == .v6 && packet.packet.source.isMulticast
-                ? "no socket can be bound to this group" : nil
+            guard packet.packet.version == .v6 else { return nil }
+            if packet.packet.source.isLinkLocal { return "a socket is bound to a link's address with the link alone" }
+            return packet.packet.source.isMulticast ? "no socket can be bound to this group" : nil
         default: return nil
         }
+    }
+
+    /// Why the trace could tell nothing of a packet. Observed on Linux 6.18: an event is lost where it should quote a
+    /// transport header that lies beyond the packet's end, and of a later fragment it has neither addresses nor more.
+    private func untraceable(_ packet: LabPacket, _ seen: Observation) -> String? {
+        guard case .unseen(error: 0) = seen.outcome, packet.packet.version == .v6,
+            let layout = PacketLayout(packet.packet.bytes)
+        else { return nil }
+        if layout.fragmentOffset > 0 { return "a trace does not show a later fragment of IPv6" }
+        return !layout.isComplete || layout.transport.offset > packet.packet.bytes.count
+            ? "a trace does not show a packet whose headers go beyond its end" : nil
     }
 
     private func isPutTogether(_ trace: Trace) -> Bool {
