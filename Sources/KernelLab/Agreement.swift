@@ -298,6 +298,7 @@ struct Comparison {
         case nil: [.unroutable, .filtered].contains(answer.outcome)
         case .dropped: answer.outcome == .dropped || answer.outcome == .rejected
         case .delivered: answer.outcome == .delivered
+        case .gone: ![.delivered, .sent, .forwarded].contains(answer.outcome)
         case .left("lo", _): answer.outcome == .filtered
         case .left(let interface, let address):
             (answer.outcome == .sent || answer.outcome == .forwarded)
@@ -311,6 +312,7 @@ struct Comparison {
         case nil: "was not seen"
         case .dropped(let chain, let number): "was dropped by \(chain) \(number.map { "\($0)" } ?? "policy")"
         case .delivered: "was delivered here"
+        case .gone: "went nowhere"
         case .left(let interface, let address): "left by \(interface) to \(address)"
         }
     }

@@ -286,8 +286,10 @@ struct Judgement {
                 fate = .dropped(last.key, number: chains.rule(last.key, handle: last.handle)?.number)
             } else if last.station?.isLast(of: .input) == true {
                 fate = .delivered
-            } else {
+            } else if last.station?.isLast(of: .postrouting) == true {
                 fate = .left(interface: node.name(told.outIndex), to: header.destination)
+            } else {
+                fate = .gone
             }
             seen.answers.append(ObservedAnswer(kind: kind, fate: fate))
         }

@@ -149,9 +149,17 @@ public struct Laboratory: ~Copyable {
             event.station?.isLast(of: .postrouting) == true && event.header.map { mayBe($0, sent) } ?? false
         }
         guard let last, mayShow(last.outIndex) else { return (left, isWhole) }
+        func isOurs(_ frame: (name: String, packet: [UInt8])) -> Bool {
+            IPHeader(frame.packet).map { mayBe($0, sent) } ?? false
+        }
+        if sent.version == .v6, !left.contains(where: isOurs),
+            try route.tellNeighbours(Self.neighbour, link: last.outIndex)
+        {
+            left += try frames()
+        }
         let clock = ContinuousClock()
         let end = clock.now + .milliseconds(patience)
-        while !left.contains(where: { IPHeader($0.packet).map { mayBe($0, sent) } ?? false }), clock.now < end {
+        while !left.contains(where: isOurs), clock.now < end {
             left += try frames(waiting: patience)
             isWhole = try trace.read(into: &events) && isWhole
         }

@@ -54,7 +54,7 @@ public struct NodeView: Sendable {
         for payload in bridge { add(forwarding: payload.span) }
     }
 
-    private static func dump(
+    fileprivate static func dump(
         _ socket: inout NetlinkSocket, _ type: some BinaryInteger, _ size: Int, family: UInt8 = 0
     ) throws(LabFailure) -> [[UInt8]] {
         let header = [family] + [UInt8](repeating: 0, count: size - 1)
@@ -170,7 +170,7 @@ public struct NodeView: Sendable {
         ports[Station(hardware: hardware, bridge: bridge)] = found.link
     }
 
-    private static func neighbour(
+    fileprivate static func neighbour(
         _ payload: Span<UInt8>
     ) -> (link: UInt32, state: UInt16, address: IPAddress?, hardware: MACAddress?) {
         var address: IPAddress?
@@ -237,6 +237,20 @@ extension NetlinkSocket {
         request.put(Int(NDA_DST), address.bytes)
         request.put(Int(NDA_LLADDR), hardware.bytes)
         try perform(request, "neighbour")
+    }
+
+    /// Tells of every neighbour of IPv6 on `link` that packets wait for; whether there was one. A link without a link-local
+    /// address asks for none.
+    mutating func tellNeighbours(_ hardware: MACAddress, link: UInt32) throws(LabFailure) -> Bool {
+        var isTold = false
+        for payload in try NodeView.dump(&self, RTM_GETNEIGH, 12, family: UInt8(AF_INET6)) {
+            let found = NodeView.neighbour(payload.span)
+            // NUD_INCOMPLETE, NUD_FAILED
+            guard found.link == link, found.state & 0x21 != 0, let address = found.address else { continue }
+            try setNeighbour(address, hardware, link: link)
+            isTold = true
+        }
+        return isTold
     }
 }
 

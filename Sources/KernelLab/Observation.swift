@@ -101,6 +101,8 @@ public struct ObservedAnswer: Hashable, Sendable {
         /// To this host.
         case delivered
         case left(interface: String, to: IPAddress)
+        /// No trace tells what ended it: a legacy table, a queue, or the IP layer between two hooks.
+        case gone
     }
 
     public var kind: AnswerKind
