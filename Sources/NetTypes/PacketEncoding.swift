@@ -182,7 +182,9 @@ extension Packet {
             result.put32(0, at: start + 8)
             result.put32(castagnoli(result, from: start).byteSwapped, at: start + 8)
         }
-        guard let place = layout.checksumOffset, let checksum = bytes.word16(at: place) else { return }
+        guard layout.transport.kind.isCarriedByNAT, let place = layout.checksumOffset,
+            let checksum = bytes.word16(at: place)
+        else { return }
         let isUDP = layout.transport.kind == .udp
         if isUDP, checksum == 0 { return }
         let adjusted = InternetSum.adjusted(checksum, from: layout.transportSum(bytes), to: layout.transportSum(result))
@@ -264,6 +266,12 @@ extension PacketLayout {
 }
 
 extension IPProtocol {
+    /// Whether the kernel carries the checksum along where it changes a packet.
+    /// Source: net/netfilter/nf_nat_proto.c `l4proto_manip_pkt`; observed on Linux 6.18, which has no DCCP any more.
+    var isCarriedByNAT: Bool {
+        self == .tcp || self == .udp || self == .udplite || self == .icmp || self == .icmpv6
+    }
+
     /// Whether a checksum of 0 says that there is none, so that one that comes out as 0 is written as 0xffff.
     var hidesZeroChecksum: Bool { self == .udp || self == .udplite }
 }

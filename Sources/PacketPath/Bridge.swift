@@ -50,6 +50,10 @@ extension Evaluator {
                 if way.outcome != nil { return way }
                 var way = way
                 way.route = RoutingStep(interface: bridge, type: .unicast, table: 0)
+                // Source: net/core/dev.c `__is_skb_forwardable`: with room for a VLAN's tag.
+                if let limit = portLimit(way), way.packet.length > limit + 4 {
+                    return ended(way, .filtered, .tooBig)
+                }
                 way.outcome = .forwarded
                 way.position = .ended
                 return way
@@ -79,6 +83,20 @@ extension Evaluator {
         if state.outPort == nil { state.outPort = port(of: interface, toward: state) }
         state.route = RoutingStep(interface: interface, type: .unicast, table: 0)
         return deliverable(state, by: state.outPort, of: interface)
+    }
+
+    /// Whether a frame that passed iptables is too long for the port it leaves by: IPv4 may be fragmented there.
+    /// Source: net/bridge/br_netfilter_hooks.c `br_nf_dev_queue_xmit`, Linux 6.18.
+    func isTooBigForPort(_ state: WalkState) -> Bool {
+        guard let limit = portLimit(state), state.packet.length > limit else { return false }
+        return state.packet.version == .v6 || state.packet.dontFragment
+    }
+
+    /// The longest packet that fits the port it leaves by, or any port where it is not known which that is.
+    private func portLimit(_ state: WalkState) -> UInt32? {
+        guard !state.packet.unknown.contains(.length), let bridge = state.route?.interface else { return nil }
+        if let port = state.outPort { return model.host.interface(port)?.mtu }
+        return model.host.interfaces.filter { $0.master == bridge }.compactMap { $0.mtu }.max()
     }
 
     /// A frame leaves by the port it came in by only where that port is in hairpin mode.

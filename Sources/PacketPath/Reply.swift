@@ -165,7 +165,7 @@ extension Evaluator {
     /// `nf_ip6_checksum`; observed on Linux 6.18, where DCCP is no exception any more.
     private func hasSumOfErrors(_ packet: Packet) -> Bool {
         guard let bytes = packet.currentBytes, let layout = PacketLayout(bytes), bytes.count == layout.length,
-            packet.unknown.isDisjoint(with: [.payload, .otherHeaders])
+            !packet.unknown.contains(.payload)
         else { return true }
         if layout.version == .v6, !layout.isComplete || layout.transport.offset >= bytes.count { return false }
         switch layout.transport.kind {

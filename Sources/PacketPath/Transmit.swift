@@ -153,6 +153,7 @@ extension Evaluator {
     func transmit(_ entering: WalkState) -> [WalkState] {
         var state = entering
         if state.isBridged {
+            if isTooBigForPort(state) { return [ended(state, .filtered, .tooBig)] }
             state.outcome = .forwarded
             state.position = .ended
             return [state]
@@ -163,6 +164,7 @@ extension Evaluator {
         {
             return [ended(state, .filtered, .tooBig)]
         }
+        if state.startedHere, isTooBigToLeave(state) { return [ended(state, .filtered, .tooBig)] }
         if let interface = state.route?.interface {
             if model.host.interface(interface)?.isLoopback == true || names.text(interface) == "lo" {
                 state.record(.loopback)
@@ -188,6 +190,16 @@ extension Evaluator {
         state.outcome = state.startedHere ? .sent : .forwarded
         state.position = .ended
         return [state]
+    }
+
+    /// Whether a packet made here is longer than its way out takes and may not be fragmented: routed again by another
+    /// interface it may be. Source: net/ipv4/ip_output.c `ip_fragment`, net/ipv6/ip6_output.c `ip6_fragment`, Linux 6.18.
+    private func isTooBigToLeave(_ state: WalkState) -> Bool {
+        guard let route = state.route, let interface = route.interface, !state.packet.unknown.contains(.length),
+            state.packet.version == .v6 || state.packet.dontFragment,
+            let limit = route.route?.mtu ?? model.host.interface(interface)?.mtu
+        else { return false }
+        return state.packet.length > (state.packet.version == .v6 ? max(1280, limit) : limit)
     }
 
     /// Whether a packet made here does not leave it: one to a group that the host itself has joined, with no time to live.

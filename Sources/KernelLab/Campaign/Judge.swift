@@ -73,7 +73,7 @@ struct Judge {
             verdict.finding = .skipped("the kernel lost trace events")
             return verdict
         }
-        if let reason = unsendable(packet, seen) ?? untraceable(packet, seen) {
+        if let reason = unsendable(packet, seen) {
             verdict.finding = .skipped(reason)
             return verdict
         }
@@ -93,6 +93,10 @@ struct Judge {
             if case .gone(after: .prerouting) = seen.outcome { isHeld = true }
             verdict.finding =
                 isHeld ? .agrees(undecided: []) : .disagrees(["a fragment that hookline keeps: kernel \(seen.outcome)"])
+            return verdict
+        }
+        if let reason = untraceable(packet, seen) {
+            verdict.finding = .skipped(reason)
             return verdict
         }
         var comparison = Comparison(model: model, seen: seen)
