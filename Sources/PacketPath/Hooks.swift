@@ -48,6 +48,10 @@ extension Evaluator {
         let plan = model.compiled.plan(state.packet.version, hook)
         guard step < plan.count else {
             state.position = after(hook, state)
+            // IPv6 looks behind POSTROUTING.
+            if hook == .output, state.packet.version == .v4, staysForItsTTL(state) {
+                return [ended(state, .filtered, .ttl)]
+            }
             return [state]
         }
         let results: [WalkState]

@@ -119,6 +119,8 @@ extension Evaluator {
         let new = state.packet
         var isOther = old.destination != new.destination
         if !byNAT { isOther = isOther || old.mark != new.mark || old.source != new.source || old.tos != new.tos }
+        // Source: net/ipv6/netfilter/ip6table_mangle.c `ip6t_mangle_out`; observed on Linux 6.18.
+        if !byNAT, new.version == .v6, old.ttl != new.ttl { isOther = true }
         guard isOther else { return [state] }
         func go(by step: RoutingStep, _ way: WalkState) -> WalkState {
             var way = way
@@ -184,7 +186,7 @@ extension Evaluator {
                 state.position = .hook(.prerouting, step: 0)
                 return [state]
             }
-            if staysForItsTTL(state, interface) { return [ended(state, .filtered, .ttl)] }
+            if state.packet.version == .v6, staysForItsTTL(state) { return [ended(state, .filtered, .ttl)] }
             if let tunnel = tunnel(of: interface), state.layer < 4 { return [encapsulate(interface, tunnel, state)] }
         }
         state.outcome = state.startedHere ? .sent : .forwarded
@@ -204,9 +206,9 @@ extension Evaluator {
 
     /// Whether a packet made here does not leave it: one to a group that the host itself has joined, with no time to live.
     /// Source: net/ipv4/ip_output.c `ip_mc_output`, net/ipv6/ip6_output.c `ip6_finish_output2`, Linux 6.18.
-    private func staysForItsTTL(_ state: WalkState, _ interface: Symbol) -> Bool {
+    func staysForItsTTL(_ state: WalkState) -> Bool {
         guard state.startedHere, state.packet.ttl == 0, !state.packet.unknown.contains(.ttl),
-            state.packet.destination.isMulticast
+            state.packet.destination.isMulticast, let interface = state.route?.interface
         else { return false }
         return hasJoined(state.packet.destination, .known(interface)) == true
     }
