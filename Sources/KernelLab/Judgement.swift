@@ -306,6 +306,7 @@ struct Judgement {
         // What other hooks' chains dropped was an answer to it.
         let others = Hook.allCases.filter { $0 != hook }.map { $0.name.uppercased() }
         for rule in counts.map(\.rule) where !others.contains(rule.chain) {
+            if ["filter", "security"].contains(rule.table), hook == .prerouting || hook == .postrouting { continue }
             switch rule.target {
             case .drop: seen.outcome = .dropped(.legacy(rule))
             case .queue, .named("NFQUEUE"): seen.outcome = .queued(.legacy(rule))

@@ -95,7 +95,11 @@ extension Evaluator {
         return natStep(chains, state).flatMap { way in
             var way = way
             // Nor is what they mark the packet itself.
-            if state.isWithoutSocket { way.packet.mark = entering.packet.mark }
+            if state.isWithoutSocket {
+                way.packet.mark = entering.packet.mark
+                way.packet.unknown.remove(.mark)
+                if entering.packet.unknown.contains(.mark) { way.packet.unknown.insert(.mark) }
+            }
             way.isWithoutSocket = false
             return rerouted(way, from: entering, byNAT: true)
         }

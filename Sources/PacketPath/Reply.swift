@@ -174,8 +174,9 @@ extension Evaluator {
         case .udp where layout.hasNoChecksum(bytes): return true
         default: break
         }
-        // NAT keeps a right checksum right, whatever it chose.
+        // NAT keeps a right checksum right, whatever it chose. A header that is cut off has no ports to know.
         let rewritten: PacketFields = [.source, .destination, .sourcePort, .destinationPort]
+        if layout.transport.offset + 8 > bytes.count { return layout.hasRightSum(bytes) }
         if !packet.unknown.isDisjoint(with: rewritten) || packet.sourcePortChoices != nil { return true }
         return layout.hasRightSum(bytes)
     }

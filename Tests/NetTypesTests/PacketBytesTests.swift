@@ -210,10 +210,10 @@ import Testing
                 wanted[wanted.count - 1] = 0xee
                 wanted = try #require(PacketBytesTests.read(wanted)).encoded()
                 #expect(packet.encoded() == wanted)
-                // What NAT carries along comes to the same, but for what was wrong before.
+                // What NAT carries along comes to the same, but for what was wrong before. Of DCCP Linux 6.18 knows no more.
                 bytes = try #require(PacketBytesTests.read(bytes)).encoded()
                 packet.bytes = bytes
-                #expect(packet.currentBytes == wanted)
+                #expect((packet.currentBytes == wanted) == (ipProtocol != .dccp))
             }
         }
     }

@@ -123,4 +123,18 @@ import Testing
         #expect(world.trace(packet, in: "port1").outInterface == world.interface("br0"))
         #expect(world.trace(packet, in: "eth1").reason == .notAddressed)
     }
+
+    /// Source: net/bridge/br_netfilter_hooks.c `br_nf_dev_queue_xmit`, net/core/dev.c `__is_skb_forwardable`, Linux 6.18.
+    @Test(arguments: [
+        (1, UInt32(1504), true, Reason?.some(.tooBig)), (1, 1504, false, nil), (0, 1504, true, nil),
+        (0, 1505, false, .tooBig),
+    ])
+    func aFrameTooLongForItsPortIsNotSent(
+        _ calls: Int, _ length: UInt32, _ keepsWhole: Bool, _ reason: Reason?
+    ) throws {
+        let world = try world(hairpin: "", calls: calls)
+        var packet = try world.packet("192.0.2.8", "192.0.2.9")
+        (packet.length, packet.dontFragment) = (length, keepsWhole)
+        #expect(world.trace(packet, in: "port1").reason == reason)
+    }
 }

@@ -94,4 +94,37 @@ import Testing
         #expect(answer.outInterface == world.interface("port1"))
         #expect(trace.senderView == view)
     }
+
+    /// Most protocols' payload is summed up as if it began with an internet checksum.
+    /// Source: include/net/netfilter/nf_reject.h `nf_reject_verify_csum`; observed on Linux 6.18.
+    @Test(arguments: [
+        (UInt8(108), [UInt8](arrayLiteral: 0, 1, 0xff, 0xfe), true), (108, [0x3b, 0, 0, 5], false), (108, [], true),
+        (33, [0x3b, 0, 0, 5], false), (4, [0x3b, 0, 0, 5], false), (47, [0x3b, 0, 0, 5], true),
+        (50, [0x3b, 0, 0, 5], true), (132, [0x3b, 0, 0, 5], true), (17, [0x9c, 0x40, 0, 53, 0, 8, 0, 0], true),
+        (17, [0x9c, 0x40, 0, 53, 0, 8, 0, 1], false), (6, [0x9c, 0x40, 0, 53, 0, 8, 0, 1], false),
+    ])
+    func whatDoesNotSumUpIsNotAnswered(_ kind: UInt8, _ payload: [UInt8], _ isAnswered: Bool) throws {
+        let world = try World(
+            "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -j REJECT\nCOMMIT\n", routerAddresses, routerRoutes,
+            routerSettings)
+        let header: [UInt8] = [0x45, 0, 0, UInt8(20 + payload.count), 0, 1, 0, 0, 64, kind, 0, 0]
+        let bytes = header + [203, 0, 113, 9, 198, 51, 100, 9] + payload
+        let packet = Packet(decoding: bytes.span)
+        let trace = world.trace(try #require(packet), in: "eth0")
+        #expect(trace.outcome == .rejected)
+        #expect(trace.answer.isEmpty != isAnswered)
+        if !isAnswered { #expect(trace.senderView == .timeout) }
+    }
+
+    /// Source: net/ipv4/icmp.c `__icmp_send`: only what came for this host is answered from where it was sent to.
+    @Test(arguments: [
+        ("203.0.113.9", IPAddress.v4(192, 0, 2, 1)), ("127.0.0.1", .v4(127, 0, 0, 1)),
+    ])
+    func whatIsRejectedInOUTPUTIsAnsweredFromHere(_ destination: String, _ source: IPAddress) throws {
+        let world = try World(
+            "*filter\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -p udp -j REJECT\nCOMMIT\n", routerAddresses, routerRoutes,
+            routerSettings)
+        let trace = world.trace(try world.packet("192.0.2.1", destination, .udp), in: nil)
+        #expect(try #require(trace.answer.first).last?.packet.source == source)
+    }
 }
