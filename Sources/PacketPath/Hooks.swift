@@ -190,7 +190,8 @@ extension Evaluator {
             return state
         }
         var state = state
-        if tracked.isClashing {
+        // Source: net/netfilter/nf_conntrack_core.c `__nf_conntrack_confirm`; observed on Linux 6.18.
+        if tracked.entry.translatedPorts == nil, isTaken(tracked.entry.reply, state) {
             state.outcome = .dropped
             state.reason = .natNoAddress
             return state

@@ -186,6 +186,7 @@ extension Evaluator {
             tracked.destinationIsTranslated = entry.reply.source != plain.source
             tracked.sourceIsTranslated =
                 entry.reply.destination != plain.destination || entry.reply.sourcePort != plain.sourcePort
+                || entry.translatedPorts != nil
         }
         return tracked
     }

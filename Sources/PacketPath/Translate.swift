@@ -143,30 +143,20 @@ extension Evaluator {
             state.connection = .entry(tracked)
             return state
         }
-        tracked.hasSourceMapping = true
-        state.connection = .entry(tracked)
-        if tracked.direction == .original, connections.isTaken(tracked.entry.reply, zone: tracked.entry.fullZone),
-            state.packet.protocol.isTrackedByPorts
-        {
-            let choices = portClass(of: state.packet.sourcePort)
+        guard tracked.direction == .original else {
+            tracked.hasSourceMapping = true
+            state.connection = .entry(tracked)
+            return state
+        }
+        let mapping = mapped(tracked, to: nil, NATTarget(), .source, state)
+        take(mapping, .source, &state)
+        if let choices = mapping.portChoices {
             let step = TranslationStep(
                 kind: .clash, source: nil, sourcePort: nil, sourcePortChoices: choices, destination: nil,
                 destinationPort: nil, isFromEntry: false)
             state.record(.translation(step))
-            tracked.sourceIsTranslated = true
-            tracked.entry.translatedPorts = choices
-            state.connection = .entry(tracked)
-            state.packet.sourcePortChoices = choices
         }
         return state
-    }
-
-    /// Ports that NAT chooses from for a source port without a range of its own.
-    /// Source: net/netfilter/nf_nat_core.c `nf_nat_l4proto_unique_tuple`, Linux 6.1.
-    func portClass(of port: UInt16) -> PortRange {
-        if port < 512 { return PortRange(1, 511) }
-        if port < 1024 { return PortRange(600, 1023) }
-        return PortRange(1024, 65535)
     }
 
     /// Changes the packet to what the entry says for its direction. Source: net/netfilter/nf_nat_core.c `nf_nat_packet`.
@@ -184,6 +174,9 @@ extension Evaluator {
         // An error has the connection's addresses and no ports.
         let isError = tracked.state == .related && state.packet.protocol.isICMP
         let hasPorts = state.packet.protocol.isTrackedByPorts && !isError
+        if state.packet.protocol.isICMP, !isError, manipulation == .destination, tracked.entry.translatedPorts != nil {
+            state.packet.icmpIdentifier = wanted.sourcePort
+        }
         if isError { translateQuoted(&state.packet, tracked, manipulation) }
         if manipulation == .destination {
             guard
@@ -193,7 +186,7 @@ extension Evaluator {
             step.destination = wanted.destination
             if hasPorts { step.destinationPort = wanted.destinationPort }
         } else {
-            let choices = isReply || !hasPorts ? nil : tracked.entry.translatedPorts
+            let choices = isReply || isError ? nil : tracked.entry.translatedPorts
             guard
                 state.packet.source != wanted.source || hasPorts && state.packet.sourcePort != wanted.sourcePort
                     || choices != nil
@@ -223,9 +216,13 @@ extension Evaluator {
     func translate(
         _ target: Target, _ nat: NATTarget, _ rule: RuleReference, _ state: inout WalkState, _ changes: inout [Change]
     ) -> Action {
+        guard case .entry(let tracked) = state.connection else { return .continue }
         let version = state.packet.version
+        let current = tracked.entry.reply.inverted
         switch target {
         case .masquerade:
+            // Who has no address yet keeps none. Source: net/netfilter/nf_nat_masquerade.c `nf_nat_masquerade_ipv4`.
+            if version == .v4, tracked.entry.original.source.v4Bits == 0 { return .accept }
             let out = state.context.outInterface
             guard case .known(let interface) = out else {
                 return chooseSource(nil, nat, .masquerade, rule, &state)
@@ -253,7 +250,7 @@ extension Evaluator {
             return chooseDestination([address], nat, .redirect, rule, &state)
         case .dnat:
             guard let range = nat.addresses else {
-                return chooseDestination([state.packet.destination], nat, .dnat, rule, &state)
+                return chooseDestination([current.destination], nat, .dnat, rule, &state)
             }
             if let address = chosen(of: range, nat, .destination, state) {
                 return chooseDestination([address], nat, .dnat, rule, &state)
@@ -265,7 +262,7 @@ extension Evaluator {
             return chooseDestination(addresses, nat, .dnat, rule, &state)
         case .snat:
             guard let range = nat.addresses else { return chooseSource(state.packet.source, nat, .snat, rule, &state) }
-            if range.isSingle || isReply(state) { return chooseSource(range.first, nat, .snat, rule, &state) }
+            if range.isSingle { return chooseSource(range.first, nat, .snat, rule, &state) }
             if let address = chosen(of: range, nat, .source, state) {
                 return chooseSource(address, nat, .snat, rule, &state)
             }
@@ -313,31 +310,9 @@ extension Evaluator {
     ) -> Action {
         func mapped(_ address: IPAddress, _ state: WalkState) -> WalkState {
             var state = state
-            guard case .entry(var tracked) = state.connection else { return state }
-            var port: UInt16?
-            if let ports = nat.ports, state.packet.protocol.isTrackedByPorts {
-                if ports.isSingle {
-                    port = ports.first
-                } else if let base = nat.basePort {
-                    let width = UInt32(ports.last) - UInt32(ports.first) + 1
-                    port = ports.first + UInt16(UInt32(state.packet.destinationPort &- base) % width)
-                } else if !ports.contains(state.packet.destinationPort) || nat.isRandom || nat.isFullyRandom {
-                    // Chosen at random within the range.
-                    state.packet.unknown.insert(.destinationPort)
-                    port = ports.first
-                }
-            }
-            tracked.hasDestinationMapping = true
-            if address != state.packet.destination
-                || (port ?? state.packet.destinationPort) != state.packet.destinationPort
-            {
-                tracked.destinationIsTranslated = true
-                tracked.entry.reply.source = address
-                if let port { tracked.entry.reply.sourcePort = port }
-            }
-            state.connection = .entry(tracked)
-            state.packet.destination = address
-            if let port { state.packet.destinationPort = port }
+            guard case .entry(let tracked) = state.connection else { return state }
+            let isUnknown = state.packet.unknown.contains(.destination)
+            take(self.mapped(tracked, to: isUnknown ? nil : address, nat, .destination, state), .destination, &state)
             return state
         }
         guard addresses.count > 1, let range = nat.addresses else {
@@ -348,70 +323,17 @@ extension Evaluator {
         return .choices(addresses.map { mapped($0, chosen($0, range, rule, entering)) })
     }
 
-    private func isReply(_ state: WalkState) -> Bool {
-        if case .entry(let tracked) = state.connection { return tracked.direction == .reply }
-        return false
-    }
-
     /// - Parameter address: `nil` where the input does not tell which.
     private func chooseSource(
         _ address: IPAddress?, _ nat: NATTarget, _ kind: TranslationStep.Kind, _ rule: RuleReference,
         _ state: inout WalkState
     ) -> Action {
-        guard case .entry(var tracked) = state.connection else { return .continue }
-        tracked.hasSourceMapping = true
-        if tracked.direction == .reply {
-            // The mapping is of the packets of the other direction; this one goes on as the entry says.
-            let original = tracked.entry.original
-            tracked.sourceIsTranslated =
-                address != original.source || nat.ports?.contains(original.sourcePort) == false || nat.isRandom
-                || nat.isFullyRandom
-            tracked.entry.reply.destination = address ?? tracked.entry.reply.destination
-            state.connection = .entry(tracked)
-            return .accept
-        }
-        let range = nat.addresses ?? address.map { AddressRange($0, $0) }
-        let sister = address == nil ? nil : range.flatMap { self.sister(of: tracked, $0, nat, state.packet) }
-        let new = sister?.source ?? address ?? state.packet.source
+        guard case .entry(let tracked) = state.connection else { return .continue }
         if address == nil { state.packet.unknown.insert(.source) }
-        tracked.entry.reply.destination = new
-        if state.packet.protocol.isTrackedByPorts {
-            if let sister {
-                state.packet.sourcePort = sister.port
-                state.packet.sourcePortChoices = sister.portChoices
-                tracked.entry.reply.destinationPort = sister.port
-            } else {
-                choosePort(nat, &tracked, &state.packet)
-            }
-        }
-        // Identity is a mapping, yet not a translation. Source: net/netfilter/nf_nat_core.c `nf_nat_setup_info`.
-        tracked.sourceIsTranslated =
-            address == nil || new != tracked.entry.original.source
-            || state.packet.sourcePort != tracked.entry.original.sourcePort || state.packet.sourcePortChoices != nil
-        tracked.entry.translatedPorts = state.packet.sourcePortChoices
-        state.connection = .entry(tracked)
-        state.packet.source = new
+        var mapping = mapped(tracked, to: address, nat, .source, state)
+        if address == nil { mapping.isTranslation = true }
+        take(mapping, .source, &state)
         return .accept
-    }
-
-    /// The port that goes with a source: its own where the rule allows it and no other flow has it.
-    private func choosePort(_ nat: NATTarget, _ tracked: inout TrackedConnection, _ packet: inout Packet) {
-        if let own = nat.ports, own.isSingle {
-            packet.sourcePort = own.first
-            packet.sourcePortChoices = nil
-        } else if !keepsPort(nat, packet) {
-            packet.sourcePortChoices = nat.ports ?? portClass(of: packet.sourcePort)
-        }
-        tracked.entry.reply.destinationPort = packet.sourcePort
-        guard packet.sourcePortChoices == nil,
-            connections.isTaken(tracked.entry.reply, zone: tracked.entry.fullZone)
-        else { return }
-        // Within the rule's own ports, if it names some; with one only there is none left. Observed on Linux 6.18.
-        if let own = nat.ports {
-            if own.isSingle { tracked.isClashing = true } else { packet.sourcePortChoices = own }
-        } else {
-            packet.sourcePortChoices = portClass(of: packet.sourcePort)
-        }
     }
 
     /// NETMAP: the leading bits are replaced, the others stay.

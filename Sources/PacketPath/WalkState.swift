@@ -45,8 +45,6 @@ struct TrackedConnection: Hashable, Sendable {
     var hasSourceMapping = false
     var destinationIsTranslated = false
     var sourceIsTranslated = false
-    /// The one port that a rule allows belongs to another connection: the packet is dropped when it is confirmed.
-    var isClashing = false
 }
 
 /// An entry that CT makes up for a packet, of which conntrack takes what it says when it makes the real one.

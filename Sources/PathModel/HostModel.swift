@@ -110,7 +110,8 @@ public struct ConnectionIndex: Sendable {
         }
         // The answer to a port that NAT chose and that is not known: any of those it chose from.
         for index in byTuple[ConnectionIndex.anyPort(tuple)] ?? [] where isIn(index, .reply) {
-            if entries[index].translatedPorts?.contains(tuple.destinationPort) == true {
+            let port = tuple.protocol.isICMP ? tuple.sourcePort : tuple.destinationPort
+            if entries[index].translatedPorts?.contains(port) == true {
                 return (entries[index], .reply)
             }
         }
@@ -151,6 +152,8 @@ public struct ConnectionIndex: Sendable {
     private static func anyPort(_ tuple: ConnectionTuple) -> ConnectionTuple {
         var key = key(tuple)
         key.destinationPort = 0
+        // An identifier stands in its place.
+        if tuple.protocol.isICMP { key.sourcePort = 0 }
         return key
     }
 

@@ -119,7 +119,7 @@ struct PacketImage: Hashable, Sendable {
         if packet.sourcePortChoices != nil { unknown.insert(.sourcePort) }
         var parts: [(field: PacketFields, offset: Int, size: Int)] = []
         if packet.protocol.hasPorts { parts += [(.sourcePort, start, 2), (.destinationPort, start + 2, 2)] }
-        if packet.protocol.isICMP { parts.append((.icmpType, start, 2)) }
+        if packet.protocol.isICMP { parts += [(.icmpType, start, 2), (.sourcePort, start + 4, 2)] }
         if packet.protocol == .tcp {
             let size = start + 12 < bytes.count ? Int(bytes[start + 12] >> 4) * 4 : 20
             parts += [(.tcpFlags, start + 13, 1), (.tcpOptions, start + 20, max(0, size - 20))]
