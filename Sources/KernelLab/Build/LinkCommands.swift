@@ -14,13 +14,28 @@ struct TapPlan: Hashable {
 
 /// What makes the snapshot's interfaces: TAPs, and lines of `ip -batch`.
 struct LinkCommands {
-    private(set) var taps: [TapPlan] = []
-    /// Bridges and settings of links, to be run after the TAPs are there.
+    /// A TAP, or a line that makes a bridge.
+    enum Device: Hashable {
+        case tap(TapPlan)
+        case line(String)
+    }
+
+    /// In the order of their indices, in which the kernel looks for an address where it needs any: it keeps links as they
+    /// were made (net/ipv4/devinet.c `inet_select_addr`).
+    private(set) var devices: [Device] = []
+    /// Tunnels and settings of links, to be run after the devices are there.
     private(set) var links: [String] = []
     /// Addresses of both versions, then `up`.
     private(set) var addresses: [String] = []
     /// Ports of bridges, each with its bridge.
     private(set) var bridges: [String: String] = [:]
+
+    var taps: [TapPlan] {
+        devices.compactMap { device in
+            if case .tap(let plan) = device { return plan }
+            return nil
+        }
+    }
 
     private let host: HostState
     private let names: NameTable
@@ -31,7 +46,7 @@ struct LinkCommands {
         let masters = Set(host.interfaces.compactMap(\.master))
         links.append("link set lo up")
         var tunnels: [String] = []
-        for interface in host.interfaces where !isLoopback(interface) {
+        for interface in host.interfaces.sorted(by: { $0.index < $1.index }) where !isLoopback(interface) {
             make(interface, isBridge: masters.contains(interface.name), &tunnels)
         }
         links += tunnels
@@ -62,7 +77,7 @@ struct LinkCommands {
         let index = interface.index > 0 ? " index \(interface.index)" : ""
         if let mac = interface.mac { settings.append("link set \(name) address \(mac)") }
         if interface.kind == .bridge || isBridge && interface.vrfTable == nil {
-            links.append("link add \(name)\(index) type bridge stp_state 0 mcast_snooping 0")
+            devices.append(.line("link add \(name)\(index) type bridge stp_state 0 mcast_snooping 0"))
         } else if interface.kind == .vxlan, let tunnel = interface.tunnel, let identifier = tunnel.identifier {
             // After the device below, which it names.
             var words = "link add \(name)\(index) type vxlan id \(identifier)"
@@ -75,7 +90,10 @@ struct LinkCommands {
             return
         } else {
             let isPlain = interface.mac == nil || interface.isPointToPoint
-            taps.append(TapPlan(name: name, index: interface.index, isPlain: isPlain, hasCarrier: interface.hasCarrier))
+            devices.append(
+                .tap(
+                    TapPlan(
+                        name: name, index: interface.index, isPlain: isPlain, hasCarrier: interface.hasCarrier)))
             if isPlain { settings = ["link set \(name) mtu \(interface.mtu)"] }
         }
         links += settings

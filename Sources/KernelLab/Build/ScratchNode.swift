@@ -34,10 +34,14 @@ struct ScratchNode: ~Copyable {
         let plan = LinkCommands(host, names: node.names)
         var failures: [String] = []
         var taps = TapSet()
-        for tap in plan.taps {
-            let index = tap.index > 0 ? tap.index : nil
-            taps.add(
-                try TapDevice(tap.name, index: index, hasLinkHeader: !tap.isPlain, carrier: tap.hasCarrier))
+        for device in plan.devices {
+            switch device {
+            case .tap(let tap):
+                let index = tap.index > 0 ? tap.index : nil
+                taps.add(
+                    try TapDevice(tap.name, index: index, hasLinkHeader: !tap.isPlain, carrier: tap.hasCarrier))
+            case .line(let line): failures += try batch("ip", [line])
+            }
         }
         let plain = Set(plan.taps.filter(\.isPlain).map(\.name))
         let names = host.interfaces.map { node.names.text($0.name) }.filter { $0 != "lo" }
