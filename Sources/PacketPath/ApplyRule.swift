@@ -156,7 +156,7 @@ extension Evaluator {
     /// How the step of a rule that does one thing or another tells what it did on one way.
     private func stepVerdict(_ verdict: ChainVerdict?) -> StepVerdict {
         switch verdict {
-        case .accept?: .accept
+        case .accept?, .passedBy?: .accept
         case .drop?: .drop
         case .queue?: .queue
         case nil, .returned?, .reject?, .loop?, .tooMany?: .continue

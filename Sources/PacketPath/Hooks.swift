@@ -152,7 +152,7 @@ extension Evaluator {
     func concluded(_ end: ChainEnd, of chain: ChainID) -> WalkState {
         var state = end.state
         switch end.verdict {
-        case .accept: break
+        case .accept, .passedBy: break
         case .drop:
             state.outcome = .dropped
             if state.reason == nil { state.reason = .rule }
@@ -197,6 +197,8 @@ extension Evaluator {
             return state
         }
         tracked.entry.status.insert(.confirmed)
+        tracked.entry.lacksSourceMapping = !tracked.hasSourceMapping
+        tracked.entry.lacksDestinationMapping = !tracked.hasDestinationMapping
         state.connection = .entry(tracked)
         return state
     }

@@ -36,7 +36,7 @@ extension Evaluator {
                 Unknown(
                     "nfqueue@\(cite(rule))", whenYes: "a program listens on queue \(queue.queue)",
                     whenNo: "no program listens on queue \(queue.queue), so the packet passes it by"),
-                (yes: .queue, no: .accept))
+                (yes: .queue, no: .passedBy))
         case .reject(let with): return .reject(with)
         case .dnat(let nat), .snat(let nat), .masquerade(let nat), .redirect(let nat):
             return translate(target, nat, rule, &state, &changes)

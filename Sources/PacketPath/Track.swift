@@ -174,8 +174,8 @@ extension Evaluator {
         var tracked = TrackedConnection(entry: entry, direction: direction, state: state, isNew: false)
         // Set before any rule is asked. Source: net/netfilter/nf_conntrack_core.c `nf_conntrack_in`.
         if direction == .reply { tracked.entry.status.insert(.seenReply) }
-        tracked.hasDestinationMapping = true
-        tracked.hasSourceMapping = true
+        tracked.hasDestinationMapping = !entry.lacksDestinationMapping
+        tracked.hasSourceMapping = !entry.lacksSourceMapping
         let plain = entry.original.inverted
         tracked.destinationIsTranslated =
             entry.reply.source != plain.source || entry.reply.sourcePort != plain.sourcePort

@@ -86,7 +86,7 @@ extension Evaluator {
             for state in open {
                 for end in walk(chain, state) {
                     let way = concluded(end, of: chain)
-                    if way.outcome != nil || isMapped(way, manipulation) {
+                    if way.outcome != nil || end.verdict == .passedBy || isMapped(way, manipulation) {
                         results.append(way)
                     } else {
                         next.append(way)
@@ -95,7 +95,9 @@ extension Evaluator {
             }
             open = joined(next)
         }
-        results += open.map { bindToItself($0, manipulation) }
+        results += open.map {
+            tracked.isConfirmed ? applyEntry($0, manipulation) : bindToItself($0, manipulation)
+        }
         if tracked.direction == .reply {
             results = results.map { $0.outcome == nil ? applyEntry($0, manipulation) : $0 }
         }
@@ -217,6 +219,7 @@ extension Evaluator {
         _ target: Target, _ nat: NATTarget, _ rule: RuleReference, _ state: inout WalkState, _ changes: inout [Change]
     ) -> Action {
         guard case .entry(let tracked) = state.connection else { return .continue }
+        if tracked.isConfirmed { return .accept }
         let version = state.packet.version
         let current = tracked.entry.reply.inverted
         switch target {
@@ -345,6 +348,7 @@ extension Evaluator {
                 address.version, high: address.high & ~target.mask.high | target.address.high,
                 low: address.low & ~target.mask.low | target.address.low)
         }
+        if case .entry(let tracked) = state.connection, tracked.isConfirmed { return .accept }
         let plain = NATTarget()
         if Manipulation(state.context.hook) == .destination {
             return chooseDestination([moved(state.packet.destination)], plain, .netmap, rule, &state)

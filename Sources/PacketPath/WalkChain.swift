@@ -12,6 +12,9 @@ enum ChainVerdict: Hashable, Sendable {
     case drop
     case reject(RejectWith)
     case queue
+    /// A queue that no program reads has let it by: the hook goes on behind this step, which a nat step can tell from
+    /// `accept`. Source: net/netfilter/core.c `nf_hook_slow`.
+    case passedBy
     /// A jump back into a chain that the way is in, which the kernel would not have loaded.
     case loop
     /// More ways than are followed; what becomes of this one is not told.

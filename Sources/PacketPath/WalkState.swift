@@ -45,6 +45,8 @@ struct TrackedConnection: Hashable, Sendable {
     var hasSourceMapping = false
     var destinationIsTranslated = false
     var sourceIsTranslated = false
+    /// NAT can change it no more. Source: net/netfilter/nf_nat_core.c `nf_nat_setup_info`.
+    var isConfirmed: Bool { !isNew || entry.status.contains(.confirmed) }
 }
 
 /// An entry that CT makes up for a packet, of which conntrack takes what it says when it makes the real one.

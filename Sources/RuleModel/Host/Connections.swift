@@ -40,6 +40,9 @@ public struct ConnectionEntry: Hashable, Sendable {
     public var sctp: SCTPTrack?
     /// The source ports of which NAT chose one, where it is not known which: `reply` then has the port from before.
     public var translatedPorts: PortRange?
+    /// No nat step has settled this end before the entry was made: rules are still asked, but change nothing any more.
+    public var lacksSourceMapping = false
+    public var lacksDestinationMapping = false
     public var helper: Symbol = .empty
     public var labels: [UInt16] = []
     /// Counted only with `nf_conntrack_acct`.
