@@ -234,7 +234,7 @@ struct Comparison {
         } else if passesStandIn, let inner = end.inner.first {
             packet = inner
         }
-        if !seen.packet.isEmpty {
+        if !seen.packet.isEmpty, isEndSeen {
             found += packetDifferences("packet", packet, seen.packet, leaving: isSeenWhole ? [] : [.ttl, .dscp])
         }
         if let left {
@@ -245,14 +245,14 @@ struct Comparison {
             if !isSeenWhole, left != "lo" { found.append("nothing left \(left)") }
         }
         found += rejectDifferences(end)
-        if isMarkSeen, !seen.isPastHooks, packet.mark != seen.mark, !packet.unknown.contains(.mark) {
+        if isEndSeen, !seen.isPastHooks, packet.mark != seen.mark, !packet.unknown.contains(.mark) {
             found.append("mark: kernel \(hexadecimal(seen.mark)), hookline \(hexadecimal(packet.mark))")
         }
         return found
     }
 
-    /// Whether the mark is the packet's last: legacy tables have no trace that tells it where they end a packet.
-    private var isMarkSeen: Bool {
+    /// Whether headers and mark are the packet's last: legacy tables have no trace that tells them where they end a packet.
+    private var isEndSeen: Bool {
         switch seen.outcome {
         case .dropped(.legacy), .rejected(.legacy), .queued(.legacy): false
         case .dropped, .rejected, .queued, .gone, .unroutable, .unseen, .lost, .forwarded, .sent, .delivered: true
