@@ -59,6 +59,9 @@ public struct Laboratory: ~Copyable {
     /// Forgets every connection.
     public mutating func forget() throws(LabFailure) { try netfilter.flushConnections() }
 
+    /// The connection table.
+    public mutating func connections() throws(LabFailure) -> [KernelConnection] { try netfilter.connections() }
+
     /// Reads links, addresses and neighbours again, after a change.
     public mutating func readNode() throws(LabFailure) {
         node = try NodeView(&route)

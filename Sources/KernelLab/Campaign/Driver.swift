@@ -85,7 +85,10 @@ struct Driver: ~Copyable {
         dispatch.tag = tag
         let seen = try bench.scratch.laboratory.observe(dispatch)
         if seen.outcome == .lost { isFlooded = true }
-        return judge.judge(packet, seen)
+        let verdict = judge.judge(packet, seen)
+        // What nobody listens for the host answers by itself, and rules that meet the answer change its connection.
+        if case .delivered = seen.outcome, seen.hasOthers { judge.takeMarks(try bench.scratch.laboratory.connections()) }
+        return verdict
     }
 
     /// Follows a script to its end, or until a packet went another way than was said, or nowhere.
