@@ -52,7 +52,7 @@ extension Evaluator {
         case .none: return nil
         case .missing: return ended(state, .unroutable, .noRoute)
         case .by(let step):
-            if way.packet.source.isZero {
+            if way.packet.source.isZero, !keepsNoSource(state) {
                 way.packet.source =
                     way.packet.version == .v4 ? IPAddress(v4: 0x7f00_0001) : IPAddress(v6High: 0, low: 1)
             }
@@ -70,6 +70,12 @@ extension Evaluator {
         return packet.source.isMulticast || addressType(packet.source) == .broadcast
     }
 
+    /// Whether what is sent from `::` stays so: a raw socket of IPv6 sends the header that it is given, one of IPv4 fills in
+    /// an address. Source: net/ipv6/raw.c `rawv6_send_hdrinc`, net/ipv4/raw.c `raw_send_hdrinc`; observed on Linux 6.18.
+    private func keepsNoSource(_ state: WalkState) -> Bool {
+        request.isFromRawSocket && state.packet.version == .v6 && state.startedHere && state.round == 0
+    }
+
     private func leaves(_ decision: RouteDecision?, _ entering: WalkState) -> WalkState {
         var state = entering
         guard let decision else {
@@ -80,7 +86,7 @@ extension Evaluator {
         }
         var step = routingStep(decision)
         if decision.type == .local { step.interface = names.find("lo") ?? step.interface }
-        if state.packet.source.isZero {
+        if state.packet.source.isZero, !keepsNoSource(state) {
             step.source = decision.route?.source ?? selectSource(for: decision, to: state.packet.destination)
             if let source = step.source { state.packet.source = source } else { state.packet.unknown.insert(.source) }
         }
