@@ -333,7 +333,9 @@ struct Comparison {
         // A trace leaves extension headers out, and with them what the transport is.
         if told.protocol.hasPorts, told.fragmentOffset == 0, kernel.protocol == told.protocol {
             if let choices = told.sourcePortChoices {
-                if !left.contains(.sourcePort), !choices.contains(kernel.sourcePort) {
+                // A later fragment tells none.
+                let isSeen = !left.contains(.sourcePort) && !kernel.unknown.contains(.sourcePort)
+                if isSeen, !choices.contains(kernel.sourcePort) {
                     found.append(
                         "\(what) source port: kernel \(kernel.sourcePort), hookline \(choices.first)-\(choices.last)")
                 }

@@ -191,7 +191,8 @@ extension Evaluator {
         }
         var state = state
         // Source: net/netfilter/nf_conntrack_core.c `__nf_conntrack_confirm`; observed on Linux 6.18.
-        if tracked.entry.translatedPorts == nil, isTaken(tracked.entry.reply, state) {
+        let isDrawn = tracked.entry.translatedPorts != nil || tracked.entry.translatedDestinationPorts != nil
+        if !isDrawn, isTaken(tracked.entry.reply, state) {
             state.outcome = .dropped
             state.reason = .natNoAddress
             return state

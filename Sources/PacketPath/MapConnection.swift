@@ -8,8 +8,8 @@ struct ConnectionMapping {
     var tuple: ConnectionTuple
     /// The source ports (of ICMP: the identifiers) of which one is drawn.
     var portChoices: PortRange?
-    /// The destination port is drawn too, of which the tuple has the first.
-    var drawsDestinationPort = false
+    /// The destination ports of which one is drawn; the tuple has the first.
+    var destinationPortChoices: PortRange?
     /// A closed connection that makes room.
     var evicted: ConnectionEntry?
     /// Identity is a mapping, yet not a translation. Source: net/netfilter/nf_nat_core.c `nf_nat_setup_info`.
@@ -21,11 +21,13 @@ struct ConnectionMapping {
 extension Evaluator {
     /// The address of `range` that the kernel takes for a new flow; `nil` where what it depends on is not known.
     func chosen(of range: AddressRange, _ nat: NATTarget, _ end: Manipulation, _ state: WalkState) -> IPAddress? {
-        guard state.packet.unknown.isDisjoint(with: [.source, .destination]), case .entry(let tracked) = state.connection
+        guard state.packet.unknown.isDisjoint(with: [.source, .destination]),
+            case .entry(let tracked) = state.connection
         else { return nil }
         let current = tracked.entry.reply.inverted
         // A source that will do as it is stays.
-        if end == .source, range.contains(current.source), keepsPort(nat, current), !isTaken(tracked.entry.reply, state) {
+        if end == .source, range.contains(current.source), keepsPort(nat, current), !isTaken(tracked.entry.reply, state)
+        {
             return current.source
         }
         return range.chosen(
@@ -54,7 +56,7 @@ extension Evaluator {
             mapDestinationPort(&mapping, nat, tracked, state)
         }
         mapping.isTranslation =
-            mapping.tuple != current || mapping.portChoices != nil || mapping.drawsDestinationPort
+            mapping.tuple != current || mapping.portChoices != nil || mapping.destinationPortChoices != nil
         return mapping
     }
 
@@ -70,6 +72,7 @@ extension Evaluator {
         case .destination:
             tracked.hasDestinationMapping = true
             tracked.destinationIsTranslated = mapping.isTranslation
+            tracked.entry.translatedDestinationPorts = mapping.destinationPortChoices
         }
         state.connection = .entry(tracked)
         if var evicted = mapping.evicted {
@@ -87,7 +90,7 @@ extension Evaluator {
         case .destination:
             state.packet.destination = mapping.tuple.destination
             if hasPorts { state.packet.destinationPort = mapping.tuple.destinationPort }
-            if mapping.drawsDestinationPort { state.packet.unknown.insert(.destinationPort) }
+            if mapping.destinationPortChoices != nil { state.packet.unknown.insert(.destinationPort) }
         }
     }
 
@@ -122,7 +125,7 @@ extension Evaluator {
         if mayStay, ports.isSingle || !isTaken(mapping.tuple.inverted, state) { return }
         if nat.basePort == nil, isRandom, !ports.isSingle {
             mapping.tuple.destinationPort = ports.first
-            mapping.drawsDestinationPort = true
+            mapping.destinationPortChoices = ports
             return
         }
         let width = UInt32(ports.last) - UInt32(ports.first) + 1

@@ -179,6 +179,7 @@ extension Evaluator {
         let plain = entry.original.inverted
         tracked.destinationIsTranslated =
             entry.reply.source != plain.source || entry.reply.sourcePort != plain.sourcePort
+        if entry.translatedDestinationPorts != nil { tracked.destinationIsTranslated = true }
         tracked.sourceIsTranslated =
             entry.reply.destination != plain.destination || entry.reply.destinationPort != plain.destinationPort
             || entry.translatedPorts != nil

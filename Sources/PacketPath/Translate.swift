@@ -199,6 +199,9 @@ extension Evaluator {
         }
         state.record(.translation(step))
         change(&state.packet, step)
+        if manipulation == .destination, !isReply, hasPorts, tracked.entry.translatedDestinationPorts != nil {
+            state.packet.unknown.insert(.destinationPort)
+        }
         return state
     }
 

@@ -86,6 +86,9 @@ public struct ConnectionIndex: Sendable {
         byTuple[ConnectionIndex.key(entry.original), default: []].append(index)
         byTuple[ConnectionIndex.key(entry.reply), default: []].append(index)
         if entry.translatedPorts != nil { byTuple[ConnectionIndex.anyPort(entry.reply), default: []].append(index) }
+        if entry.translatedDestinationPorts != nil {
+            byTuple[ConnectionIndex.fromAnyPort(entry.reply), default: []].append(index)
+        }
     }
 
     /// The entry that a packet with this tuple belongs to, and in which direction.
@@ -112,6 +115,11 @@ public struct ConnectionIndex: Sendable {
         for index in byTuple[ConnectionIndex.anyPort(tuple)] ?? [] where isIn(index, .reply) {
             let port = tuple.protocol.isICMP ? tuple.sourcePort : tuple.destinationPort
             if entries[index].translatedPorts?.contains(port) == true {
+                return (entries[index], .reply)
+            }
+        }
+        for index in byTuple[ConnectionIndex.fromAnyPort(tuple)] ?? [] where isIn(index, .reply) {
+            if entries[index].translatedDestinationPorts?.contains(tuple.sourcePort) == true {
                 return (entries[index], .reply)
             }
         }
@@ -146,7 +154,14 @@ public struct ConnectionIndex: Sendable {
     public func isTaken(_ tuple: ConnectionTuple, zone: ConnectionZone) -> Bool {
         guard let found = find(tuple, zone: zone) else { return false }
         if found.direction == .original, zone.id(in: .original) != zone.id(in: .reply) { return false }
-        return found.direction == .original || found.entry.translatedPorts == nil
+        return found.direction == .original
+            || found.entry.translatedPorts == nil && found.entry.translatedDestinationPorts == nil
+    }
+
+    private static func fromAnyPort(_ tuple: ConnectionTuple) -> ConnectionTuple {
+        var key = key(tuple)
+        key.sourcePort = 0
+        return key
     }
 
     private static func anyPort(_ tuple: ConnectionTuple) -> ConnectionTuple {

@@ -40,6 +40,8 @@ public struct ConnectionEntry: Hashable, Sendable {
     public var sctp: SCTPTrack?
     /// The source ports of which NAT chose one, where it is not known which: `reply` then has the port from before.
     public var translatedPorts: PortRange?
+    /// The same for destination ports: `reply` then has the first of them.
+    public var translatedDestinationPorts: PortRange?
     /// No nat step has settled this end before the entry was made: rules are still asked, but change nothing any more.
     public var lacksSourceMapping = false
     public var lacksDestinationMapping = false
