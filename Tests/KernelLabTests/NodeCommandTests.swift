@@ -60,7 +60,6 @@ import Testing
             commands.links == [
                 "link set lo up", "link set eth0 mtu 1400 addrgenmode none", "link set eth0 group 7",
                 "link set eth0 address 02:00:00:00:00:01",
-                "link add br0 index 3 type bridge stp_state 0 mcast_snooping 0",
                 "link set br0 mtu 1500 addrgenmode none", "link set br0 address 02:00:00:00:00:03",
                 "link set p1 mtu 1500 addrgenmode none", "link set p1 address 02:00:00:00:00:04",
                 "link set tunl0 mtu 1480",
@@ -69,6 +68,9 @@ import Testing
                 "link set p1 master br0",
             ])
         #expect(commands.bridges == ["p1": "br0"])
+        // As their indices say: `inet_select_addr` asks them so.
+        #expect(commands.devices.count == 4)
+        #expect(commands.devices[1] == .line("link add br0 index 3 type bridge stp_state 0 mcast_snooping 0"))
     }
 
     /// The kernel lists IPv6 addresses newest first; and routes come from the snapshot, not with the addresses.

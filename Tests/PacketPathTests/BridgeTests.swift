@@ -8,7 +8,7 @@ import Testing
     /// br0 192.0.2.1/24 and 10.1.2.1/28 with .8 behind port1 and .9 behind port2; what is sent to 192.0.2.50 goes to .8.
     func world(
         hairpin: String, calls: Int = 1, to target: String = "192.0.2.8", via gateway: String = "192.0.2.254",
-        settings: String = ""
+        settings: String = "", translating: String = ""
     ) throws -> World {
         let slave = hairpin.isEmpty ? "" : "    bridge_slave state forwarding priority 32 cost 2 \(hairpin) guard off\n"
         func port(_ number: Int) -> String {
@@ -25,7 +25,7 @@ import Testing
             :INPUT ACCEPT [0:0]
             :OUTPUT ACCEPT [0:0]
             :POSTROUTING ACCEPT [0:0]
-            -A PREROUTING -d 192.0.2.50/32 -j DNAT --to-destination \(target)
+            -A PREROUTING -d 192.0.2.50/32 -j DNAT --to-destination \(target)\(translating)
             COMMIT
             *filter
             :INPUT ACCEPT [0:0]
@@ -52,6 +52,16 @@ import Testing
             02:00:00:00:02:09 dev port2 master br0
 
             """)
+    }
+
+    /// Source: net/netfilter/nf_nat_masquerade.c `nf_nat_masquerade_ipv4`, Linux 6.18.
+    @Test func whoHasNoAddressYetIsNotMasqueraded() throws {
+        let world = try world(hairpin: "hairpin on", translating: "\n-A POSTROUTING -j MASQUERADE")
+        for (source, translated) in [("0.0.0.0", "0.0.0.0"), ("192.0.2.8", "192.0.2.1")] {
+            let trace = world.trace(try world.packet(source, "192.0.2.9", .udp), in: "port1")
+            #expect(trace.outcome == .forwarded)
+            #expect("\(try #require(trace.last).packet.source)" == translated)
+        }
     }
 
     /// Source: net/bridge/br_forward.c `should_deliver`, Linux 6.18.
