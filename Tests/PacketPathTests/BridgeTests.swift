@@ -58,7 +58,9 @@ import Testing
     @Test func whoHasNoAddressYetIsNotMasqueraded() throws {
         let world = try world(hairpin: "hairpin on", translating: "\n-A POSTROUTING -j MASQUERADE")
         for (source, translated) in [("0.0.0.0", "0.0.0.0"), ("192.0.2.8", "192.0.2.1")] {
-            let trace = world.trace(try world.packet(source, "192.0.2.9", .udp), in: "port1")
+            let trace = world.trace(try world.packet(source, "192.0.2.9", .udp), in: "port1") {
+                $0.destinationMAC = MACAddress(bits: 0x0200_0000_0209)
+            }
             #expect(trace.outcome == .forwarded)
             #expect("\(try #require(trace.last).packet.source)" == translated)
         }

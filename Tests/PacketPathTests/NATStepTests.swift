@@ -1,6 +1,7 @@
 import NetTypes
 import PathModel
 import RuleModel
+import SourceText
 import Testing
 
 @testable import PacketPath
