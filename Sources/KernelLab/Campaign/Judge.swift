@@ -108,10 +108,6 @@ struct Judge {
                 isHeld ? .agrees(undecided: []) : .disagrees(["a fragment that hookline keeps: kernel \(seen.outcome)"])
             return verdict
         }
-        if let reason = untraceable(packet, seen) {
-            verdict.finding = .skipped(reason)
-            return verdict
-        }
         var comparison = Comparison(model: model, seen: seen)
         let left = seen.innerInterface.isEmpty ? seen.interface : seen.innerInterface
         comparison.holdsResets = true
@@ -164,17 +160,6 @@ struct Judge {
             return packet.packet.source.isMulticast ? "no socket can be bound to this group" : nil
         default: return nil
         }
-    }
-
-    /// Why the trace could tell nothing of a packet. Observed on Linux 6.18: an event is lost where it should quote a
-    /// transport header that lies beyond the packet's end, and of a later fragment it has neither addresses nor more.
-    private func untraceable(_ packet: LabPacket, _ seen: Observation) -> String? {
-        guard case .unseen(error: 0) = seen.outcome, packet.packet.version == .v6,
-            let layout = PacketLayout(packet.packet.bytes)
-        else { return nil }
-        if layout.fragmentOffset > 0 { return "a trace does not show a later fragment of IPv6" }
-        return !layout.isComplete || layout.transport.offset > packet.packet.bytes.count
-            ? "a trace does not show a packet whose headers go beyond its end" : nil
     }
 
     private func isPutTogether(_ trace: Trace) -> Bool {
