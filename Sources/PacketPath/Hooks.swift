@@ -42,12 +42,13 @@ extension Evaluator {
         }
     }
 
-    private func atHook(_ hook: Hook, _ step: Int, _ entering: WalkState) -> [WalkState] {
+    func atHook(_ hook: Hook, _ step: Int, _ entering: WalkState, isCopy: Bool = false) -> [WalkState] {
         var state = entering
         if step == 0 { state.context = context(at: hook, state) }
         let plan = model.compiled.plan(state.packet.version, hook)
         guard step < plan.count else {
             state.position = after(hook, state)
+            if hook == .postrouting, !isCopy { return [changedByCopy(state)] }
             // IPv6 looks behind POSTROUTING.
             if hook == .output, state.packet.version == .v4, staysForItsTTL(state) {
                 return [ended(state, .filtered, .ttl)]

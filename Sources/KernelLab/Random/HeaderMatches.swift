@@ -134,7 +134,7 @@ enum HeaderMatches {
         guard draft.percent(80) else { return "-m ah" }
         var words = "-m ah \(draft.not())--ahspi \(index)"
         if draft.percent(50) { words += " \(draft.not())--ahlen \(draft.pick([12, 24, 24]))" }
-        if draft.percent(30) { words += " --ahres" }
+        if draft.percent(50) { words += " --ahres" }
         return words
     }
 

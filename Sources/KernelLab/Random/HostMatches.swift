@@ -99,7 +99,7 @@ enum HostMatches {
         let name = draft.percent(25) ? "port+" : port
         // What leaves by a port is known of bridged packets only, behind the routing decision.
         let knowsOut = RuleHooks([.forward, .postrouting]).contains(draft.hooks)
-        switch draft.chance.below(knowsOut ? 6 : 3) {
+        switch draft.chance.below(knowsOut ? 9 : 3) {
         case 0: return "-m physdev \(draft.not())--physdev-in \(name)"
         case 1: return "-m physdev \(draft.not())--physdev-is-in"
         case 2: return "-m physdev \(draft.not())--physdev-is-bridged"

@@ -33,8 +33,8 @@ enum NetworkMatches {
         MatchEntry(name: "frag", versions: .v6, weight: 10, write: fragmentHeader),
         MatchEntry(name: "frag untracked", versions: .v6, weight: 200, needsFragments: true, write: fragmentHeader),
         MatchEntry(name: "rt", versions: .v6, weight: 20, write: routingHeader),
-        MatchEntry(name: "hbh", versions: .v6, weight: 10, write: { draft in options(&draft, "hbh", 0) }),
-        MatchEntry(name: "dst", versions: .v6, weight: 10, write: { draft in options(&draft, "dst", 60) }),
+        MatchEntry(name: "hbh", versions: .v6, weight: 14, write: { draft in options(&draft, "hbh", 0) }),
+        MatchEntry(name: "dst", versions: .v6, weight: 20, write: { draft in options(&draft, "dst", 60) }),
         MatchEntry(name: "ipv6header", versions: .v6, weight: 14, write: headers),
         MatchEntry(name: "eui64", versions: .v6, hooks: .incoming, weight: 12, write: identifier),
         MatchEntry(name: "set counters", weight: 8, certainty: .remembers, write: setCounters),
@@ -215,8 +215,8 @@ enum NetworkMatches {
             let first = draft.host()
             form = PacketDraft.formOfRoute[0]
             draft.hint(.destination(first))
-            words += " --rt-type 0\(draft.percent(40) ? " --rt-0-res" : "") --rt-0-addrs \(first)"
-            if draft.percent(50) { words += " --rt-0-not-strict" }
+            words += " --rt-type 0\(draft.percent(60) ? " --rt-0-res" : "") --rt-0-addrs \(first)"
+            if draft.percent(65) { words += " --rt-0-not-strict" }
         case 3:
             let type = draft.pick([0, 2, 4])
             form = PacketDraft.formOfRoute[type]
@@ -253,7 +253,7 @@ enum NetworkMatches {
     private static func segmentRouting(_ draft: inout RuleDraft) -> String? {
         draft.hint(.extensionHeader(43, PacketDraft.formOfRoute[4]))
         let tests = [
-            "--srh-segs-left-eq 0", "--srh-last-entry-gt 0", "--srh-hdr-len-eq 2", "--srh-next-hdr 17", "--srh-tag 7",
+            "--srh-segs-left-eq 0", "--srh-last-entry-gt 0", "--srh-hdr-len-eq 2", "--srh-next-hdr 17", "--srh-tag 7", "--srh-tag 7",
         ]
         return "-m srh \(draft.not())\(draft.pick(tests))"
     }
