@@ -87,7 +87,9 @@ struct Driver: ~Copyable {
         if seen.outcome == .lost { isFlooded = true }
         let verdict = judge.judge(packet, seen)
         // What nobody listens for the host answers by itself, and rules that meet the answer change its connection.
-        if case .delivered = seen.outcome, seen.hasOthers { judge.takeMarks(try bench.scratch.laboratory.connections()) }
+        if case .delivered = seen.outcome, seen.hasOthers {
+            judge.takeMarks(try bench.scratch.laboratory.connections())
+        }
         return verdict
     }
 

@@ -253,7 +253,8 @@ enum NetworkMatches {
     private static func segmentRouting(_ draft: inout RuleDraft) -> String? {
         draft.hint(.extensionHeader(43, PacketDraft.formOfRoute[4]))
         let tests = [
-            "--srh-segs-left-eq 0", "--srh-last-entry-gt 0", "--srh-hdr-len-eq 2", "--srh-next-hdr 17", "--srh-tag 7", "--srh-tag 7",
+            "--srh-segs-left-eq 0", "--srh-last-entry-gt 0", "--srh-hdr-len-eq 2", "--srh-next-hdr 17", "--srh-tag 7",
+            "--srh-tag 7",
         ]
         return "-m srh \(draft.not())\(draft.pick(tests))"
     }
