@@ -33,6 +33,7 @@ let package = Package(
         module("RuleModel", ["SourceText", "NetTypes"]),
         module("ArchiveFile", ["SourceText", "CArchive"], audited),
         module("IptablesText", ["SourceText", "NetTypes", "RuleModel"]),
+        module("Nftables", ["SourceText", "NetTypes", "RuleModel"]),
         module("HostText", ["SourceText", "NetTypes", "RuleModel"]),
         module("ChainGraph", ["SourceText", "NetTypes", "RuleModel"]),
         module("Snapshot", ["SourceText", "NetTypes", "RuleModel", "ArchiveFile", "IptablesText", "HostText"]),
@@ -67,6 +68,7 @@ let package = Package(
         tests("SourceTextTests", ["SourceText"]),
         tests("NetTypesTests", ["NetTypes"]),
         tests("ArchiveFileTests", ["ArchiveFile", "CArchive"]),
+        tests("NftablesTests", ["SourceText", "NetTypes", "RuleModel", "Nftables"], exclude: ["Fixtures"]),
         tests("HostTextTests", ["SourceText", "NetTypes", "RuleModel", "HostText"]),
         tests(
             "SnapshotTests",

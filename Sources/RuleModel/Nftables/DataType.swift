@@ -107,6 +107,9 @@ public enum DataType: UInt8, Hashable, Sendable, CaseIterable {
 
 /// A constant. `bytes` is the number with its highest byte first whatever the kernel's order is; a name (of an
 /// interface, of a string) is its characters, filled up with zeros behind them.
+///
+/// An interface's index (`iif "eth0"`) is held as the name it has in the text too, in 16 bytes: a rule set does not say
+/// which interface has which index. Where the text has a number, the characters are its digits.
 public struct Literal: Hashable, Sendable {
     public var bytes: [UInt8]
     public var type: DataType

@@ -1,0 +1,153 @@
+internal import NetTypes
+internal import RuleModel
+internal import SourceText
+
+// Rules: statements one after another.
+extension Reader {
+    /// Reads statements up to the rule's end; what can't be read is kept as unknown, from there to the end.
+    mutating func readRule() -> Rule {
+        let first = source.position
+        counters = nil
+        var statements: [Statement] = []
+        var keptCounters: Counters?
+        while !isAtRuleEnd {
+            let start = source.position
+            let outer = depth
+            do throws(NftFailure) {
+                let statement = try readStatement()
+                if keptCounters == nil, case .target(.native(.counter(let counted?))) = statement {
+                    keptCounters = counted
+                }
+                statements.append(statement)
+            } catch {
+                depth = outer
+                report(error)
+                source.position = start
+                skipToRuleEnd()
+                statements.append(.target(.native(.unknown(text(from: start)))))
+            }
+        }
+        var made = Rule(statements: statements, place: place(from: first))
+        counters = keptCounters
+        if token.kind == .newline, token.handle > 0 { made.handle = token.handle }
+        return made
+    }
+
+    /// Goes to the end of a rule, over braces that open in it.
+    mutating func skipToRuleEnd() {
+        var open = 0
+        while token.kind != .end {
+            if isAt("{") || isAt("(") { open += 1 }
+            if isAt("}") || isAt(")") {
+                if open == 0, isAt("}") { return }
+                open = max(0, open - 1)
+            }
+            if open == 0, token.kind == .newline || isAt(";") { return }
+            advance()
+        }
+    }
+
+    mutating func readStatement() throws(NftFailure) -> Statement {
+        switch word {
+        case "accept": advance(); return .target(.accept)
+        case "drop": advance(); return .target(.drop)
+        case "return": advance(); return .target(.return)
+        case "continue": advance(); return .target(.native(.continue))
+        case "jump":
+            advance()
+            return .target(.jump(try name("a chain")))
+        case "goto":
+            advance()
+            return .target(.goto(try name("a chain")))
+        case "comment":
+            advance()
+            return .match(.comment(try quoted("a comment")))
+        case "counter" where isAt("name", ahead: 1): return .target(.native(try objectReference(.counter)))
+        case "limit" where isAt("name", ahead: 1): return .target(.native(try objectReference(.limit)))
+        case "quota" where isAt("name", ahead: 1): return .target(.native(try objectReference(.quota)))
+        case "synproxy" where isAt("name", ahead: 1): return .target(.native(try objectReference(.synproxy)))
+        case "tunnel" where isAt("name", ahead: 1): return .target(.native(try objectReference(.tunnel)))
+        case "counter", "limit", "quota", "last": return .target(.native(try readState()))
+        case "ct":
+            if isAt("count", ahead: 1) { return .target(.native(try readState())) }
+            if isAt("set", ahead: 2), let kind = connectionObject(word(ahead: 1)) {
+                advance()
+                return .target(.native(try connectionObjectReference(kind)))
+            }
+            return try readExpressionStatement()
+        case "meta" where isAt("secmark", ahead: 1) && isAt("set", ahead: 2):
+            for _ in 0..<3 { advance() }
+            if token.kind == .quoted { return .target(.native(.object(.securityMark, try quoted("a secmark")))) }
+            let first = source.position
+            _ = try primaryExpression()
+            return .target(.native(.unknown(text(from: first - 3))))
+        case "dnat", "snat", "masquerade", "redirect":
+            return .target(.native(.translate(try readTranslation())))
+        case "reject": return .target(.native(.reject(try readReject())))
+        case "log": return .target(.native(.log(try readLog())))
+        case "queue": return .target(.native(.queue(try readQueue())))
+        case "dup", "fwd", "tproxy": return .target(.native(try readRedirection()))
+        case "synproxy":
+            advance()
+            return .target(.native(.synproxy(try synproxyOptions())))
+        case "notrack": advance(); return .target(.native(.notrack))
+        case "add", "update", "delete", "set", "meter", "flow": return .target(.native(try readSetStatement()))
+        case "reset":
+            advance()
+            try expect("tcp")
+            try expect("option")
+            return .target(.native(.resetOption(try optionKind())))
+        case "xt": return .target(.native(try readForeign()))
+        default: return try readExpressionStatement()
+        }
+    }
+
+    /// `xt match recent`, `xt target "LOG"`: nft can't tell more of them.
+    private mutating func readForeign() throws(NftFailure) -> NativeStatement {
+        let first = source.position
+        advance()
+        guard take("match") || take("target") || take("watcher") else { throw unexpected("'match' or 'target'") }
+        _ = try quoted("an extension's name")
+        return .xtables(text(from: first))
+    }
+
+    private mutating func optionKind() throws(NftFailure) -> UInt8 {
+        if token.kind == .number { return try number(UInt8.self) }
+        let name = word
+        guard let row = tcpOptions.first(where: { $0.option == name }) else { throw unexpected("an option of TCP") }
+        advance()
+        return row.kind
+    }
+
+    func connectionObject(_ name: String) -> ObjectKind? {
+        switch name {
+        case "helper": .helper
+        case "timeout": .timeout
+        case "expectation": .expectation
+        default: nil
+        }
+    }
+
+    /// At `helper set "x"`.
+    private mutating func connectionObjectReference(_ kind: ObjectKind) throws(NftFailure) -> NativeStatement {
+        advance()
+        try expect("set")
+        return try objectOrMap(kind)
+    }
+
+    /// At `counter name "x"`.
+    private mutating func objectReference(_ kind: ObjectKind) throws(NftFailure) -> NativeStatement {
+        advance()
+        try expect("name")
+        return try objectOrMap(kind)
+    }
+
+    private mutating func objectOrMap(_ kind: ObjectKind) throws(NftFailure) -> NativeStatement {
+        if isAtExpression() {
+            let key = try runtimeExpression()
+            try expect("map")
+            return .objectMap(kind, key, try mapReference(key, .object(kind)))
+        }
+        return .object(kind, try name("an object's name"))
+    }
+}
