@@ -36,7 +36,8 @@ let package = Package(
         module("Nftables", ["SourceText", "NetTypes", "RuleModel"]),
         module("HostText", ["SourceText", "NetTypes", "RuleModel"]),
         module("ChainGraph", ["SourceText", "NetTypes", "RuleModel"]),
-        module("Snapshot", ["SourceText", "NetTypes", "RuleModel", "ArchiveFile", "IptablesText", "HostText"]),
+        module(
+            "Snapshot", ["SourceText", "NetTypes", "RuleModel", "ArchiveFile", "IptablesText", "Nftables", "HostText"]),
         module("PathModel", ["SourceText", "NetTypes", "RuleModel", "ChainGraph"]),
         module("PacketPath", ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "PathModel"]),
         module(
@@ -49,19 +50,20 @@ let package = Package(
         module(
             "Reports",
             [
-                "SourceText", "NetTypes", "RuleModel", "IptablesText", "ChainGraph", "PathModel", "PacketPath",
+                "SourceText", "NetTypes", "RuleModel", "IptablesText", "Nftables", "ChainGraph", "PathModel",
+                "PacketPath",
                 "Questions",
             ]),
         module(
             "KernelLab",
             [
-                "SourceText", "NetTypes", "RuleModel", "IptablesText", "HostText", "ChainGraph", "Snapshot",
+                "SourceText", "NetTypes", "RuleModel", "IptablesText", "Nftables", "HostText", "ChainGraph", "Snapshot",
                 "PathModel", "PacketPath", "CNetfilter",
             ], audited),
         module(
             "CommandLineTool",
             [
-                "SourceText", "NetTypes", "RuleModel", "IptablesText", "HostText", "ChainGraph", "Snapshot",
+                "SourceText", "Nftables", "NetTypes", "RuleModel", "IptablesText", "HostText", "ChainGraph", "Snapshot",
                 "PathModel",
                 "PacketPath", "Questions", "KernelLab", "Reports",
             ], audited),

@@ -39,7 +39,7 @@ _hookline() {
         ;;
     show)
         case "$previous" in
-        --format) COMPREPLY=($(compgen -W "tree json iptables-save" -- "$current")); return ;;
+        --format) COMPREPLY=($(compgen -W "tree json nft iptables-save" -- "$current")); return ;;
         --node) COMPREPLY=(); return ;;
         --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
         esac

@@ -1,5 +1,6 @@
 internal import HostText
 internal import IptablesText
+internal import Nftables
 internal import PathModel
 internal import Reports
 internal import RuleModel
@@ -8,7 +9,7 @@ internal import SourceText
 
 struct ShowSettings: SnapshotCommandSettings, Hashable {
     enum Format: String, Hashable, Sendable, CaseIterable {
-        case tree, json
+        case tree, json, nft
         case iptablesSave = "iptables-save"
     }
 
@@ -21,15 +22,15 @@ struct ShowSettings: SnapshotCommandSettings, Hashable {
         [
             .value(
                 "--format", name: "FORMAT", kind: .words(Format.allCases.map(\.rawValue)), group: "What to show",
-                help: "tree (from the hooks down, the default), iptables-save, or json"
+                help: "tree (from the hooks down, the default), iptables-save, nft, or json"
             ) { (settings, text) throws(UsageFailure) in
                 guard let format = Format(rawValue: text) else {
-                    throw UsageFailure("'\(text)' is not one of tree, iptables-save and json")
+                    throw UsageFailure("'\(text)' is not one of tree, iptables-save, nft and json")
                 }
                 settings.format = format
             },
             .flag(
-                "--counters", "-c", group: "What to show", help: "with --format iptables-save: packet and byte counters"
+                "--counters", "-c", group: "What to show", help: "with --format iptables-save and nft: packet and byte counters"
             ) { $0.hasCounters = true },
             .flag(
                 "--inputs", group: "What to show",
@@ -70,9 +71,15 @@ private func show(_ arguments: [String], _ console: borrowing Console) throws(St
         case .tree: writeRulesetTree(loaded.makeModel(), files: node.files, style, into: &output)
         case .iptablesSave:
             let writing = IptablesSaveSettings(hasCounters: settings.hasCounters)
-            for table in node.ruleset.tables {
+            for table in node.ruleset.tables where !table.isNative {
                 output.write(writeIptablesSave([table], names: node.names, settings: writing))
             }
+            tellLeftOut(node, isNative: true, "iptables-save has no form for it: --format nft shows it", console)
+        case .nft:
+            let writing = NftablesSettings(hasCounters: settings.hasCounters)
+            let tables = node.ruleset.tables.filter { $0.isNative }
+            output.write(writeNftables(tables, names: node.names, settings: writing))
+            tellLeftOut(node, isNative: false, "it is of iptables: --format iptables-save shows it", console)
         case .json:
             var json = JSONWriter(output)
             writeRulesetJSON(loaded.makeModel(), files: node.files, into: &json)
@@ -82,4 +89,12 @@ private func show(_ arguments: [String], _ console: borrowing Console) throws(St
     }
     try console.finish(&output)
     return loaded.status(ExitStatus.answered, settings.common)
+}
+
+/// Says which tables have no form in the output that was asked for.
+private func tellLeftOut(_ node: NodeState, isNative: Bool, _ why: String, _ console: borrowing Console) {
+    for table in node.ruleset.tables where table.isNative == isNative {
+        let name = escapedForTerminal(node.names.text(table.name))
+        console.error("hookline: note: table \(table.family.name) \(name) is left out; \(why) [left-out]")
+    }
 }

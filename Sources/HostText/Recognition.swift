@@ -25,6 +25,8 @@ public func recognise(_ text: Span<UInt8>, file: FileID, path: String) -> Recogn
     var commandKind: ListingKind?
     var current: ListingKind?
     var sawHeader = false
+    /// Braces that are open in a listing of nft's.
+    var braces = 0
     var whole = Excerpt(file: file, text: text)
     // A byte order mark is no part of the first line.
     if text.starts(with: "\u{feff}") { whole.start = 3 }
@@ -48,6 +50,11 @@ public func recognise(_ text: Span<UInt8>, file: FileID, path: String) -> Recogn
     while cursor.advance(text) {
         let line = text.trimmed(cursor.range)
         if line.isEmpty { continue }
+        if current == .nftText {
+            let isInside = braces > 0
+            braces = max(0, braces + openedBraces(text, line))
+            if isInside, staysInside(text, cursor.range) { continue }
+        }
         if let current, continues(current, text, cursor.range) { continue }
         let first = text[line.lowerBound]
         if first == UInt8(ascii: "{") || first == UInt8(ascii: "["), let end = jsonEnd(text, from: line.lowerBound) {
@@ -68,7 +75,10 @@ public func recognise(_ text: Span<UInt8>, file: FileID, path: String) -> Recogn
             continue
         }
         if let kind = startKind(text, cursor.range, current: current) {
-            if kind != current { open(kind, at: cursor.range.lowerBound, line: cursor.number) }
+            if kind != current {
+                open(kind, at: cursor.range.lowerBound, line: cursor.number)
+                if kind == .nftText { braces = max(0, openedBraces(text, line)) }
+            }
             continue
         }
         if current != nil || first == UInt8(ascii: "#") { continue }

@@ -114,6 +114,7 @@ private func fixedStart(_ text: Span<UInt8>, _ line: Range<Int>, _ first: UInt8)
         if kind == .iptablesList && text.find("(", in: line) == nil && text.begins(line, "Chain ") { continue }
         return kind
     }
+    if isNftCommand(text, line) { return .nftText }
     if text.begins(line, "create "), isSetCreation(text, line) { return .setSave }
     if text.begins(line, "add ") && text.find(" ", in: line.lowerBound + 4..<line.upperBound) != nil { return .setSave }
     // `table ip6 filter {`, with `# handle 1` behind it where `-a` was given.

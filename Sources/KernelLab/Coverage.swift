@@ -1,6 +1,7 @@
 internal import ChainGraph
 internal import IptablesText
 internal import NetTypes
+internal import Nftables
 internal import PacketPath
 internal import RuleModel
 internal import SourceText
@@ -74,7 +75,10 @@ struct RuleLabels {
         let table = linked.table(of: reference.chain)
         var labels = Labels(statements: [], isTarget: [], table: linked.names.text(table.name))
         for statement in linked.rule(reference).statements {
-            let text = statementText(statement, in: table, names: linked.names)
+            let text =
+                table.isNative
+                ? nativeText(of: statement, in: table, names: linked.names)
+                : statementText(statement, in: table, names: linked.names)
             switch statement {
             case .match:
                 labels.isTarget.append(false)

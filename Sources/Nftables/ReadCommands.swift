@@ -248,7 +248,8 @@ extension Reader {
     mutating func readInclude(inTable: Bool) throws(NftFailure) {
         let first = source.position
         advance()
-        let path = names.text(try quoted("a path"))
+        let symbol = try quoted("a path")
+        let path = names.text(symbol)
         let place = place(from: first)
         if inTable {
             throw NftFailure("include-in-block", "a file that is included within a block is not read", at: place)
@@ -267,6 +268,7 @@ extension Reader {
             }
             let outer = source
             openFiles.append(file.file)
+            reading.includedFiles.append(file.file)
             source = TokenSource(file.bytes, range: 0..<file.bytes.count, firstLine: 1, file: file.file)
             readFile()
             source = outer

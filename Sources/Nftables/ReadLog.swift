@@ -31,7 +31,11 @@ extension Reader {
     }
 
     private mutating func level() throws(NftFailure) -> UInt8 {
-        let name = token.kind == .quoted ? names.text(try quoted("a level")) : word
+        var name = word
+        if token.kind == .quoted {
+            let symbol = try quoted("a level")
+            name = names.text(symbol)
+        }
         guard let index = logLevels.firstIndex(where: { $0 == name }) else {
             if name == "warning" || name == "error" || name == "panic" {
                 throw NftFailure("bad-value", "'\(name)' is no level of nft's", at: place(of: token))

@@ -8,6 +8,7 @@ extension Reader {
     mutating func readRule() -> Rule {
         let first = source.position
         counters = nil
+        statementPlaces = []
         var statements: [Statement] = []
         var keptCounters: Counters?
         while !isAtRuleEnd {
@@ -19,6 +20,7 @@ extension Reader {
                     keptCounters = counted
                 }
                 statements.append(statement)
+                statementPlaces.append(place(from: start))
             } catch {
                 depth = outer
                 report(error)

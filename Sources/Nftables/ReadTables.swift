@@ -32,13 +32,21 @@ extension Reader {
         while true {
             skipSeparators()
             if take("}") { return }
-            if isAtEnd { throw unexpected("'}'") }
+            if isAtEnd {
+                setTable { $0.isCutOff = true }
+                throw unexpected("'}'")
+            }
             let start = source.position
             let outer = depth
             do throws(NftFailure) {
                 try readTableItem()
             } catch {
                 depth = outer
+                // An end within a chain is told once.
+                if isAtEnd {
+                    setTable { $0.isCutOff = true }
+                    throw error
+                }
                 report(error)
                 recover(from: start)
             }

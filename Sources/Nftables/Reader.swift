@@ -8,6 +8,8 @@ public struct NftablesReading: Sendable {
     /// Of which of `tables` the text says that iptables-nft manages them, in the same order.
     public var isManagedByIptables: [Bool] = []
     public var diagnostics: [Diagnostic] = []
+    /// Files that the text includes, in their order.
+    public var includedFiles: [FileID] = []
     public init() {}
 }
 
@@ -44,6 +46,20 @@ public func readNftables(
     return reader.reading
 }
 
+/// The byte range, in `bytes`, of each statement of the native rule at `place`, in the order of `Rule.statements`.
+///
+/// `bytes` is the whole file that the rule was read from, `family` the one of its table. A rule that was not read to its
+/// end, or that uses variables, has fewer ranges than statements.
+public func locateNativeStatements(_ bytes: [UInt8], place: Place, family: TableFamily) -> [Range<Int>] {
+    let start = Int(place.start)
+    let end = min(Int(place.end), bytes.count)
+    guard start < end else { return [] }
+    var reader = Reader(bytes, range: start..<end, firstLine: Int(place.line), file: place.file)
+    reader.openTable(family, .empty, at: place)
+    _ = reader.readRule()
+    return reader.statementPlaces.map { Int($0.start)..<Int($0.end) }
+}
+
 /// Reads tokens into tables.
 struct Reader {
     var source: TokenSource
@@ -58,6 +74,8 @@ struct Reader {
     var table = 0
     /// What rules of the table being read are made of so far.
     var counters: Counters?
+    /// Where the statements of the rule that was read last stand; fewer than these where it could not be read.
+    var statementPlaces: [Place] = []
     var depth = 0
     var problemCount = 0
     /// Anonymous sets and maps of each table.

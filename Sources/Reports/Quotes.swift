@@ -1,6 +1,7 @@
 internal import ChainGraph
 internal import IptablesText
 internal import NetTypes
+internal import Nftables
 internal import PathModel
 internal import RuleModel
 internal import SourceText
@@ -22,12 +23,13 @@ struct Quotes {
     /// `iptables-save:41`; `nil` for what stands in no file.
     func location(_ place: Place) -> String? { file(place).map { "\($0.path):\(place.line)" } }
 
-    /// The rule as its file has it; as iptables-save would write it where there is no file.
+    /// The rule as its file has it; as iptables-save or nft would write it where there is no file.
     func text(_ reference: RuleReference) -> String {
         let rule = linked.rule(reference)
         if let file = file(rule.place) { return trimmed(file.text(rule.place)) }
-        return ruleText(
-            rule, in: linked.table(of: reference.chain), chain: linked.chain(reference.chain), names: model.names)
+        let table = linked.table(of: reference.chain)
+        if table.isNative { return nativeText(of: rule, in: table, names: model.names) }
+        return ruleText(rule, in: table, chain: linked.chain(reference.chain), names: model.names)
     }
 
     /// The bytes of one line's place, without the line's end.
@@ -39,12 +41,22 @@ struct Quotes {
         guard index < rule.statements.count else { return "" }
         let table = linked.table(of: reference.chain)
         if let file = file(rule.place) {
-            let ranges = locateStatements(file.bytes.span, place: rule.place, family: table.family)
+            let ranges =
+                table.isNative
+                ? locateNativeStatements(file.bytes, place: rule.place, family: table.family)
+                : locateStatements(file.bytes.span, place: rule.place, family: table.family)
             if index < ranges.count, ranges[index].upperBound <= file.bytes.count {
                 return trimmed(String(decoding: file.bytes[ranges[index]], as: UTF8.self))
             }
         }
-        return statementText(rule.statements[index], in: table, names: model.names)
+        return text(rule.statements[index], in: table)
+    }
+
+    /// One statement as the program writes it that made the table.
+    func text(_ statement: Statement, in table: Table) -> String {
+        table.isNative
+            ? nativeText(of: statement, in: table, names: model.names)
+            : statementText(statement, in: table, names: model.names)
     }
 
     /// `filter/INPUT:3`, as assumptions cite a rule.

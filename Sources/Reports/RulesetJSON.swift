@@ -1,5 +1,4 @@
 internal import ChainGraph
-internal import IptablesText
 internal import NetTypes
 public import PathModel
 internal import RuleModel
@@ -71,13 +70,13 @@ private func writeRule(_ reference: RuleReference, _ quotes: Quotes, into json: 
     json.beginArray()
     for statement in rule.statements {
         guard case .match = statement else { continue }
-        let text = statementText(statement, in: table, names: quotes.model.names)
+        let text = quotes.text(statement, in: table)
         if !text.isEmpty { json.string(text) }
     }
     json.endArray()
     for statement in rule.statements {
         guard case .target = statement else { continue }
-        json.member("target", statementText(statement, in: table, names: quotes.model.names))
+        json.member("target", quotes.text(statement, in: table))
     }
     if let counters = chain.counters(of: rule) { writeCounters(counters, into: &json) }
     json.endObject()

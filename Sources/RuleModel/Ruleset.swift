@@ -195,6 +195,9 @@ public struct Table: Hashable, Sendable {
         self.name = name
         self.place = place
     }
+
+    /// Whether its rules are nft's own, and not matches and targets of iptables.
+    public var isNative: Bool { backend == .nfTables && iptables == nil }
 }
 
 /// The five tables of iptables with their chains' hooks and priorities.

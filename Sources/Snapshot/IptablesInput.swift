@@ -3,7 +3,7 @@ import IptablesText
 import RuleModel
 import SourceText
 
-/// Collects the tables of all iptables dumps of one node.
+/// Collects the tables of all dumps of one node.
 struct IptablesInput {
     let latest: Bool
     private(set) var ruleset = Ruleset()
@@ -137,6 +137,17 @@ struct IptablesInput {
     }
 
     private func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+
+    /// Adds a table that nft showed.
+    mutating func add(
+        native table: Table, files: [SourceFile], names: NameTable, _ diagnostics: inout [Diagnostic]
+    ) throws(SnapshotFailure) {
+        try add(table, nil, files: files, names: names, &diagnostics)
+    }
+
+    mutating func setHandle(_ handle: UInt32, table: Int, chain: Int, rule: Int) {
+        ruleset.tables[table].chains[chain].rules[rule].handle = handle
+    }
 
     private mutating func add(
         _ table: Table, _ time: Int64?, files: [SourceFile], names: NameTable, _ diagnostics: inout [Diagnostic]

@@ -24,6 +24,7 @@ func assemble(
     node.unrecognised = unrecognised
     var reading = HostReading()
     var iptables = IptablesInput(latest: settings.latest)
+    var nftListings: [Listing] = []
     // Names of routing tables and next hops with an id first: routes and rules may use them.
     for isFirst in [true, false] {
         for (index, file) in files.enumerated() {
@@ -32,6 +33,7 @@ func assemble(
                 switch listing.kind {
                 case .iptablesSave, .iptablesRules:
                     try iptables.read(text, listing, files: files, names: &reading.names, &reading.diagnostics)
+                case .nftText: nftListings.append(listing)
                 default:
                     readOther(text, listing, file, &reading, &node)
                 }
@@ -39,6 +41,8 @@ func assemble(
         }
     }
     for (index, file) in files.enumerated() { tellUnknownText(file, recognised[index], &reading, &node) }
+    // What iptables-save showed is there: it says more of those tables than nft does.
+    try readNft(nftListings, files, settings, &iptables, &reading, &node)
     node.ruleset = iptables.ruleset
     node.inputs += iptables.inputs
     node.inputs.sort { ($0.place.file.index, $0.place.start) < ($1.place.file.index, $1.place.start) }
@@ -66,7 +70,7 @@ private func noRules(_ node: NodeState, _ root: String?) -> SnapshotFailure {
             return SnapshotFailure(.noRules, file: file, place: list.place, message: message)
         }
     } else if let unread = node.unreadRulesets.first, let file = node.file(of: unread.place) {
-        message = "native nftables rules are not read by this version, and there are no others"
+        message = "nft's JSON is not read by this version, and there are no other rules; nft list ruleset prints text"
         return SnapshotFailure(.noRules, file: file, place: unread.place, message: message)
     } else if !node.inputs.isEmpty {
         message = "no rule set among what was recognised; iptables-save writes one"
@@ -98,7 +102,7 @@ private func readOther(
     node.inputs.append(
         RecognisedInput(
             kind: listing.kind, place: place, lastLine: lastLine(of: excerpt, text), summary: summary))
-    if listing.kind == .nftText || listing.kind == .nftJSON {
+    if listing.kind == .nftJSON {
         node.unreadRulesets.append(
             UnreadRuleset(kind: listing.kind, place: place, tables: nftTables(text, listing)))
     } else if !listing.kind.isRead {

@@ -54,7 +54,7 @@ import Testing
             ("trace - --packet hello", "--packet: --packet can't tell what this is"),
             ("trace - --from pod:a/b --to 10.0.0.1", "Kubernetes objects"),
             ("trace - --from host --to 10.0.0.1 --in eth0", "is made here and does not come in by eth0"),
-            ("show - --format xml", "'xml' is not one of tree, iptables-save and json"), ("show", "no snapshot"),
+            ("show - --format xml", "'xml' is not one of tree, iptables-save, nft and json"), ("show", "no snapshot"),
             ("graph - --format svg", "svg is not in this version"), ("graph - --format png", "'png' is not one of"),
             ("graph - -o chains.png", "does not tell the format"), ("completions", "one of bash, zsh and fish"),
             ("completions tcsh", "one of bash, zsh and fish"), ("man x", "man takes no words"),

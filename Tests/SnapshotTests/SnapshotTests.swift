@@ -185,10 +185,11 @@ private func codes(_ node: NodeState) -> [String] { node.diagnostics.map(\.code)
                 """
             ),
             (
-                "table inet x {\n}\n",
+                "{\"nftables\": [{\"table\": {\"family\": \"inet\", \"name\": \"x\"}}]}\n",
                 """
-                x:1:1: error: native nftables rules are not read by this version, and there are no others [no-rules]
-                    table inet x {
+                x:1:1: error: nft's JSON is not read by this version, and there are no other rules; nft list ruleset \
+                prints text [no-rules]
+                    {"nftables": [{"table": {"family": "inet", "name": "x"}}]}
                     ^
                 """
             ),
@@ -200,7 +201,9 @@ private func codes(_ node: NodeState) -> [String] { node.diagnostics.map(\.code)
     }
 
     @Test func whatIsNotReadIsTold() throws {
-        let nft = "table ip filter {\n}\ntable inet firewalld {\n\tchain c {\n\t}\n}\n"
+        let nft =
+            "{\"nftables\": [{\"table\": {\"family\": \"ip\", \"name\": \"filter\"}}, "
+            + "{\"table\": {\"family\": \"inet\", \"name\": \"firewalld\"}}]}\n"
         let node = try read(("rules", filterV4), ("nft", nft), ("note", "hello\n"), ("b", "a\u{0}b"), ("e", ""))
         // The table that iptables-save shows too is read from there.
         #expect(node.unreadRulesets.map(\.tables) == [["inet firewalld"]])
