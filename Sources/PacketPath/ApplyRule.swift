@@ -4,90 +4,156 @@ internal import PathModel
 internal import RuleModel
 internal import SourceText
 
+/// A way that stands within a rule.
+struct RuleWay: Sendable {
+    var state: WalkState
+    /// The statement that comes next.
+    var statement = 0
+    /// What the statement before came to, where it was not to go on.
+    var action = Action.continue
+    var changes: [Change] = []
+    /// What was known when the rule began.
+    let before: PacketView
+
+    init(_ state: WalkState) {
+        self.state = state
+        before = state.view
+    }
+}
+
 extension Evaluator {
-    /// Tests the rule before which `frame` stands for one way and does what it says. Ways that stay in the chain go to
-    /// `frame.passed`, others to `frame.ends`; a way into another chain is returned.
-    func apply(_ rule: Rule, _ reference: RuleReference, to state: inout WalkState, _ frame: inout ChainFrame)
-        -> ChainCall?
+    /// Tests the rule that `way` stands in and does what it says. Ways that stay in the chain go to `frame.passed`,
+    /// others to `frame.ends`, and those that are still in the rule to `frame.inside`; a way into another chain is
+    /// returned.
+    func apply(_ rule: Rule, _ reference: RuleReference, to way: inout RuleWay, _ frame: inout ChainFrame)
+        -> (call: ChainCall, state: WalkState)?
     {
-        let before = state.view
-        var open: [Unknown] = []
-        var openMatches: [Match] = []
-        var openIndexes: [Int] = []
-        var action = Action.continue
-        var changes: [Change] = []
-        for (index, statement) in rule.statements.enumerated() {
-            switch statement {
+        var open = OpenConditions()
+        while case .continue = way.action, way.statement < rule.statements.count {
+            let index = way.statement
+            way.statement += 1
+            switch rule.statements[index] {
             case .match(let match):
-                state.history.defaultsUsed.formUnion(fields(of: match).intersection(state.packet.defaulted))
-                if dropsItself(match, state.packet, reference) {
-                    var own = RuleStep(rule: reference, verdict: .drop, changes: changes)
+                let defaults = fields(of: match).intersection(way.state.packet.defaulted)
+                way.state.history.defaultsUsed.formUnion(defaults)
+                if dropsItself(match, way.state.packet, reference) {
+                    var own = RuleStep(rule: reference, verdict: .drop, changes: way.changes)
                     own.isDropOfMatch = true
-                    var step = Step(.rule(own), before)
-                    step.layer = state.layer
-                    state.history.steps.append(step)
-                    frame.ends.append(ChainEnd(state: state, verdict: .drop))
+                    var step = Step(.rule(own), way.before)
+                    step.layer = way.state.layer
+                    way.state.history.steps.append(step)
+                    frame.ends.append(ChainEnd(state: way.state, verdict: .drop))
                     return nil
                 }
-                switch test(match, in: state, rule: reference) {
-                case .yes: applyEffect(of: match, holding: true, to: &state)
-                case .no:
-                    applyEffect(of: match, holding: false, to: &state)
-                    miss(index, reference, &state)
-                    frame.passed.append(state)
+                let answer = test(match, in: way.state, rule: reference)
+                switch take(answer, of: index, &way.state, &open) {
+                case true?: applyEffect(of: match, holding: true, to: &way.state)
+                case false?:
+                    applyEffect(of: match, holding: false, to: &way.state)
+                    leave(way, at: index, reference, &frame)
                     return nil
-                case .perhaps(let unknown):
-                    switch settle(unknown, &state) {
-                    case true?: applyEffect(of: match, holding: true, to: &state)
-                    case false?:
-                        applyEffect(of: match, holding: false, to: &state)
-                        miss(index, reference, &state)
-                        frame.passed.append(state)
-                        return nil
-                    case nil:
-                        open.append(unknown)
-                        openMatches.append(match)
-                        openIndexes.append(index)
-                    }
+                case nil: open.matches.append(match)
                 }
             case .target(let target):
-                if !open.isEmpty {
+                if !open.unknowns.isEmpty {
                     guard frame.passed.count + frame.ends.count < request.maximumLeaves else {
-                        frame.ends.append(ChainEnd(state: state, verdict: .tooMany))
+                        frame.ends.append(ChainEnd(state: way.state, verdict: .tooMany))
                         return nil
                     }
-                    frame.passed.append(unmatched(open, openIndexes, reference, state))
-                    state = assume(open, true, reference, state)
-                    for match in openMatches { applyEffect(of: match, holding: true, to: &state) }
-                    open = []
-                    openMatches = []
-                    openIndexes = []
+                    close(&open, reference, &way, &frame)
                 }
-                action = perform(target, reference, &state, &changes)
+                if case .native(let statement) = target {
+                    for expression in statement.expressions {
+                        let defaults = fields(of: expression).intersection(way.state.packet.defaulted)
+                        way.state.history.defaultsUsed.formUnion(defaults)
+                    }
+                }
+                way.action = perform(target, reference, &way.state, &way.changes)
+                if case .test(let answer) = way.action {
+                    way.action = .continue
+                    if take(answer, of: index, &way.state, &open) == false { way.action = .miss }
+                }
+                if case .miss = way.action {
+                    leave(way, at: index, reference, &frame)
+                    return nil
+                }
             }
         }
-        if !open.isEmpty {
-            frame.passed.append(unmatched(open, openIndexes, reference, state))
-            state = assume(open, true, reference, state)
-            for match in openMatches { applyEffect(of: match, holding: true, to: &state) }
-        }
-        return finish(action, reference, before: before, &state, changes, &frame)
+        if !open.unknowns.isEmpty { close(&open, reference, &way, &frame) }
+        if let call = finish(reference, &way, rule.statements.count, &frame) { return (call, way.state) }
+        return nil
     }
 
-    /// The way on which a rule's open matches do not all hold: which of several does not, nobody knows.
-    private func unmatched(_ open: [Unknown], _ statements: [Int], _ reference: RuleReference, _ state: WalkState)
-        -> WalkState
-    {
-        var other = assume(open, false, reference, state)
-        if statements.count == 1 { miss(statements[0], reference, &other) }
-        return other
+    /// Conditions of a rule whose answers are not known.
+    private struct OpenConditions {
+        var unknowns: [Unknown] = []
+        var matches: [Match] = []
+        var indexes: [Int] = []
+    }
+
+    /// Whether the condition holds; one that is open is noted, for `nil`.
+    private func take(
+        _ answer: Answer, of index: Int, _ state: inout WalkState, _ open: inout OpenConditions
+    ) -> Bool? {
+        switch answer {
+        case .yes: return true
+        case .no: return false
+        case .perhaps(let unknown):
+            if let settled = settle(unknown, &state) { return settled }
+            open.unknowns.append(unknown)
+            open.indexes.append(index)
+            return nil
+        }
+    }
+
+    /// Lets the way on which the open conditions do not all hold pass the rule by, and takes for granted on this one that
+    /// they do.
+    private func close(
+        _ open: inout OpenConditions, _ reference: RuleReference, _ way: inout RuleWay, _ frame: inout ChainFrame
+    ) {
+        var other = way
+        other.state = assume(open.unknowns, false, reference, way.state)
+        note(other.changes, reference, &other)
+        if open.indexes.count == 1 { miss(open.indexes[0], reference, &other.state) }
+        frame.passed.append(other.state)
+        way.state = assume(open.unknowns, true, reference, way.state)
+        for match in open.matches { applyEffect(of: match, holding: true, to: &way.state) }
+        open = OpenConditions()
+    }
+
+    /// Ends the rule without a match: what was done stays done.
+    private func leave(_ way: RuleWay, at index: Int, _ reference: RuleReference, _ frame: inout ChainFrame) {
+        var way = way
+        note(way.changes, reference, &way)
+        miss(index, reference, &way.state)
+        frame.passed.append(way.state)
+    }
+
+    /// Records what a rule that does not match has changed.
+    private func note(_ changes: [Change], _ reference: RuleReference, _ way: inout RuleWay) {
+        if changes.isEmpty { return }
+        var own = RuleStep(rule: reference, verdict: .continue, changes: changes)
+        own.isBroken = true
+        var step = Step(.rule(own), way.before)
+        step.layer = way.state.layer
+        way.state.history.steps.append(step)
     }
 
     /// Records the rule and goes where its action leads.
     private func finish(
-        _ action: Action, _ reference: RuleReference, before: PacketView, _ state: inout WalkState,
-        _ changes: [Change], _ frame: inout ChainFrame
+        _ reference: RuleReference, _ entering: inout RuleWay, _ count: Int, _ frame: inout ChainFrame
     ) -> ChainCall? {
+        let before = entering.before
+        let changes = entering.changes
+        let statement = entering.statement
+        /// Lets a way go on in the rule, or past it where the rule ends.
+        func goOn(_ way: WalkState, _ changes: [Change], _ action: Action = .continue) {
+            var next = entering
+            next.state = way
+            next.changes = changes
+            next.action = action
+            frame.inside.append(next)
+        }
         func record(
             _ verdict: StepVerdict, _ state: inout WalkState, to chain: ChainID? = nil, _ with: RejectWith? = nil,
             besides more: [Change] = []
@@ -97,45 +163,54 @@ extension Evaluator {
             var step = Step(.rule(own), before)
             step.layer = state.layer
             state.history.steps.append(step)
-            if let kind = translationKind(model.linked.rule(reference).target), before.packet != state.packet {
+            if let kind = translationKind(model.linked.rule(reference)), before.packet != state.packet {
                 recordTranslation(kind, before: before, &state)
             }
         }
         func end(_ verdict: StepVerdict, _ chainVerdict: ChainVerdict, _ with: RejectWith? = nil) {
-            record(verdict, &state, with)
-            frame.ends.append(ChainEnd(state: state, verdict: chainVerdict))
+            record(verdict, &entering.state, with)
+            frame.ends.append(ChainEnd(state: entering.state, verdict: chainVerdict))
         }
-        switch action {
+        switch entering.action {
         case .continue:
-            record(.continue, &state)
-            frame.passed.append(state)
+            record(.continue, &entering.state)
+            frame.passed.append(entering.state)
+        case .miss, .test:
+            leave(entering, at: max(0, statement - 1), reference, &frame)
+        case .several(let ways):
+            for way in ways.reversed() { goOn(way.state, way.changes, way.action) }
         case .accept: end(.accept, .accept)
         case .drop: end(.drop, .drop)
         case .reject(let with): end(.reject, .reject(with), with)
         case .queue: end(.queue, .queue)
         case .return: end(.return, .returned)
         case .jump(let target):
-            record(.jump, &state, to: target)
+            record(.jump, &entering.state, to: target)
             return ChainCall(chain: target, isGoto: false)
         case .goto(let target):
-            record(.goto, &state, to: target)
+            record(.goto, &entering.state, to: target)
             return ChainCall(chain: target, isGoto: true)
         case .either(let unknown, let ways):
-            let settled = settle(unknown, &state)
+            let settled = settle(unknown, &entering.state)
             for isYes in [true, false] where settled == nil || settled == isYes {
-                var way = settled == nil ? assume([unknown], isYes, reference, state) : state
+                var way = settled == nil ? assume([unknown], isYes, reference, entering.state) : entering.state
                 let verdict = isYes ? ways.yes : ways.no
-                record(stepVerdict(verdict), &way)
-                if let verdict {
-                    frame.ends.append(ChainEnd(state: way, verdict: verdict))
-                } else {
-                    frame.passed.append(way)
+                guard let verdict else {
+                    if statement < count {
+                        goOn(way, changes)
+                    } else {
+                        record(.continue, &way)
+                        frame.passed.append(way)
+                    }
+                    continue
                 }
+                record(stepVerdict(verdict), &way)
+                frame.ends.append(ChainEnd(state: way, verdict: verdict))
             }
         case .acceptChanged(let unknown, let packet, let change):
-            let settled = settle(unknown, &state)
+            let settled = settle(unknown, &entering.state)
             for isYes in [true, false] where settled == nil || settled == isYes {
-                var way = settled == nil ? assume([unknown], isYes, reference, state) : state
+                var way = settled == nil ? assume([unknown], isYes, reference, entering.state) : entering.state
                 if isYes {
                     way.packet = packet
                     record(.accept, &way, besides: [change])
@@ -161,6 +236,18 @@ extension Evaluator {
         case .queue?: .queue
         case nil, .returned?, .reject?, .loop?, .tooMany?: .continue
         }
+    }
+
+    private func translationKind(_ rule: Rule) -> TranslationStep.Kind? {
+        for case .target(.native(.translate(let translation))) in rule.statements {
+            switch translation.kind {
+            case .snat: return .snat
+            case .dnat: return .dnat
+            case .masquerade: return .masquerade
+            case .redirect: return .redirect
+            }
+        }
+        return translationKind(rule.target)
     }
 
     private func translationKind(_ target: Target?) -> TranslationStep.Kind? {

@@ -16,6 +16,12 @@ enum Action: Sendable {
     case acceptChanged(Unknown, Packet, Change)
     /// Translations of which the kernel makes one; each is accepted.
     case choices([WalkState])
+    /// The rule ends here without a match; what it did before stays done.
+    case miss
+    /// The rule goes on if this holds, and else ends without a match.
+    case test(Answer)
+    /// One of several ways, each with what comes next on it.
+    case several([NativeWay])
 }
 
 extension Evaluator {
@@ -97,7 +103,7 @@ extension Evaluator {
     }
 
     /// A jump to a chain that is not there: the kernel would have refused the rule set.
-    private func chainAction(_ name: Symbol, _ rule: RuleReference, _ make: (ChainID) -> Action) -> Action {
+    func chainAction(_ name: Symbol, _ rule: RuleReference, _ make: (ChainID) -> Action) -> Action {
         if let chain = model.linked.sibling(of: rule.chain, named: name) { return make(chain) }
         return .either(
             Unknown(
@@ -108,7 +114,7 @@ extension Evaluator {
     }
 
     /// - Parameter known: bits that are known afterwards even if the mark was not.
-    private func setMark(_ mark: UInt32, known: UInt32, _ state: inout WalkState, _ changes: inout [Change]) {
+    func setMark(_ mark: UInt32, known: UInt32, _ state: inout WalkState, _ changes: inout [Change]) {
         changes.append(Change(.mark, before: .number(state.packet.mark), after: .number(mark)))
         state.packet.mark = mark
         if known == .max { state.packet.unknown.remove(.mark) }
@@ -138,7 +144,7 @@ extension Evaluator {
 
     /// CT works on packets that have no entry yet, nor one made up by a CT before: the first counts. Source:
     /// net/netfilter/xt_CT.c `xt_ct_target`; observed on Linux 6.18.
-    private func setTracking(_ target: CTTarget, _ state: inout WalkState, _ changes: inout [Change]) {
+    func setTracking(_ target: CTTarget, _ state: inout WalkState, _ changes: inout [Change]) {
         guard case .none = state.connection, state.template == nil else { return }
         if target.notrack {
             state.connection = .untracked
@@ -169,7 +175,7 @@ extension Evaluator {
     }
 
     /// Source: net/netfilter/xt_HL.c: results are kept within 0…255.
-    private func setTimeToLive(_ target: TimeToLiveTarget, _ state: inout WalkState, _ changes: inout [Change]) {
+    func setTimeToLive(_ target: TimeToLiveTarget, _ state: inout WalkState, _ changes: inout [Change]) {
         let before = state.packet.ttl
         switch target.operation {
         case .set: state.packet.ttl = target.value

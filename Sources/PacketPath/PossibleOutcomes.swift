@@ -12,6 +12,7 @@ extension Evaluator {
             let members = model.sets.entries[name]?.set.elements.compactMap { $0.member } ?? []
             for set in [name] + members { state.setChanges.change(set) { $0.doubt() } }
         }
+        for name in model.compiled.changedNativeSets { state.setChanges.change(name) { $0.doubt() } }
     }
 
     /// How a way that is followed no further may end: what routing and the rules of all hooks before it can come to,

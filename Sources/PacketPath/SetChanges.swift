@@ -6,8 +6,21 @@ internal import SourceText
 /// What rules did to sets since the input was taken, for packets that come later.
 public struct SetChanges: Hashable, Sendable {
     var sets: [ChangedSet] = []
+    var natives: [ChangedNativeSet] = []
 
     public init() {}
+
+    subscript(_ name: NativeSetName) -> ChangedNativeSet? { natives.first { $0.name == name } }
+
+    mutating func change(_ name: NativeSetName, _ body: (inout ChangedNativeSet) -> Void) {
+        if let index = natives.firstIndex(where: { $0.name == name }) {
+            body(&natives[index])
+        } else {
+            var set = ChangedNativeSet(name: name)
+            body(&set)
+            natives.append(set)
+        }
+    }
 
     subscript(_ name: Symbol) -> ChangedSet? { sets.first { $0.name == name } }
 
@@ -26,6 +39,9 @@ public struct SetChanges: Hashable, Sendable {
         if self == other { return self }
         var result = self
         for set in sets + other.sets where self[set.name] != other[set.name] {
+            result.change(set.name) { $0.doubt() }
+        }
+        for set in natives + other.natives where self[set.name] != other[set.name] {
             result.change(set.name) { $0.doubt() }
         }
         return result

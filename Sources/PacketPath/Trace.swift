@@ -146,6 +146,8 @@ public struct RuleStep: Hashable, Sendable {
     public var changes: [Change] = []
     /// Whether it is a match that drops the packet, which so does not match the rule.
     public var isDropOfMatch = false
+    /// Whether the rule did not match after all: a later part of it failed, and what it had changed stays so.
+    public var isBroken = false
 }
 
 /// How an address or port was translated.

@@ -41,6 +41,8 @@ struct ChainFrame: Sendable {
     var index = 0
     /// Ways that stand before the rule; the next to be tested is the last.
     var waiting: [WalkState]
+    /// Ways that are in the rule and go on with one of its statements.
+    var inside: [RuleWay] = []
     /// Ways that have the rule behind them.
     var passed: [WalkState] = []
     var ends: [ChainEnd] = []
@@ -58,14 +60,18 @@ extension Evaluator {
     ///
     /// Jumps are followed to any depth with a stack of its own, as x_tables does, whose jump stack is as deep as there
     /// are user chains. Source: net/ipv4/netfilter/ip_tables.c `ipt_do_table`; net/netfilter/x_tables.c
-    /// `xt_jumpstack_alloc`.
+    /// `xt_jumpstack_alloc`. nf_tables takes no rule set in which more than 16 jumps lead into one another: net/netfilter/
+    /// nf_tables_api.c `nft_chain_validate`, `NFT_JUMP_STACK_SIZE`.
     func walk(_ chain: ChainID, _ entering: WalkState) -> [ChainEnd] {
         var stack = [ChainFrame(ChainCall(chain: chain, isGoto: false), entering)]
         var isOpen: Set<ChainID> = [chain]
         while true {
             let top = stack.count - 1
             if let (call, state) = advance(&stack[top]) {
-                if isOpen.insert(call.chain).inserted {
+                let depth = stack.count { !$0.call.isGoto }
+                let isTooDeep =
+                    !call.isGoto && depth > 16 && model.linked.table(of: chain).backend == .nfTables
+                if !isTooDeep, isOpen.insert(call.chain).inserted {
                     stack.append(ChainFrame(call, state))
                 } else {
                     stack[top].ends.append(ChainEnd(state: state, verdict: .loop))
@@ -95,15 +101,16 @@ extension Evaluator {
             guard frame.index < rules.count else { break }
             let reference = RuleReference(chain: chain, index: frame.index)
             // Taken out of the frame, so that its history is changed in place and not copied.
-            while var state = frame.waiting.popLast() {
-                let before = (frame.passed.count, state.history.steps.count)
-                if let call = apply(rules[frame.index], reference, to: &state, &frame) {
+            while var way = frame.inside.popLast() ?? frame.waiting.popLast().map({ RuleWay($0) }) {
+                let before = (frame.passed.count, way.state.history.steps.count)
+                if let (call, state) = apply(rules[frame.index], reference, to: &way, &frame) {
                     frame.isChanged = true
                     return (call, state)
                 }
                 frame.isChanged =
-                    frame.isChanged || frame.passed.count != before.0 + 1
+                    frame.isChanged || !frame.inside.isEmpty || frame.passed.count != before.0 + 1
                     || frame.passed[before.0].history.steps.count != before.1
+                bound(&frame)
             }
             var live = frame.isChanged && frame.passed.count > 1 ? joined(frame.passed) : frame.passed
             frame.passed = []
@@ -124,6 +131,15 @@ extension Evaluator {
         let prefilters = model.compiled.rules
         let first = model.compiled.firstRule[frame.call.chain.index]
         while frame.index < count, !prefilters[first + frame.index].mayMatch(key) { frame.index += 1 }
+    }
+
+    /// Ends the ways that are in a rule, if there are too many of them, in one that tells so.
+    private func bound(_ frame: inout ChainFrame) {
+        let limit = max(request.maximumLeaves, 2)
+        guard frame.inside.count > limit else { return }
+        let rest = frame.inside.dropLast(limit - 1).map { $0.state }
+        frame.inside.removeFirst(frame.inside.count - (limit - 1))
+        frame.ends += gathered(rest).map { ChainEnd(state: $0, verdict: .tooMany) }
     }
 
     /// Ends the ways beyond `request.maximumLeaves` in one that tells so.

@@ -71,6 +71,10 @@ public struct CompiledRuleset: Sendable {
     private let hookEndings: [RuleEndings]
     /// Sets that some rule changes.
     public let changedSets: [Symbol]
+    /// The sets of native tables.
+    public let nativeSets: [NativeSetName: NativeSetIndex]
+    /// Native sets that some rule changes.
+    public let changedNativeSets: [NativeSetName]
     /// Whether conntrack is on for IPv4 and for IPv6.
     public let tracksV4: Bool
     public let tracksV6: Bool
@@ -85,7 +89,8 @@ public struct CompiledRuleset: Sendable {
         rules.reserveCapacity(count)
         var own: [RuleEndings] = []
         var changed: [Symbol] = []
-        for table in linked.ruleset.tables {
+        var changedNatives: [NativeSetName] = []
+        for (tableIndex, table) in linked.ruleset.tables.enumerated() {
             for chain in table.chains {
                 firstRule.append(rules.count)
                 var endings: RuleEndings = []
@@ -93,11 +98,16 @@ public struct CompiledRuleset: Sendable {
                     rules.append(CompiledRule(rule))
                     endings.formUnion(RuleEndings(rule))
                     changed += PathModel.changedSets(rule)
+                    for case .target(.native(.changeSet(let change))) in rule.statements {
+                        changedNatives.append(NativeSetName(table: tableIndex, name: change.set))
+                    }
                 }
                 own.append(endings)
             }
         }
         changedSets = changed
+        nativeSets = indexNativeSets(linked.ruleset)
+        changedNativeSets = changedNatives
         firstRule.append(rules.count)
         self.rules = rules
         self.firstRule = firstRule
@@ -165,6 +175,7 @@ extension CompiledRule {
         case .mark(.is(let word)) where markMask == 0 && word.value & ~word.mask == 0:
             markMask = word.mask
             markValue = word.value
+        case .native(let comparison): take(comparison)
         case .recent, .hashLimit, .limit, .quota, .statistic, .connectionLabel, .socket, .connectionLimit, .unknown:
             return false
         default: break
@@ -177,5 +188,63 @@ extension CompiledRule {
         asksPort = true
         destinationPortFirst = range.first
         destinationPortLast = range.last
+    }
+
+    /// Takes what a native comparison says of one value or one prefix: no packet of another kind meets it either.
+    private mutating func take(_ comparison: Comparison) {
+        let low: Literal
+        let high: Literal
+        switch comparison.right {
+        case .literal(let literal):
+            low = literal
+            high = literal
+        case .range(let first, let last):
+            low = first
+            high = last
+        case .set, .expression: return
+        }
+        guard comparison.relation == .equal else { return }
+        switch comparison.left {
+        case .field(let field): take(field.row, low, high)
+        case .meta(.layer4Protocol): if low == high { takeProtocol(low) }
+        case .meta(.mark):
+            guard low == high, markMask == 0, let number = low.number else { return }
+            markMask = .max
+            markValue = UInt32(truncatingIfNeeded: number)
+        default: return
+        }
+    }
+
+    private mutating func takeProtocol(_ literal: Literal) {
+        guard let number = literal.number.flatMap({ UInt8(exactly: $0) }) else { return }
+        protocolNumber = number
+    }
+
+    private mutating func take(_ row: HeaderField.Row, _ low: Literal, _ high: Literal) {
+        // Only bits that both ends have in common, from the front on.
+        func lastWord(_ bytes: [UInt8]) -> UInt32 { bytes.suffix(4).reduce(0) { $0 << 8 | UInt32($1) } }
+        let first = lastWord(low.bytes)
+        let differing = first ^ lastWord(high.bytes)
+        let isWhole = low.bytes.dropLast(4) == high.bytes.dropLast(4)
+        let mask = differing == 0 ? UInt32.max : ~(UInt32.max >> UInt32(differing.leadingZeroBitCount))
+        switch (row.header, row.name) {
+        case (.ip, "saddr"), (.ip6, "saddr"):
+            guard isWhole else { return }
+            sourceMask = mask
+            source = first & mask
+        case (.ip, "daddr"), (.ip6, "daddr"):
+            guard isWhole else { return }
+            destinationMask = mask
+            destination = first & mask
+        case (_, "dport"):
+            guard let start = low.number.flatMap({ UInt16(exactly: $0) }),
+                let end = high.number.flatMap({ UInt16(exactly: $0) }), start <= end
+            else { return }
+            if let transport = row.header.transport { protocolNumber = transport }
+            takePorts(PortRange(start, end))
+        default:
+            guard let transport = row.header.transport else { return }
+            protocolNumber = transport
+        }
     }
 }

@@ -124,9 +124,11 @@ private func isIdle(_ chain: ChainID, _ linked: LinkedRuleset) -> Bool {
 /// Whether a rule of `version` makes the kernel track connections.
 ///
 /// Any match or target that speaks of connections does; a nat table without one does not, and its chains are then not
-/// asked at all. Observed on Linux 6.18 for nf_tables and legacy.
+/// asked at all. Rules of family inet and bridge do it for both versions, those of dormant tables too. Observed on Linux
+/// 6.18 for nf_tables and legacy.
 func needsConntrack(_ ruleset: Ruleset, _ version: IPVersion) -> Bool {
-    for table in ruleset.tables where table.family.sees(version) {
+    for table in ruleset.tables where table.family.sees(version) || table.family == .bridge {
+        for object in table.objects where speaksOfConnections(object.kind) { return true }
         for chain in table.chains {
             for rule in chain.rules {
                 for statement in rule.statements where speaksOfConnections(statement) { return true }
@@ -134,6 +136,14 @@ func needsConntrack(_ ruleset: Ruleset, _ version: IPVersion) -> Bool {
         }
     }
     return false
+}
+
+/// Objects of conntrack switch it on where they are declared, whether or not a rule speaks of them.
+private func speaksOfConnections(_ kind: ObjectKind) -> Bool {
+    switch kind {
+    case .helper, .timeout, .expectation, .synproxy: true
+    case .counter, .quota, .limit, .securityMark, .tunnel: false
+    }
 }
 
 /// Whether a rule of `version` has fragments put together although no connection is tracked: one that looks for sockets.
@@ -144,7 +154,7 @@ func looksForSockets(_ ruleset: Ruleset, _ version: IPVersion) -> Bool {
             for rule in chain.rules {
                 for statement in rule.statements {
                     switch statement {
-                    case .match(.socket), .target(.tproxy): return true
+                    case .match(.socket), .target(.tproxy), .target(.native(.tproxy)): return true
                     case .match, .target: continue
                     }
                 }
@@ -186,11 +196,7 @@ private func speaksOfConnections(_ statement: NativeStatement) -> Bool {
     switch statement {
     case .translate, .synproxy, .connectionCount, .flow: return true
     case .assign(.connection, _): return true
-    case .object(let kind, _), .objectMap(let kind, _, _):
-        switch kind {
-        case .helper, .timeout, .expectation, .synproxy: return true
-        case .counter, .quota, .limit, .securityMark, .tunnel: return false
-        }
+    case .object(let kind, _), .objectMap(let kind, _, _): return speaksOfConnections(kind)
     case .changeSet(let change): return change.states.contains(where: speaksOfConnections)
     case .continue, .verdictMap, .counter, .limit, .quota, .last, .assign, .reject, .log, .queue, .duplicate,
         .forward, .tproxy, .notrack, .resetOption, .xtables, .unknown:

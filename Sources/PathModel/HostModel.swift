@@ -28,6 +28,9 @@ public struct HostModel: Sendable {
         self.unreadRules = unreadRules
         var helpers: [Symbol] = []
         for table in ruleset.tables {
+            for case .helper(let helper, _) in table.objects.map({ $0.content }) where !helpers.contains(helper) {
+                helpers.append(helper)
+            }
             for chain in table.chains {
                 for rule in chain.rules {
                     for case .target(.ct(let ct)) in rule.statements where ct.helper != .empty {

@@ -1,13 +1,325 @@
 internal import ChainGraph
 internal import NetTypes
+internal import PathModel
 internal import RuleModel
 internal import SourceText
+
+/// One of the ways that a statement may lead to.
+struct NativeWay: Sendable {
+    var state: WalkState
+    var action: Action
+    var changes: [Change]
+}
 
 extension Evaluator {
     /// Does what a statement of a native rule says.
     func perform(
         _ statement: NativeStatement, _ rule: RuleReference, _ state: inout WalkState, _ changes: inout [Change]
     ) -> Action {
-        unreadable(.empty, .empty, rule)
+        switch statement {
+        case .continue, .counter, .last, .log: return .continue
+        case .limit, .quota, .connectionCount: return limiting(statement, rule).map { .test($0) } ?? .continue
+        case .verdictMap(let key, let map): return verdictMap(key, map, rule, state, changes)
+        case .object(let kind, let name): return perform(kind, name, rule, &state, &changes)
+        case .objectMap(let kind, let key, let map): return objectMap(kind, key, map, rule, &state, &changes)
+        case .assign(let target, let value): return assign(target, value, rule, &state, &changes)
+        case .translate(let translation): return translate(translation, rule, &state, &changes)
+        case .reject(let reject): return perform(reject, state)
+        case .queue(let queue): return perform(queue, rule)
+        // The copy goes its own way.
+        case .duplicate(let address, let device):
+            let isThere = [address, device].allSatisfy { $0.map { value(of: $0, state, rule) != .absent } ?? true }
+            return isThere ? .continue : .miss
+        // The kernel takes it at ingress and egress only.
+        case .forward: return .continue
+        case .tproxy(let version, let address, let port): return proxy(version, address, port, rule, state)
+        case .synproxy: return synproxy(rule, state)
+        case .notrack: return perform(Target.notrack, rule, &state, &changes)
+        case .changeSet(let change): return self.change(change, rule, &state)
+        case .flow(let table): return offload(table, rule, state)
+        case .resetOption(let kind):
+            if !isOf(.tcp, state.packet) { return .miss }
+            return stripOptions([kind], &state)
+        case .xtables(let text): return unreadable(text, text, rule)
+        case .unknown(let text): return unreadableStatement(text, rule, state, changes)
+        }
+    }
+
+    /// A statement that nobody here can read may be anything: it may drop the packet, end the rule or let it go on.
+    private func unreadableStatement(
+        _ text: Symbol, _ rule: RuleReference, _ state: WalkState, _ changes: [Change]
+    ) -> Action {
+        let quoted = "'\(names.text(text))' of \(cite(rule)), which this program can't read,"
+        let passes = Unknown(
+            "unknown-target@\(cite(rule))", yes: "continue", no: "drop", whenYes: "\(quoted) lets the packet on",
+            whenNo: "\(quoted) drops the packet")
+        let holds = Unknown(
+            "unknown-match@\(cite(rule))", whenYes: "\(quoted) goes on with the rule",
+            whenNo: "\(quoted) ends the rule")
+        return ladder(
+            [(passes.negated, .drop), (holds, .continue)], last: .miss, state, changes)
+    }
+
+    /// The ways that hang on yes-or-no variables, of which the first that holds decides: each with that variable's place,
+    /// or their number where none holds.
+    func split(_ unknowns: [Unknown], _ entering: WalkState) -> [(option: Int, state: WalkState)] {
+        var ways: [(option: Int, state: WalkState)] = []
+        var state = entering
+        for (index, unknown) in unknowns.enumerated() {
+            switch settle(unknown, &state) {
+            case true?:
+                ways.append((index, state))
+                return ways
+            case false?: continue
+            case nil:
+                ways.append((index, assume([unknown], true, nil, state)))
+                state = assume([unknown], false, nil, state)
+            }
+        }
+        ways.append((unknowns.count, state))
+        return ways
+    }
+
+    /// Ways with an action for each variable, and one where none holds.
+    func ladder(
+        _ rungs: [(unknown: Unknown, action: Action)], last: Action, _ state: WalkState, _ changes: [Change]
+    ) -> Action {
+        .several(
+            split(rungs.map { $0.unknown }, state).map { way in
+                let action = way.option < rungs.count ? rungs[way.option].action : last
+                return NativeWay(state: way.state, action: action, changes: changes)
+            })
+    }
+
+    /// Whether a limit, a quota or a number of connections lets the rule go on; `nil` for what limits nothing.
+    ///
+    /// Source: net/netfilter/nft_limit.c, nft_quota.c, nft_connlimit.c.
+    func limiting(_ statement: NativeStatement, _ rule: RuleReference) -> Answer? {
+        switch statement {
+        case .limit(let limit):
+            return .negate(
+                perhaps(
+                    "limit", of: rule, yes: "under", no: "over", "the rule's limit is not reached",
+                    "the rule's limit is reached"), if: limit.isOver)
+        case .quota(let quota):
+            return .negate(
+                perhaps(
+                    "quota", of: rule, yes: "left", no: "spent", "the rule's quota is not used up",
+                    "the rule's quota is used up"), if: quota.isOver)
+        case .connectionCount(let count, let isOver):
+            // The connection itself is counted.
+            if count == 0 { return Answer(isOver) }
+            return .negate(
+                perhaps(
+                    "connlimit", of: rule, yes: "under", no: "over",
+                    "the packet's group has no more than \(count) connections",
+                    "the packet's group has more than \(count) connections"), if: isOver)
+        default: return nil
+        }
+    }
+
+    // MARK: Verdict maps
+
+    /// A miss ends the rule without a match. Source: net/netfilter/nft_lookup.c; observed on Linux 6.18.
+    private func verdictMap(
+        _ key: Expression, _ map: Symbol, _ rule: RuleReference, _ state: WalkState, _ changes: [Change]
+    ) -> Action {
+        let value = self.key(key, for: map, state, rule)
+        if value == .absent { return .miss }
+        func action(_ data: NativeElements.Data?) -> Action {
+            guard let data else { return .miss }
+            guard case .verdict(let verdict) = data else { return .continue }
+            return self.action(verdict, rule)
+        }
+        switch lookUp(value, in: map, state, rule) {
+        case .miss: return .miss
+        case .hit(let data, let element):
+            guard let answer = element.flatMap({ elementStates(of: $0, map, rule) }) else { return action(data) }
+            guard case .perhaps(let unknown) = answer else { return answer == .yes ? action(data) : .miss }
+            return ladder([(unknown, action(data))], last: .miss, state, changes)
+        case .several(let possibilities):
+            var left = possibilities.reduce(0) { $0 + $1.share }
+            var rungs: [(unknown: Unknown, action: Action)] = []
+            for one in possibilities.dropLast() {
+                let probability = left > 0 ? Double(one.share) / Double(left) : nil
+                left -= min(left, one.share)
+                let text = self.text(of: one.data)
+                rungs.append(
+                    (
+                        Unknown(
+                            "vmap@\(cite(rule))=\(text)",
+                            whenYes: "\(describe(key)) leads \(cite(rule)) to \(text)",
+                            whenNo: "\(describe(key)) does not lead \(cite(rule)) to \(text)", probability: probability),
+                        action(one.data)
+                    ))
+            }
+            return ladder(rungs, last: action(possibilities.last?.data), state, changes)
+        case .unknown:
+            return unreadable(map, map, rule)
+        }
+    }
+
+    private func action(_ verdict: NativeVerdict, _ rule: RuleReference) -> Action {
+        switch verdict {
+        case .accept: .accept
+        case .drop: .drop
+        case .continue: .continue
+        case .return: .return
+        case .jump(let name): chainAction(name, rule) { .jump($0) }
+        case .goto(let name): chainAction(name, rule) { .goto($0) }
+        case .queue: .queue
+        }
+    }
+
+    private func text(of data: NativeElements.Data?) -> String {
+        switch data {
+        case .verdict(let verdict)?:
+            switch verdict {
+            case .accept: "accept"
+            case .drop: "drop"
+            case .continue: "continue"
+            case .return: "return"
+            case .jump(let name), .goto(let name): names.text(name)
+            case .queue: "queue"
+            }
+        case .literal(let bytes)?: text(of: Literal(bytes, .integer, bits: bytes.count * 8))
+        case .object(let name)?: names.text(name)
+        case .range?, .some(.none): "an element"
+        case nil: "nothing"
+        }
+    }
+
+    // MARK: Objects
+
+    private func perform(
+        _ kind: ObjectKind, _ name: Symbol, _ rule: RuleReference, _ state: inout WalkState, _ changes: inout [Change]
+    ) -> Action {
+        let object = model.linked.table(of: rule.chain).objects.first { $0.name == name && $0.kind == kind }
+        switch object?.content {
+        case .limit(let limit)?: return limiting(.limit(limit), rule).map { .test($0) } ?? .continue
+        case .quota(let quota)?: return limiting(.quota(quota), rule).map { .test($0) } ?? .continue
+        case .helper(let type, let `protocol`)?: setHelper(type, `protocol`, &state, &changes)
+        case .synproxy?: return synproxy(rule, state)
+        case .counter?, .securityMark?, .other?: break
+        case nil:
+            switch kind {
+            case .limit: return limiting(.limit(NativeLimit()), rule).map { .test($0) } ?? .continue
+            case .quota: return limiting(.quota(NativeQuota()), rule).map { .test($0) } ?? .continue
+            case .counter, .helper, .timeout, .expectation, .synproxy, .securityMark, .tunnel: break
+            }
+        }
+        return .continue
+    }
+
+    /// Only an entry of the object's protocol that is not in the table yet gets the helper.
+    /// Source: net/netfilter/nft_ct.c `nft_ct_helper_obj_eval`.
+    private func setHelper(
+        _ helper: Symbol, _ protocol: UInt8, _ state: inout WalkState, _ changes: inout [Change]
+    ) {
+        guard case .entry(var tracked) = state.connection, tracked.isNew,
+            !tracked.entry.status.contains(.confirmed), tracked.entry.original.protocol.rawValue == `protocol`
+        else { return }
+        changes.append(Change(.helper, before: .name(tracked.entry.helper), after: .name(helper)))
+        tracked.entry.helper = helper
+        state.connection = .entry(tracked)
+    }
+
+    private func objectMap(
+        _ kind: ObjectKind, _ key: Expression, _ map: Symbol, _ rule: RuleReference, _ state: inout WalkState,
+        _ changes: inout [Change]
+    ) -> Action {
+        let value = self.key(key, for: map, state, rule)
+        if value == .absent { return .miss }
+        switch lookUp(value, in: map, state, rule) {
+        case .miss: return .miss
+        case .hit(.object(let name), _): return perform(kind, name, rule, &state, &changes)
+        case .hit, .several, .unknown:
+            return .test(
+                perhaps(
+                    "map", of: rule, "the map '\(names.text(map))' has \(describe(key))",
+                    "the map '\(names.text(map))' does not have \(describe(key))"))
+        }
+    }
+
+    // MARK: Verdicts
+
+    /// What is for one version, or for TCP, breaks the rule for others: nft tests that before.
+    private func perform(_ reject: NativeReject, _ state: WalkState) -> Action {
+        let version = state.packet.version
+        switch reject {
+        case .tcpReset:
+            switch transport(state.packet) {
+            case .found(.tcp, _), .unknown: return .reject(.tcpReset)
+            case .found, .missing: return .miss
+            }
+        case .icmp(let code):
+            guard version == .v4 else { return .miss }
+            return rejected(type: 3, code: code)
+        case .icmpv6(let code):
+            guard version == .v6 else { return .miss }
+            return rejected(type: 1, code: code)
+        // Source: net/netfilter/nft_reject.c `icmp_code_v4`, `icmp_code_v6`.
+        case .icmpx(let code):
+            let codes: [UInt8] = version == .v4 ? [0, 3, 1, 13] : [0, 4, 3, 1]
+            guard Int(code) < codes.count else { return .drop }
+            return rejected(type: version == .v4 ? 3 : 1, code: codes[Int(code)])
+        }
+    }
+
+    private func rejected(type: UInt8, code: UInt8) -> Action {
+        for with in RejectWith.allCases {
+            if let icmp = with.icmp, icmp.type == type, icmp.code == code { return .reject(with) }
+        }
+        return .drop
+    }
+
+    /// Source: net/netfilter/nft_queue.c, net/netfilter/nf_queue.c.
+    private func perform(_ queue: NativeQueue, _ rule: RuleReference) -> Action {
+        guard queue.bypass else { return .queue }
+        let number = describe(queue.target)
+        return .either(
+            Unknown(
+                "nfqueue@\(cite(rule))", whenYes: "a program listens on queue \(number)",
+                whenNo: "no program listens on queue \(number), so the packet passes it by"),
+            (yes: .queue, no: .accept))
+    }
+
+    /// Without a socket the rule breaks, and with one it goes on. Source: net/netfilter/nft_tproxy.c.
+    private func proxy(
+        _ version: IPVersion?, _ address: Expression?, _ port: Expression?, _ rule: RuleReference, _ state: WalkState
+    ) -> Action {
+        let packet = state.packet
+        guard version == nil || version == packet.version, packet.protocol == .tcp || packet.protocol == .udp else {
+            return .miss
+        }
+        let wanted = port.map { value(of: $0, state, rule) }
+        if wanted == .absent || address.map({ value(of: $0, state, rule) == .absent }) == true { return .miss }
+        let number = wanted.flatMap { $0.number }.map { "\($0)" } ?? "\(packet.destinationPort)"
+        return .test(
+            perhaps(
+                "tproxy", of: rule, "a transparent socket listens on port \(number)",
+                "no transparent socket listens on port \(number)"))
+    }
+
+    /// Source: net/netfilter/nft_synproxy.c.
+    private func synproxy(_ rule: RuleReference, _ state: WalkState) -> Action {
+        guard isOf(.tcp, state.packet) else { return .miss }
+        return .either(
+            Unknown(
+                "synproxy@\(cite(rule))",
+                whenYes: "the client completes the handshake that synproxy of \(cite(rule)) makes for the server",
+                whenNo: "the client does not complete the handshake with synproxy of \(cite(rule))"),
+            (yes: nil, no: .drop))
+    }
+
+    /// The rule goes on where the connection is handed over now. Source: net/netfilter/nft_flow_offload.c.
+    private func offload(_ table: Symbol, _ rule: RuleReference, _ state: WalkState) -> Action {
+        guard case .entry(let tracked) = state.connection, !tracked.isNew,
+            state.packet.protocol == .tcp || state.packet.protocol == .udp || state.packet.protocol == .gre
+        else { return .miss }
+        return .test(
+            perhaps(
+                "flowtable", of: rule, "the connection is handed to flowtable '\(names.text(table))'",
+                "the connection is not handed to flowtable '\(names.text(table))'"))
     }
 }

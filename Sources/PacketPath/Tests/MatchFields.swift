@@ -56,8 +56,10 @@ extension Evaluator {
         case .socket: [.protocol, .destination, .destinationPort]
         case .ipvs: [.protocol, .destination, .destinationPort]
         case .outInterface, .comment, .cpu, .limit, .accounting, .policy, .quota, .rateEstimate, .realm, .statistic,
-            .time, .native, .unknown:
+            .time, .unknown:
             []
+        case .native(let comparison):
+            comparison.expressions.reduce(PacketFields()) { $0.union(fields(of: $1)) }
         }
     }
 

@@ -108,7 +108,7 @@ extension Evaluator {
     }
 
     /// The destination's 16 bits of a tuple, which for ICMP are type and code.
-    private func farPort(_ tuple: ConnectionTuple) -> UInt16 {
+    func farPort(_ tuple: ConnectionTuple) -> UInt16 {
         tuple.protocol.isICMP ? UInt16(tuple.icmpType) << 8 | UInt16(tuple.icmpCode) : tuple.destinationPort
     }
 
@@ -129,9 +129,9 @@ extension Evaluator {
         return Answer(test.isNegated)
     }
 
-    private var knowsTable: Bool { model.host.connections != nil }
+    var knowsTable: Bool { model.host.connections != nil }
 
-    private func expected(_ tracked: TrackedConnection) -> Answer {
+    func expected(_ tracked: TrackedConnection) -> Answer {
         let tuple = tracked.entry.original
         return .perhaps(
             Unknown(
@@ -212,7 +212,7 @@ extension Evaluator {
 
     /// Whether the helper `name`, or any for an empty name, may have expected a connection here: some connection has it,
     /// a rule gives it, or the kernel gives helpers by itself, as before Linux 6.0 it could.
-    private func mayHaveExpected(_ name: String, _ state: WalkState) -> Bool {
+    func mayHaveExpected(_ name: String, _ state: WalkState) -> Bool {
         if model.host.connections == nil || !model.unreadRules.isEmpty { return true }
         if (model.sysctl("net.netfilter.nf_conntrack_helper") ?? 0) != 0 { return true }
         // The kernel compares as many bytes as its helper's name has.

@@ -25,7 +25,7 @@ extension Evaluator {
         return isEthernet(state.arrival)
     }
 
-    private func isEthernet(_ interface: InterfaceView) -> Bool? {
+    func isEthernet(_ interface: InterfaceView) -> Bool? {
         guard case .known(let name) = interface, let interface = model.host.interface(name) else { return nil }
         if interface.isLoopback { return false }
         switch interface.kind {
@@ -72,7 +72,7 @@ extension Evaluator {
     }
 
     /// Whom the packet's frame is addressed to; `nil` where that is not known.
-    private func frameType(_ state: WalkState) -> PacketType? {
+    func frameType(_ state: WalkState) -> PacketType? {
         let packet = state.packet
         if packet.unknown.contains(.packetType) { return nil }
         guard packet.defaulted.contains(.packetType), !state.isLocal else { return packet.packetType }

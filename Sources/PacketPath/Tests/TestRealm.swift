@@ -17,7 +17,7 @@ extension Evaluator {
     }
 
     /// `dst->tclassid` of the packet's route; `nil` where the input does not tell. Routes of IPv6 have none.
-    private func routeTag(_ state: WalkState) -> UInt32? {
+    func routeTag(_ state: WalkState) -> UInt32? {
         guard state.packet.version == .v4 else { return 0 }
         let tables = model.routesV4
         guard tables.knowledge != .none else { return nil }

@@ -84,7 +84,7 @@ extension Evaluator {
     }
 
     /// Source: include/uapi/linux/rtnetlink.h `RTN_…`.
-    private func bit(_ type: RouteType) -> UInt16 {
+    func bit(_ type: RouteType) -> UInt16 {
         switch type {
         case .unicast: 1
         case .local: 2
@@ -135,7 +135,7 @@ extension Evaluator {
     }
 
     /// Source: net/ipv6/addrconf_core.c `__ipv6_addr_type`: all but ::, multicast and IPv4-mapped addresses.
-    private func isUnicastV6(_ address: IPAddress) -> Bool {
+    func isUnicastV6(_ address: IPAddress) -> Bool {
         !address.isZero && !address.isMulticast && !(address.high == 0 && address.low >> 32 == 0xffff)
     }
 
@@ -163,12 +163,12 @@ extension Evaluator {
         return .negate(answer, if: match.isInverted)
     }
 
-    private func isLoopback(_ name: Symbol) -> Bool {
+    func isLoopback(_ name: Symbol) -> Bool {
         model.host.interface(name)?.isLoopback ?? names.text(name).utf8.elementsEqual("lo".utf8)
     }
 
     /// 255.255.255.255 and 224.0.0.0/24.
-    private func isLimitedOrLocalMulticast(_ address: IPAddress) -> Bool {
+    func isLimitedOrLocalMulticast(_ address: IPAddress) -> Bool {
         address.v4Bits == .max || address.v4Bits >> 8 == 0xe0_0000
     }
 
@@ -230,7 +230,7 @@ extension Evaluator {
 
     private func version(of decision: RouteDecision) -> IPVersion? { decision.route?.destination.address.version }
 
-    private func isPort(_ name: Symbol?, of master: Symbol) -> Bool {
+    func isPort(_ name: Symbol?, of master: Symbol) -> Bool {
         guard let name, let interface = model.host.interface(name), interface.master == master else { return false }
         return model.host.interface(master)?.kind == .vrf
     }
@@ -251,7 +251,7 @@ extension Evaluator {
 
     // MARK: policy, ipvs
 
-    private func hasDecider(_ kind: OtherDecider.Kind) -> Bool {
+    func hasDecider(_ kind: OtherDecider.Kind) -> Bool {
         model.host.otherDeciders.contains { $0.kind == kind }
     }
 

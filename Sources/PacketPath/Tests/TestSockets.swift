@@ -8,7 +8,7 @@ internal import SourceText
 extension Evaluator {
     /// Whether the packet comes from a socket of this host. Source: `skb_to_full_sk`; a packet over lo loses its socket
     /// (drivers/net/loopback.c `skb_orphan`).
-    private func hasSender(_ state: WalkState) -> Bool {
+    func hasSender(_ state: WalkState) -> Bool {
         switch state.context.hook {
         case .output, .postrouting, .egress: break
         case .ingress, .prerouting, .input, .forward: return false
@@ -127,13 +127,13 @@ extension Evaluator {
     }
 
     /// Whether no socket can be connected for the packet yet.
-    private func isNewFlow(_ state: WalkState) -> Bool {
+    func isNewFlow(_ state: WalkState) -> Bool {
         let packet = state.packet
         guard packet.protocol == .tcp, !packet.unknown.contains(.tcpFlags) else { return false }
         return packet.tcpFlags.contains(.syn) && !packet.tcpFlags.contains(.ack)
     }
 
-    private func quotesAnotherPacket(_ packet: Packet) -> Bool {
+    func quotesAnotherPacket(_ packet: Packet) -> Bool {
         if packet.unknown.contains(.icmpType) { return true }
         if packet.version == .v6 { return packet.icmpType < 128 }
         switch packet.icmpType {

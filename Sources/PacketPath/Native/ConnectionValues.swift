@@ -1,0 +1,158 @@
+internal import ChainGraph
+internal import NetTypes
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+// `ct`: what conntrack knows of a packet. Source: net/netfilter/nft_ct.c `nft_ct_get_eval`, Linux 6.18.
+extension Evaluator {
+    /// Without an entry only `ct state` has a value, and every other key breaks the rule; a packet with the entry that a
+    /// rule made up for its zone counts as new.
+    func connectionValue(_ key: ConnectionKey, _ direction: ConnectionDirection?, _ state: WalkState) -> NativeValue {
+        if key == .state { return stateValue(state) }
+        guard case .entry(let tracked) = state.connection else {
+            if case .none = state.connection, let template = state.template {
+                return templateValue(key, template, direction)
+            }
+            return state.packet.unknown.contains(.connectionState) ? .unknown : .absent
+        }
+        let entry = tracked.entry
+        switch key {
+        case .state, .eventMask: return .absent
+        case .direction: return NativeValue(tracked.direction == .original ? 0 : 1, bits: 8)
+        case .status: return statusValue(tracked)
+        case .mark:
+            return state.packet.unknown.contains(.connectionMark)
+                ? .hidden(bits: 32) : NativeValue(UInt64(entry.mark), bits: 32)
+        case .expiration: return .hidden(bits: 32)
+        case .helper:
+            // Of the connection that expected this one.
+            if tracked.isNew, !tracked.state.contains(.related) || !mayHaveExpected("", state) { return .absent }
+            return mayHaveExpected("", state) ? .unknown : .absent
+        case .networkProtocol: return NativeValue(entry.original.source.version == .v4 ? 2 : 10, bits: 8)
+        case .protocol:
+            return tracked.isNew && state.packet.unknown.contains(.protocol)
+                ? .hidden(bits: 8) : NativeValue(UInt64(entry.original.protocol.rawValue), bits: 8)
+        case .label:
+            var bytes = [UInt8](repeating: 0, count: 16)
+            for label in entry.labels where label < 128 { bytes[15 - Int(label) / 8] |= 1 << UInt8(label % 8) }
+            return NativeValue(bytes)
+        case .packets, .bytes, .averagePacket: return counted(key, direction, tracked, state)
+        case .zone:
+            let zone = direction.map { entry.fullZone.id(in: $0) } ?? entry.fullZone.id
+            return NativeValue(UInt64(zone), bits: 16)
+        case .identifier:
+            return tracked.isNew && !entry.status.contains(.confirmed) ? .absent : .hidden(bits: 32)
+        case .source, .destination, .sourcePort, .destinationPort, .sourceV4, .destinationV4, .sourceV6,
+            .destinationV6:
+            return tupleValue(key, direction ?? .original, tracked, state)
+        }
+    }
+
+    private func stateValue(_ state: WalkState) -> NativeValue {
+        if state.packet.unknown.contains(.connectionState) { return .hidden(bits: 32) }
+        let bits: UInt64
+        switch state.connection {
+        // Nothing has looked the packet up yet, or conntrack is off.
+        case .none: bits = state.template == nil ? 1 : 8
+        case .invalid: bits = 1
+        case .untracked: bits = 64
+        case .entry(let tracked):
+            if tracked.state.contains(.established) {
+                bits = 2
+            } else {
+                bits = tracked.state.contains(.related) ? 4 : 8
+            }
+        }
+        return NativeValue(bits, bits: 32)
+    }
+
+    private func templateValue(_ key: ConnectionKey, _ template: TrackingTemplate, _ direction: ConnectionDirection?)
+        -> NativeValue
+    {
+        switch key {
+        case .zone:
+            return NativeValue(UInt64(direction.map { template.zone.id(in: $0) } ?? template.zone.id), bits: 16)
+        case .mark: return NativeValue(0, bits: 32)
+        default: return .unknown
+        }
+    }
+
+    /// Source: include/uapi/linux/netfilter/nf_conntrack_common.h `enum ip_conntrack_status`.
+    private func statusValue(_ tracked: TrackedConnection) -> NativeValue {
+        var bits = UInt64(tracked.entry.status.rawValue)
+        var known = UInt64(0x3ff)
+        if !tracked.isNew {
+            bits |= 0x08
+            if tracked.direction == .reply { bits |= 0x02 }
+            // Which helpers expected, what a table's listing leaves out.
+            if !tracked.entry.place.isNone || !knowsTable { known &= ~0x01 }
+            if tracked.entry.place.isNone { known &= ~0x06 | bits }
+        }
+        if tracked.isNew, tracked.state.contains(.related) { bits |= 0x01 }
+        if tracked.sourceIsTranslated { bits |= 0x10 }
+        if tracked.destinationIsTranslated { bits |= 0x20 }
+        if tracked.hasSourceMapping { bits |= 0x80 }
+        if tracked.hasDestinationMapping { bits |= 0x100 }
+        // Adjusted sequence numbers, an end that is near, and what was offloaded are not followed.
+        known &= ~0x240
+        if !tracked.isNew { known &= ~0x180 | bits }
+        func word(_ number: UInt64) -> [UInt8] { Literal(number, .integer, bits: 32).bytes }
+        return .bytes(word(bits & known), known: word(known | 0xffff_bc00))
+    }
+
+    private func counted(
+        _ key: ConnectionKey, _ direction: ConnectionDirection?, _ tracked: TrackedConnection, _ state: WalkState
+    ) -> NativeValue {
+        guard let original = tracked.entry.originalCounters, let reply = tracked.entry.replyCounters else {
+            // Entries from before the first rule that asks for counters have none, and then count as 0.
+            return tracked.entry.place.isNone ? .hidden(bits: 64) : NativeValue(0, bits: 64)
+        }
+        if key != .packets, state.packet.unknown.contains(.length) { return .hidden(bits: 64) }
+        let counters: Counters
+        switch direction {
+        case .original?: counters = original
+        case .reply?: counters = reply
+        case nil: counters = Counters(packets: original.packets &+ reply.packets, bytes: original.bytes &+ reply.bytes)
+        }
+        switch key {
+        case .packets: return NativeValue(counters.packets, bits: 64)
+        case .averagePacket:
+            return NativeValue(counters.packets == 0 ? 0 : counters.bytes / counters.packets, bits: 64)
+        default: return NativeValue(counters.bytes, bits: 64)
+        }
+    }
+
+    private func tupleValue(
+        _ key: ConnectionKey, _ direction: ConnectionDirection, _ tracked: TrackedConnection, _ state: WalkState
+    ) -> NativeValue {
+        let tuple = direction == .original ? tracked.entry.original : tracked.entry.reply
+        // The packet that makes an entry gives it its addresses; what is not known of it is not known of the entry.
+        let unknown = tracked.isNew ? state.packet.unknown : []
+        let isOriginal = direction == .original
+        func address(_ address: IPAddress, _ isNear: Bool) -> NativeValue {
+            let isKnown = unknown.isDisjoint(with: isNear ? .source : .destination)
+            return isKnown ? NativeValue(address.bytes) : .hidden(bits: address.version.addressBits)
+        }
+        func port(_ port: UInt16, _ isNear: Bool) -> NativeValue {
+            let isChosen = state.packet.sourcePortChoices != nil && tracked.isNew && tracked.sourceIsTranslated
+            let isKnown =
+                isNear
+                ? unknown.isDisjoint(with: .sourcePort) && (isOriginal || !isChosen)
+                : unknown.isDisjoint(with: [.destinationPort, .icmpType])
+            return isKnown ? NativeValue(UInt64(port), bits: 16) : .hidden(bits: 16)
+        }
+        switch key {
+        case .sourceV4, .destinationV4: if tuple.source.version != .v4 { return .absent }
+        case .sourceV6, .destinationV6: if tuple.source.version != .v6 { return .absent }
+        default: break
+        }
+        switch key {
+        case .source, .sourceV4, .sourceV6: return address(tuple.source, isOriginal)
+        case .destination, .destinationV4, .destinationV6: return address(tuple.destination, !isOriginal)
+        case .sourcePort: return port(tuple.sourcePort, isOriginal)
+        case .destinationPort: return port(farPort(tuple), !isOriginal)
+        default: return .absent
+        }
+    }
+}
