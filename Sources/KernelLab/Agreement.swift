@@ -102,7 +102,7 @@ struct Comparison {
     private func ruleDifferences(_ way: Way) -> [String] {
         var ours: [(rule: SeenRule, isCertain: Bool)] = []
         for step in visible(way) {
-            guard case .rule(let rule) = step.kind, isTraced(rule.rule.chain) else { continue }
+            guard case .rule(let rule) = step.kind, isTraced(rule.rule.chain), !rule.isBroken else { continue }
             ours.append((seenRule(rule, step), step.isCertain))
         }
         var next = 0
@@ -141,7 +141,12 @@ struct Comparison {
     }
 
     private func queues(_ rule: RuleReference) -> Bool {
-        if case .nfQueue? = linked.rule(rule).target { return true }
+        for case .target(let target) in linked.rule(rule).statements {
+            switch target {
+            case .nfQueue, .native(.queue): return true
+            default: continue
+            }
+        }
         return false
     }
 

@@ -10,7 +10,7 @@ extension NetlinkSocket {
             var request = NetlinkRequest(
                 subsystem: Int(NFNL_SUBSYS_NFTABLES), message: Int(NFT_MSG_DELTABLE.rawValue),
                 flags: Int(NLM_F_REQUEST),
-                family: UInt8(table.family == .ip6 ? AF_INET6 : AF_INET))
+                family: table.family.kernelNumber)
             request.put(NFTA_TABLE_NAME.rawValue, text: table.name)
             return request
         }
@@ -40,6 +40,20 @@ extension NetlinkSocket {
                 guard error.code >= 4096, attempt < 999 else { throw error }
             }
             usleep(1000)
+        }
+    }
+}
+
+extension TableFamily {
+    /// Source: include/uapi/linux/netfilter.h `NFPROTO_…`.
+    var kernelNumber: UInt8 {
+        switch self {
+        case .inet: 1
+        case .ip: 2
+        case .arp: 3
+        case .netdev: 5
+        case .bridge: 7
+        case .ip6: 10
         }
     }
 }

@@ -1,3 +1,4 @@
+internal import ChainGraph
 internal import NetTypes
 public import PacketPath
 public import PathModel
@@ -13,6 +14,7 @@ public func relevantDeciders(_ trace: Trace, on model: HostModel) -> [TraceAnswe
     for text in model.unreadRules {
         found.append(TraceAnswer.Decider(name: "nft", text: text, place: .none))
     }
+    found += way.unwalkedChains(model)
     for decider in model.host.otherDeciders where way.meets(decider) {
         let name = decider.kind.word
         let onInterface = decider.interface.map { " on \(model.names.text($0))" } ?? ""
@@ -44,6 +46,51 @@ private struct PassedPlaces {
             }
         }
         for branch in trace.branches { take(branch.trace) }
+    }
+
+    /// Chains and flowtables of nf_tables that packets meet outside the IP layer: they are not followed.
+    func unwalkedChains(_ model: HostModel) -> [TraceAnswer.Decider] {
+        var found: [TraceAnswer.Decider] = []
+        for table in model.linked.ruleset.tables where !table.isDormant {
+            let name = "\(table.family.name) \(model.names.text(table.name))"
+            for chain in table.chains {
+                guard let base = chain.base, !chain.rules.isEmpty || base.policy == .drop else { continue }
+                let word: String
+                switch (table.family, base.hook) {
+                case (.bridge, _):
+                    guard isBridged(model) else { continue }
+                    word = "bridge"
+                case (.netdev, .ingress), (.inet, .ingress):
+                    guard isUnsure || chain.devices.contains(where: inInterfaces.contains) else { continue }
+                    word = "ingress"
+                case (.netdev, .egress):
+                    guard isUnsure || chain.devices.contains(where: outInterfaces.contains) else { continue }
+                    word = "egress"
+                default: continue
+                }
+                let text =
+                    "chain \(model.names.text(chain.name)) of table \(name) at \(base.hook.name) may drop or change the "
+                    + "packet: its rules are not followed"
+                found.append(TraceAnswer.Decider(name: word, text: text, place: chain.place))
+            }
+            for flowtable in table.flowtables
+            where isEstablished && flowtable.devices.contains(where: inInterfaces.contains) {
+                let text =
+                    "flowtable \(model.names.text(flowtable.name)) of table \(name) lets the packets of connections that it "
+                    + "was handed bypass FORWARD"
+                found.append(TraceAnswer.Decider(name: "flowtable", text: text, place: flowtable.place))
+            }
+        }
+        return found
+    }
+
+    /// Whether the packet may pass a bridge.
+    private func isBridged(_ model: HostModel) -> Bool {
+        model.host.interfaces.contains { interface in
+            let isNear = inInterfaces.contains(interface.name) || outInterfaces.contains(interface.name)
+            let isPort = interface.master.flatMap { model.host.interface($0) }?.kind == .bridge
+            return isNear && (interface.kind == .bridge || isPort)
+        }
     }
 
     func meets(_ decider: OtherDecider) -> Bool {

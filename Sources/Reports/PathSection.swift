@@ -187,6 +187,7 @@ private struct PathWriter {
         for (open, level) in depth where level > own { depth[open] = nil }
         var runs = [TextRun(place(rule.rule), .quiet), TextRun(quotes.text(rule.rule), .code)]
         if !step.isCertain { runs.append(TextRun("  (perhaps)", .doubtful)) }
+        if rule.isBroken { runs.append(TextRun("  (does not match, but did something before)", .quiet)) }
         line(2 + own, runs)
         for assumption in way.assumptions where assumption.step == index {
             line(2 + own + 2, [TextRun("? \(assumption.text)", .doubtful)])

@@ -96,6 +96,10 @@ extension TraceJSONWriter {
         writeChainMembers(rule.rule.chain, step, into: &json)
         writeRuleMembers(rule.rule, into: &json)
         json.member("verdict", rule.verdict.name)
+        if rule.isBroken {
+            json.key("matched")
+            json.boolean(false)
+        }
         if let target = rule.target { json.member("target", quotes.name(quotes.linked.chain(target).name)) }
         if let with = rule.rejectWith { json.member("rejectWith", with.name) }
         let changes = rule.changes.filter { $0.before != $0.after }
