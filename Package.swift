@@ -89,7 +89,7 @@ let package = Package(
         tests("PathModelTests", ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "PathModel", "Snapshot"]),
         tests(
             "PacketPathTests",
-            ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "PathModel", "PacketPath", "Snapshot"],
+            ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "PathModel", "PacketPath", "Nftables", "Snapshot"],
             exclude: ["Fixtures"]),
         tests(
             "KernelLabTests",

@@ -86,6 +86,8 @@ struct ScratchNode: ~Copyable {
     mutating func load(_ node: NodeState) throws(LabFailure) {
         try unload()
         try restoreSets(writeIpsetSave(node.host.sets, names: node.names))
+        let native = NativeTables(node)
+        if native.comeFirst { try load(native) }
         for backend in [Backend.nfTables, .legacy] {
             for family in [TableFamily.ip, .ip6] {
                 let tables = node.ruleset.tables.filter {
@@ -95,8 +97,16 @@ struct ScratchNode: ~Copyable {
                 if !tables.isEmpty { try restore(String(decoding: text, as: UTF8.self), backend, family) }
             }
         }
+        if !native.comeFirst { try load(native) }
         try laboratory.readRules(countsLegacy: loaded.contains { $0.backend == .legacy })
         try forget()
+    }
+
+    private mutating func load(_ native: NativeTables) throws(LabFailure) {
+        for table in native.tables {
+            loaded.insert(Loaded(backend: .nfTables, family: table.family, name: table.name))
+        }
+        for text in native.texts { try ChildProcess.check(["nft", "-f", "-"], input: text) }
     }
 
     /// Loads the very texts; connections stay.

@@ -1,0 +1,94 @@
+internal import RuleModel
+internal import Snapshot
+internal import SourceText
+
+/// The native tables of a snapshot as text for `nft -f`: as they stand in their files, with nothing else of these where
+/// they hold tables of iptables too, which nft can't load again.
+struct NativeTables {
+    private(set) var texts: [String] = []
+    /// Whether the first of them comes before every table of iptables-nft.
+    private(set) var comeFirst = false
+    /// What is loaded, by family and name.
+    private(set) var tables: [(family: TableFamily, name: String)] = []
+
+    init(_ node: NodeState) {
+        var files: [FileID] = []
+        var sources: [SourceFile] = []
+        var hasIptables = false
+        for table in node.ruleset.tables where table.backend == .nfTables {
+            guard table.iptables == nil else {
+                hasIptables = true
+                continue
+            }
+            if tables.isEmpty { comeFirst = !hasIptables }
+            tables.append((table.family, node.names.text(table.name)))
+            if files.contains(table.place.file) { continue }
+            files.append(table.place.file)
+            if let source = node.file(of: table.place) { sources.append(source) }
+        }
+        for source in sources { texts.append(NativeTables.slice(source.bytes, wanted: tables)) }
+    }
+
+    /// The blocks of the tables that are wanted, or the whole text where it is no list of tables.
+    static func slice(_ bytes: [UInt8], wanted: [(family: TableFamily, name: String)]) -> String {
+        var result: [UInt8] = []
+        var scan = BlockScan(bytes)
+        while let item = scan.next() {
+            guard item.words.first == "table" else {
+                if item.words == ["flush", "ruleset"] { continue }
+                return String(decoding: bytes, as: UTF8.self)
+            }
+            let names = item.words.dropFirst()
+            let family = names.count > 1 ? names.first ?? "ip" : "ip"
+            if wanted.contains(where: { $0.family.name == family && $0.name == names.last }) {
+                result += bytes[item.range] + [UInt8(ascii: "\n")]
+            }
+        }
+        return String(decoding: result, as: UTF8.self)
+    }
+}
+
+/// Steps through what stands outside of all braces: words, with the block behind them.
+private struct BlockScan {
+    private let bytes: [UInt8]
+    private var position = 0
+
+    init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    mutating func next() -> (words: [String], range: Range<Int>)? {
+        skip { $0 <= 0x20 || $0 == UInt8(ascii: ";") }
+        while position < bytes.count, bytes[position] == UInt8(ascii: "#") {
+            skip { $0 != UInt8(ascii: "\n") }
+            skip { $0 <= 0x20 }
+        }
+        guard position < bytes.count else { return nil }
+        let start = position
+        skip { $0 != UInt8(ascii: "{") && $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: ";") }
+        let words = String(decoding: bytes[start..<position], as: UTF8.self).split(separator: " ").map(String.init)
+        if position < bytes.count, bytes[position] == UInt8(ascii: "{") { passBlock() }
+        return (words, start..<position)
+    }
+
+    private mutating func skip(while holds: (UInt8) -> Bool) {
+        while position < bytes.count, holds(bytes[position]) { position += 1 }
+    }
+
+    private mutating func passBlock() {
+        var depth = 0
+        var isQuoted = false
+        while position < bytes.count {
+            let byte = bytes[position]
+            position += 1
+            if byte == UInt8(ascii: "\"") { isQuoted.toggle() }
+            if isQuoted { continue }
+            switch byte {
+            case UInt8(ascii: "{"): depth += 1
+            case UInt8(ascii: "}"):
+                depth -= 1
+                if depth == 0 { return }
+            case UInt8(ascii: "#"): skip { $0 != UInt8(ascii: "\n") }
+            default: break
+            }
+        }
+    }
+}

@@ -1,0 +1,254 @@
+import NetTypes
+import PathModel
+import RuleModel
+import Testing
+
+@testable import PacketPath
+
+/// What native rules of nf_tables do. Facts observed on Linux 6.18 unless a source is named.
+@Suite struct NativeRuleTests {
+    /// The rules that a packet meets in a forward chain.
+    private func met(
+        _ rules: String, table: String = "", _ packet: Packet = NativeWorld.packet(),
+        _ adjust: (inout TraceRequest) -> Void = { _ in }
+    ) throws -> [String] {
+        let world = try NativeWorld.forward(rules, table: table)
+        return world.rules(world.trace(packet, adjust))
+    }
+
+    @Test(arguments: [
+        ("ip saddr 198.51.100.7", true), ("ip saddr 198.51.100.0/24", true), ("ip saddr != 198.51.100.0/24", false),
+        ("ip saddr 198.51.100.8-198.51.100.9", false), ("ip6 saddr ::/0", false), ("ip6 saddr != ::1", false),
+        ("tcp dport 80", true), ("tcp dport != 80", false), ("tcp dport 79-81", true), ("tcp dport < 80", false),
+        ("tcp dport <= 80", true), ("tcp dport { 22, 80 }", true), ("tcp dport != { 22, 80 }", false),
+        ("tcp dport { 1-79 }", false), ("tcp dport { 1-79, 80-90 }", true),
+        ("ip saddr . tcp dport { 198.51.100.7 . 80 }", true), ("ip saddr . tcp dport { 198.51.100.0/24 . 70-90 }", true),
+        ("ip saddr . tcp dport { 198.51.100.0/24 . 81-90 }", false),
+        ("meta l4proto tcp", true), ("meta l4proto { icmp, udp }", false), ("meta nfproto ipv4", true),
+        ("iifname \"eth1\"", true), ("iifname \"eth*\"", true), ("iifname \"ppp*\"", false), ("iif \"eth1\"", true),
+        ("oifname != \"eth1\"", true), ("iif 3", true), ("iif 2", false),
+        ("iifname { \"eth0\", \"eth1\" }", true), ("iifname { \"eth*\" }", true),
+        ("ip ttl 63", true), ("ip ttl > 63", false), ("ip version 4", true), ("ip dscp 0", true),
+        ("ip protocol tcp", true), ("@nh,96,32 0xc6336407", true), ("@th,16,16 80", true),
+        ("ip saddr & 255.255.255.0 == 198.51.100.0", true), ("meta mark 0", true), ("meta mark != 0", false),
+        ("meta length 60", true), ("fib daddr type unicast", true), ("fib saddr . iif oif exists", true),
+        ("fib saddr . iif oifname \"eth1\"", true), ("fib daddr . iif oif missing", true),
+        ("meta mark & 0xff == 0", true), ("exthdr frag exists", false), ("icmp type echo-request", false),
+        ("ct l3proto ipv4", true), ("ct original ip saddr 198.51.100.7", true), ("ct direction original", true),
+        ("ct original proto-dst 80", true), ("ct original ip6 saddr ::1", false), ("ct zone 0", true),
+        ("jhash ip saddr mod 4 seed 0x1 == 5", false), ("iifgroup 0", true), ("iiftype ether", true),
+        ("meta skuid 0", false), ("meta skuid != 0", false), ("rt ip nexthop 192.0.2.254", true),
+    ])
+    func aConditionHoldsOrNot(condition: String, holds: Bool) throws {
+        #expect(try met("\(condition) drop") == (holds ? ["c:1 drop"] : []))
+    }
+
+    /// Source: nftables src/evaluate.c; observed: without an operator any of the bits will do, with `==` the whole word
+    /// counts, with `!` none may be set.
+    @Test(arguments: [
+        ("tcp flags syn", true), ("tcp flags == syn", false), ("tcp flags != syn", true), ("tcp flags ! syn", false),
+        ("tcp flags ! fin", true), ("tcp flags syn / syn,ack", false), ("tcp flags & (syn | ack) == syn | ack", true),
+        ("tcp flags syn,ack", true), ("tcp flags == { syn | ack }", true), ("ct state new,established", true),
+        ("ct state established", false), ("ct state != new", false), ("ct state ! new", false),
+        ("ct state { new, related }", true), ("ct status dnat", false), ("ct status ! dnat", true),
+    ])
+    func flagsAreComparedAsNftWritesThem(condition: String, holds: Bool) throws {
+        let world = try NativeWorld(
+            "table inet t { chain c { type filter hook forward priority 0; ct state invalid; \(condition) drop; }; }",
+            sysctls: routerSettings + "net.netfilter.nf_conntrack_tcp_loose = 1\n")
+        var packet = NativeWorld.packet()
+        if condition.hasPrefix("tcp") { packet.tcpFlags = [.syn, .ack] }
+        // A SYN and ACK of no connection is invalid, so it asks for flags alone.
+        #expect(world.rules(world.trace(packet)).contains("c:2 drop") == holds)
+    }
+
+    /// Source: net/netfilter/nft_ct.c; observed: without an entry every key but `state` breaks the rule, and a setting
+    /// does nothing.
+    @Test(arguments: [
+        ("ct state invalid", true), ("ct state != new", true), ("ct status ! dnat", false), ("ct mark 0", false),
+        ("ct mark != 1", false), ("ct zone 0", false), ("ct direction original", false), ("ct mark set 1", true),
+        ("ct helper != \"ftp\"", false), ("ct original ip saddr != 1.1.1.1", false), ("ct bytes > 0", false),
+        ("ct label set 3", true),
+    ])
+    func withoutAnEntryOnlyTheStateHasAValue(condition: String, goesOn: Bool) throws {
+        var packet = NativeWorld.packet()
+        packet.tcpFlags = .rst
+        #expect(try met("\(condition) drop", packet) == (goesOn ? ["c:1 drop"] : []))
+        // Nor has an untracked one.
+        let world = try NativeWorld(
+            """
+            table inet t {
+                chain r { type filter hook prerouting priority raw; notrack; }
+                chain c { type filter hook forward priority 0; \(condition.replacing("invalid", with: "untracked")) drop; }
+            }
+            """)
+        #expect(world.rules(world.trace()).contains("c:1 drop") == goesOn)
+    }
+
+    @Test func whatARuleDidBeforeAPartThatFailsStaysDone() throws {
+        #expect(try met("meta mark set 5 tcp dport 81\n meta mark 5 drop") == ["c:1 continue!", "c:2 drop"])
+        #expect(try met("meta mark set 5 meta mark 5 drop") == ["c:1 drop"])
+        #expect(try met("meta mark set meta mark | 0x10 meta mark set meta mark & 0x30\n meta mark 0x10 drop").last == "c:2 drop")
+    }
+
+    @Test func aFailedLoadBreaksTheRule() throws {
+        #expect(try met("udp dport != 53 drop") == [])
+        #expect(try met("tcp option sack-perm exists drop", NativeWorld.packet(.udp)) == [])
+        #expect(try met("meta mark set udp dport drop") == [])
+        #expect(try met("meta mark set ip6 hoplimit drop") == [])
+    }
+
+    @Test func aVerdictMapDecides() throws {
+        let chains = "chain other { drop; }"
+        #expect(try met("tcp dport vmap { 80 : drop }") == ["c:1 drop"])
+        #expect(try met("tcp dport vmap { 81 : drop } accept\n drop") == ["c:2 drop"])
+        #expect(try met("tcp dport vmap { 80 : continue } drop") == ["c:1 drop"])
+        #expect(try met("tcp dport vmap { 80 : continue }\n drop") == ["c:1 continue", "c:2 drop"])
+        #expect(try met("tcp dport vmap { 80 : jump other }", table: chains) == ["c:1 jump", "other:1 drop"])
+        #expect(try met("tcp dport vmap { 1-100 : goto other, 101-65535 : accept }", table: chains).last == "other:1 drop")
+        #expect(try met("tcp dport vmap { 81 : accept, * : drop }") == ["c:1 drop"])
+        #expect(try met("iifname . ip saddr vmap { \"eth1\" . 198.51.100.7 : drop }") == ["c:1 drop"])
+        #expect(try met("udp dport vmap { 80 : drop, * : drop }") == [])
+        #expect(try met("tcp dport vmap { 80 : return }\n drop") == ["c:1 return"])
+    }
+
+    @Test func namedSetsAreLookedUp() throws {
+        let sets = """
+            set s { type ipv4_addr; flags interval; elements = { 10.0.0.0/8, 198.51.100.0-198.51.100.9 } }
+            set p { type inet_service; elements = { 80 } }
+            map m { type inet_service : mark; elements = { 80 : 7, 443 : 8 } }
+            map v { type ipv4_addr : verdict; flags interval; elements = { 203.0.113.0/24 : drop } }
+            """
+        #expect(try met("ip saddr @s drop", table: sets) == ["c:1 drop"])
+        #expect(try met("ip daddr @s drop", table: sets) == [])
+        #expect(try met("ip daddr != @s tcp dport @p drop", table: sets) == ["c:1 drop"])
+        #expect(try met("meta mark set tcp dport map @m meta mark 7 drop", table: sets) == ["c:1 drop"])
+        #expect(try met("meta mark set tcp sport map @m\n drop", table: sets) == ["c:2 drop"])
+        #expect(try met("ip daddr vmap @v", table: sets) == ["c:1 drop"])
+    }
+
+    @Test func setsThatRulesChangeAreSeenByLaterRules() throws {
+        let sets = "set s { type ipv4_addr; flags dynamic; size 2; elements = { 10.0.0.1 } }"
+        #expect(try met("ip saddr @s drop\n add @s { ip saddr }\n ip saddr @s drop", table: sets).last == "c:3 drop")
+        #expect(try met("add @s { ip saddr }\n delete @s { ip saddr }\n ip saddr @s drop", table: sets).last == "c:2 continue")
+        // Source: net/netfilter/nft_dynset.c: a full set breaks the rule.
+        #expect(
+            try met("add @s { ip saddr }\n add @s { ip daddr } drop\n ip saddr @s drop", table: sets)
+                == ["c:1 continue", "c:3 drop"])
+    }
+
+    @Test func aMapThatRulesFillGivesItsValue() throws {
+        let map = "map m { type ipv4_addr : mark; flags dynamic; }"
+        #expect(
+            try met("add @m { ip saddr : 0x7 }\n meta mark set ip saddr map @m meta mark 7 drop", table: map).last
+                == "c:2 drop")
+    }
+
+    @Test func acceptIsNotFinalAndDropIs() throws {
+        let world = try NativeWorld(
+            """
+            table inet a { chain c1 { type filter hook forward priority -5; accept; }; }
+            table ip b { chain c2 { type filter hook forward priority 0; policy drop; }; }
+            table ip6 x { chain c3 { type filter hook forward priority 5; drop; }; }
+            """)
+        let trace = world.trace()
+        #expect(world.rules(trace) == ["c1:1 accept"])
+        #expect(trace.outcome == .dropped)
+        #expect(trace.reason == .policy)
+        #expect(world.trace(NativeWorld.packet(version: .v6)).outcome == .dropped)
+    }
+
+    @Test func atEqualPriorityTheChainOfLastRunsFirst() throws {
+        let world = try NativeWorld(
+            """
+            table ip a { chain c1 { type filter hook forward priority 0; meta mark set 1; }; }
+            table inet b { chain c2 { type filter hook forward priority 0; meta mark set 2; }; }
+            """)
+        #expect(world.rules(world.trace()) == ["c2:1 continue", "c1:1 continue"])
+    }
+
+    @Test func aDormantTableDoesNotRun() throws {
+        let world = try NativeWorld(
+            "table ip a { flags dormant; chain c1 { type filter hook forward priority 0; drop; }; }")
+        #expect(world.trace().outcome == .forwarded)
+    }
+
+    @Test func sixteenJumpsAreTaken() throws {
+        func chains(_ count: Int) -> String {
+            var text = "chain j\(count) { drop; }\n"
+            for index in (1..<count).reversed() { text += "chain j\(index) { jump j\(index + 1); }\n" }
+            return text
+        }
+        #expect(try met("jump j1", table: chains(16)).last == "j16:1 drop")
+        // More is refused when it is loaded: net/netfilter/nf_tables_api.c `nft_chain_validate`.
+        let world = try NativeWorld.forward("jump j1", table: chains(17))
+        #expect(world.trace().outcome == .undecided)
+    }
+
+    @Test func limitsForkByName() throws {
+        let world = try NativeWorld.forward("limit rate over 5/second drop")
+        let trace = world.trace()
+        #expect(trace.branches.count == 2)
+        #expect(trace.branches[0].assumptions.map { "\($0.name)=\($0.value)" }.first?.hasPrefix("limit@t/c:1=") == true)
+        let under = world.trace { $0.assumptions = ["limit@t/c:1": "under"] }
+        #expect(under.outcome == .forwarded)
+        let over = world.trace { $0.assumptions = ["limit@t/c:1": "over"] }
+        #expect(over.outcome == .dropped)
+        let quota = try NativeWorld.forward("quota until 5 mbytes accept\n drop")
+        #expect(quota.trace { $0.assumptions = ["quota": "spent"] }.outcome == .dropped)
+    }
+
+    @Test func chanceForksWithItsShares() throws {
+        let chains = "chain x { drop; }"
+        let world = try NativeWorld.forward(
+            "numgen random mod 4 vmap { 0 : goto x, 1-2 : accept }\n reject", table: chains)
+        var shares: [Outcome: Double] = [:]
+        for branch in world.trace().branches { shares[branch.trace.outcome, default: 0] += branch.probability ?? 0 }
+        #expect(shares == [.dropped: 0.25, .forwarded: 0.5, .rejected: 0.25])
+        let comparison = try NativeWorld.forward("numgen inc mod 10 < 3 drop")
+        #expect(
+            Set(comparison.trace().branches.map { "\($0.trace.outcome) \($0.probability ?? 0)" })
+                == ["dropped 0.3", "forwarded 0.7"])
+    }
+
+    @Test func anUnknownKeyLeadsToEachVerdictOfItsMap() throws {
+        var packet = NativeWorld.packet()
+        packet.unknown.insert(.destinationPort)
+        let world = try NativeWorld.forward("tcp dport vmap { 22 : accept, 23 : drop, 24 : drop }\n reject")
+        #expect(Set(world.trace(packet).branches.map(\.trace.outcome)) == [.forwarded, .dropped, .rejected])
+    }
+
+    @Test func rejectIsByFamily() throws {
+        func with(_ statement: String, _ packet: Packet) throws -> RejectWith? {
+            let world = try NativeWorld.forward(statement)
+            return world.trace(packet).rejectWith
+        }
+        let v4 = NativeWorld.packet()
+        let v6 = NativeWorld.packet(version: .v6)
+        #expect(try with("reject", v4) == .icmpPortUnreachable)
+        #expect(try with("reject", v6) == .icmp6PortUnreachable)
+        #expect(try with("reject with icmpx type admin-prohibited", v4) == .icmpAdminProhibited)
+        #expect(try with("reject with icmpx type admin-prohibited", v6) == .icmp6AdminProhibited)
+        #expect(try with("reject with icmpx type host-unreachable", v6) == .icmp6AddressUnreachable)
+        #expect(try with("reject with icmp type host-unreachable", v4) == .icmpHostUnreachable)
+        #expect(try with("reject with icmp type host-unreachable", v6) == nil)
+        #expect(try with("reject with tcp reset", v6) == .tcpReset)
+        #expect(try with("reject with tcp reset", NativeWorld.packet(.udp)) == nil)
+    }
+
+    @Test func theHookWithoutAnInterfaceHasAnEmptyName() throws {
+        let world = try NativeWorld(
+            "table inet t { chain c { type filter hook output priority 0; iifname \"eth1\" accept; iifname != \"eth1\" drop; }; }")
+        #expect(world.rules(world.trace(in: nil)) == ["c:2 drop"])
+    }
+
+    @Test func chainsOfOtherFamiliesAreNotWalked() throws {
+        let world = try NativeWorld(
+            """
+            table bridge b { chain c { type filter hook forward priority 0; drop; }; }
+            table arp a { chain c { type filter hook input priority 0; drop; }; }
+            table netdev n { chain c { type filter hook ingress device "eth1" priority 0; drop; }; }
+            """)
+        #expect(world.trace().outcome == .forwarded)
+    }
+}
