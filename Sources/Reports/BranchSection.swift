@@ -79,7 +79,21 @@ extension TraceReporter {
 
     /// `limit of … holds and …`; `nothing else holds` where a branch takes nothing.
     func condition(_ assumptions: [Assumption]) -> String {
-        assumptions.isEmpty ? "not so" : listed(assumptions.map { $0.text })
+        if assumptions.isEmpty { return "not so" }
+        // One choice of several (`vmap@RULE=CHAIN`): which it is tells which it is not.
+        var choices: [Substring: Int] = [:]
+        for (index, assumption) in assumptions.enumerated() {
+            if let choice = choice(assumption) { choices[choice] = index }
+        }
+        let told = assumptions.enumerated().filter { index, assumption in
+            choice(assumption).map { choices[$0] == index } ?? true
+        }
+        return listed(told.map { $0.element.text })
+    }
+
+    private func choice(_ assumption: Assumption) -> Substring? {
+        let parts = assumption.name.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        return parts.count == 2 ? parts[0] : nil
     }
 
     /// How the open questions can be settled.
