@@ -131,7 +131,7 @@ func needsConntrack(_ ruleset: Ruleset, _ version: IPVersion) -> Bool {
         for object in table.objects where speaksOfConnections(object.kind) { return true }
         for chain in table.chains {
             for rule in chain.rules {
-                for statement in rule.statements where speaksOfConnections(statement) { return true }
+                for statement in rule.statements where speaksOfConnections(statement, version) { return true }
             }
         }
     }
@@ -164,7 +164,7 @@ func looksForSockets(_ ruleset: Ruleset, _ version: IPVersion) -> Bool {
     return false
 }
 
-private func speaksOfConnections(_ statement: Statement) -> Bool {
+private func speaksOfConnections(_ statement: Statement, _ version: IPVersion) -> Bool {
     switch statement {
     case .match(let match):
         switch match {
@@ -179,7 +179,7 @@ private func speaksOfConnections(_ statement: Statement) -> Bool {
         case .dnat, .snat, .masquerade, .redirect, .netmap, .connectionMark, .connectionSecurityMark, .ct, .notrack,
             .synproxy:
             true
-        case .native(let statement): speaksOfConnections(statement)
+        case .native(let statement): speaksOfConnections(statement, version)
         default: false
         }
     }
@@ -191,13 +191,15 @@ private func isOfConnection(_ expression: Expression) -> Bool {
 }
 
 /// Source: the callers of `nf_ct_netns_get` in net/netfilter/nft_*.c, Linux 6.18.
-private func speaksOfConnections(_ statement: NativeStatement) -> Bool {
+private func speaksOfConnections(_ statement: NativeStatement, _ version: IPVersion) -> Bool {
     if statement.expressions.contains(where: { $0.contains(where: isOfConnection) }) { return true }
     switch statement {
-    case .translate, .synproxy, .connectionCount, .flow: return true
+    // An address is of one version, for which alone it asks.
+    case .translate(let translation): return translation.version == nil || translation.version == version
+    case .synproxy, .connectionCount, .flow: return true
     case .assign(.connection, _): return true
     case .object(let kind, _), .objectMap(let kind, _, _): return speaksOfConnections(kind)
-    case .changeSet(let change): return change.states.contains(where: speaksOfConnections)
+    case .changeSet(let change): return change.states.contains { speaksOfConnections($0, version) }
     case .continue, .verdictMap, .counter, .limit, .quota, .last, .assign, .reject, .log, .queue, .duplicate,
         .forward, .tproxy, .notrack, .resetOption, .xtables, .unknown:
         return false

@@ -92,13 +92,23 @@ extension Evaluator {
         if tracked.isNew, tracked.state.contains(.related) { bits |= 0x01 }
         if tracked.sourceIsTranslated { bits |= 0x10 }
         if tracked.destinationIsTranslated { bits |= 0x20 }
-        if tracked.hasSourceMapping { bits |= 0x80 }
-        if tracked.hasDestinationMapping { bits |= 0x100 }
+        // Where no nat chain is hung on any hook, nothing settles a mapping.
+        if asksNAT(tracked.entry.original.source.version) {
+            if tracked.hasSourceMapping { bits |= 0x80 }
+            if tracked.hasDestinationMapping { bits |= 0x100 }
+        }
         // Adjusted sequence numbers, an end that is near, and what was offloaded are not followed.
         known &= ~0x240
         if !tracked.isNew { known &= ~0x180 | bits }
         func word(_ number: UInt64) -> [UInt8] { Literal(number, .integer, bits: 32).bytes }
         return .bytes(word(bits & known), known: word(known | 0xffff_bc00))
+    }
+
+    private func asksNAT(_ version: IPVersion) -> Bool {
+        let linked = model.linked
+        return Hook.allCases.contains { hook in
+            linked.baseChains(version, hook).contains { linked.chain($0).base?.type == .nat }
+        }
     }
 
     private func counted(

@@ -185,7 +185,8 @@ extension Evaluator {
 
     // MARK: Extension headers and options
 
-    /// Source: net/netfilter/nft_exthdr.c, Linux 6.18.
+    /// Where there is no such header or option the rule breaks; whether there is one is asked of every packet, also of
+    /// another protocol's. Source: net/netfilter/nft_exthdr.c; observed on Linux 6.18.
     func extensionValue(_ field: ExtensionField, _ state: WalkState) -> NativeValue {
         let packet = state.packet
         let found: Place?
@@ -196,20 +197,20 @@ extension Evaluator {
                 found = try extensionHeader(field.kind, packet)
             case .tcpOption:
                 switch transport(packet) {
-                case .missing: return .absent
-                case .unknown: return .unknown
-                case .found(let own, _): if own != .tcp || packet.fragmentOffset > 0 { return .absent }
+                case .missing: throw .malformed
+                case .unknown: throw .unknown
+                case .found(let own, _): if own != .tcp || packet.fragmentOffset > 0 { throw .malformed }
                 }
                 if let size = plainMSS(field, packet) { return size }
                 found = try option(field.kind, in: try tcpOptions(packet))
             case .ipv4Option:
-                guard packet.version == .v4 else { return .absent }
+                guard packet.version == .v4 else { throw .malformed }
                 found = try option(field.kind, in: try ipOptions(packet))
             case .sctpChunk:
                 switch transport(packet) {
-                case .missing: return .absent
-                case .unknown: return .unknown
-                case .found(let own, _): if own != .sctp || packet.fragmentOffset > 0 { return .absent }
+                case .missing: throw .malformed
+                case .unknown: throw .unknown
+                case .found(let own, _): if own != .sctp || packet.fragmentOffset > 0 { throw .malformed }
                 }
                 found = try chunk(field.kind, packet)
             case .dccpOption: return .unknown

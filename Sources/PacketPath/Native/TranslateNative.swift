@@ -16,7 +16,11 @@ extension Evaluator {
     func translate(
         _ translation: NativeTranslation, _ rule: RuleReference, _ state: inout WalkState, _ changes: inout [Change]
     ) -> Action {
-        if let version = translation.version, version != state.packet.version { return .continue }
+        if let version = translation.version, version != state.packet.version {
+            // What is looked up is looked up all the same.
+            let expressions = [translation.address, translation.port].compactMap { $0 }
+            return expressions.contains { value(of: $0, state, rule) == .absent } ? .miss : .continue
+        }
         guard let options = options(translation, state, rule) else {
             let isSource = translation.kind == .snat || translation.kind == .masquerade
             state.packet.unknown.insert(isSource ? .source : .destination)

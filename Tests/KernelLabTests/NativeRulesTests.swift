@@ -1,0 +1,396 @@
+import NetTypes
+import Nftables
+import PacketPath
+import PathModel
+import RuleModel
+import Snapshot
+import SourceText
+import Testing
+
+@testable import KernelLab
+
+/// Native rules, as this machine's kernel judges them: each text is loaded by `nft -f` and met by each packet.
+@Suite("native rules in the kernel", .serialized, .enabled(if: canMakeNamespaces, "needs root and /dev/net/tun"))
+struct NativeRulesTests {
+    /// Chains of table `inet t`, by what they show.
+    static let rules: [(name: String, text: String)] = [
+        (
+            "values",
+            """
+            chain c { type filter hook forward priority 0;
+                ip saddr 10.0.0.9 counter
+                ip saddr != 10.0.0.0/24 counter
+                ip daddr 10.1.0.1-10.1.0.20 counter
+                ip6 saddr != ::1 counter
+                tcp dport != 81 counter
+                tcp dport 80 counter
+                th dport 80-90 counter
+                udp sport != 1 counter
+                ip ttl 63 counter
+                ip dscp != cs1 counter
+                ip ecn not-ect counter
+                ip length > 20 counter
+                ip version 4 counter
+                ip hdrlength 5 counter
+                ip protocol tcp counter
+                ip6 nexthdr tcp counter
+                ip6 hoplimit 63 counter
+                meta l4proto tcp counter
+                meta nfproto ipv6 counter
+                meta protocol ip counter
+                meta length > 20 counter
+                meta mark 0 counter
+                meta priority 0 counter
+                meta pkttype host counter
+                meta iif "eth0" counter
+                iifname "eth*" counter
+                oifname != "eth0" counter
+                iiftype ether counter
+                iifgroup default counter
+                meta skuid 0 counter
+                meta skuid != 0 counter
+                ether saddr != 00:00:00:00:00:01 counter
+                ether type ip counter
+                icmp type echo-request counter
+                icmpv6 type echo-request counter
+                icmp id != 5 counter
+                icmp mtu != 5 counter
+                @nh,0,4 4 counter
+                @th,0,16 > 100 counter
+                @ih,0,8 0 counter
+                ip saddr & 255.255.255.0 == 10.0.0.0 counter
+                meta mark & 0xff == 0 counter
+                tcp option maxseg exists counter
+                tcp option sack-perm missing counter
+                tcp flags syn counter
+                tcp flags == syn counter
+                tcp flags ! ack counter
+                tcp flags syn / syn,ack counter
+                exthdr frag exists counter
+                exthdr hbh missing counter
+                rt ip nexthop 10.1.0.9 counter
+                rt ip6 nexthop ::1 counter
+                meta rtclassid 0 counter
+                fib saddr . iif oif exists counter
+                fib daddr . iif oif exists counter
+                fib daddr type local counter
+                fib daddr type unicast counter
+                fib saddr . iif type local counter
+                meta ipsec missing counter
+            }
+            """
+        ),
+        (
+            "connections",
+            """
+            chain c { type filter hook forward priority 0;
+                ct state new counter
+                ct state != new counter
+                ct state { established, invalid } counter
+                ct state invalid,untracked counter
+                ct direction original counter
+                ct status confirmed counter
+                ct status ! confirmed counter
+                ct status == 0 counter
+                ct status 0x1 counter
+                ct mark 0 counter
+                ct mark set 0x7 counter
+                ct mark 7 counter
+                ct zone 0 counter
+                ct l3proto ipv4 counter
+                ct protocol tcp counter
+                ct original ip saddr 10.0.0.9 counter
+                ct original ip6 saddr != ::1 counter
+                ct reply ip daddr 10.0.0.9 counter
+                meta l4proto tcp ct original proto-dst 80 counter
+                meta l4proto { tcp, icmp } ct reply proto-src != 80 counter
+                meta l4proto icmp ct original proto-src 0 counter
+                meta l4proto icmp ct original proto-dst 2048 counter
+                ct helper "ftp" counter
+                ct helper != "ftp" counter
+                ct label set 3 counter
+                ct label 3 counter
+                ct packets > 0 counter
+                ct original bytes > 10 counter
+                ct avgpkt > 10 counter
+                ct expiration > 1s counter
+                ct id != 0 counter
+            }
+            """
+        ),
+        (
+            "untracked",
+            """
+            chain r { type filter hook prerouting priority raw; notrack; }
+            chain c { type filter hook forward priority 0;
+                ct state untracked counter
+                ct state != new counter
+                ct direction original counter
+                ct status ! dnat counter
+                ct mark != 1 counter
+                ct mark set 1 counter
+                ct zone 0 counter
+            }
+            """
+        ),
+        (
+            "order of parts",
+            """
+            chain c { type filter hook forward priority 0;
+                meta mark set 5 tcp dport 81 counter
+                meta mark 5 counter
+                meta mark set meta mark | 0x10 meta mark 0x15 counter
+                meta mark set ip dscp map { 0 : 9 } counter
+                meta mark set tcp dport map { 99 : 3 } counter
+                meta mark 9 counter
+                meta mark set jhash ip saddr . ip daddr mod 16 seed 0x1234 counter
+                meta mark set jhash tcp dport mod 100 seed 7 offset 1000 counter
+                meta mark set jhash ip saddr mod 1000 seed 99
+                counter
+            }
+            """
+        ),
+        (
+            "verdict maps",
+            """
+            chain other { tcp dport 80 return; counter; }
+            chain last { counter accept; }
+            chain c { type filter hook forward priority 0; policy drop;
+                tcp dport vmap { 81 : drop, 82 : accept } counter
+                tcp dport vmap { 80 : continue } counter
+                ip saddr . tcp dport vmap { 10.0.0.0/8 . 70-90 : jump other, 10.0.0.9 . 99 : drop } counter
+                iifname vmap { "eth*" : jump other }
+                ip protocol vmap { tcp : continue, udp : jump other, * : goto last } counter
+                meta l4proto vmap { udp : return, 6 : goto last }
+                drop
+            }
+            """
+        ),
+        (
+            "sets",
+            """
+            set s { type ipv4_addr; flags interval; auto-merge; elements = { 10.0.0.0/28, 10.0.0.12-10.0.0.40, 10.1.0.0/16 } }
+            set n { typeof ip saddr . tcp dport; flags interval; elements = { 10.0.0.0/24 . 80-81, 10.0.0.9 . 99 } }
+            set d { type ipv4_addr; flags dynamic,timeout; timeout 1m; }
+            set f { type ipv4_addr; size 1; flags dynamic; }
+            map m { type inet_service : mark; elements = { 80 : 0x50, 22 : 0x22 } }
+            set i { type ifname; elements = { "eth0", "lo" } }
+            set p { type inet_proto . inet_service; elements = { tcp . 80, udp . 53 } }
+            set e { type ipv6_addr; flags interval; elements = { fd00::/64 } }
+            chain c { type filter hook forward priority 0;
+                ip saddr @s counter
+                ip saddr != @s counter
+                ip daddr @s counter
+                ip saddr . tcp dport @n counter
+                ip saddr @d counter
+                add @d { ip saddr } counter
+                ip saddr @d counter
+                update @d { ip saddr timeout 5m } counter
+                delete @d { ip saddr } counter
+                ip saddr @d counter
+                add @f { ip saddr } counter
+                add @f { ip daddr } counter
+                ip daddr != @f counter
+                meta mark set tcp dport map @m counter
+                iifname @i counter
+                meta l4proto . th dport @p counter
+                ip6 saddr @e counter
+                tcp dport { 1-79, 81-65535 } counter
+                ip saddr { 10.0.0.9, 10.0.0.10-10.0.0.20 } counter
+                iifname { "eth*", "lo" } counter
+            }
+            """
+        ),
+        (
+            "assignments",
+            """
+            chain c { type filter hook forward priority -150;
+                ip ttl set 33 counter
+                ip6 hoplimit set 33 counter
+                ip dscp set cs1 counter
+                ip6 dscp set af21 counter
+                ip ecn set ect0 counter
+                meta priority set 1:2 counter
+                tcp option maxseg size set 600 counter
+                tcp option maxseg size set 9000 counter
+                ip daddr set 10.1.0.77 counter
+                ip6 daddr set fd01::77 counter
+                tcp dport set 8080 counter
+                udp dport set 8080 counter
+                ct mark set meta mark counter
+            }
+            chain d { type filter hook forward priority 0;
+                ip ttl 33 counter
+                tcp dport 8080 counter
+                ip daddr 10.1.0.77 counter
+            }
+            """
+        ),
+        (
+            "rejections",
+            """
+            chain c { type filter hook forward priority 0;
+                udp dport 80 reject with icmp type host-unreachable
+                tcp dport 80 reject with tcp reset
+                meta l4proto icmp reject with icmpx type admin-prohibited
+                reject
+            }
+            """
+        ),
+        (
+            "translations",
+            """
+            map m { type inet_service : ipv4_addr . inet_service; elements = { 80 : 10.1.0.40 . 8080 } }
+            chain p { type nat hook prerouting priority 10;
+                tcp dport 99 dnat ip to 10.1.0.30:90
+                udp dport 80 redirect to :5353
+                dnat ip addr . port to tcp dport map @m
+                ip6 nexthdr tcp dnat ip6 to [fd01::40]:8080
+                meta l4proto icmp dnat ip to 10.1.0.31
+            }
+            chain s { type nat hook postrouting priority 300;
+                ip daddr 10.1.0.40 meta l4proto tcp snat ip to 10.1.0.2:7000-7999
+                meta nfproto ipv6 snat ip6 to fd01::2
+                masquerade
+            }
+            chain c { type filter hook forward priority 0;
+                ct status dnat counter
+                ct status snat counter
+                ct status == 0x20 counter
+                ct status != dnat counter
+                ct reply ip saddr 10.1.0.40 counter
+                ip daddr 10.1.0.40 counter
+            }
+            chain d { type filter hook postrouting priority 301;
+                ct status snat counter
+                ip saddr 10.1.0.2 counter
+            }
+            """
+        ),
+        (
+            "prefixes and ranges",
+            """
+            chain p { type nat hook prerouting priority -100;
+                tcp dport 80 dnat ip prefix to ip daddr map { 10.1.0.0/24 : 10.1.3.0/24 }
+                dnat ip to 10.1.0.50-10.1.0.57 persistent
+            }
+            chain s { type nat hook postrouting priority 100;
+                snat ip to 10.1.0.100-10.1.0.103
+            }
+            """
+        ),
+        (
+            "families and priorities",
+            """
+            chain a { type filter hook forward priority 10; accept; }
+            chain b { type filter hook forward priority 10; counter; }
+            chain d { type filter hook forward priority 20; policy drop; }
+            chain e { type filter hook prerouting priority -250; ct state invalid counter; ct mark set 1 counter; }
+            }
+            table ip u { chain c { type filter hook forward priority 10; counter; }; }
+            table ip6 u { chain c { type filter hook forward priority 10; counter; }; }
+            table ip w { flags dormant; chain c { type filter hook forward priority 0; drop; }; }
+            table ip x { chain c { type filter hook forward priority 20; drop; }
+            """
+        ),
+    ]
+
+    static let packets: [(name: String, packet: Packet)] = {
+        func make(_ source: String, _ destination: String, _ protocol: IPProtocol) -> Packet {
+            var packet = Packet(
+                source: IPAddress(source) ?? .zero(.v4), destination: IPAddress(destination) ?? .zero(.v4),
+                protocol: `protocol`)
+            if `protocol`.hasPorts { (packet.sourcePort, packet.destinationPort) = (4000, 80) }
+            if `protocol` == .tcp { packet.tcpFlags = .syn }
+            if `protocol`.isICMP { packet.icmpType = `protocol` == .icmp ? 8 : 128 }
+            return packet
+        }
+        return [
+            ("SYN", make("10.0.0.9", "10.1.0.9", .tcp)), ("datagram", make("10.0.0.9", "10.1.0.9", .udp)),
+            ("echo", make("10.0.0.9", "10.1.0.9", .icmp)), ("SYN of IPv6", make("fd00::9", "fd01::9", .tcp)),
+            ("echo of IPv6", make("fd00::9", "fd01::9", .icmpv6)), ("GRE", make("10.0.0.9", "10.1.0.9", .gre)),
+        ]
+    }()
+
+    static let host = [
+        """
+        1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN group default qlen 1000
+            link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00
+            inet 127.0.0.1/8 scope host lo
+            inet6 ::1/128 scope host
+        2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc fq_codel state UP group default qlen 1000
+            link/ether 02:00:00:00:00:01 brd ff:ff:ff:ff:ff:ff
+            inet 10.0.0.1/24 scope global eth0
+            inet6 fd00::1/64 scope global
+        3: eth1: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc fq_codel state UP group default qlen 1000
+            link/ether 02:00:00:00:00:02 brd ff:ff:ff:ff:ff:ff
+            inet 10.1.0.1/16 scope global eth1
+            inet6 fd01::1/64 scope global
+
+        """,
+        """
+        10.0.0.0/24 dev eth0 proto kernel scope link src 10.0.0.1
+        10.1.0.0/16 dev eth1 proto kernel scope link src 10.1.0.1
+        local 127.0.0.0/8 dev lo table local proto kernel scope host src 127.0.0.1
+        local 127.0.0.1 dev lo table local proto kernel scope host src 127.0.0.1
+        local 10.0.0.1 dev eth0 table local proto kernel scope host src 10.0.0.1
+        broadcast 10.0.0.255 dev eth0 table local proto kernel scope link src 10.0.0.1
+        local 10.1.0.1 dev eth1 table local proto kernel scope host src 10.1.0.1
+        broadcast 10.1.255.255 dev eth1 table local proto kernel scope link src 10.1.0.1
+        fd00::/64 dev eth0 proto kernel metric 256 pref medium
+        fd01::/64 dev eth1 proto kernel metric 256 pref medium
+        local ::1 dev lo table local proto kernel metric 0 pref medium
+        local fd00::1 dev eth0 table local proto kernel metric 0 pref medium
+        local fd01::1 dev eth1 table local proto kernel metric 0 pref medium
+
+        """,
+        """
+        10.1.0.9 dev eth1 lladdr 02:00:00:00:03:09 REACHABLE
+        fd01::9 dev eth1 lladdr 02:00:00:00:03:09 REACHABLE
+        fd01::40 dev eth1 lladdr 02:00:00:00:03:09 REACHABLE
+        fd01::77 dev eth1 lladdr 02:00:00:00:03:09 REACHABLE
+        fd00::9 dev eth0 lladdr 02:00:00:00:03:09 REACHABLE
+
+        """,
+        "net.ipv4.ip_forward = 1\nnet.ipv6.conf.all.forwarding = 1\nnet.ipv4.conf.all.rp_filter = 0\n"
+            + "net.netfilter.nf_conntrack_acct = 1\n",
+        "# Generated by iptables-save v1.8.9 (nf_tables)\n*raw\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n",
+    ]
+
+    /// A node with `text` as its only rules.
+    static func node(_ text: String) throws -> NodeState {
+        let files = host.enumerated().map { SourceFile(path: "input\($0.offset)", text: $0.element) }
+        var node = try readSnapshot(files: files, settings: SnapshotSettings())
+        let file = FileID(node.files.count)
+        node.files.append(SourceFile(path: "nft.txt", text: text))
+        let reading = readNftables(Array(text.utf8), file: file, names: &node.names, includes: [])
+        #expect(reading.diagnostics.isEmpty, "\(reading.diagnostics.map(\.message))")
+        node.ruleset = Ruleset()
+        node.ruleset.tables = reading.tables
+        return node
+    }
+
+    static func differences(_ text: String, _ packet: Packet) throws -> [String] {
+        let node = try node(text)
+        let model = HostModel(node.ruleset, node.host, names: node.names)
+        let bytes = packet.encoded(identification: 1)
+        guard var packet = Packet(decoding: bytes.span) else { return ["no packet"] }
+        packet.sourceMAC = MACAddress(bits: 0x0200_0000_0309)
+        let arrival = try #require(model.names.find("eth0"))
+        let request = TraceRequest(packet: packet, origin: .interface(arrival))
+        let trace = PacketPath.trace(request, on: model)
+        let answer = try askKernel(request, of: node, model, trace)
+        // An answer that leaves nothing open is the one that shows most.
+        let open = ways(of: trace).count > 1 ? trace.branches.flatMap { $0.assumptions.map { "open: \($0.name)" } } : []
+        return answer.differences + answer.leftOut + open
+    }
+
+    @Test(arguments: rules.map(\.name))
+    func rulesAreMetAsInTheKernel(_ name: String) throws {
+        let text = try #require(Self.rules.first { $0.name == name }).text
+        for (word, packet) in Self.packets {
+            let found = try Self.differences("table inet t {\n\(text)\n}\n", packet)
+            #expect(found == [], "\(word)")
+        }
+    }
+}
