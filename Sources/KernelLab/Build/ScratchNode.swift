@@ -103,18 +103,23 @@ struct ScratchNode: ~Copyable {
     }
 
     private mutating func load(_ native: NativeTables) throws(LabFailure) {
+        for text in native.texts { try ChildProcess.check(["nft", "-f", "-"], input: text) }
         for table in native.tables {
             loaded.insert(Loaded(backend: .nfTables, family: table.family, name: table.name))
         }
-        for text in native.texts { try ChildProcess.check(["nft", "-f", "-"], input: text) }
     }
 
     /// Loads the very texts; connections stay.
-    mutating func load(texts: [SnapshotText], _ backend: Backend) throws(LabFailure) {
+    ///
+    /// - Parameter native: the native tables among them, which come last.
+    mutating func load(
+        texts: [SnapshotText], _ backend: Backend, native: NativeTables? = nil
+    ) throws(LabFailure) {
         try unload()
         for text in texts where text.name == "ipset-save.txt" { try restoreSets(text.text) }
         for text in texts where text.name == "iptables-save.txt" { try restore(text.text, backend, .ip) }
         for text in texts where text.name == "ip6tables-save.txt" { try restore(text.text, backend, .ip6) }
+        if let native { try load(native) }
         try laboratory.readRules(countsLegacy: loaded.contains { $0.backend == .legacy })
     }
 

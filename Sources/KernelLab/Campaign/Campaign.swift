@@ -9,6 +9,8 @@ public struct CampaignSettings: Sendable {
     /// Rule sets that are loaded one after another into one host.
     public var ruleSetsOfHost = 10
     public var packetsOfRuleSet = 100
+    /// Per cent of rule sets that have native tables of nf_tables.
+    public var nativeShare = 0
     /// This worker does every `workers`-th host, from `worker` on.
     public var worker = 0
     public var workers = 1
@@ -80,7 +82,8 @@ public struct Campaign {
     private mutating func compare(
         ruleSet seed: UInt64, _ topology: RandomTopology, _ index: Int, _ driver: inout Driver
     ) throws(LabFailure) {
-        let rules = RandomRules(seed: seed, topology: topology, features: features)
+        let rules = RandomRules(
+            seed: seed, topology: topology, features: features, nativeShare: settings.nativeShare)
         var packets = RandomPackets(seed: seed, topology: topology, rules: rules, features: features)
         try driver.load(rules.files, index % 5 == 4 ? .legacy : .nfTables)
         try driver.bench.scratch.laboratory.holdResets(true)

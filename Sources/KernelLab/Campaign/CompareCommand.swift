@@ -33,6 +33,7 @@ private func work(_ words: [String]) -> Int32 {
     settings.seed = UInt64(number("seed", in: words) ?? 1)
     settings.ruleSets = number("rule-sets", in: words) ?? settings.ruleSets
     settings.packetsOfRuleSet = number("packets", in: words) ?? settings.packetsOfRuleSet
+    settings.nativeShare = number("native", in: words) ?? 0
     settings.worker = number("worker", in: words) ?? 0
     settings.workers = number("workers", in: words) ?? 1
     settings.mostKept = number("most", in: words) ?? settings.mostKept

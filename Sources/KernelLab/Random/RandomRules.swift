@@ -8,6 +8,8 @@ package struct RandomRules: Sendable {
     package let iptables: String
     package let ip6tables: String
     package let ipset: String
+    /// Native tables for `nft -f`; empty without.
+    package let native: String
     /// What packets need to meet these rules, by version.
     package let hintsV4: [PacketHint]
     package let hintsV6: [PacketHint]
@@ -16,7 +18,10 @@ package struct RandomRules: Sendable {
     /// Whether some rule remembers packets beyond their connections.
     package let remembers: Bool
 
-    package init(seed: UInt64, topology: RandomTopology, features: RandomFeatures = .everything) {
+    /// - Parameter nativeShare: per cent of seeds that have native tables, half of them with no others.
+    package init(
+        seed: UInt64, topology: RandomTopology, features: RandomFeatures = .everything, nativeShare: Int = 0
+    ) {
         self.seed = seed
         var chance = Chance(seed: seed, purpose: 2)
         let certainties = Certainties(undecided: chance.percent(4), remembers: chance.percent(5))
@@ -27,10 +32,14 @@ package struct RandomRules: Sendable {
             RuleDraft(topology, .v4, sets: sets, chance: Chance(seed: seed, purpose: 4)), features, certainties)
         var six = DumpDraw(
             RuleDraft(topology, .v6, sets: sets, chance: Chance(seed: seed, purpose: 6)), features, certainties)
-        iptables = four.text()
-        ip6tables = six.text()
-        hintsV4 = four.draft.hints
-        hintsV6 = six.draft.hints
+        var nativeChance = Chance(seed: seed, purpose: 7)
+        let native = nativeChance.percent(nativeShare) ? RandomNative(seed: seed, topology: topology) : nil
+        let isAlone = native != nil && nativeChance.percent(50)
+        iptables = isAlone ? "" : four.text()
+        ip6tables = isAlone ? "" : six.text()
+        self.native = native?.text ?? ""
+        hintsV4 = four.draft.hints + (native?.hintsV4 ?? [])
+        hintsV6 = six.draft.hints + (native?.hintsV6 ?? [])
         hasUndecided = four.drewUndecided || six.drewUndecided
         remembers = four.drewRemembering || six.drewRemembering
     }
@@ -39,10 +48,10 @@ package struct RandomRules: Sendable {
 
     /// As files of a snapshot.
     package var files: [SnapshotText] {
-        var files = [
-            SnapshotText(name: "iptables-save.txt", text: iptables),
-            SnapshotText(name: "ip6tables-save.txt", text: ip6tables),
-        ]
+        var files: [SnapshotText] = []
+        if !iptables.isEmpty { files.append(SnapshotText(name: "iptables-save.txt", text: iptables)) }
+        if !ip6tables.isEmpty { files.append(SnapshotText(name: "ip6tables-save.txt", text: ip6tables)) }
+        if !native.isEmpty { files.append(SnapshotText(name: "nft.txt", text: native)) }
         if !ipset.isEmpty { files.append(SnapshotText(name: "ipset-save.txt", text: ipset)) }
         return files
     }
