@@ -94,7 +94,7 @@ let package = Package(
         tests(
             "KernelLabTests",
             [
-                "SourceText", "NetTypes", "RuleModel", "IptablesText", "HostText", "Nftables", "ChainGraph", "Snapshot",
+                "SourceText", "NetTypes", "RuleModel", "IptablesText", "HostText", "ChainGraph", "Snapshot",
                 "PathModel", "PacketPath", "KernelLab",
             ]),
         .executableTarget(name: "hookline", dependencies: ["CommandLineTool"], swiftSettings: strict),

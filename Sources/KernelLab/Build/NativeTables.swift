@@ -1,3 +1,5 @@
+internal import HostText
+internal import Nftables
 internal import RuleModel
 internal import Snapshot
 internal import SourceText
@@ -13,30 +15,53 @@ struct NativeTables {
 
     init(_ node: NodeState) {
         var files: [FileID] = []
-        var sources: [SourceFile] = []
+        var sources: [(bytes: [UInt8], tables: [Table])] = []
         var hasIptables = false
         for table in node.ruleset.tables where table.backend == .nfTables {
-            guard table.iptables == nil else {
+            guard table.isNative else {
                 hasIptables = true
                 continue
             }
             if tables.isEmpty { comeFirst = !hasIptables }
             tables.append((table.family, node.names.text(table.name)))
-            if files.contains(table.place.file) { continue }
-            files.append(table.place.file)
-            if let source = node.file(of: table.place) { sources.append(source) }
+            if let index = files.firstIndex(of: table.place.file) {
+                sources[index].tables.append(table)
+            } else {
+                files.append(table.place.file)
+                sources.append((NativeTables.listing(of: table, node), [table]))
+            }
         }
-        for source in sources { texts.append(NativeTables.slice(source.bytes, wanted: tables)) }
+        for source in sources {
+            let text = NativeTables.slice(source.bytes, wanted: tables)
+            // What it includes is in files of other places: then as it was understood.
+            texts.append(text ?? String(decoding: writeNftables(source.tables, names: node.names), as: UTF8.self))
+        }
     }
 
-    /// The blocks of the tables that are wanted, or the whole text where it is no list of tables.
-    static func slice(_ bytes: [UInt8], wanted: [(family: TableFamily, name: String)]) -> String {
+    /// The part of a table's file that is nft's text.
+    private static func listing(of table: Table, _ node: NodeState) -> [UInt8] {
+        guard let file = node.file(of: table.place) else { return [] }
+        for input in node.inputs where input.kind == .nftText && input.place.file == table.place.file {
+            guard input.place.line <= table.place.line, table.place.line <= input.lastLine else { continue }
+            let lines = file.bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+            let first = max(0, Int(input.place.line) - 1)
+            let end = min(lines.count, max(first, Int(input.lastLine)))
+            return Array(lines[min(first, end)..<end].joined(separator: [UInt8(ascii: "\n")]))
+        }
+        return file.bytes
+    }
+
+    /// The blocks of the tables that are wanted, or the whole text where it is no list of tables; `nil` where it
+    /// includes others.
+    static func slice(_ bytes: [UInt8], wanted: [(family: TableFamily, name: String)]) -> String? {
         var result: [UInt8] = []
+        var isList = true
         var scan = BlockScan(bytes)
         while let item = scan.next() {
+            if item.words.first == "include" { return nil }
             guard item.words.first == "table" else {
-                if item.words == ["flush", "ruleset"] { continue }
-                return String(decoding: bytes, as: UTF8.self)
+                if item.words != ["flush", "ruleset"] { isList = false }
+                continue
             }
             let names = item.words.dropFirst()
             let family = names.count > 1 ? names.first ?? "ip" : "ip"
@@ -44,7 +69,7 @@ struct NativeTables {
                 result += bytes[item.range] + [UInt8(ascii: "\n")]
             }
         }
-        return String(decoding: result, as: UTF8.self)
+        return String(decoding: isList ? result : bytes, as: UTF8.self)
     }
 }
 

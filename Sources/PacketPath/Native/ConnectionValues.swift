@@ -41,8 +41,7 @@ extension Evaluator {
         case .zone:
             let zone = direction.map { entry.fullZone.id(in: $0) } ?? entry.fullZone.id
             return NativeValue(UInt64(zone), bits: 16)
-        case .identifier:
-            return tracked.isNew && !entry.status.contains(.confirmed) ? .absent : .hidden(bits: 32)
+        case .identifier: return .hidden(bits: 32)
         case .source, .destination, .sourcePort, .destinationPort, .sourceV4, .destinationV4, .sourceV6,
             .destinationV6:
             return tupleValue(key, direction ?? .original, tracked, state)
