@@ -362,14 +362,20 @@ struct NativeRulesTests {
         return node
     }
 
-    static func differences(_ text: String, _ packet: Packet) throws -> [String] {
+    static func differences(
+        _ text: String, _ plain: Packet, _ bytes: [UInt8]? = nil, origin: Origin? = nil
+    ) throws -> [String] {
         let node = try node(text)
         let model = HostModel(node.ruleset, node.host, names: node.names)
-        let bytes = packet.encoded(identification: 1)
-        guard var packet = Packet(decoding: bytes.span) else { return ["no packet"] }
-        packet.sourceMAC = MACAddress(bits: 0x0200_0000_0309)
+        var packet = plain
+        if origin == nil {
+            let bytes = bytes ?? packet.encoded(identification: 1)
+            guard let decoded = Packet(decoding: bytes.span) else { return ["no packet"] }
+            packet = decoded
+            packet.sourceMAC = MACAddress(bits: 0x0200_0000_0309)
+        }
         let arrival = try #require(model.names.find("eth0"))
-        let request = TraceRequest(packet: packet, origin: .interface(arrival))
+        let request = TraceRequest(packet: packet, origin: origin ?? .interface(arrival))
         let trace = PacketPath.trace(request, on: model)
         let answer = try askKernel(request, of: node, model, trace)
         // An answer that leaves nothing open is the one that shows most.
@@ -383,6 +389,147 @@ struct NativeRulesTests {
         for (word, packet) in Self.packets {
             let found = try Self.differences("table inet t {\n\(text)\n}\n", packet)
             #expect(found == [], "\(word)")
+        }
+    }
+
+    /// Packets that are not plain, as bytes from their IP header on.
+    static let oddPackets: [(name: String, bytes: [UInt8])] = {
+        func v4(_ protocol: UInt8, _ rest: [UInt8], fragment: UInt16 = 0, options: [UInt8] = []) -> [UInt8] {
+            let header = 20 + options.count
+            let length = header + rest.count
+            var bytes: [UInt8] = [0x40 | UInt8(header / 4), 0x20, UInt8(length >> 8), UInt8(length & 0xff), 0, 7]
+            bytes += [UInt8(fragment >> 8), UInt8(fragment & 0xff), 64, `protocol`, 0, 0, 10, 0, 0, 9, 10, 1, 0, 9]
+            bytes += options
+            var sum: UInt32 = 0
+            for index in stride(from: 0, to: bytes.count, by: 2) { sum += UInt32(bytes[index]) << 8 | UInt32(bytes[index + 1]) }
+            while sum > 0xffff { sum = (sum & 0xffff) + (sum >> 16) }
+            (bytes[10], bytes[11]) = (UInt8(~sum >> 8 & 0xff), UInt8(~sum & 0xff))
+            return bytes + rest
+        }
+        func v6(_ next: UInt8, _ rest: [UInt8]) -> [UInt8] {
+            let address: [UInt8] = [0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9]
+            var to = address
+            to[1] = 1
+            return [0x60, 0, 0, 0, UInt8(rest.count >> 8), UInt8(rest.count & 0xff), next, 64] + address + to + rest
+        }
+        let ports: [UInt8] = [0x0f, 0xa0, 0, 80]
+        let syn: [UInt8] = ports + [0, 0, 3, 0xe8, 0, 0, 0, 0, 0x50, 0x02, 0x20, 0, 0, 0, 0, 0]
+        let options: [UInt8] =
+            ports + [0, 0, 3, 0xe8, 0, 0, 0, 0, 0x80, 0xc2, 0x20, 0, 0, 0, 0, 0] + [2, 4, 5, 0xb4, 4, 2, 1, 1, 3, 3, 7, 0]
+        let datagram: [UInt8] = ports + [0, 16, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]
+        let unreachable: [UInt8] = [3, 4, 0, 0, 0, 0, 5, 0] + v4(17, datagram)
+        return [
+            ("SYN with options", v4(6, options)), ("SYN of IPv6 with options", v6(6, options)),
+            ("IP options", v4(6, syn, options: [0x94, 4, 0, 0])), ("datagram with data", v4(17, datagram)),
+            ("SYN, ACK", v4(6, ports + [0, 0, 3, 0xe8, 0, 0, 0, 0, 0x50, 0x12, 0x20, 0, 0, 0, 0, 0])),
+            ("a header cut short", v4(6, Array(syn[..<12]))), ("an error", v4(1, unreachable)),
+            ("hop-by-hop options", v6(0, [60, 0, 1, 4, 0, 0, 0, 0] + [6, 0, 1, 4, 0, 0, 0, 0] + syn)),
+            ("AH", v6(51, [6, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1] + [UInt8](repeating: 0, count: 12) + syn)),
+            ("SCTP", v4(132, ports + [0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 8, 0, 0, 0, 1])),
+        ]
+    }()
+
+    /// Rules that look into headers, in tables that ask nothing of connections: fragments stay apart.
+    static let headerRules = """
+        chain c { type filter hook forward priority 0;
+            tcp flags & (syn | ack) == syn counter
+            tcp flags ! ack counter
+            tcp flags cwr counter
+            tcp option maxseg exists counter
+            tcp option maxseg size 1460 counter
+            tcp option maxseg size > 500 counter
+            tcp option sack-perm exists counter
+            tcp option window count 7 counter
+            tcp option timestamp missing counter
+            tcp option maxseg size set 1200 counter
+            tcp option maxseg size 1200 counter
+            tcp window 8192 counter
+            tcp sequence 1000 counter
+            tcp doff 5 counter
+            tcp sport . tcp dport { 4000 . 80 } counter
+            udp length 16 counter
+            @ih,0,8 1 counter
+            @th,0,32 0x0fa00050 counter
+            @th,0,64 > 5 counter
+            @th,256,8 0 counter
+            th dport 80 counter
+            th dport != 81 counter
+            ip hdrlength > 5 counter
+            ip option ra exists counter
+            ip option ra value 0 counter
+            ip option rr missing counter
+            ip dscp cs1 counter
+            ip frag-off & 0x1fff != 0 counter
+            icmp type destination-unreachable counter
+            icmp code 4 counter
+            icmp mtu 1280 counter
+            icmp id 0 counter
+            icmp gateway != 1 counter
+            exthdr hbh exists counter
+            hbh hdrlength 0 counter
+            exthdr dst exists counter
+            dst hdrlength 0 counter
+            exthdr frag missing counter
+            frag id 7 counter
+            frag frag-off 0 counter
+            ah spi 1 counter
+            ah hdrlength 4 counter
+            meta l4proto 51 counter
+            meta l4proto tcp counter
+            ip6 nexthdr 0 counter
+            sctp vtag 1 counter
+            sctp chunk init exists counter
+            sctp chunk data missing counter
+            sctp dport 80 counter
+            tcp dport 80 meta mark set 1 counter
+            meta length > 40 counter
+        }
+        """
+
+    @Test func headersAreReadAsInTheKernel() throws {
+        for (word, bytes) in Self.oddPackets {
+            guard let packet = Packet(decoding: bytes.span) else {
+                Issue.record("\(word) is no packet")
+                continue
+            }
+            let found = try Self.differences("table inet t {\n\(Self.headerRules)\n}\n", packet, bytes)
+            #expect(found == [], "\(word)")
+        }
+    }
+
+    /// Chains at all hooks, for packets to this host and of it.
+    static let hostRules = """
+        chain p { type filter hook prerouting priority 5; fib daddr type local counter; fib saddr . iif oif 0 counter; iif lo counter; meta skuid 0 counter; rt classid 0 counter; oifname != "eth5" counter; oif != "eth1" counter; }
+        chain i { type filter hook input priority 0; oifname != "x" counter; tcp dport 80 reject; ct state related counter; udp dport 80 ct mark set 8 drop; }
+        chain o { type route hook output priority mangle; iifname != "x" counter; meta skuid 0 counter; meta skgid != 5 counter; tcp dport 82 meta mark set 3; ct state new counter; ct state related counter; oif "eth1" counter; iiftype 1 counter; ether saddr != 00:00:00:00:00:00 counter; }
+        chain s { type filter hook postrouting priority 5; iifname != "eth5" counter; oifname "eth1" counter; meta mark 3 counter; iifgroup != 5 counter; fib daddr type unicast counter; ct status confirmed counter; }
+        chain n { type nat hook output priority 0; tcp dport 83 dnat ip to 10.1.0.40; udp dport 83 redirect to :84; }
+        """
+
+    @Test(arguments: [("10.0.0.9", "10.0.0.1", 80), ("10.0.0.9", "10.0.0.1", 81), ("fd00::9", "fd00::1", 80)])
+    func packetsToThisHostMeetInput(_ source: String, _ destination: String, _ port: Int) throws {
+        for kind in [IPProtocol.tcp, .udp] {
+            var packet = Packet(
+                source: try #require(IPAddress(source)), destination: try #require(IPAddress(destination)),
+                protocol: kind)
+            (packet.sourcePort, packet.destinationPort) = (4000, UInt16(port))
+            if kind == .tcp { packet.tcpFlags = .syn }
+            #expect(try Self.differences("table inet t {\n\(Self.hostRules)\n}\n", packet) == [], "\(kind)")
+        }
+    }
+
+    @Test(arguments: [("10.1.0.9", 80), ("10.1.0.9", 82), ("10.1.0.9", 83), ("10.0.0.1", 80), ("fd01::9", 83)])
+    func packetsOfThisHostMeetOutput(_ destination: String, _ port: Int) throws {
+        for kind in [IPProtocol.tcp, .udp] {
+            let to = try #require(IPAddress(destination))
+            var packet = Packet(source: .zero(to.version), destination: to, protocol: kind)
+            (packet.sourcePort, packet.destinationPort) = (4000, UInt16(port))
+            if kind == .tcp { packet.tcpFlags = .syn }
+            packet.length = to.version == .v4 ? 40 : 60
+            packet.userID = 0
+            packet.groupID = 0
+            #expect(
+                try Self.differences("table inet t {\n\(Self.hostRules)\n}\n", packet, origin: .host) == [], "\(kind)")
         }
     }
 }

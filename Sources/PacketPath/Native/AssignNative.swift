@@ -232,9 +232,7 @@ extension Evaluator {
     private func writeOption(
         _ word: UInt32?, _ field: ExtensionField, _ state: inout WalkState, _ changes: inout [Change]
     ) -> Action {
-        guard field.holder == .tcpOption, isOf(.tcp, state.packet), state.packet.fragmentOffset == 0 else {
-            return .miss
-        }
+        guard field.holder == .tcpOption, hasTCPOptions(state.packet) else { return .miss }
         guard field.kind == 2, field.offset == 16, field.bits == 16 else {
             state.packet.unknown.insert(.tcpOptions)
             return .continue

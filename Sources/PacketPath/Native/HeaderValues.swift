@@ -204,7 +204,7 @@ extension Evaluator {
                 if let size = plainMSS(field, packet) { return size }
                 found = try option(field.kind, in: try tcpOptions(packet))
             case .ipv4Option:
-                guard packet.version == .v4 else { throw .malformed }
+                guard packet.version == .v4 else { return .absent }
                 found = try option(field.kind, in: try ipOptions(packet))
             case .sctpChunk:
                 switch transport(packet) {
@@ -250,11 +250,24 @@ extension Evaluator {
         return field.offset == 16 && field.bits == 16 ? NativeValue(UInt64(size), bits: 16) : nil
     }
 
+    /// Whether options can be written into the packet's TCP header.
+    func hasTCPOptions(_ packet: Packet) -> Bool {
+        switch transport(packet) {
+        case .missing: return false
+        case .unknown: return true
+        case .found(let own, _): if own != .tcp || packet.fragmentOffset > 0 { return false }
+        }
+        do throws(HeaderFailure) {
+            _ = try tcpOptions(packet)
+            return true
+        } catch {
+            return error == .unknown
+        }
+    }
+
     /// From where to where a header's options lie.
     private func tcpOptions(_ packet: Packet) throws(HeaderFailure) -> (HeaderBytes, Range<Int>) {
-        guard let headers = HeaderBytes(packet, isNFT: true), !packet.unknown.contains(.tcpOptions) else {
-            throw .unknown
-        }
+        guard let headers = HeaderBytes(packet, isNFT: true) else { throw .unknown }
         let start = headers.transportOffset
         try headers.require(start, 20)
         let size = Int(try headers.byte(start + 12) >> 4) * 4
