@@ -47,7 +47,7 @@ extension Reader {
                 continue
             }
             let data = try elementData(element, set)
-            if case .any = element.key.node, set.key.count == 1 {
+            if case .any = element.key.node {
                 set.catchAll = data
                 continue
             }

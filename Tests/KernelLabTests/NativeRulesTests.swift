@@ -278,6 +278,65 @@ struct NativeRulesTests {
             """
         ),
         (
+            "rejections before routing",
+            """
+            chain p { type filter hook prerouting priority 0;
+                udp dport 80 reject
+                tcp dport 80 reject with tcp reset
+                meta l4proto icmp drop
+            }
+            """
+        ),
+        (
+            "queues, copies and the rest",
+            """
+            ct helper f { type "ftp" protocol tcp; }
+            counter k { }
+            quota q { over 10000 mbytes }
+            chain c { type filter hook forward priority 0;
+                counter name "k"
+                quota name "q" drop
+                ct helper set "f" counter
+                log prefix "x" counter
+                limit rate 100/second burst 50 packets counter
+                ct count over 100 counter
+                counter
+            }
+            """
+        ),
+        (
+            "zones",
+            """
+            chain p { type filter hook prerouting priority raw; ct zone set 5; ct zone 5 counter; ct state new counter; ct mark 0 counter; }
+            chain c { type filter hook forward priority 0; ct zone 5 counter; ct original zone 5 counter; ct state new counter; }
+            """
+        ),
+        (
+            "maps of maps",
+            """
+            map a { type ipv4_addr : verdict; elements = { 10.0.0.9 : jump x } }
+            map b { type inet_service : ipv4_addr; flags interval; elements = { 1-79 : 10.1.0.70, 80-90 : 10.1.0.71 } }
+            map h { typeof meta l4proto : meta mark; elements = { icmp : 1, tcp : 2 } }
+            chain x { ip saddr vmap { 10.0.0.0/24 : goto y }; counter; }
+            chain y { tcp dport vmap { 80 : return, 81 : drop }; counter; }
+            chain n { type nat hook prerouting priority dstnat; dnat ip to tcp dport map @b; }
+            chain c { type filter hook forward priority filter;
+                ip saddr vmap @a
+                meta mark set meta l4proto map @h counter
+                meta mark 2 counter
+                meta mark 1 accept
+                ip daddr 10.1.0.71 counter
+                meta mark set (meta mark & 0xf) | 0x30 counter
+                meta mark 0x32 counter
+                ct mark set meta mark
+                ct mark & 0xf0 == 0x30 counter
+                meta mark set ct mark << 4 counter
+                meta mark 0x320 counter
+                ip saddr & 0.0.0.255 . ip daddr & 0.0.255.255 { 0.0.0.9 . 0.0.0.71 } counter
+            }
+            """
+        ),
+        (
             "families and priorities",
             """
             chain a { type filter hook forward priority 10; accept; }
@@ -363,7 +422,7 @@ struct NativeRulesTests {
     }
 
     static func differences(
-        _ text: String, _ plain: Packet, _ bytes: [UInt8]? = nil, origin: Origin? = nil
+        _ text: String, _ plain: Packet, _ bytes: [UInt8]? = nil, origin: Origin? = nil, state: ConnectionStates? = nil
     ) throws -> [String] {
         let node = try node(text)
         let model = HostModel(node.ruleset, node.host, names: node.names)
@@ -375,7 +434,9 @@ struct NativeRulesTests {
             packet.sourceMAC = MACAddress(bits: 0x0200_0000_0309)
         }
         let arrival = try #require(model.names.find("eth0"))
-        let request = TraceRequest(packet: packet, origin: origin ?? .interface(arrival))
+        var request = TraceRequest(packet: packet, origin: origin ?? .interface(arrival))
+        request.state = state
+        request.connectionMark = state == nil ? nil : 0x7
         let trace = PacketPath.trace(request, on: model)
         let answer = try askKernel(request, of: node, model, trace)
         // An answer that leaves nothing open is the one that shows most.
@@ -425,6 +486,8 @@ struct NativeRulesTests {
             ("a header cut short", v4(6, Array(syn[..<12]))), ("an error", v4(1, unreachable)),
             ("hop-by-hop options", v6(0, [60, 0, 1, 4, 0, 0, 0, 0] + [6, 0, 1, 4, 0, 0, 0, 0] + syn)),
             ("AH", v6(51, [6, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1] + [UInt8](repeating: 0, count: 12) + syn)),
+            ("a first fragment", v4(17, datagram, fragment: 0x2000)), ("a later fragment", v4(17, datagram, fragment: 2)),
+            ("a first fragment of IPv6", v6(44, [17, 0, 0, 1, 0, 0, 0, 7] + datagram)),
             ("SCTP", v4(132, ports + [0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 8, 0, 0, 0, 1])),
         ]
     }()
@@ -530,6 +593,20 @@ struct NativeRulesTests {
             packet.groupID = 0
             #expect(
                 try Self.differences("table inet t {\n\(Self.hostRules)\n}\n", packet, origin: .host) == [], "\(kind)")
+        }
+    }
+
+    /// Of a connection that is known already.
+    @Test func packetsOfAKnownConnectionAreJudgedAsInTheKernel() throws {
+        let rules = try #require(Self.rules.first { $0.name == "connections" }).text
+        let translations = try #require(Self.rules.first { $0.name == "translations" }).text
+        for (word, packet) in Self.packets where packet.protocol == .tcp || packet.protocol == .udp {
+            var packet = packet
+            if packet.protocol == .tcp { packet.tcpFlags = .ack }
+            for text in [rules, translations] {
+                let found = try Self.differences("table inet t {\n\(text)\n}\n", packet, state: .established)
+                #expect(found == [], "\(word)")
+            }
         }
     }
 }

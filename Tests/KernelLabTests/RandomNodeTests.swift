@@ -123,4 +123,13 @@ import Testing
         #expect(undecided > 1 && undecided < 20)
         #expect(rules.filter(\.remembers).count < 30)
     }
+
+    @Test func nativeTablesAreReadWithoutComplaint() throws {
+        for seed in UInt64(0)..<40 {
+            let rules = RandomRules(seed: seed, topology: RandomTopology(seed: seed / 4), nativeShare: 100)
+            let node = try readSnapshot(files: [SourceFile(path: "nft.txt", text: rules.native)])
+            #expect(node.diagnostics.filter { $0.severity != .note }.map(\.message) == [], "seed \(seed)")
+            #expect(!node.ruleset.tables.isEmpty)
+        }
+    }
 }

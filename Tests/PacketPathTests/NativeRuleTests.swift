@@ -251,4 +251,24 @@ import Testing
             """)
         #expect(world.trace().outcome == .forwarded)
     }
+
+    /// Of a later fragment of IPv6 the transport header is not found, and loads from it come from the packet's start.
+    /// Longer ones break. Observed on Linux 6.18 by the rules' counters.
+    @Test(arguments: [
+        ("@th,0,8 0x60", true), ("@th,0,8 0x0f", false), ("@th,0,64 != 0", false), ("udp dport 80", false),
+        ("meta l4proto udp", true), ("exthdr frag exists", true), ("tcp option timestamp missing", true),
+    ])
+    func aLaterFragmentOfIPv6IsReadFromItsStart(condition: String, holds: Bool) throws {
+        func address(_ first: UInt8) -> [UInt8] { [0xfd, first] + [UInt8](repeating: 0, count: 13) + [9] }
+        let fragment: [UInt8] = [17, 0, 0, 0x10, 0, 0, 0, 7, 0x0f, 0xa0, 0, 80, 0, 16, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]
+        let bytes = [0x60, 0, 0, 0, 0, UInt8(fragment.count), 44, 64] + address(0) + address(1) + fragment
+        let packet = try #require(Packet(decoding: bytes))
+        let world = try NativeWorld.forward("\(condition) drop")
+        #expect(world.rules(world.trace(packet)) == (holds ? ["c:1 drop"] : []))
+    }
+}
+
+extension Packet {
+    /// The packet of these bytes, from its IP header on.
+    fileprivate init?(decoding bytes: [UInt8]) { self.init(decoding: bytes.span) }
 }

@@ -38,6 +38,18 @@ struct NativeTables {
         }
     }
 
+    /// The very text of a snapshot's file.
+    init(text: String) {
+        texts = [text]
+        var scan = BlockScan(Array(text.utf8))
+        while let item = scan.next() {
+            guard item.words.first == "table", let name = item.words.last else { continue }
+            let word = item.words.count > 2 ? item.words[1] : "ip"
+            guard let family = TableFamily.allCases.first(where: { $0.name == word }) else { continue }
+            tables.append((family, name))
+        }
+    }
+
     /// The part of a table's file that is nft's text.
     private static func listing(of table: Table, _ node: NodeState) -> [UInt8] {
         guard let file = node.file(of: table.place) else { return [] }

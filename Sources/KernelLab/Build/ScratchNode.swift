@@ -110,16 +110,12 @@ struct ScratchNode: ~Copyable {
     }
 
     /// Loads the very texts; connections stay.
-    ///
-    /// - Parameter native: the native tables among them, which come last.
-    mutating func load(
-        texts: [SnapshotText], _ backend: Backend, native: NativeTables? = nil
-    ) throws(LabFailure) {
+    mutating func load(texts: [SnapshotText], _ backend: Backend) throws(LabFailure) {
         try unload()
         for text in texts where text.name == "ipset-save.txt" { try restoreSets(text.text) }
         for text in texts where text.name == "iptables-save.txt" { try restore(text.text, backend, .ip) }
         for text in texts where text.name == "ip6tables-save.txt" { try restore(text.text, backend, .ip6) }
-        if let native { try load(native) }
+        for text in texts where text.name == "nft.txt" { try load(NativeTables(text: text.text)) }
         try laboratory.readRules(countsLegacy: loaded.contains { $0.backend == .legacy })
     }
 

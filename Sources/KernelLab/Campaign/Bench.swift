@@ -38,7 +38,7 @@ struct Bench: ~Copyable {
         self.backend = backend
         let node = try read(host + self.rules)
         model = HostModel(node.ruleset, node.host, names: node.names)
-        try scratch.load(texts: self.rules, backend, native: NativeTables(node))
+        try scratch.load(texts: self.rules, backend)
     }
 
     private func header(_ name: String, _ backend: Backend) -> String {

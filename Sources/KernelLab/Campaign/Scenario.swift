@@ -59,7 +59,7 @@ struct Scenario: Hashable {
 
 extension SnapshotText {
     /// Whether it is a dump of rules or sets.
-    var isRules: Bool { name.hasSuffix("tables-save.txt") || name == "ipset-save.txt" }
+    var isRules: Bool { name.hasSuffix("tables-save.txt") || name == "ipset-save.txt" || name == "nft.txt" }
 
     var withoutHeader: String {
         guard text.hasPrefix("# Generated") else { return text }

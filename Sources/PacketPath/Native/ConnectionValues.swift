@@ -6,14 +6,11 @@ internal import SourceText
 
 // `ct`: what conntrack knows of a packet. Source: net/netfilter/nft_ct.c `nft_ct_get_eval`, Linux 6.18.
 extension Evaluator {
-    /// Without an entry only `ct state` has a value, and every other key breaks the rule; a packet with the entry that a
-    /// rule made up for its zone counts as new.
+    /// Without an entry only `ct state` has a value, and every other key breaks the rule. A packet with the entry that a
+    /// rule made up for its zone counts as new, but has nothing else of it either. Observed on Linux 6.18.
     func connectionValue(_ key: ConnectionKey, _ direction: ConnectionDirection?, _ state: WalkState) -> NativeValue {
         if key == .state { return stateValue(state) }
         guard case .entry(let tracked) = state.connection else {
-            if case .none = state.connection, let template = state.template {
-                return templateValue(key, template, direction)
-            }
             return state.packet.unknown.contains(.connectionState) ? .unknown : .absent
         }
         let entry = tracked.entry
@@ -64,17 +61,6 @@ extension Evaluator {
             }
         }
         return NativeValue(bits, bits: 32)
-    }
-
-    private func templateValue(_ key: ConnectionKey, _ template: TrackingTemplate, _ direction: ConnectionDirection?)
-        -> NativeValue
-    {
-        switch key {
-        case .zone:
-            return NativeValue(UInt64(direction.map { template.zone.id(in: $0) } ?? template.zone.id), bits: 16)
-        case .mark: return NativeValue(0, bits: 32)
-        default: return .unknown
-        }
     }
 
     /// Source: include/uapi/linux/netfilter/nf_conntrack_common.h `enum ip_conntrack_status`.
