@@ -14,7 +14,7 @@ extension Expression {
         case .fib(let query): query.testsPresence ? 8 : query.result.type.bits
         case .socket(let key): key.type.bits
         case .operatingSystem: 128
-        case .unknown(_, let type): type.bits
+        case .unknown(_, let type): type == .integer ? 32 : type.bits
         case .numberGenerator, .hash, .symmetricHash: 32
         case .concatenation: 0
         case .masked(let value, _, _), .shifted(let value, _): value.bits

@@ -109,6 +109,9 @@ struct Lexer {
         if byte.isDigit {
             offer(endOfNumber(start), .number)
             offer(endOfTime(start), .word)
+            // The two names that begin with a digit.
+            for name: StaticString in ["8021q", "8021ad"]
+            where bytes.span.extracting(start..<end).starts(with: name) { offer(start + name.utf8CodeUnitCount, .word) }
         }
         if byte.isHexadecimal || byte == UInt8(ascii: ":") { offer(endOfAddress(start), .word) }
         if byte == UInt8(ascii: "[") { offer(endOfBracketed(start), .word) }

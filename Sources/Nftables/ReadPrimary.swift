@@ -119,12 +119,13 @@ extension Reader {
         case "rt", "hbh", "frag", "dst", "mh": return try extensionHeader()
         case "rt0", "rt2", "rt4", "srh":
             advance()
+            let isAddress = isAt("addr") || isAt("sid")
             advance()
             if take("[") {
                 _ = try number()
                 try expect("]")
             }
-            return .unknown(text(from: first), .integer)
+            return .unknown(text(from: first), isAddress ? .ipv6Address : .integer)
         case "gretap", "vxlan", "geneve": return try tunnelled(first)
         default: break
         }

@@ -116,7 +116,9 @@ extension Reader {
 
     /// The bits of each part of a set's key, as far as its widths tell them.
     func keyBits(_ set: NativeSet) -> [Int] {
-        zip(set.key, set.elements.widths).map { type, width in type.bits > 0 ? type.bits : width * 8 }
+        zip(set.key, set.elements.widths).map { type, width in
+            type.bits > 0 ? min(type.bits, width * 8) : width * 8
+        }
     }
 
     private mutating func readSetFlag(_ set: inout NativeSet) throws(NftFailure) {

@@ -32,7 +32,7 @@ extension Writer {
                 if only == literal.bytes { return "\(bit)" }
             }
             return hexadecimalText(literal)
-        case .internetService: return numberText(literal)
+        case .internetService, .userID, .groupID: return numberText(literal)
         case .etherType: return name(of: literal) ?? hexadecimalText(literal)
         case .tcpFlag, .connectionState, .connectionStatus, .connectionEvent, .bitmask:
             return name(of: literal) ?? hexadecimalText(literal)
@@ -65,7 +65,9 @@ extension Writer {
                     if prefix.address == first, prefix.last == last { return "\(first)/\(length)" }
                 }
             }
-        default: break
+        // A name may hold a dash, and could not be told from the range's.
+        case .etherAddress, .linkAddress, .mark, .time, .hour, .day: break
+        default: return "\(numberText(low))-\(numberText(high))"
         }
         return "\(constantText(low))-\(constantText(high))"
     }

@@ -20,7 +20,10 @@ extension Writer {
         }
         let isList = comparison.relation == .anyBit || comparison.relation == .noBit
         switch comparison.right {
-        case .literal(let literal): put(flagText(literal, separator: isList ? "," : " | "))
+        case .literal(let literal):
+            // nft takes a socket's properties for numbers.
+            if case .socket = comparison.left { return put(numberText(literal)) }
+            put(flagText(literal, separator: isList ? "," : " | "))
         case .range(let low, let high): put(rangeText(low, high))
         case .set(let name): reference(name)
         case .expression(let right): write(right)
@@ -120,9 +123,8 @@ extension Writer {
             rest.bytes[index] = mask.bytes[index] | xor.bytes[index]
             if mask.bytes[index] & xor.bytes[index] != 0 { isSetting = false }
         }
-        let isAll = isOnes(rest)
         if isSetting {
-            if !isAll { put(" & " + operandText(rest)) }
+            if !isOnes(rest) { put(" & " + operandText(rest)) }
             put(" | " + operandText(xor))
         } else {
             if !isOnes(mask) { put(" & " + operandText(mask)) }

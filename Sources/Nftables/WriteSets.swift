@@ -112,7 +112,8 @@ extension Writer {
             if start > 0 { text += " . " }
             let first = Array(low.dropFirst(start).prefix(width))
             let last = Array(high.dropFirst(start).prefix(width))
-            let bits = type.bits > 0 ? type.bits : width * 8
+            // What is left of a connection has 32 bits, unlike other times.
+            let bits = type.bits > 0 ? min(type.bits, width * 8) : width * 8
             if first == last {
                 text += flagText(Literal(first, type, bits: bits))
             } else {

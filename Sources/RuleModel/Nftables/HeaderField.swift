@@ -141,7 +141,7 @@ public struct HeaderField: Hashable, Sendable {
         row(.icmpv6, "mtu", 32, 32), row(.icmpv6, "max-delay", 32, 16),
         row(.icmpv6, "taddr", 64, 128, .ipv6Address), row(.icmpv6, "daddr", 192, 128, .ipv6Address),
         row(.igmp, "type", 0, 8, .igmpType), row(.igmp, "mrt", 8, 8), row(.igmp, "checksum", 16, 16),
-        row(.igmp, "group", 32, 32, .ipv4Address),
+        row(.igmp, "group", 32, 32),
         row(.tcp, "sport", 0, 16, .internetService), row(.tcp, "dport", 16, 16, .internetService),
         row(.tcp, "sequence", 32, 32), row(.tcp, "ackseq", 64, 32), row(.tcp, "doff", 96, 4),
         row(.tcp, "reserved", 100, 4), row(.tcp, "flags", 104, 8, .tcpFlag), row(.tcp, "window", 112, 16),
