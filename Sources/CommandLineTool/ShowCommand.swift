@@ -30,7 +30,8 @@ struct ShowSettings: SnapshotCommandSettings, Hashable {
                 settings.format = format
             },
             .flag(
-                "--counters", "-c", group: "What to show", help: "with --format iptables-save and nft: packet and byte counters"
+                "--counters", "-c", group: "What to show",
+                help: "with --format iptables-save and nft: packet and byte counters"
             ) { $0.hasCounters = true },
             .flag(
                 "--inputs", group: "What to show",

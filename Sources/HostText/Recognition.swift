@@ -53,7 +53,8 @@ public func recognise(_ text: Span<UInt8>, file: FileID, path: String) -> Recogn
         if current == .nftText {
             let isInside = braces > 0
             braces = max(0, braces + openedBraces(text, line))
-            if isInside, staysInside(text, cursor.range) { continue }
+            // A set's element in ipset's words never stands behind nft's.
+            if isInside ? staysInside(text, cursor.range) : text.begins(cursor.range, "add ") { continue }
         }
         if let current, continues(current, text, cursor.range) { continue }
         let first = text[line.lowerBound]

@@ -44,7 +44,10 @@ func isNftCommand(_ text: Span<UInt8>, _ line: Range<Int>) -> Bool {
         position = 1
     }
     guard let noun = words[position], let family = words[position + 1], words[position + 2] != nil else { return false }
-    let nouns: [StaticString] = ["table", "chain", "rule", "set", "map", "element", "flowtable", "counter", "quota"]
+    let nouns: [StaticString] = [
+        "table", "chain", "rule", "set", "map", "element", "flowtable", "counter", "quota", "limit", "synproxy",
+        "secmark",
+    ]
     let families: [StaticString] = ["ip", "ip6", "inet", "arp", "bridge", "netdev"]
     return nouns.contains { text.has(noun, $0) } && families.contains { text.has(family, $0) }
 }

@@ -194,10 +194,27 @@ struct Lexer {
         }
         while stop - start > 1 {
             let text = bytes.span.extracting(start..<stop)
-            if IPAddress(text) != nil || isHardwareAddress(text) { return stop }
+            if IPAddress(text) != nil || isHardwareAddress(text) || isLikeIPv4(text) { return stop }
             stop -= 1
         }
         return start
+    }
+
+    /// Four numbers, also such as no address has: they are one word, about which its reader complains.
+    private func isLikeIPv4(_ text: Span<UInt8>) -> Bool {
+        var points = 0
+        var digits = 0
+        for index in text.indices {
+            if text[index] == UInt8(ascii: ".") {
+                guard digits > 0 else { return false }
+                points += 1
+                digits = 0
+            } else {
+                digits += 1
+                guard digits <= 3, text[index].isDigit else { return false }
+            }
+        }
+        return points == 3 && digits > 0
     }
 
     private func isHardwareAddress(_ text: Span<UInt8>) -> Bool {

@@ -17,6 +17,14 @@ extension Reader {
         return .match(.native(try comparison(left)))
     }
 
+    /// Flags; a slash behind them begins their mask and no prefix length, also where both are numbers.
+    private mutating func flagList() throws(NftFailure) -> Value {
+        let first = source.position
+        var values = [try basicValue()]
+        while take(",") { values.append(try basicValue()) }
+        return values.count == 1 ? values[0] : Value(node: .list(values), place: place(from: first))
+    }
+
     private func assignable(_ left: Expression) -> Assignable? {
         switch left {
         case .meta(let key): .meta(key)
@@ -54,10 +62,10 @@ extension Reader {
             let right = try runtimeExpression()
             return Comparison(left, written ?? .equal, .expression(right))
         }
-        let value = try valueList()
+        let value = left.comparedType.isBitmask ? try flagList() : try valueList()
         // `tcp flags syn / fin,syn`: a value under a mask.
         if take("/") {
-            let mask = try valueList()
+            let mask = try flagList()
             let and = try literal(mask, left.type, bits: left.bits)
             let wanted = try literal(value, left.type, bits: left.bits)
             let zero = combine(.xor, and, and)

@@ -25,6 +25,10 @@ extension Reader {
         switch try term(0) {
         case .runtime(let expression): return expression
         case .constant(let value):
+            if case .word(let text) = value.node, token.kind == .word {
+                let name = String(decoding: text, as: UTF8.self)
+                if headerKind(name) != nil { throw unexpected("a field of \(name)") }
+            }
             throw NftFailure("unknown-expression", "no statement or expression begins so", at: value.place)
         }
     }

@@ -67,8 +67,12 @@ extension Reader {
             merged.timestamps = read.timestamps || known.timestamps
             merged.sackPermitted = read.sackPermitted || known.sackPermitted
             made.content = .synproxy(merged)
-        case .helper, .securityMark:
-            try skipProperty()
+        case .helper where isAt("l3proto"):
+            advance()
+            guard isAt("ip") || isAt("ip6") || isAt("inet") else { throw unexpected("ip, ip6 or inet") }
+            made.version = isAt("ip") ? .v4 : isAt("ip6") ? .v6 : nil
+            advance()
+        case .helper, .securityMark: try skipProperty()
         case .other(.helper, _) where isAt("type"):
             advance()
             let type = try quoted("a helper's name")

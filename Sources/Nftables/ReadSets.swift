@@ -68,7 +68,7 @@ extension Reader {
                 }
                 elements += inner
             case "counter", "limit", "quota", "last", "ct":
-                _ = try readState()
+                made.states.append(try readState())
             default: throw unexpected("a property of a set")
             }
             guard isAtRuleEnd else { throw unexpected("the end of the line") }

@@ -89,7 +89,7 @@ extension Reader {
         -> NativeElements.Data
     {
         func missing(_ wanted: String) -> NftFailure {
-            NftFailure("missing-value", "an element of this map leads to \(wanted)", at: element.key.place)
+            NftFailure("missing-value", "an element of this map leads to \(wanted)", at: element.dataPlace)
         }
         switch set.value {
         case .none:
@@ -119,6 +119,11 @@ extension Reader {
 }
 
 extension ElementSyntax {
+    /// Where its data stands, or else its key.
+    fileprivate var dataPlace: Place {
+        if case .value(let value) = data { value.place } else { key.place }
+    }
+
     fileprivate var hasConcatenatedData: Bool {
         if case .value(let value) = data, case .concatenation = value.node { return true }
         return false

@@ -27,6 +27,11 @@ extension Writer {
         if let interval = set.garbageInterval { line("gc-interval \(timeText(interval))", 2) }
         if let size = set.size { line("size \(size)", 2) }
         if set.flags.contains(.autoMerge) { line("auto-merge", 2) }
+        for state in set.states {
+            put("\t\t")
+            write(state)
+            put("\n")
+        }
         if set.comment != .empty { comment(set.comment, 2) }
         if set.elements.count > 0 || set.catchAll != nil {
             put("\t\telements = ")

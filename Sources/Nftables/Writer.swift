@@ -209,6 +209,7 @@ extension Writer {
             put("type ")
             putQuoted(type)
             put(" protocol \(constantText(Literal(UInt64(number), .internetProtocol, bits: 8)))")
+            if let version = object.version { put("\n\t\tl3proto \(version == .v4 ? "ip" : "ip6")") }
         case .synproxy(let options): put(synproxyText(options))
         case .securityMark(let context): putQuoted(context)
         case .other(_, let text): put(text)

@@ -1,3 +1,4 @@
+public import NetTypes
 public import SourceText
 
 /// A set or map of a native table; one that is written in a rule has a name of the reader's making.
@@ -44,6 +45,8 @@ public struct NativeSet: Hashable, Sendable {
     /// `policy memory`
     public var prefersMemory = false
     public var comment: Symbol = .empty
+    /// Counters, limits, … that each element gets.
+    public var states: [NativeStatement] = []
     /// Whether its elements were not in the input (`nft -t`).
     public var isTerse = false
     public var place: Place
@@ -141,6 +144,8 @@ public struct NativeObject: Hashable, Sendable {
 
     public var name: Symbol
     public var content: Content
+    /// Of a helper: the version that it is for alone.
+    public var version: IPVersion?
     public var comment: Symbol = .empty
     public var place: Place
 
