@@ -143,6 +143,23 @@ import Testing
         #expect(packet.currentBytes == bytes)
     }
 
+    /// Source: net/netfilter/nf_conntrack_core.c `nf_conntrack_in`, Linux 6.18, which sets IPS_SEEN_REPLY for replies alone.
+    @Test func anErrorIsNoReply() throws {
+        let rules = Self.states.replacing(
+            "-A PREROUTING -m conntrack --ctstate NEW -j",
+            with: "-A PREROUTING -m conntrack --ctstate RELATED --ctstatus SEEN_REPLY -j DROP\n"
+                + "-A PREROUTING -m conntrack --ctstate NEW -j")
+        let world = try World(rules, routerAddresses, routerRoutes, routerSettings)
+        var table = world.model.connections
+        var first = try world.packet("198.51.100.7", "203.0.113.9", sport: 7000)
+        first.length = 40
+        let request = TraceRequest(packet: first, origin: .interface(world.interface("eth1")))
+        for entry in PacketPath.trace(request, on: world.model, connections: table).connections { table.update(entry) }
+        let back = TraceRequest(packet: try error(world), origin: .interface(world.interface("eth0")))
+        let trace = PacketPath.trace(back, on: world.model, connections: table)
+        #expect(trace.last?.packet.mark == 3)
+    }
+
     @Test func anErrorAboutNoConnectionIsInvalid() throws {
         let world = try world(Self.entry)
         #expect(mark(world, try error(world, port: 7001), in: "eth0") == 2)

@@ -118,7 +118,9 @@ extension Evaluator {
         // A new entry is confirmed at the end of POSTROUTING: over lo PREROUTING and INPUT see it so.
         if !tracked.isNew {
             status.insert(.confirmed)
-            if tracked.direction == .reply { status.insert(.seenReply) }
+            // An error about the connection is no packet of it. Source: net/netfilter/nf_conntrack_core.c
+            // `nf_conntrack_in`, Linux 6.18.
+            if tracked.direction == .reply, !tracked.state.contains(.related) { status.insert(.seenReply) }
         }
         if tracked.isNew, tracked.state.contains(.related) { status.insert(.expected) }
         if !status.isDisjoint(with: test.value) { return Answer(!test.isNegated) }
