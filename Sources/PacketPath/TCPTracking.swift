@@ -25,6 +25,8 @@ enum TCPEvent: Hashable, Sendable {
 enum TCPStep: Hashable, Sendable {
     /// The packet belongs to it, which is in this state afterwards.
     case goes(TCPState)
+    /// It is let through although it does not fit: neither the state nor what was counted changes.
+    case passes
     /// The packet makes no sense in this state.
     case invalid
     /// The connection is over, and the packet starts another of the same ends.

@@ -114,15 +114,16 @@ extension TCPTrack {
         var old = old
         switch old.step(event, direction) {
         case .invalid: return .invalid
+        case .passes: return .passes
         case .anew:
             let isOver = original.closesFirst || reply.closesFirst
             if isOver || lastDirection == direction && lastKind == .reset { return .anew }
-            guard let synced = passUnseen(segment, direction, old) else { return .goes(old) }
+            guard let synced = passUnseen(segment, direction, old) else { return .passes }
             (old, next) = synced
         case .goes(let new):
             next = new
             if old.letsThroughUnseen(event, direction) {
-                guard let synced = passUnseen(segment, direction, old) else { return .goes(old) }
+                guard let synced = passUnseen(segment, direction, old) else { return .passes }
                 (old, next) = synced
             }
         }
@@ -131,7 +132,7 @@ extension TCPTrack {
         case .timeWait where old == .lastAck && event == .ack:
             if lastDirection != direction, lastKind == .syn, expectsChallenge {
                 expectsChallenge = false
-                return .goes(old)
+                return .passes
             }
         case .synSent2: isSimultaneous = true
         case .synReceived where direction == .reply && event == .ack && isSimultaneous: next = .established
@@ -152,7 +153,7 @@ extension TCPTrack {
                     if !isSecond { (lastKind, lastDirection) = (Kind(event), direction) }
                 }
                 return .invalid
-            case .ignored: return .goes(old)
+            case .ignored: return .passes
             case .inside: break
             }
         }

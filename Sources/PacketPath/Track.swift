@@ -129,6 +129,11 @@ extension Evaluator {
         switch step(&tracked.entry, event, direction, from: old, packet, entry.status) {
         case .invalid: return .invalid
         case .anew: return nil
+        // Source: net/netfilter/nf_conntrack_proto_tcp.c `nf_conntrack_tcp_packet`, Linux 6.18, which counts last.
+        case .passes:
+            tracked.entry.originalCounters = entry.originalCounters
+            tracked.entry.replyCounters = entry.replyCounters
+            return .entry(tracked)
         case .goes(let new):
             tracked.entry.tcpState = new
             // Source: net/netfilter/nf_conntrack_proto_tcp.c `nf_conntrack_tcp_packet`.

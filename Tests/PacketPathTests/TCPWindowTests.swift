@@ -24,8 +24,8 @@ import Testing
         let world: World
         var table: ConnectionIndex
 
-        init(_ settings: String = "") throws {
-            world = try World(TCPWindowTests.rules, routerAddresses, routerRoutes, routerSettings + settings)
+        init(_ settings: String = "", rules: String = TCPWindowTests.rules) throws {
+            world = try World(rules, routerAddresses, routerRoutes, routerSettings + settings)
             table = world.model.connections
         }
 
@@ -127,5 +127,17 @@ import Testing
         #expect(try talk.send(.sctp, back: false, chunk(0, tag: 7)) == 2)
         #expect(try talk.send(.sctp, back: false, chunk(7, tag: 9)) == 4)
         #expect(talk.table.entries.first?.sctp?.state == .shutdownSent)
+    }
+
+    /// Source: net/netfilter/nf_conntrack_proto_tcp.c `nf_conntrack_tcp_packet`, which counts a packet last of all.
+    @Test func whatIsLetThroughAlthoughItDoesNotFitIsNotCounted() throws {
+        let rules = Self.rules.replacing(
+            "COMMIT",
+            with: "-A PREROUTING -m connbytes --connbytes 2:9 --connbytes-mode packets --connbytes-dir reply -j MARK "
+                + "--set-mark 0x9\nCOMMIT")
+        var flow = try Conversation(rules: rules)
+        try flow.handshake()
+        #expect(try flow.segment([.syn, .ack], 0, 1, back: true) == 4)
+        #expect(try flow.segment(.ack, 1, 1, back: true) == 9)
     }
 }
