@@ -124,6 +124,12 @@ extension Evaluator {
         let old = before.packet
         let new = state.packet
         var isOther = old.destination != new.destination
+        // NAT asks the connection: rules may have given the packet another destination before.
+        if byNAT, case .entry(let tracked) = state.connection {
+            let isOriginal = tracked.direction == .original
+            let (own, other) = (tracked.entry.original, tracked.entry.reply)
+            isOther = isOriginal ? own.destination != other.source : other.destination != own.source
+        }
         if !byNAT { isOther = isOther || old.mark != new.mark || old.source != new.source || old.tos != new.tos }
         // Source: net/ipv6/netfilter/ip6table_mangle.c `ip6t_mangle_out`; observed on Linux 6.18.
         if !byNAT, new.version == .v6, old.ttl != new.ttl { isOther = true }
