@@ -78,6 +78,14 @@ extension Evaluator {
             state.reason = .natNoAddress
             return [state]
         }
+        if leavesElsewhere(tracked, manipulation, state) {
+            var (state, gone) = (state, tracked)
+            gone.entry.isGone = true
+            state.connection = .entry(gone)
+            state.outcome = .dropped
+            state.reason = .natNoAddress
+            return [state]
+        }
         guard isAsked, !isSettled else { return [rewritable(applyEntry(state, manipulation), manipulation)] }
         var open = [state]
         var results: [WalkState] = []
@@ -102,6 +110,19 @@ extension Evaluator {
             results = results.map { $0.outcome == nil ? applyEntry($0, manipulation) : $0 }
         }
         return joined(results.map { rewritable($0, manipulation) })
+    }
+
+    /// Whether a masqueraded connection's packet leaves by another interface than its first one did: the kernel drops it and
+    /// forgets the connection. Source: net/netfilter/nf_nat_core.c `nf_nat_inet_fn`, `nf_nat_oif_changed`, Linux 6.18.
+    private func leavesElsewhere(
+        _ tracked: TrackedConnection, _ manipulation: Manipulation, _ state: WalkState
+    ) -> Bool {
+        guard state.context.hook == .postrouting, manipulation == .source, tracked.direction == .original,
+            tracked.hasSourceMapping, let interface = tracked.entry.masqueradeInterface,
+            case .known(let out) = state.context.outInterface
+        else { return false }
+        if tracked.state.contains(.related), state.packet.protocol.isICMP { return false }
+        return out != interface
     }
 
     /// NAT drops a packet of GRE that it has to change if there are fewer than eight bytes behind the IP header.
@@ -239,7 +260,12 @@ extension Evaluator {
                 state.reason = .natNoAddress
                 return .drop
             }
-            return chooseSource(address, nat, .masquerade, rule, &state)
+            let action = chooseSource(address, nat, .masquerade, rule, &state)
+            if case .entry(var masqueraded) = state.connection {
+                masqueraded.entry.masqueradeInterface = interface
+                state.connection = .entry(masqueraded)
+            }
+            return action
         case .redirect:
             if state.context.hook == .output {
                 let loopback = version == .v4 ? IPAddress(v4: 0x7f00_0001) : IPAddress(v6High: 0, low: 1)

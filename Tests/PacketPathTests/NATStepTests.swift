@@ -172,4 +172,35 @@ import Testing
             #expect("\(try #require(trace.last).packet.source)" == (isRaw ? "::" : "2001:db8:1::1"))
         }
     }
+
+    /// `nf_nat_oif_changed`.
+    @Test func whatWasMasqueradedLeavesByNoOtherInterface() throws {
+        let world = try world("*nat\n-A POSTROUTING -j MASQUERADE\n")
+        let packet = try world.packet("198.51.100.9", "203.0.113.9", .udp)
+        let first = trace(packet, in: "eth1", world, world.model.connections)
+        #expect(first.outcome == .forwarded)
+        var entry = try #require(first.connections.first)
+        #expect(entry.masqueradeInterface == world.interface("eth0"))
+        for (name, outcome) in [("eth0", Outcome.forwarded), ("eth1", .dropped)] {
+            var table = world.model.connections
+            entry.masqueradeInterface = world.interface(name)
+            table.update(entry)
+            let next = trace(packet, in: "eth1", world, table)
+            #expect(next.outcome == outcome)
+            #expect(next.connections.contains { $0.isGone } == (outcome == .dropped))
+        }
+    }
+
+    /// `nf_nat_ipv4_local_fn`, `nf_nat_ipv6_local_fn` ask the connection and not the packet whether a new route is due.
+    @Test func aDestinationThatOtherRulesChangedBeforeIsNoReasonForANewRoute() throws {
+        let rules = "*mangle\n-A OUTPUT -j DNPT --src-pfx 2001:db8:1::/64 --dst-pfx 2001:db8:2::/64\n*nat\n"
+        let world = try world(rules, version: .v6)
+        let first = trace(
+            try world.packet("2001:db8:1::9", "2001:db8:1::1", .udp), in: "eth0", world, world.model.connections)
+        var table = world.model.connections
+        for entry in first.connections { table.update(entry) }
+        let back = try world.packet("2001:db8:1::1", "2001:db8:1::9", .udp, sport: 80, dport: 40000)
+        let answer = trace(back, in: nil, world, table)
+        #expect(answer.outInterface == world.interface("eth1"))
+    }
 }

@@ -45,6 +45,8 @@ public struct ConnectionEntry: Hashable, Sendable {
     /// No nat step has settled this end before the entry was made: rules are still asked, but change nothing any more.
     public var lacksSourceMapping = false
     public var lacksDestinationMapping = false
+    /// The interface that MASQUERADE took its source's address of; no table tells it.
+    public var masqueradeInterface: Symbol?
     public var helper: Symbol = .empty
     public var labels: [UInt16] = []
     /// Counted only with `nf_conntrack_acct`.
