@@ -102,7 +102,10 @@ extension Evaluator {
             }
         case .unicast:
             state.route = step
-            return turnsRoundOnBridge(state).flatMap { stays, way in stays ? bridged(way) : forward(way) }
+            return turnsRoundOnBridge(state).flatMap { stays, way in
+                if !stays { return forward(way) }
+                return sourceChecked(way).flatMap { $0.outcome == nil ? bridged($0) : [$0] }
+            }
         }
     }
 

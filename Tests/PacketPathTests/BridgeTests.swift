@@ -98,6 +98,16 @@ import Testing
         #expect(!world.rules(trace).contains("filter/FORWARD:1 accept"))
     }
 
+    /// Source: net/bridge/br_netfilter_hooks.c `br_nf_pre_routing_finish`, which looks the route up as for any packet that
+    /// comes in; observed on Linux 6.18.
+    @Test func whatTurnsRoundOnABridgeHasToHaveComeByTheWayBack() throws {
+        let settings = "net.ipv4.conf.br0.rp_filter = 1\n"
+        for (source, reason) in [("192.0.2.9", Reason?.none), ("198.51.100.9", .rpFilter)] {
+            let world = try world(hairpin: "hairpin on", settings: settings)
+            #expect(world.trace(try world.packet(source, "192.0.2.50"), in: "port2").reason == reason)
+        }
+    }
+
     @Test func whatIsNotToldOfHairpinModeIsOpen() throws {
         let world = try world(hairpin: "")
         let packet = try world.packet("192.0.2.8", "192.0.2.50")
