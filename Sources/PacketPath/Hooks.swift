@@ -112,6 +112,8 @@ extension Evaluator {
         return joined(
             walk(chain, state).flatMap { end in
                 let way = concluded(end, of: chain)
+                // Source: net/netfilter/nft_chain_route.c, which routes what is accepted again; observed on Linux 6.18.
+                if end.verdict == .passedBy, model.linked.table(of: chain).backend == .nfTables { return [way] }
                 return isRoute ? rerouted(way, from: state, byNAT: false) : [way]
             })
     }
