@@ -120,8 +120,12 @@ extension Evaluator {
         if known == .max { state.packet.unknown.remove(.mark) }
     }
 
-    /// Source: net/netfilter/xt_connmark.c `connmark_tg_shift`. Without an entry nothing happens.
+    /// Source: net/netfilter/xt_connmark.c `connmark_tg_shift`. Without an entry nothing happens; the one that CT made up has
+    /// the mark 0.
     private func connectionMark(_ target: ConnectionMarkTarget, _ state: inout WalkState, _ changes: inout [Change]) {
+        if case .none = state.connection, state.template != nil, target.operation == .restore {
+            setMark(state.packet.mark & ~target.packetMask, known: 0, &state, &changes)
+        }
         guard case .entry(var tracked) = state.connection else { return }
         func shifted(_ value: UInt32) -> UInt32 {
             target.shift >= 0 ? value << UInt32(target.shift) : value >> UInt32(-Int32(target.shift))
