@@ -36,7 +36,7 @@ extension Evaluator {
             case .match(let match):
                 let defaults = fields(of: match).intersection(way.state.packet.defaulted)
                 way.state.history.defaultsUsed.formUnion(defaults)
-                if dropsItself(match, way.state.packet, reference) {
+                if dropsItself(match, way.state.packet, reference) || countsNothing(match, way.state) {
                     var own = RuleStep(rule: reference, verdict: .drop, changes: way.changes)
                     own.isDropOfMatch = true
                     var step = Step(.rule(own), way.before)

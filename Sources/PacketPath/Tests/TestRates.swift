@@ -33,6 +33,24 @@ extension Evaluator {
                 "the packet's group has more than \(match.limit) connections"), if: !match.isUpTo)
     }
 
+    /// Whether connlimit drops the packet: it has no entry, and none could be made of it.
+    /// Source: net/netfilter/xt_connlimit.c `connlimit_mt`, net/netfilter/nf_conntrack_core.c `nf_ct_get_tuplepr`,
+    /// Linux 6.18.
+    func countsNothing(_ match: Match, _ state: WalkState) -> Bool {
+        guard case .connectionLimit = match, state.template == nil else { return false }
+        if case .entry = state.connection { return false }
+        let packet = state.packet
+        guard packet.unknown.isDisjoint(with: [.payload, .otherHeaders]), let bytes = packet.currentBytes,
+            let layout = PacketLayout(bytes)
+        else { return false }
+        if layout.fragmentOffset > 0 || !layout.isComplete { return true }
+        let kind = layout.transport.kind
+        if packet.version == .v6, kind == .noNextHeader { return true }
+        var needed = 0
+        if kind.isICMP { needed = 8 } else if kind == .gre || kind.hasPorts { needed = 4 }
+        return layout.transport.offset + needed > bytes.count
+    }
+
     /// Source: net/netfilter/xt_quota.c.
     func testQuota(_ test: Negatable<UInt64>, _ rule: RuleReference) -> Answer {
         .negate(
