@@ -225,6 +225,8 @@ struct Comparison {
         // The trace shows the headers as a chain began: what it changed before it dropped is not seen.
         case .dropped, .rejected, .queued: break
         }
+        // A match that drops the packet looks in the trace as its rule's target would.
+        if case .rejected = seen.outcome, end.outcome == .dropped, isDroppedByMatch(way), seen.answers.isEmpty { return [] }
         guard end.outcome.name == seen.outcome.name else {
             let reason = end.reason.map { " (\($0.name))" } ?? ""
             return ["outcome: kernel \(seen.outcome), hookline \(end.outcome.name)\(reason)"]
@@ -254,6 +256,14 @@ struct Comparison {
             found.append("mark: kernel \(hexadecimal(seen.mark)), hookline \(hexadecimal(packet.mark))")
         }
         return found
+    }
+
+    private func isDroppedByMatch(_ way: Way) -> Bool {
+        let rule = way.steps.reversed().lazy.compactMap { step -> RuleStep? in
+            if case .rule(let rule) = step.kind { return rule }
+            return nil
+        }.first
+        return rule?.isDropOfMatch == true
     }
 
     /// Whether headers and mark are the packet's last: legacy tables have no trace that tells them where they end a packet.
