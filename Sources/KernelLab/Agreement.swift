@@ -242,7 +242,9 @@ struct Comparison {
             packet = inner
         }
         if !seen.packet.isEmpty, isEndSeen {
-            found += packetDifferences("packet", packet, seen.packet, leaving: isSeenWhole ? [] : [.ttl, .dscp])
+            var hidden: PacketFields = isSeenWhole ? [] : [.ttl, .dscp]
+            if seen.hidesAddresses { hidden.formUnion([.source, .destination]) }
+            found += packetDifferences("packet", packet, seen.packet, leaving: hidden)
         }
         if let left {
             let told = end.outInterface.map { linked.names.text($0) } ?? "none that it knows"

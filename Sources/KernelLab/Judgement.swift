@@ -29,6 +29,7 @@ struct Judgement {
     private let chains: KernelChains
     private let tunnelPorts: Set<UInt16>
     private let isLocal: Bool
+    private let isFragment: Bool
     private var ours: [Place] = []
     private var outer: [Place] = []
     private var others: [Place] = []
@@ -47,12 +48,14 @@ struct Judgement {
         leftOut = Self.leftOut(of: packet)
         let layout = PacketLayout(packet)
         laterFragment = layout.map { $0.version == .v6 && $0.fragmentOffset > 0 } == true ? packet : []
+        isFragment = Packet(decoding: packet.span)?.isFragment ?? false
         seen.isTraced = layout.map { !Self.isPastEnd($0, packet) } ?? true
         var hooks: [UInt32: Hook] = [:]
         var kinds: [UInt32: Kind] = [:]
         // What is sent to many the host itself gets too: a copy, of IPv4 made before POSTROUTING and of IPv6 behind it.
         // The one that comes to POSTROUTING first is who nat's chains are asked of.
         var isLooped = false
+        var lastCopy: UInt32?
         var bases: [UInt32: BaseChain] = [:]
         for (position, event) in events.map(withHeaders).enumerated() {
             if let base = chains.bases[event.key] {
@@ -71,6 +74,8 @@ struct Judgement {
                     case .postrouting where isLocal && isNew && sent.isToMany:
                         isLooped = true
                         kind = ours.contains(where: { $0.hook == .postrouting }) ? .copy : .looped
+                    // What a bridge passes on of a frame to many that the host takes in.
+                    case .forward where !isLocal && isNew && sent.isToMany: kind = .copy
                     case .postrouting where !isLocal && isNew && seen.hasCopies: kind = .copy
                     case .prerouting where isLooped: kind = .copy
                     // What TEE sent to the host itself: a packet from the wire passes PREROUTING once.
@@ -89,7 +94,11 @@ struct Judgement {
                 if base?.type == .nat { ours.append(place) }
             case .copy:
                 seen.hasCopies = true
-                if !isLooped, event.station?.isLast(of: .postrouting) == true { copiesLeft.append(event.outIndex) }
+                // One of a bridged packet passes POSTROUTING as a packet, and again as a frame.
+                if !isLooped, event.station?.isLast(of: .postrouting) == true, lastCopy != event.identity {
+                    copiesLeft.append(event.outIndex)
+                    lastCopy = event.identity
+                }
             case .outer: outer.append(place)
             case .other: others.append(place)
             }
@@ -234,6 +243,7 @@ struct Judgement {
         seen.mark = last.event.mark
         if seen.interface.isEmpty, let header = ours.last(where: { !$0.event.network.isEmpty })?.event {
             seen.packet = packet(header)
+            seen.hidesAddresses = !laterFragment.isEmpty && header.network.suffix(20) == laterFragment[20..<40]
         }
         seen.outcome = outcome(last, isLocal: isLocal)
         switch seen.outcome {
@@ -247,6 +257,10 @@ struct Judgement {
     }
 
     private func outcome(_ last: Place, isLocal: Bool) -> ObservedOutcome {
+        // A datagram of which a fragment is dropped is lost, wherever the other gets.
+        if let step = seen.steps.first(where: { $0.verdict == .drop }), isFragment {
+            return step.isReject ? .rejected(.rule(step)) : .dropped(.rule(step))
+        }
         let event = last.event
         if let step = seen.steps.last, event.kind == .rule, event.table != ProbeTable.name {
             if event.verdict == .drop { return step.isReject ? .rejected(.rule(step)) : .dropped(.rule(step)) }

@@ -130,6 +130,9 @@ public struct Observation: Hashable, Sendable {
     public var innerInterface = ""
     /// As it left, or as it was seen last: of the latter the first bytes only.
     public var packet: [UInt8] = []
+    /// Whether the addresses in `packet` are those that it was sent with: the kernel tells the first 20 bytes of a later
+    /// fragment of IPv6.
+    public var hidesAddresses = false
     /// The packet around it, where a tunnel carries it on.
     public var outer: [UInt8] = []
     public var mark: UInt32 = 0
