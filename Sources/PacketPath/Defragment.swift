@@ -5,6 +5,7 @@ internal import RuleModel
 extension Evaluator {
     /// Where conntrack is on, fragments are put together before the first rule.
     func defragmented(_ state: WalkState) -> WalkState {
+        if state.fragments != nil, keepsFragments(state) { return state }
         switch gathering(state.packet) {
         case .passedBy: return state
         case .refused: return ended(state, .filtered, .badHeader)
@@ -21,7 +22,12 @@ extension Evaluator {
     func putTogether(_ entering: WalkState) -> WalkState {
         var state = entering
         state.record(.defragmentation)
+        if let whole = state.fragments?.whole {
+            state.packet = whole
+            return state
+        }
         if state.layer == 0, var whole = request.completes {
+            state.isPutTogether = true
             // What rules did to the first fragment is the datagram's. Source: net/ipv4/inet_fragment.c
             // `inet_frag_reasm_prepare`, Linux 6.18.
             if entering.packet.fragmentOffset == 0 {

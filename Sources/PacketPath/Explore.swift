@@ -18,7 +18,9 @@ extension Evaluator {
                 leaves.append(state)
                 continue
             }
-            let next = advance(state)
+            let next = advance(state).map { way in
+                way.position == .ended ? follower(of: way) ?? withLostFragment(way) : way
+            }
             for way in next {
                 if open.count + leaves.count >= request.maximumLeaves, way.position != .ended {
                     var way = way

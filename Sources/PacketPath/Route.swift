@@ -119,7 +119,10 @@ extension Evaluator {
     /// Source: net/ipv4/ip_input.c `ip_local_deliver`, Linux 6.18.
     private func toInput(_ state: WalkState) -> WalkState {
         var state = state
-        if state.packet.version == .v4, state.packet.isFragment { state = putTogether(state) }
+        if state.packet.version == .v4, state.packet.isFragment {
+            if let next = follower(of: state) { return next }
+            state = putTogether(state)
+        }
         state.position = .hook(.input, step: 0)
         return state
     }

@@ -196,7 +196,7 @@ extension Evaluator {
                 if case .invalid = state.connection { state.connection = .none }
                 state.round += 1
                 state.position = .hook(.prerouting, step: 0)
-                return [state]
+                return [fragmentedAgain(state)]
             }
             if state.packet.version == .v6, staysForItsTTL(state) { return [ended(state, .filtered, .ttl)] }
             if let tunnel = tunnel(of: interface), state.layer < 4 { return [encapsulate(interface, tunnel, state)] }
@@ -228,6 +228,15 @@ extension Evaluator {
     /// After INPUT: to a socket, or out of a tunnel.
     func deliver(_ entering: WalkState) -> [WalkState] {
         var state = entering
+        // IPv6 puts together behind INPUT what came in fragments.
+        if let next = follower(of: state) { return [next] }
+        if let whole = state.fragments?.whole, state.packet.isFragment {
+            state.record(.defragmentation)
+            state.record(.delivery(listener: listener(for: whole)))
+            state.outcome = .delivered
+            state.position = .ended
+            return [state]
+        }
         if let (interface, inner) = decapsulated(state) {
             state.record(.decapsulation(interface: interface))
             state.packet = inner

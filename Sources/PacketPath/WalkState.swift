@@ -103,6 +103,10 @@ struct WalkState: Hashable, Sendable {
     /// A frame that a bridge passes through iptables.
     var isBridged = false
     var isLoopedBack = false
+    /// Whether it was put together here from two fragments that are known.
+    var isPutTogether = false
+    /// Set while a datagram comes over lo in fragments.
+    var fragments: FragmentedDatagram?
     /// While rules are asked of a copy that the packet's socket does not hold.
     var isWithoutSocket = false
 

@@ -1,0 +1,120 @@
+internal import NetTypes
+internal import RuleModel
+
+/// A datagram that was put together here and leaves in the fragments it came in.
+struct FragmentedDatagram: Hashable, Sendable {
+    var whole: Packet
+    /// The fragment that comes after the one that is on its way now.
+    var follower: Packet?
+    /// How the fragment before ended, where it got nowhere.
+    var lost: End?
+
+    struct End: Hashable, Sendable {
+        var outcome: Outcome
+        var reason: Reason?
+        var rejectWith: RejectWith?
+    }
+}
+
+// What OUTPUT puts together is fragmented again behind POSTROUTING. Over lo each fragment comes back by itself, and what has
+// an entry already is not put together before PREROUTING's rules: of IPv4 only what is not tracked, since NAT wants to see
+// whole datagrams there.
+// Source: net/ipv6/ip6_output.c `__ip6_finish_output`, `ip6_fragment`, net/ipv6/netfilter/nf_defrag_ipv6_hooks.c
+// `ipv6_defrag`, net/ipv4/ip_output.c `__ip_finish_output`, net/ipv4/netfilter/nf_defrag_ipv4.c `ipv4_conntrack_defrag`,
+// Linux 6.18; observed on Linux 6.18.
+extension Evaluator {
+    /// Whether the packet's fragments pass PREROUTING as they are.
+    func keepsFragments(_ state: WalkState) -> Bool {
+        guard state.isLoopedBack else { return false }
+        switch state.connection {
+        case .none, .invalid: return false
+        case .untracked: return true
+        case .entry: return state.packet.version == .v6
+        }
+    }
+
+    /// A datagram on its way over lo as the first of its fragments, where it was put together from two.
+    func fragmentedAgain(_ entering: WalkState) -> WalkState {
+        guard entering.isPutTogether, entering.layer == 0, !entering.packet.isFragment, keepsFragments(entering),
+            let bytes = entering.packet.currentBytes, let size = firstFragmentSize
+        else { return entering }
+        let version = entering.packet.version
+        let headers = version == .v4 ? 20 : 40
+        let body = bytes.count - headers
+        guard size > 0, size < body, size % 8 == 0 else { return entering }
+        // None is longer than the longest that came. An IPv4 datagram is fragmented in any case.
+        if version == .v6, body <= max(size, body - size) + 8 { return entering }
+        guard let first = fragment(of: entering.packet, bytes, 0..<size),
+            let second = fragment(of: entering.packet, bytes, size..<body)
+        else { return entering }
+        var state = entering
+        state.isPutTogether = false
+        state.fragments = FragmentedDatagram(whole: entering.packet, follower: second)
+        state.packet = first
+        return state
+    }
+
+    /// Bytes that the first of the two fragments carries.
+    private var firstFragmentSize: Int? {
+        let packet = request.packet
+        guard packet.isFragment else { return nil }
+        if packet.fragmentOffset > 0 { return Int(packet.fragmentOffset) * 8 }
+        return packet.bytes.isEmpty ? nil : packet.bytes.count - (packet.version == .v4 ? 20 : 48)
+    }
+
+    private func fragment(of whole: Packet, _ bytes: [UInt8], _ part: Range<Int>) -> Packet? {
+        let isV4 = whole.version == .v4
+        let headers = isV4 ? 20 : 40
+        let isLast = headers + part.upperBound == bytes.count
+        var result = Array(bytes[..<headers])
+        func put(_ value: Int, at place: Int) {
+            (result[place], result[place + 1]) = (UInt8(value >> 8 & 255), UInt8(value & 255))
+        }
+        if isV4 {
+            put(headers + part.count, at: 2)
+            put(Int(bytes[6] & 0xc0) << 8 | (isLast ? 0 : 0x2000) | part.lowerBound / 8, at: 6)
+        } else {
+            put(8 + part.count, at: 4)
+            result[6] = 44
+            result += [bytes[6], 0, 0, 0, 0, 0, 0, 0]
+            put(part.lowerBound | (isLast ? 0 : 1), at: 42)
+        }
+        result += bytes[headers + part.lowerBound..<headers + part.upperBound]
+        guard var packet = Packet(decoding: result.span) else { return nil }
+        packet.bytes = result
+        (packet.mark, packet.priority, packet.packetType) = (whole.mark, whole.priority, whole.packetType)
+        (packet.userID, packet.groupID, packet.hasSocket) = (whole.userID, whole.groupID, whole.hasSocket)
+        if part.lowerBound == 0 { packet.sourcePortChoices = whole.sourcePortChoices }
+        packet.unknown.formUnion(whole.unknown)
+        return packet
+    }
+
+    /// The fragment after the one that has come to its end, or `nil` where there is none.
+    func follower(of entering: WalkState) -> WalkState? {
+        guard var fragments = entering.fragments, let next = fragments.follower else { return nil }
+        var state = entering
+        if let outcome = entering.outcome {
+            fragments.lost = .init(outcome: outcome, reason: entering.reason, rejectWith: entering.rejectWith)
+            (state.outcome, state.reason, state.rejectWith) = (nil, nil, nil)
+        } else {
+            // What rules did to the first fragment is the datagram's.
+            let packet = entering.packet
+            (fragments.whole.mark, fragments.whole.ttl, fragments.whole.tos) = (packet.mark, packet.ttl, packet.tos)
+            state.record(.defragmentation)
+        }
+        fragments.follower = nil
+        state.fragments = fragments
+        state.packet = next
+        state.round += 1
+        state.position = .hook(.prerouting, step: 0)
+        return state
+    }
+
+    /// The end of a datagram of which a fragment got nowhere.
+    func withLostFragment(_ entering: WalkState) -> WalkState {
+        guard let lost = entering.fragments?.lost, entering.position == .ended else { return entering }
+        var state = entering
+        (state.outcome, state.reason, state.rejectWith) = (lost.outcome, lost.reason, lost.rejectWith)
+        return state
+    }
+}
