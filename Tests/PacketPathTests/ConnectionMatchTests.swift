@@ -63,6 +63,15 @@ import Testing
             $0.track(false) { $0.direction = .reply }
         },
         MatchCase("-m conntrack --ctstatus SEEN_REPLY", "no", "not answered") { $0.track(false) },
+        // net/netfilter/nf_conntrack_core.c `nf_conntrack_in`: an error about a connection answers nothing.
+        MatchCase("-m conntrack --ctstatus SEEN_REPLY", "no", "an error about it") {
+            $0.track(false) { ($0.direction, $0.state) = (.reply, .related) }
+        },
+        // net/netfilter/nf_conntrack_core.c `nf_ct_tmpl_alloc`: what CT makes up has no protocol and no addresses.
+        MatchCase("-m conntrack --ctstate NEW ! --ctproto 6", "yes", "made up by CT") { $0.state.template = .init() },
+        MatchCase("-m conntrack --ctproto 6", "no", "made up by CT") { $0.state.template = .init() },
+        MatchCase("-m conntrack --ctorigsrc 198.51.100.7", "no", "made up by CT") { $0.state.template = .init() },
+        MatchCase("-m conntrack --ctdir REPLY", "no", "made up by CT") { $0.state.template = .init() },
         MatchCase("-m conntrack --ctstatus ASSURED", "yes", "assured") {
             $0.track(false) { $0.entry.status = [.assured, .seenReply] }
         },

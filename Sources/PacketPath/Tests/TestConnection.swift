@@ -44,7 +44,12 @@ extension Evaluator {
     func testConntrack(_ match: ConntrackMatch, _ state: WalkState, _ rule: RuleReference) -> Answer {
         var answer = Answer.yes
         if let test = match.state { answer = testStates(test, state) }
-        guard case .entry(let tracked) = state.connection else { return match.state == nil ? .no : answer }
+        let tracked: TrackedConnection
+        switch state.connection {
+        case .entry(let entry): tracked = entry
+        case .none where state.template != nil: tracked = madeUp(state.packet.version)
+        case .none, .untracked, .invalid: return match.state == nil ? .no : answer
+        }
         if let direction = match.direction, direction != tracked.direction { return .no }
         if let test = match.protocol {
             answer = answer && testEntryProtocol(test, tracked, state.packet)
@@ -98,6 +103,16 @@ extension Evaluator {
                         if: test.isNegated))
         }
         return answer
+    }
+
+    /// The entry that CT made up for a packet, as a rule behind it in raw sees it: of no addresses, ports and protocol.
+    /// Source: net/netfilter/nf_conntrack_core.c `nf_ct_tmpl_alloc`, Linux 6.18.
+    private func madeUp(_ version: IPVersion) -> TrackedConnection {
+        let none = IPAddress.zero(version)
+        let tuple = ConnectionTuple(source: none, destination: none, protocol: IPProtocol(0))
+        var entry = ConnectionEntry(original: tuple, reply: tuple, place: .none)
+        entry.status = .confirmed
+        return TrackedConnection(entry: entry, direction: .original, state: .new, isNew: false)
     }
 
     private func testEntryProtocol(
