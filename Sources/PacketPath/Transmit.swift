@@ -148,7 +148,8 @@ extension Evaluator {
             return go(by: decision.map { routingStep($0) } ?? unknown, way)
         }
         if new.unknown.contains(.destination) { return [go(nil, state)] }
-        switch fixedRoute(new) {
+        // `::` is looked up like any other address: net/ipv6/netfilter.c `ip6_route_me_harder`, Linux 6.18.
+        switch new.version == .v6 ? .none : fixedRoute(new) {
         case .none: break
         case .missing: return [ended(state, .unroutable, .noRoute)]
         case .by(let step): return [go(by: step, state)]
@@ -220,7 +221,8 @@ extension Evaluator {
     /// Source: net/ipv4/ip_output.c `ip_mc_output`, net/ipv6/ip6_output.c `ip6_finish_output2`, Linux 6.18.
     func staysForItsTTL(_ state: WalkState) -> Bool {
         guard state.startedHere, state.packet.ttl == 0, !state.packet.unknown.contains(.ttl),
-            state.packet.destination.isMulticast, let interface = state.route?.interface
+            state.packet.destination.isMulticast, let interface = state.route?.interface,
+            model.host.interface(interface)?.isLoopback != true, names.text(interface) != "lo"
         else { return false }
         return hasJoined(state.packet.destination, .known(interface)) == true
     }
