@@ -108,6 +108,8 @@ extension Evaluator {
             // Header of the error, then as much of the packet as fits: 28 or 48 and at least its headers.
             answer.length = min(packet.length + (packet.version == .v4 ? 28 : 48), packet.version == .v4 ? 576 : 1280)
             answer.tos = packet.version == .v4 ? packet.tos & 0x1e | 0xc0 : 0
+            // Source: net/ipv4/ip_output.c `__ip_make_skb`, Linux 6.18.
+            if packet.source.isMulticast { answer.ttl = 1 }
         } else {
             // No reset answers a reset.
             guard packet.protocol == .tcp, !packet.tcpFlags.contains(.rst) else { return nil }

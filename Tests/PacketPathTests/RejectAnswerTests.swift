@@ -51,6 +51,30 @@ import Testing
         #expect(answer.last?.packet.source == .v4(192, 0, 2, 50))
     }
 
+    /// Source: net/ipv4/ip_output.c `__ip_make_skb`, Linux 6.18.
+    @Test func anErrorToAGroupGoesNoFartherThanTheLink() throws {
+        let world = try World(
+            "*filter\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -p udp -j REJECT\nCOMMIT\n", routerAddresses, routerRoutes,
+            routerSettings)
+        for (source, ttl) in [("239.1.1.1", UInt8(1)), ("192.0.2.1", 64)] {
+            let trace = world.trace(try world.packet(source, "192.0.2.1", .udp), in: nil)
+            #expect(try #require(trace.answer.first).last?.packet.ttl == ttl)
+        }
+    }
+
+    /// Source: net/netfilter/nf_conntrack_proto_tcp.c `nf_conntrack_tcp_set_closing`; observed on Linux 6.18.
+    @Test(arguments: [("tcp-reset", TCPState.close), ("icmp-port-unreachable", .established)])
+    func aResetClosesTheConnection(_ answer: String, _ state: TCPState) throws {
+        let world = try World(
+            "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p tcp -j REJECT --reject-with \(answer)\nCOMMIT\n",
+            routerAddresses, routerRoutes, routerSettings,
+            "tcp      6 431999 ESTABLISHED src=203.0.113.9 dst=192.0.2.1 sport=40000 dport=80 src=192.0.2.1 "
+                + "dst=203.0.113.9 sport=80 dport=40000 [ASSURED] mark=0 use=1\n")
+        var packet = try world.packet("203.0.113.9", "192.0.2.1")
+        packet.tcpFlags = .ack
+        #expect(world.trace(packet, in: "eth0").connections.last?.tcpState == state)
+    }
+
     @Test func anICMPErrorIsAskedOfNone() throws {
         let world = try world()
         let forwarded = world.trace(try world.packet("203.0.113.9", "192.0.2.50", .udp), in: "eth0")
