@@ -163,6 +163,7 @@ extension Evaluator {
             state.outcome = .rejected
             state.reason = .rule
             state.rejectWith = with
+            closeConnection(&state)
         case .queue:
             state.outcome = .queued
             state.reason = .rule

@@ -136,6 +136,18 @@ extension Evaluator {
         return start
     }
 
+    /// Who is sent a reset by REJECT takes the connection for closed, and so does conntrack.
+    /// Source: net/netfilter/nf_conntrack_proto_tcp.c `nf_conntrack_tcp_set_closing`, which
+    /// net/ipv4/netfilter/nf_reject_ipv4.c `nf_send_reset` asks for, Linux 6.18.
+    func closeConnection(_ state: inout WalkState) {
+        guard state.rejectWith?.icmp == nil, state.packet.protocol == .tcp, !state.packet.tcpFlags.contains(.rst),
+            state.packet.fragmentOffset == 0, case .entry(var tracked) = state.connection,
+            tracked.entry.tcpState != nil
+        else { return }
+        tracked.entry.tcpState = .close
+        state.connection = .entry(tracked)
+    }
+
     /// Whether REJECT's error comes from the address that the packet was sent to: it is this host's own.
     /// Source: net/ipv4/icmp.c `__icmp_send`, net/ipv6/icmp.c `icmp6_send`, Linux 6.18.
     private func answersFromDestination(_ state: WalkState) -> Bool {
