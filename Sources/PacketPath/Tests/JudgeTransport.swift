@@ -264,4 +264,6 @@ extension Evaluator {
         if !match.reservedIsZero { return true }
         return try headers.number(start + 2, 2) == 0
     }
+        // Of IPv6 all of the header has to be there, whatever the rule asks of it: observed on Linux 6.18.
+        if packet.version == .v6 { try headers.require(start, (Int(try headers.byte(start + 1)) + 2) * 4) }
 }
