@@ -7,6 +7,8 @@ struct DumpHeader {
     var family: TableFamily?
     var backend: Backend?
     var version = Symbol.empty
+    /// Whether the version is told and lower than 1.8.11.
+    var isBefore1811 = false
 }
 
 /// What the rules of a table without a header tell about it.
@@ -51,6 +53,7 @@ extension DumpReader {
         rule.take(text, line: range)
         let (version, word) = rule.versionWord()
         if let word { header.version = rule.names.intern(rule.buffer, word) }
+        header.isBefore1811 = !version.isEmpty && version.lexicographicallyPrecedes([1, 8, 11])
         if line.contains("nf_tables") || line.contains("-nft-") || line.contains("xtables-save") {
             header.backend = .nfTables
         } else if line.contains("legacy") {

@@ -79,6 +79,7 @@ extension DumpReader {
             return
         }
         var made = Table(family: family, backend: backend, name: name, place: place)
+        made.joinsNegatedPorts = backend == .nfTables && header.isBefore1811
         let text = rule.names.text(name)
         for known in IptablesTable.allCases where known.name == text { made.iptables = known }
         if family == .arp || family == .bridge || made.iptables == nil {

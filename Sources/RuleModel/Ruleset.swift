@@ -176,6 +176,9 @@ public struct Table: Hashable, Sendable {
     public var chains: [Chain] = []
     /// Set for what iptables made (raw, mangle, nat, filter, security).
     public var iptables: IptablesTable?
+    /// Whether two ports that a rule negates are compared as one number, so that a packet with either other is met: what
+    /// iptables-nft made of them before 1.8.11 (observed with 1.8.9).
+    public var joinsNegatedPorts = false
     /// Whether a dormant flag keeps its base chains off the hooks.
     public var isDormant = false
     /// Sets and maps of a native table, also those written in rules.

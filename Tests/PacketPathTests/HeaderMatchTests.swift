@@ -94,6 +94,12 @@ import Testing
         MatchCase("-p tcp -m tcp ! --dport 1", "no", "later fragment") { $0.packet.fragmentOffset = 185 },
         MatchCase("-p tcp -m tcp", "no", "later fragment") { $0.packet.fragmentOffset = 185 },
         // Observed on Linux 6.18: nf_tables takes small transport loads from a later fragment's data.
+        // iptables 1.8.9, iptables/nft.c `add_nft_tcpudp`: one comparison of both ports.
+        MatchCase("-p tcp -m tcp ! --dport 80 ! --sport 22", "yes", "one is", isNFT: true),
+        MatchCase("-p tcp -m tcp ! --dport 80 ! --sport 22", "no", "one is"),
+        MatchCase("-p tcp -m tcp ! --dport 80 ! --sport 40000", "no", "both are", isNFT: true),
+        MatchCase("-p tcp -m tcp ! --dport 80 ! --sport 22:23", "no", "one is, of ranges", isNFT: true),
+        MatchCase("-p tcp -m tcp ! --dport 80 ! --sport 22 --tcp-option 7", "no", "one is, by x_tables", isNFT: true),
         MatchCase("-p tcp -m tcp --dport 80", "fragment@filter/FORWARD:1", "later fragment", isNFT: true) {
             $0.packet.fragmentOffset = 185
         },

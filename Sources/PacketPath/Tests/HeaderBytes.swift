@@ -90,19 +90,21 @@ extension Evaluator {
             let headers = HeaderBytes(packet, isNFT: isInNFTables(rule))
         else { return nil }
         do {
-            return try judge(match, packet, headers) ? .yes : .no
+            return try judge(match, packet, headers, rule) ? .yes : .no
         } catch {
             return error == .malformed ? .drop : nil
         }
     }
 
     /// Throws `.unknown` for what the packet's fields decide as well.
-    private func judge(_ match: Match, _ packet: Packet, _ headers: HeaderBytes) throws(HeaderFailure) -> Bool {
+    private func judge(
+        _ match: Match, _ packet: Packet, _ headers: HeaderBytes, _ rule: RuleReference
+    ) throws(HeaderFailure) -> Bool {
         switch match {
         case .protocol(let test): try judgeProtocol(test, headers)
-        case .tcp(let match): try judgeTCP(match, packet, headers)
-        case .udp(let match): try judgeUDP(match, of: .udp, packet, headers)
-        case .udplite(let match): try judgeUDP(match, of: .udplite, packet, headers)
+        case .tcp(let match): try judgeTCP(match, packet, headers, rule)
+        case .udp(let match): try judgeUDP(match, of: .udp, packet, headers, rule)
+        case .udplite(let match): try judgeUDP(match, of: .udplite, packet, headers, rule)
         case .multiport: try leaveToFields(packet.protocol, packet, headers, size: 4)
         case .icmp(let match):
             try leaveToFields(match.version == .v4 ? .icmp : .icmpv6, packet, headers, size: 8)

@@ -1,3 +1,4 @@
+internal import ChainGraph
 internal import NetTypes
 internal import RuleModel
 
@@ -49,8 +50,13 @@ extension Evaluator {
     }
 
     private func loadPorts(
-        _ source: (PortRange, isNegated: Bool), _ destination: (PortRange, isNegated: Bool), _ headers: HeaderBytes
+        _ source: (range: PortRange, isNegated: Bool), _ destination: (range: PortRange, isNegated: Bool),
+        _ headers: HeaderBytes, _ rule: RuleReference
     ) throws(HeaderFailure) -> Bool {
+        if joinsNegatedPorts(rule), areJoined(source, destination) {
+            let both = UInt32(source.range.first) << 16 | UInt32(destination.range.first)
+            return try load(0, 4, headers) { $0 != both }
+        }
         var offset = 0
         for (range, isNegated) in [source, destination] {
             if !range.isAll || isNegated {
@@ -65,7 +71,7 @@ extension Evaluator {
     /// Source: net/netfilter/xt_tcpudp.c `tcp_mt`. iptables-nft writes ports and flags without `--tcp-option` as loads;
     /// a match that asks nothing stays one of x_tables (observed with 1.8.9).
     func judgeTCP(
-        _ match: TCPMatch, _ packet: Packet, _ headers: HeaderBytes
+        _ match: TCPMatch, _ packet: Packet, _ headers: HeaderBytes, _ rule: RuleReference
     ) throws(HeaderFailure) -> Bool {
         guard isOf(.tcp, packet) else { return false }
         let start = headers.transportOffset
@@ -73,7 +79,7 @@ extension Evaluator {
         if match.option == 0 {
             // What the fields tell they tell with what NAT did.
             if isWhole { throw .unknown }
-            if headers.isNFT, match != TCPMatch() { return try loadTCP(match, headers) }
+            if headers.isNFT, match != TCPMatch() { return try loadTCP(match, headers, rule) }
         }
         if headers.isLaterFragment {
             // In IPv6 the offset is in bytes and never 1.
@@ -89,11 +95,13 @@ extension Evaluator {
         return has != match.inversion.contains(.option)
     }
 
-    private func loadTCP(_ match: TCPMatch, _ headers: HeaderBytes) throws(HeaderFailure) -> Bool {
+    private func loadTCP(
+        _ match: TCPMatch, _ headers: HeaderBytes, _ rule: RuleReference
+    ) throws(HeaderFailure) -> Bool {
         guard
             try loadPorts(
                 (match.sourcePorts, match.inversion.contains(.sourcePorts)),
-                (match.destinationPorts, match.inversion.contains(.destinationPorts)), headers)
+                (match.destinationPorts, match.inversion.contains(.destinationPorts)), headers, rule)
         else { return false }
         if match.flagsMask.isEmpty { return true }
         return try load(13, 1, headers) {
@@ -119,7 +127,7 @@ extension Evaluator {
 
     /// Source: net/netfilter/xt_tcpudp.c `udp_mt`, for `udplite` in iptables-nft too.
     func judgeUDP(
-        _ match: UDPMatch, of wanted: IPProtocol, _ packet: Packet, _ headers: HeaderBytes
+        _ match: UDPMatch, of wanted: IPProtocol, _ packet: Packet, _ headers: HeaderBytes, _ rule: RuleReference
     ) throws(HeaderFailure) -> Bool {
         guard isOf(wanted, packet) else { return false }
         let isWhole = !headers.isLaterFragment && headers.transportOffset + 8 <= headers.length
@@ -127,7 +135,7 @@ extension Evaluator {
         if headers.isNFT, wanted == .udp, match != UDPMatch() {
             return try loadPorts(
                 (match.sourcePorts, match.sourceIsNegated), (match.destinationPorts, match.destinationIsNegated),
-                headers)
+                headers, rule)
         }
         if headers.isLaterFragment { return false }
         throw .malformed
@@ -256,6 +264,8 @@ extension Evaluator {
             start = found
         }
         try headers.require(start, 12)
+        // Of IPv6 all of the header has to be there, whatever the rule asks of it: observed on Linux 6.18.
+        if packet.version == .v6 { try headers.require(start, (Int(try headers.byte(start + 1)) + 2) * 4) }
         let isInRange = match.spi.value.contains(try headers.number(start + 4, 4))
         if isInRange == match.spi.isNegated { return false }
         guard packet.version == .v6 else { return true }
@@ -264,6 +274,4 @@ extension Evaluator {
         if !match.reservedIsZero { return true }
         return try headers.number(start + 2, 2) == 0
     }
-        // Of IPv6 all of the header has to be there, whatever the rule asks of it: observed on Linux 6.18.
-        if packet.version == .v6 { try headers.require(start, (Int(try headers.byte(start + 1)) + 2) * 4) }
 }

@@ -1,5 +1,6 @@
 internal import ChainGraph
 internal import NetTypes
+internal import PathModel
 internal import RuleModel
 internal import SourceText
 
@@ -17,16 +18,40 @@ extension Evaluator {
                 && !(match.sourcePorts.isAll && match.destinationPorts.isAll && match.flagsMask.isEmpty)
             return loads && isInNFTables(rule) ? laterFragment(rule) : .no
         }
-        return testTCPFields(match, packet) && testOption(match, packet)
+        // With `--tcp-option` it is a match of x_tables also in nf_tables.
+        let isLoad = match.option == 0 && joinsNegatedPorts(rule)
+        return testTCPFields(match, packet, isLoad: isLoad) && testOption(match, packet)
     }
 
     /// Ports and flags.
-    func testTCPFields(_ match: TCPMatch, _ packet: Packet) -> Answer {
-        .negate(testPorts(.source, in: [match.sourcePorts], packet), if: match.inversion.contains(.sourcePorts))
-            && .negate(
-                testPorts(.destination, in: [match.destinationPorts], packet),
-                if: match.inversion.contains(.destinationPorts))
+    ///
+    /// - Parameter isLoad: whether two negated ports are compared as one number.
+    func testTCPFields(_ match: TCPMatch, _ packet: Packet, isLoad: Bool = false) -> Answer {
+        testBothPorts(
+            (match.sourcePorts, match.inversion.contains(.sourcePorts)),
+            (match.destinationPorts, match.inversion.contains(.destinationPorts)), packet, isLoad: isLoad)
             && testFlags(match, packet)
+    }
+
+    private func testBothPorts(
+        _ source: (range: PortRange, isNegated: Bool), _ destination: (range: PortRange, isNegated: Bool),
+        _ packet: Packet, isLoad: Bool
+    ) -> Answer {
+        let isSource = testPorts(.source, in: [source.range], packet)
+        let isDestination = testPorts(.destination, in: [destination.range], packet)
+        if isLoad, areJoined(source, destination) { return !(isSource && isDestination) }
+        return .negate(isSource, if: source.isNegated) && .negate(isDestination, if: destination.isNegated)
+    }
+
+    func joinsNegatedPorts(_ rule: RuleReference) -> Bool { model.linked.table(of: rule.chain).joinsNegatedPorts }
+
+    /// Whether iptables-nft before 1.8.11 makes one comparison of two negated ports.
+    /// Source: iptables 1.8.9, iptables/nft.c `add_nft_tcpudp`.
+    func areJoined(
+        _ source: (range: PortRange, isNegated: Bool), _ destination: (range: PortRange, isNegated: Bool)
+    ) -> Bool {
+        source.isNegated && destination.isNegated && source.range.isSingle && destination.range.isSingle
+            && source.range.first != 0 && destination.range.first != 0
     }
 
     /// A match that drops the packet itself (`par->hotdrop`): a header is cut short, or, for `-m tcp`, a fragment starts
@@ -82,8 +107,9 @@ extension Evaluator {
             let loads = wanted == .udp && !(match.sourcePorts.isAll && match.destinationPorts.isAll)
             return loads && isInNFTables(rule) ? laterFragment(rule) : .no
         }
-        return .negate(testPorts(.source, in: [match.sourcePorts], packet), if: match.sourceIsNegated)
-            && .negate(testPorts(.destination, in: [match.destinationPorts], packet), if: match.destinationIsNegated)
+        return testBothPorts(
+            (match.sourcePorts, match.sourceIsNegated), (match.destinationPorts, match.destinationIsNegated), packet,
+            isLoad: wanted == .udp && joinsNegatedPorts(rule))
     }
 
     /// Source: net/netfilter/xt_multiport.c; a rule needs `-p` of a protocol with ports.
