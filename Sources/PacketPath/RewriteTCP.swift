@@ -1,5 +1,7 @@
 internal import NetTypes
+internal import PathModel
 internal import RuleModel
+internal import SourceText
 
 // Targets that write into a TCP header. They drop a packet whose header is cut short.
 extension Evaluator {
@@ -39,7 +41,7 @@ extension Evaluator {
         let wanted: UInt16? =
             switch target {
             case .set(let size): size
-            case .clampToPathMTU: nil
+            case .clampToPathMTU: clampedSize(state)
             }
         func lower(_ packet: inout Packet) {
             guard let wanted, !packet.unknown.contains(.tcpOptions) || before == nil else {
@@ -66,8 +68,50 @@ extension Evaluator {
         if isLost || after != before {
             func value(_ size: UInt16?) -> Change.Value { size.map { .number(UInt32($0)) } ?? .unknown }
             changes.append(Change(.mss, before: value(before), after: value(after)))
+            if !isLost, case .clampToPathMTU = target { assumePath(&state) }
         }
         return action
+    }
+
+    /// What the paths there and back carry beside the headers. That the kernel has learned of no smaller one is assumed.
+    /// Source: net/netfilter/xt_TCPMSS.c `tcpmss_mangle_packet`, `tcpmss_reverse_mtu`, Linux 6.18.
+    private func clampedSize(_ state: WalkState) -> UInt16? {
+        let packet = state.packet
+        guard let route = state.route, route.isKnown, !packet.unknown.contains(.source),
+            let out = pathMTU(route.route, route.interface, packet.version)
+        else { return nil }
+        let back: UInt32
+        switch routeLookup(RouteQuery(destination: packet.source), packet.version) {
+        case .unknown, .several: return nil
+        case .none: back = .max
+        case .found(let decision):
+            switch decision.type {
+            case .blackhole, .unreachable, .prohibit, .throw, .nat: back = .max
+            case .unicast, .local, .broadcast, .multicast, .anycast:
+                let interface = decision.type == .local ? names.find("lo") : decision.nextHop?.interface
+                guard let mtu = pathMTU(decision.route, interface, packet.version) else { return nil }
+                back = mtu
+            }
+        }
+        let headers: UInt32 = packet.version == .v4 ? 40 : 60
+        let least = min(out, back)
+        guard least > headers else { return nil }
+        return UInt16(clamping: least - headers)
+    }
+
+    private func assumePath(_ state: inout WalkState) {
+        let name = "path-mtu"
+        if state.history.assumptions.contains(where: { $0.name == name }) { return }
+        state.history.assumptions.append(
+            Assumption(
+                name: name, value: "route",
+                text: "the path takes what its first link takes: no smaller MTU has been learned", step: nil))
+    }
+
+    /// Source: include/net/ip.h `ip_dst_mtu_maybe_forward`, include/net/ip6_route.h `ip6_dst_mtu_maybe_forward`, Linux 6.18.
+    private func pathMTU(_ route: Route?, _ interface: Symbol?, _ version: IPVersion) -> UInt32? {
+        guard let mtu = route?.mtu ?? interface.flatMap({ model.host.interface($0)?.mtu }) else { return nil }
+        return min(mtu, version == .v4 ? 65535 : 65535 + 40)
     }
 
     /// Source: net/netfilter/xt_TCPOPTSTRIP.c: options become no-operations; one that does not fit ends the list.

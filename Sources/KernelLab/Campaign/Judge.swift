@@ -175,7 +175,7 @@ struct Judge {
 /// What nobody can know from a snapshot and a packet: chance, the time, other programs, what rules counted before.
 private let excused: Set<String> = [
     "limit", "hashlimit", "connlimit", "quota", "statistic", "rateest", "recent", "time", "cpu", "nfqueue", "synproxy",
-    "tproxy", "clusterip", "socket", "next-hop", "nat-address", "nat-port", "rule",
+    "tproxy", "clusterip", "path-mtu", "socket", "next-hop", "nat-address", "nat-port", "rule",
     // A packet's ports are known here until NAT draws one: net/netfilter/nf_nat_core.c `nf_nat_l4proto_unique_tuple`.
     "source-port", "destination-port", "reply-source-port", "reply-destination-port",
 ]
