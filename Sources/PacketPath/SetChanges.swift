@@ -34,6 +34,9 @@ public struct SetChanges: Hashable, Sendable {
         }
     }
 
+    /// Whether it is not known of some set what a rule did to it.
+    public var isInDoubt: Bool { sets.contains { $0.isUncertain } }
+
     /// Nothing is sure of the sets of which `self` and `other` tell different things.
     func agreed(with other: SetChanges) -> SetChanges {
         if self == other { return self }

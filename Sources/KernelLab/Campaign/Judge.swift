@@ -46,6 +46,8 @@ struct Judge {
     /// The fragment before, where it waits for others.
     private var kept: LabPacket?
     private var labels: RuleLabels
+    /// Whether what nobody can know decided what a rule did to some set.
+    private var doubtsSets = false
 
     init(_ model: HostModel) {
         self.model = model
@@ -58,6 +60,7 @@ struct Judge {
         self.model = model
         labels = RuleLabels(model.linked)
         sets = SetChanges()
+        doubtsSets = false
     }
 
     /// Forgets the connections, as the laboratory does.
@@ -123,13 +126,17 @@ struct Judge {
         let open = unknowns(of: trace)
         // What looks at a port that NAT draws can't be known either.
         let drawn = drawsPort(trace) ? openByDrawnPort : []
-        let needless = open.filter { !excused.contains($0) && !drawn.contains($0) }
+        let doubtsSets = doubtsSets || !excused.isDisjoint(with: open)
+        let needless = open.filter {
+            !excused.contains($0) && !drawn.contains($0) && !(doubtsSets && $0 == changedSet)
+        }
         verdict.finding =
             needless.isEmpty
             ? .agrees(undecided: open)
             : .disagrees(["undecided although all is known: \(needless.joined(separator: ", "))"])
         for entry in agreement.way.end.connections { connections.update(entry) }
         sets = agreement.way.end.setChanges
+        self.doubtsSets = doubtsSets && sets.isInDoubt
         return verdict
     }
 
@@ -182,8 +189,11 @@ private let excused: Set<String> = [
 
 /// What may look at a port, by itself or as part of the packet's bytes.
 private let openByDrawnPort: Set<String> = [
-    "set", "mark", "string", "u32", "bpf", "original-source-port", "original-destination-port", "route",
+    "set", changedSet, "mark", "string", "u32", "bpf", "original-source-port", "original-destination-port", "route",
 ]
+
+/// A set to which a rule may have done something.
+private let changedSet = "changed-set"
 
 /// Whether NAT drew a port for the packet, or has drawn one for its connection.
 private func drawsPort(_ trace: Trace) -> Bool {
@@ -203,7 +213,8 @@ private func unknowns(of trace: Trace) -> [String] {
         for branch in trace.branches {
             for assumption in branch.assumptions where !assumption.isGiven {
                 for name in assumption.name.split(separator: "+") {
-                    found.insert(String(name.drop { $0 == "!" }.prefix { $0 != "@" && $0 != "=" }))
+                    let kind = String(name.drop { $0 == "!" }.prefix { $0 != "@" && $0 != "=" })
+                    found.insert(kind == "set" && name.contains("#") ? changedSet : kind)
                 }
             }
             visit(branch.trace)
