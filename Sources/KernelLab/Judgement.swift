@@ -20,6 +20,9 @@ struct Judgement {
         case looped
     }
 
+    /// The number of lo in each namespace.
+    private static let loopback: UInt32 = 1
+
     var seen = Observation()
     private let sent: IPHeader
     /// Headers that the trace leaves out: those of the sent packet between the first 40 bytes and the transport header.
@@ -78,12 +81,19 @@ struct Judgement {
                     case .forward where !isLocal && isNew && sent.isToMany: kind = .copy
                     case .postrouting where !isLocal && isNew && seen.hasCopies: kind = .copy
                     case .prerouting where isLooped: kind = .copy
+                    // A copy that TEE sent over lo, where it does not keep its identity, comes before the packet.
+                    case .prerouting where isLocal && isNew && copiesLeft.contains(Self.loopback): kind = .copy
                     // What TEE sent to the host itself: a packet from the wire passes PREROUTING once.
                     case .prerouting where !isLocal && isNew && seen.hasCopies: kind = .copy
                     default: break
                     }
                 }
                 kinds[event.identity] = kind
+            }
+            if kinds[event.identity] == .copy, hook == .prerouting,
+                let copy = copiesLeft.firstIndex(of: Self.loopback)
+            {
+                copiesLeft.remove(at: copy)
             }
             let base = bases[event.identity]
             let place = Place(event: event, hook: hook, position: position, priority: base?.priority ?? 0)
@@ -102,6 +112,11 @@ struct Judgement {
             case .outer: outer.append(place)
             case .other: others.append(place)
             }
+        }
+        // A frame that a bridge takes in too: what it passes on is a copy.
+        if !isLocal, ours.contains(where: { $0.hook == .forward }), ours.contains(where: { $0.hook == .input }) {
+            ours.removeAll { $0.hook == .forward || $0.hook == .postrouting }
+            seen.hasCopies = true
         }
         guard isLooped, let first = ours.firstIndex(where: { $0.hook == .postrouting }) else { return }
         let sorted = ours[first...].sorted { ($0.priority, $0.position) < ($1.priority, $1.position) }
