@@ -66,13 +66,19 @@ import Testing
     @Test(arguments: [("tcp-reset", TCPState.close), ("icmp-port-unreachable", .established)])
     func aResetClosesTheConnection(_ answer: String, _ state: TCPState) throws {
         let world = try World(
-            "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p tcp -j REJECT --reject-with \(answer)\nCOMMIT\n",
-            routerAddresses, routerRoutes, routerSettings,
-            "tcp      6 431999 ESTABLISHED src=203.0.113.9 dst=192.0.2.1 sport=40000 dport=80 src=192.0.2.1 "
-                + "dst=203.0.113.9 sport=80 dport=40000 [ASSURED] mark=0 use=1\n")
+            "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p tcp -m length --length 61 -j REJECT --reject-with \(answer)\nCOMMIT\n",
+            routerAddresses, routerRoutes, routerSettings)
+        var table = world.model.connections
         var packet = try world.packet("203.0.113.9", "192.0.2.1")
         packet.tcpFlags = .ack
-        #expect(world.trace(packet, in: "eth0").connections.last?.tcpState == state)
+        for length in [UInt32(60), 61] {
+            packet.length = length
+            let request = TraceRequest(packet: packet, origin: .interface(world.interface("eth0")))
+            for entry in PacketPath.trace(request, on: world.model, connections: table).connections {
+                table.update(entry)
+            }
+        }
+        #expect(table.entries.map(\.tcpState) == [state])
     }
 
     @Test func anICMPErrorIsAskedOfNone() throws {
