@@ -77,6 +77,7 @@ struct ConditionFacts {
             return listed(parts.compactMap { $0 })
         case .owner: return owner(packet, held, asked)
         case .set(let test): return set(test, packet, held: held, asked)
+        case .native(let comparison): return fact(comparison, view) ?? settled(held, asked, otherwise: "met")
         case .physicalDevice(let test): return bridgePorts(test, held: held)
         case .reversePath(let test):
             return held != test.isInverted
@@ -88,7 +89,7 @@ struct ConditionFacts {
             return packet.maximumSegmentSize.map { "the maximum segment size is \($0)" } ?? settled(held, asked)
         case .limit, .hashLimit, .quota, .statistic, .rateEstimate, .connectionLimit, .connectionBytes, .recent, .time,
             .bpf, .string, .u32, .cpu, .cgroup, .cluster, .ipvs, .operatingSystem, .policy, .realm, .socket,
-            .deviceGroup, .accounting, .native, .unknown:
+            .deviceGroup, .accounting, .unknown:
             return settled(held, asked)
         }
     }
@@ -98,7 +99,11 @@ struct ConditionFacts {
     private func numbers(_ parts: [String]) -> String { parts.isEmpty ? "none" : listed(parts) }
 
     /// The words of the assumptions that the rule rests on, or that it can't be told.
-    private func settled(_ held: Bool, _ asked: Int?) -> String {
+    ///
+    /// - Parameter otherwise: what is said of a condition that was met without an assumption.
+    private func settled(
+        _ held: Bool, _ asked: Int?, otherwise met: String = "taken as met; the snapshot does not settle it"
+    ) -> String {
         var texts: [String] = []
         var isGiven = false
         for assumption in assumptions where assumption.step != nil && assumption.step == asked {
@@ -106,21 +111,21 @@ struct ConditionFacts {
             isGiven = isGiven || assumption.isGiven
         }
         if !texts.isEmpty { return (isGiven ? "as you said: " : "assumed: ") + listed(texts) }
-        return held ? "taken as met; the snapshot does not settle it" : "not met"
+        return held ? met : "not met"
     }
 
     // MARK: Addresses and interfaces
 
-    private func source(_ packet: Packet) -> String {
+    func source(_ packet: Packet) -> String {
         packet.unknown.contains(.source) ? "the source is not known" : "the source is \(packet.source)"
     }
 
-    private func destination(_ packet: Packet) -> String {
+    func destination(_ packet: Packet) -> String {
         packet.unknown.contains(.destination)
             ? "the destination is not known" : "the destination is \(packet.destination)"
     }
 
-    private func arrival(_ view: PacketView) -> String {
+    func arrival(_ view: PacketView) -> String {
         if let name = view.inInterface { return "it came in by \(self.name(name))" }
         switch view.hook {
         case .output, .postrouting: return "no incoming interface is known at \(hookTitle(view.hook))"
@@ -128,7 +133,7 @@ struct ConditionFacts {
         }
     }
 
-    private func departure(_ view: PacketView) -> String {
+    func departure(_ view: PacketView) -> String {
         if let name = view.outInterface { return "it leaves by \(self.name(name))" }
         switch view.hook {
         case .prerouting, .input, .ingress: return "no outgoing interface is known at \(hookTitle(view.hook))"
@@ -196,7 +201,7 @@ struct ConditionFacts {
 
     // MARK: Ports and flags
 
-    private func ports(_ packet: Packet, source: Bool, destination: Bool) -> String {
+    func ports(_ packet: Packet, source: Bool, destination: Bool) -> String {
         var parts: [String] = []
         if packet.fragmentOffset > 0 { return "a later fragment has no ports" }
         if !packet.protocol.hasPorts { return "the protocol is \(packet.protocol.shortName)" }

@@ -57,6 +57,30 @@ import Testing
         #expect(text.contains(example.fact), "\(text)")
     }
 
+    static let native: [Case] = [
+        Case(condition: "ip saddr 198.51.100.0/24", fact: "the source is 198.51.100.7"),
+        Case(
+            condition: "ip daddr . tcp dport { 192.0.2.1 . 22 }",
+            fact: "the destination is 192.0.2.1 and the destination port is 22"),
+        Case(condition: "th sport 40000", fact: "the source port is 40000"),
+        Case(condition: "meta l4proto { tcp, udp }", fact: "the protocol is tcp"),
+        Case(condition: "meta mark & 0xff == 0", fact: "the mark is 0x0"),
+        Case(condition: "tcp flags syn / syn,ack", fact: "the flags are syn"),
+        Case(condition: "iifname \"eth*\"", fact: "it came in by eth0"),
+        Case(condition: "ct state new", fact: "its state is NEW"),
+        Case(condition: "ip ttl > 10", fact: "the TTL is 64"),
+        Case(condition: "ip version 4", fact: "met"),
+    ]
+
+    @Test("a native condition that was met", arguments: native) func tellsOfNative(_ example: Case) throws {
+        var world = try World(
+            "table inet t {\n\tchain c {\n\t\ttype filter hook input priority 0; policy accept;\n\t\t"
+                + example.condition + " drop\n\t}\n}\n")
+        let text = world.text(world.answer(try World.packet()))
+        let line = text.split(separator: "\n").first { $0.contains("    \(example.condition)  ") }
+        #expect(line?.hasSuffix("  " + example.fact) == true, "\(text)")
+    }
+
     /// Conditions that it does not meet.
     static let missed: [Case] = [
         Case(condition: "-s 10.0.0.0/8", fact: "the source is 198.51.100.7"),
