@@ -28,6 +28,7 @@ public enum HookStep: Hashable, Sendable {
 func makePlan(
     _ linked: LinkedRuleset, _ version: IPVersion, _ hook: Hook, tracks: Bool, joinsFragments: Bool
 ) -> [HookStep] {
+    let registered = Registrations(linked, version)
     var timed: [(priority: Int32, step: HookStep)] = []
     var nat: [ChainID] = []
     for id in linked.baseChains(version, hook) {
@@ -36,23 +37,33 @@ func makePlan(
     }
     timed = withUnordered(timed, linked)
     let natStep = natStep(nat, linked)
-    var kernel: [(priority: Int32, step: HookStep)] = []
+    // Each with the first table that makes the kernel hang it up.
+    var kernel: [(priority: Int32, step: HookStep, table: Int?)] = []
     if tracks {
         switch hook {
         case .prerouting, .output:
-            kernel = [(-400, .defragment), (-200, .conntrack), (-100, natStep)]
+            kernel = [
+                (-400, .defragment, registered.tracking), (-200, .conntrack, registered.tracking),
+                (-100, natStep, registered.nat),
+            ]
         case .input, .postrouting:
-            kernel = [(100, natStep), (.max, .confirm)]
+            kernel = [(100, natStep, registered.nat), (.max, .confirm, registered.tracking)]
         case .forward, .ingress, .egress: break
         }
     } else if joinsFragments, hook == .prerouting || hook == .output {
-        kernel = [(-400, .defragment)]
+        kernel = [(-400, .defragment, nil)]
     }
-    // A stable merge: at equal priority the kernel's own hooks, registered last when a rule first needs them, go first.
+    // A stable merge: at equal priority what was registered last goes first. That is the kernel's own hook for a table
+    // whose rules first needed it, and a chain of a table that came behind.
+    func goesBefore(_ timed: (priority: Int32, step: HookStep), _ priority: Int32, _ table: Int?) -> Bool {
+        if timed.priority != priority { return timed.priority < priority }
+        guard case .chain(let chain) = timed.step, let table else { return false }
+        return linked.tableIndex(of: chain) > table
+    }
     var plan: [HookStep] = []
     var next = 0
     for own in kernel {
-        while next < timed.count, timed[next].priority < own.priority {
+        while next < timed.count, goesBefore(timed[next], own.priority, own.table) {
             plan.append(timed[next].step)
             next += 1
         }
@@ -121,18 +132,38 @@ private func isIdle(_ chain: ChainID, _ linked: LinkedRuleset) -> Bool {
     return chain.rules.isEmpty && chain.base?.policy != .drop
 }
 
+/// The first tables that make the kernel hang up hooks of its own; `nil` where no dump tells.
+private struct Registrations {
+    var tracking: Int?
+    var nat: Int?
+
+    init(_ linked: LinkedRuleset, _ version: IPVersion) {
+        let tables = linked.ruleset.tables
+        // Which of both backends' tables were there first is not known.
+        if tables.contains(where: { $0.backend == .legacy }) { return }
+        tracking = tables.firstIndex { needsConntrack($0, version) }
+        nat = tables.firstIndex { table in
+            table.family.sees(version) && !table.isDormant && table.chains.contains { $0.base?.type == .nat }
+        }
+    }
+}
+
 /// Whether a rule of `version` makes the kernel track connections.
 ///
 /// Any match or target that speaks of connections does; a nat table without one does not, and its chains are then not
 /// asked at all. Rules of family inet and bridge do it for both versions, those of dormant tables too. Observed on Linux
 /// 6.18 for nf_tables and legacy.
 func needsConntrack(_ ruleset: Ruleset, _ version: IPVersion) -> Bool {
-    for table in ruleset.tables where table.family.sees(version) || table.family == .bridge {
-        for object in table.objects where speaksOfConnections(object.kind) { return true }
-        for chain in table.chains {
-            for rule in chain.rules {
-                for statement in rule.statements where speaksOfConnections(statement, version) { return true }
-            }
+    ruleset.tables.contains { needsConntrack($0, version) }
+}
+
+private func needsConntrack(_ table: Table, _ version: IPVersion) -> Bool {
+    guard table.family.sees(version) || table.family == .bridge else { return false }
+    for object in table.objects where speaksOfConnections(object.kind) { return true }
+    for set in table.sets where set.states.contains(where: { speaksOfConnections($0, version) }) { return true }
+    for chain in table.chains {
+        for rule in chain.rules {
+            for statement in rule.statements where speaksOfConnections(statement, version) { return true }
         }
     }
     return false

@@ -208,6 +208,15 @@ extension TraceJSONWriter {
     }
 }
 
+private func translates(_ statement: Statement) -> Bool {
+    switch statement {
+    case .target(.dnat), .target(.snat), .target(.masquerade), .target(.redirect), .target(.netmap),
+        .target(.native(.translate)):
+        true
+    case .match, .target: false
+    }
+}
+
 /// The index of the rule that made the translation at `index`: the last rule before it that translates.
 func translator(of index: Int, in steps: [Step], _ linked: LinkedRuleset) -> Int? {
     guard case .translation(let translation) = steps[index].kind, !translation.isFromEntry,
@@ -218,10 +227,7 @@ func translator(of index: Int, in steps: [Step], _ linked: LinkedRuleset) -> Int
         position -= 1
         guard steps[position].layer == steps[index].layer else { return nil }
         guard case .rule(let rule) = steps[position].kind else { continue }
-        switch linked.rule(rule.rule).target {
-        case .dnat?, .snat?, .masquerade?, .redirect?, .netmap?: return position
-        default: return nil
-        }
+        return linked.rule(rule.rule).statements.contains(where: translates) ? position : nil
     }
     return nil
 }

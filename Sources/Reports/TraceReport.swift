@@ -199,6 +199,8 @@ struct TraceReporter {
         switch quotes.linked.rule(step.rule).target {
         case .snat(let nat)?, .masquerade(let nat)?:
             if nat.ports != nil || nat.isRandom || nat.isFullyRandom { return nil }
+        case .native(.translate(let made))? where made.kind == .snat || made.kind == .masquerade:
+            if made.port != nil || made.isRandom || made.isFullyRandom { return nil }
         default: return nil
         }
         let source = translation.source ?? packet.source

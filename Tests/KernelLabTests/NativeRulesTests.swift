@@ -295,7 +295,7 @@ struct NativeRulesTests {
             quota q { over 10000 mbytes }
             chain c { type filter hook forward priority 0;
                 counter name "k"
-                quota name "q" drop
+                quota name "q" counter
                 ct helper set "f" counter
                 log prefix "x" counter
                 limit rate 100/second burst 50 packets counter
@@ -333,6 +333,30 @@ struct NativeRulesTests {
                 meta mark set ct mark << 4 counter
                 meta mark 0x320 counter
                 ip saddr & 0.0.0.255 . ip daddr & 0.0.255.255 { 0.0.0.9 . 0.0.0.71 } counter
+            }
+            """
+        ),
+        (
+            "equal priorities with the kernel's own",
+            """
+            chain before { type filter hook prerouting priority -100; ip daddr 10.1.0.9 counter; ct status dnat counter; }
+            chain early { type filter hook prerouting priority -200; ct state new counter; ct state invalid counter; }
+            chain n { type nat hook prerouting priority 0; dnat ip to 10.1.0.44; }
+            }
+            table ip v {
+            chain late { type filter hook prerouting priority -100; ip daddr 10.1.0.9 counter; ct status dnat counter; }
+            chain early { type filter hook prerouting priority -200; ct state new counter; ct state invalid counter; }
+            """
+        ),
+        (
+            "sets with states",
+            """
+            set s { type ipv4_addr; flags dynamic; limit rate 100/second; }
+            set k { type ipv4_addr; flags dynamic; ct count over 50; }
+            chain c { type filter hook forward priority 0;
+                add @s { ip saddr } counter
+                add @k { ip saddr } counter
+                ip saddr @s counter
             }
             """
         ),

@@ -66,4 +66,44 @@ import Testing
         #expect(own.destination == 7)
         #expect(own.destinationMask == .max)
     }
+
+    private func native(_ left: Expression, _ relation: Comparison.Relation, _ right: Comparison.Operand) -> Match {
+        .native(Comparison(left, relation, right))
+    }
+
+    /// Native comparisons with one value, a prefix or a range of ports; nothing else is taken.
+    @Test func nativeComparisonsAreTested() throws {
+        func field(_ header: HeaderKind, _ name: String) throws -> Expression {
+            .field(try #require(HeaderField(header, name)))
+        }
+        func port(_ number: UInt64) -> Literal { Literal(number, .internetService, bits: 16) }
+        let (source, destinationPort) = (try field(.ip, "saddr"), try field(.tcp, "dport"))
+        let first = Literal([10, 0, 0, 0], .ipv4Address, bits: 32)
+        let last = Literal([10, 255, 255, 255], .ipv4Address, bits: 32)
+        let own = rule(
+            native(source, .equal, .range(first, last)), native(destinationPort, .equal, .range(port(80), port(90))),
+            native(.meta(.mark), .equal, .literal(Literal(5, .mark, bits: 32))))
+        #expect(own.mayMatch(PacketKey(try packet("10.1.2.3", "192.0.2.1", dport: 85, mark: 5))))
+        #expect(!own.mayMatch(PacketKey(try packet("11.1.2.3", "192.0.2.1", dport: 85, mark: 5))))
+        #expect(!own.mayMatch(PacketKey(try packet("10.1.2.3", "192.0.2.1", dport: 91, mark: 5))))
+        #expect(!own.mayMatch(PacketKey(try packet("10.1.2.3", "192.0.2.1", dport: 85, mark: 4))))
+        var udp = try packet("10.1.2.3", "192.0.2.1", dport: 85, mark: 5)
+        udp.protocol = .udp
+        #expect(!own.mayMatch(PacketKey(udp)))
+        let others = rule(
+            native(source, .notEqual, .literal(first)), native(destinationPort, .greater, .literal(port(1000))),
+            native(.meta(.mark), .anyBit, .literal(Literal(5, .mark, bits: 32))))
+        #expect(others == CompiledRule())
+    }
+
+    /// What stands behind a statement does not keep it from being done.
+    @Test func nothingBehindAStatementIsTaken() throws {
+        let field = try #require(HeaderField(.tcp, "dport"))
+        let port = Comparison(
+            .field(field), .equal, .literal(Literal(81, .internetService, bits: 16)))
+        let mark = NativeStatement.assign(.meta(.mark), .literal(Literal(1, .mark, bits: 32)))
+        let own = CompiledRule(
+            Rule(statements: [.target(.native(mark)), .match(.native(port))], place: .none))
+        #expect(own == CompiledRule())
+    }
 }

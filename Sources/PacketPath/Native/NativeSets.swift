@@ -210,9 +210,10 @@ extension Evaluator {
         return elementStates(change, rule)
     }
 
-    /// The limits that each element has of its own.
+    /// The limits that each element gets: those of the rule, or else of the set.
     private func elementStates(_ change: SetChange, _ rule: RuleReference) -> Action {
-        for own in change.states {
+        let ofSet = nativeSet(change.set, rule).index?.set.states ?? []
+        for own in change.states.isEmpty ? ofSet : change.states {
             if let answer = limiting(own, rule) { return .test(answer) }
         }
         return .continue
