@@ -22,7 +22,8 @@ import Testing
         ("tcp dport 80", true), ("tcp dport != 80", false), ("tcp dport 79-81", true), ("tcp dport < 80", false),
         ("tcp dport <= 80", true), ("tcp dport { 22, 80 }", true), ("tcp dport != { 22, 80 }", false),
         ("tcp dport { 1-79 }", false), ("tcp dport { 1-79, 80-90 }", true),
-        ("ip saddr . tcp dport { 198.51.100.7 . 80 }", true), ("ip saddr . tcp dport { 198.51.100.0/24 . 70-90 }", true),
+        ("ip saddr . tcp dport { 198.51.100.7 . 80 }", true),
+        ("ip saddr . tcp dport { 198.51.100.0/24 . 70-90 }", true),
         ("ip saddr . tcp dport { 198.51.100.0/24 . 81-90 }", false),
         ("meta l4proto tcp", true), ("meta l4proto { icmp, udp }", false), ("meta nfproto ipv4", true),
         ("iifname \"eth1\"", true), ("iifname \"eth*\"", true), ("iifname \"ppp*\"", false), ("iif \"eth1\"", true),
@@ -88,7 +89,9 @@ import Testing
     @Test func whatARuleDidBeforeAPartThatFailsStaysDone() throws {
         #expect(try met("meta mark set 5 tcp dport 81\n meta mark 5 drop") == ["c:1 continue!", "c:2 drop"])
         #expect(try met("meta mark set 5 meta mark 5 drop") == ["c:1 drop"])
-        #expect(try met("meta mark set meta mark | 0x10 meta mark set meta mark & 0x30\n meta mark 0x10 drop").last == "c:2 drop")
+        #expect(
+            try met("meta mark set meta mark | 0x10 meta mark set meta mark & 0x30\n meta mark 0x10 drop").last
+                == "c:2 drop")
     }
 
     @Test func aFailedLoadBreaksTheRule() throws {
@@ -105,7 +108,8 @@ import Testing
         #expect(try met("tcp dport vmap { 80 : continue } drop") == ["c:1 drop"])
         #expect(try met("tcp dport vmap { 80 : continue }\n drop") == ["c:1 continue", "c:2 drop"])
         #expect(try met("tcp dport vmap { 80 : jump other }", table: chains) == ["c:1 jump", "other:1 drop"])
-        #expect(try met("tcp dport vmap { 1-100 : goto other, 101-65535 : accept }", table: chains).last == "other:1 drop")
+        #expect(
+            try met("tcp dport vmap { 1-100 : goto other, 101-65535 : accept }", table: chains).last == "other:1 drop")
         #expect(try met("tcp dport vmap { 81 : accept, * : drop }") == ["c:1 drop"])
         #expect(try met("iifname . ip saddr vmap { \"eth1\" . 198.51.100.7 : drop }") == ["c:1 drop"])
         #expect(try met("udp dport vmap { 80 : drop, * : drop }") == [])
@@ -130,7 +134,9 @@ import Testing
     @Test func setsThatRulesChangeAreSeenByLaterRules() throws {
         let sets = "set s { type ipv4_addr; flags dynamic; size 2; elements = { 10.0.0.1 } }"
         #expect(try met("ip saddr @s drop\n add @s { ip saddr }\n ip saddr @s drop", table: sets).last == "c:3 drop")
-        #expect(try met("add @s { ip saddr }\n delete @s { ip saddr }\n ip saddr @s drop", table: sets).last == "c:2 continue")
+        #expect(
+            try met("add @s { ip saddr }\n delete @s { ip saddr }\n ip saddr @s drop", table: sets).last
+                == "c:2 continue")
         // Source: net/netfilter/nft_dynset.c: a full set breaks the rule.
         #expect(
             try met("add @s { ip saddr }\n add @s { ip daddr } drop\n ip saddr @s drop", table: sets)
@@ -238,7 +244,8 @@ import Testing
 
     @Test func theHookWithoutAnInterfaceHasAnEmptyName() throws {
         let world = try NativeWorld(
-            "table inet t { chain c { type filter hook output priority 0; iifname \"eth1\" accept; iifname != \"eth1\" drop; }; }")
+            "table inet t { chain c { type filter hook output priority 0; iifname \"eth1\" accept; iifname != \"eth1\" drop; }; }"
+        )
         #expect(world.rules(world.trace(in: nil)) == ["c:2 drop"])
     }
 
@@ -265,6 +272,79 @@ import Testing
         let packet = try #require(Packet(decoding: bytes))
         let world = try NativeWorld.forward("\(condition) drop")
         #expect(world.rules(world.trace(packet)) == (holds ? ["c:1 drop"] : []))
+    }
+
+    @Test func laterPacketsSeeWhatEarlierOnesDidToASet() throws {
+        let world = try NativeWorld.forward(
+            "ip saddr @s drop\n add @s { ip saddr }", table: "set s { type ipv4_addr; flags dynamic; }")
+        let first = world.trace()
+        #expect(first.outcome == .forwarded)
+        let request = TraceRequest(
+            packet: NativeWorld.packet(), origin: .interface(try #require(world.model.names.find("eth1"))))
+        #expect(trace(request, on: world.model, setChanges: first.setChanges).outcome == .dropped)
+        // Of what two ways did differently nothing is sure.
+        let doubtful = first.setChanges.agreed(with: SetChanges())
+        #expect(trace(request, on: world.model, setChanges: doubtful).outcome == .undecided)
+    }
+
+    @Test func aStatementThatCanNotBeReadGoesEveryWay() throws {
+        var world = try NativeWorld.forward("counter accept")
+        var ruleset = world.model.linked.ruleset
+        var names = world.model.names
+        let unknown = NativeStatement.unknown(names.intern("frobnicate"))
+        ruleset.tables[0].chains[0].rules[0].statements = [
+            .target(.native(unknown)), .target(.reject(.icmpPortUnreachable)),
+        ]
+        world.model = HostModel(ruleset, world.model.host, names: names)
+        #expect(Set(world.trace().branches.map(\.trace.outcome)) == [.forwarded, .dropped, .rejected])
+    }
+
+    /// An address of one version translates that version, and asks for connections of that version alone. Source:
+    /// net/netfilter/nft_nat.c `nft_nat_init`; observed on Linux 6.18.
+    @Test func aTranslationIsOfItsAddressesVersion() throws {
+        let world = try NativeWorld(
+            "table inet t { chain n { type nat hook prerouting priority 0; dnat ip to 203.0.113.40; }; }")
+        #expect(world.trace().last?.packet.destination == .v4(203, 0, 113, 40))
+        #expect(world.rules(world.trace(NativeWorld.packet(version: .v6))) == [])
+        #expect(world.model.compiled.tracksV4)
+        #expect(!world.model.compiled.tracksV6)
+    }
+
+    /// Source: nf_ct_netns_get's callers in net/netfilter/nft_*.c; observed on Linux 6.18 by the number of entries.
+    @Test(arguments: [
+        ("chain c { ct state new; }", true), ("chain c { notrack; }", false), ("chain c { meta mark 1; }", false),
+        ("ct helper h { type \"ftp\" protocol tcp; }", true), ("chain c { ct count over 5; }", true),
+        ("set s { type ipv4_addr; flags dynamic; ct count over 5; }", true), ("counter k { }", false),
+        ("flags dormant; chain c { ct state new; }", true),
+        ("chain n { type nat hook prerouting priority 0; accept; }", false),
+    ])
+    func whatAsksForConnectionsSwitchesThemOn(table: String, tracks: Bool) throws {
+        let world = try NativeWorld("table inet t { \(table); }")
+        #expect(world.model.compiled.tracksV4 == tracks)
+        #expect(world.model.compiled.tracksV6 == tracks)
+        let v4 = try NativeWorld("table ip t { \(table); }")
+        #expect(v4.model.compiled.tracksV4 == tracks)
+        #expect(!v4.model.compiled.tracksV6)
+    }
+
+    /// Of one priority what was hung up last runs first, the kernel's own hooks too: a table behind the one that first
+    /// needed them has its chains before them. Observed on Linux 6.18.
+    @Test func chainsAndTheKernelsOwnHooksStandInTheOrderOfRegistration() throws {
+        func first(_ text: String) throws -> [String] {
+            let world = try NativeWorld(text)
+            return world.model.compiled.plan(.v4, .prerouting).map { step in
+                switch step {
+                case .chain(let chain): world.model.names.text(world.model.linked.chain(chain).name)
+                case .nat: "nat"
+                case .conntrack: "conntrack"
+                default: "-"
+                }
+            }
+        }
+        let nat = "table inet n { chain n { type nat hook prerouting priority 0; dnat ip to 10.0.0.1; }; }\n"
+        let filter = "table inet f { chain f { type filter hook prerouting priority -100; }; }\n"
+        #expect(try first(nat + filter) == ["-", "conntrack", "f", "nat"])
+        #expect(try first(filter + nat) == ["-", "conntrack", "nat", "f"])
     }
 }
 

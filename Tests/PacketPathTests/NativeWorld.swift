@@ -49,7 +49,8 @@ struct NativeWorld {
     func rules(_ trace: Trace) -> [String] {
         trace.steps.compactMap { step in
             guard case .rule(let rule) = step.kind else { return nil }
-            return "\(model.names.text(model.linked.chain(rule.rule.chain).name)):\(rule.rule.index + 1) \(rule.verdict.name)"
+            return
+                "\(model.names.text(model.linked.chain(rule.rule.chain).name)):\(rule.rule.index + 1) \(rule.verdict.name)"
                 + (step.isCertain ? "" : "?") + (rule.isBroken ? "!" : "")
         }
     }

@@ -156,7 +156,9 @@ extension Evaluator {
     ) {
         let packet = state.packet
         let number = bytes.flatMap { Literal($0, .integer, bits: $0.count * 8).number }
-        func low<Number: FixedWidthInteger>(_ type: Number.Type) -> Number? { number.map { Number(truncatingIfNeeded: $0) } }
+        func low<Number: FixedWidthInteger>(_ type: Number.Type) -> Number? {
+            number.map { Number(truncatingIfNeeded: $0) }
+        }
         func lose(_ field: PacketFields) { state.packet.unknown.insert(field) }
         func find(_ field: PacketFields) {
             state.packet.unknown.remove(field)

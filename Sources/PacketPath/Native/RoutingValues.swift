@@ -67,7 +67,8 @@ extension Evaluator {
     }
 
     /// `RTN_…` of an address, in which an IPv6 address has the type of its route or of its form.
-    private func fibType(_ address: IPAddress, on interface: Symbol?, _ query: FibQuery, _ state: WalkState) -> UInt16? {
+    private func fibType(_ address: IPAddress, on interface: Symbol?, _ query: FibQuery, _ state: WalkState) -> UInt16?
+    {
         if address.version == .v4 { return addressType(address, on: interface).map { bit($0) } }
         var route = RouteQuery(destination: address)
         route.source = query.flags.contains(.destination) ? state.packet.source : state.packet.destination

@@ -247,7 +247,9 @@ extension Evaluator {
         default: return nil
         }
         let view = isIn ? state.context.inInterface : state.context.outInterface
-        guard case .unknown = view, comparison.relation == .equal || comparison.relation == .notEqual else { return nil }
+        guard case .unknown = view, comparison.relation == .equal || comparison.relation == .notEqual else {
+            return nil
+        }
         let characters: ArraySlice<UInt8>
         var isPrefix = false
         switch comparison.right {
