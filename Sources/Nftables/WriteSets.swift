@@ -26,11 +26,6 @@ extension Writer {
         if let timeout = set.timeout { line("timeout \(timeText(timeout))", 2) }
         if let interval = set.garbageInterval { line("gc-interval \(timeText(interval))", 2) }
         if let size = set.size { line("size \(size)", 2) }
-        for state in set.states {
-            put("\t\t")
-            write(state)
-            put("\n")
-        }
         if set.flags.contains(.autoMerge) { line("auto-merge", 2) }
         for state in set.states {
             put("\t\t")

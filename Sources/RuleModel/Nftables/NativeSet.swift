@@ -41,8 +41,6 @@ public struct NativeSet: Hashable, Sendable {
     /// Seconds, in thousandths; `nil` where elements stay.
     public var timeout: UInt64?
     public var garbageInterval: UInt64?
-    /// Limits, counters, … that each element gets that a rule adds.
-    public var states: [NativeStatement] = []
     public var size: UInt32?
     /// `policy memory`
     public var prefersMemory = false
