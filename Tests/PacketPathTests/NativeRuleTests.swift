@@ -1,6 +1,8 @@
+import ChainGraph
 import NetTypes
 import PathModel
 import RuleModel
+import SourceText
 import Testing
 
 @testable import PacketPath
