@@ -75,7 +75,7 @@ public enum ListingKind: UInt8, Hashable, Sendable, CaseIterable {
     /// Whether this version reads it. What it does not read is told.
     public var isRead: Bool {
         switch self {
-        case .iptablesList, .nftJSON, .setXML, .kubernetes, .otherJSON: false
+        case .iptablesList, .setXML, .kubernetes, .otherJSON: false
         default: true
         }
     }

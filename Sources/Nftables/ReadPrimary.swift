@@ -159,8 +159,8 @@ extension Reader {
 
     /// The text from a token to here, blanks as they are.
     mutating func text(from first: Int) -> Symbol {
-        let place = place(from: first)
-        return names.intern(source.bytes, Int(place.start)..<max(Int(place.start), Int(place.end)))
+        let last = max(first, source.position - 1)
+        return names.intern(source.bytes, Int(source.tokens[first].start)..<Int(source.tokens[last].finish))
     }
 
     private mutating func rawPayload() throws(NftFailure) -> Expression {

@@ -50,6 +50,12 @@ extension Reader {
     }
 
     mutating func readStatement() throws(NftFailure) -> Statement {
+        // Of JSON: what was wrong with it is told already.
+        if token.kind == .bad, !source.origins.isEmpty {
+            let first = source.position
+            advance()
+            return .target(.native(.unknown(text(from: first))))
+        }
         switch word {
         case "accept": advance(); return .target(.accept)
         case "drop": advance(); return .target(.drop)

@@ -54,6 +54,10 @@ public func locateNativeStatements(_ bytes: [UInt8], place: Place, family: Table
     let start = Int(place.start)
     let end = min(Int(place.end), bytes.count)
     guard start < end else { return [] }
+    // No rule of nft's text begins so, and each statement of its JSON does.
+    if bytes[start] == UInt8(ascii: "{") || bytes[start] == UInt8(ascii: "\"") {
+        return locateJSONStatements(bytes.span.extracting(..<end), from: start)
+    }
     var reader = Reader(bytes, range: start..<end, firstLine: Int(place.line), file: place.file)
     reader.openTable(family, .empty, at: place)
     _ = reader.readRule()
@@ -101,8 +105,19 @@ struct TokenSource {
     var bytes: [UInt8]
     var tokens: [Token]
     var managed: [UInt32]
+    /// Of each token, where what it was made of stands; empty where that is the token itself.
+    var origins: [Place] = []
     var position = 0
     var file: FileID
+
+    /// Words that were made of JSON.
+    init(_ words: JSONWords, file: FileID) {
+        bytes = words.bytes
+        tokens = words.tokens
+        origins = words.origins
+        managed = []
+        self.file = file
+    }
 
     init(_ bytes: [UInt8], range: Range<Int>, firstLine: Int, file: FileID) {
         let lexer = Lexer(bytes, range: range, firstLine: firstLine)
@@ -180,15 +195,27 @@ extension Reader {
     }
 
     func place(of token: Token) -> Place {
-        Place(file: source.file, line: Int(token.line), start: Int(token.start), end: Int(token.finish))
+        if !source.origins.isEmpty { return origin(source.position...source.position) }
+        return Place(file: source.file, line: Int(token.line), start: Int(token.start), end: Int(token.finish))
     }
 
     /// The place from the token at `first` to the one before this.
     func place(from first: Int) -> Place {
         let last = max(first, source.position - 1)
+        if !source.origins.isEmpty { return origin(first...last) }
         let begin = source.tokens[first]
         return Place(
             file: source.file, line: Int(begin.line), start: Int(begin.start), end: Int(source.tokens[last].finish))
+    }
+
+    /// What these tokens were made of.
+    private func origin(_ range: ClosedRange<Int>) -> Place {
+        var result = source.origins[range.lowerBound]
+        for place in source.origins[range] {
+            if place.start < result.start { (result.start, result.line) = (place.start, place.line) }
+            result.end = max(result.end, place.end)
+        }
+        return result
     }
 
     func unexpected(_ wanted: String) -> NftFailure {

@@ -3,7 +3,7 @@ import Nftables
 import RuleModel
 import SourceText
 
-/// Reads nft's texts of one node, when what iptables-save showed of it is there.
+/// Reads what nft showed of one node, when what iptables-save showed of it is there.
 func readNft(
     _ listings: [Listing], _ files: [SourceFile], _ settings: SnapshotSettings, _ iptables: inout IptablesInput,
     _ reading: inout HostReading, _ node: inout NodeState
@@ -14,12 +14,25 @@ func readNft(
     }
     var results: [(listing: Listing, reading: NftablesReading)] = []
     var included: Set<FileID> = []
-    for listing in listings {
+    // The text says more than the JSON: of a table that both show it counts.
+    let texts = listings.filter { $0.kind == .nftText }
+    for listing in texts + listings.filter({ $0.kind == .nftJSON }) {
         let file = files[Int(listing.excerpt.file.index)]
         let excerpt = listing.excerpt
-        let result = readNftables(
-            file.bytes, range: excerpt.start..<max(excerpt.start, min(excerpt.end, file.bytes.count)),
-            firstLine: excerpt.firstLine, file: excerpt.file, names: &reading.names, includes: includable)
+        let range = excerpt.start..<max(excerpt.start, min(excerpt.end, file.bytes.count))
+        let result: NftablesReading
+        if listing.kind == .nftJSON {
+            result = readNftablesJSON(
+                file.bytes, range: range, firstLine: excerpt.firstLine, file: excerpt.file, names: &reading.names)
+            if result.diagnostics.contains(where: { $0.code == "bad-json" }) {
+                let place = firstLine(of: excerpt, file.bytes.span)
+                node.unreadRulesets.append(UnreadRuleset(kind: .nftJSON, place: place, tables: []))
+            }
+        } else {
+            result = readNftables(
+                file.bytes, range: range, firstLine: excerpt.firstLine, file: excerpt.file, names: &reading.names,
+                includes: includable)
+        }
         included.formUnion(result.includedFiles)
         results.append((listing, result))
     }
@@ -30,14 +43,16 @@ func readNft(
         let isIncluded = included.contains(listing.excerpt.file)
         node.inputs.append(
             RecognisedInput(
-                kind: .nftText, place: place, lastLine: lastLine(of: listing.excerpt, text),
+                kind: listing.kind, place: place, lastLine: lastLine(of: listing.excerpt, text),
                 summary: isIncluded ? "nft rules that another file includes" : summary(of: result)))
         // Read where it is included.
         if isIncluded { continue }
         reading.diagnostics += result.diagnostics
+        let shownAsText = listing.kind == .nftJSON ? iptables.ruleset.tables.filter { $0.isNative } : []
         for (position, table) in result.tables.enumerated() {
             let isManaged = position < result.isManagedByIptables.count && result.isManagedByIptables[position]
             if iptables.takeOver(table) { continue }
+            if shownAsText.contains(where: { $0.family == table.family && $0.name == table.name }) { continue }
             tellLosses(table, isManaged: isManaged, &reading)
             try iptables.add(native: table, files: files, names: reading.names, &reading.diagnostics)
         }

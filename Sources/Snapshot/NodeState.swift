@@ -88,7 +88,7 @@ public struct UnrecognisedInput: Hashable, Sendable {
     }
 }
 
-/// A rule set that was recognised and is not read.
+/// A rule set that was recognised and could not be read to its end.
 public struct UnreadRuleset: Hashable, Sendable {
     public var kind: ListingKind
     public var place: Place

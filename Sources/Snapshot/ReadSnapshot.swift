@@ -33,7 +33,7 @@ func assemble(
                 switch listing.kind {
                 case .iptablesSave, .iptablesRules:
                     try iptables.read(text, listing, files: files, names: &reading.names, &reading.diagnostics)
-                case .nftText: nftListings.append(listing)
+                case .nftText, .nftJSON: nftListings.append(listing)
                 default:
                     readOther(text, listing, file, &reading, &node)
                 }
@@ -46,7 +46,6 @@ func assemble(
     node.ruleset = iptables.ruleset
     node.inputs += iptables.inputs
     node.inputs.sort { ($0.place.file.index, $0.place.start) < ($1.place.file.index, $1.place.start) }
-    tellUnreadRulesets(&node, &reading)
     node.names = reading.names
     node.host = reading.host
     node.diagnostics = reading.diagnostics
@@ -70,7 +69,7 @@ private func noRules(_ node: NodeState, _ root: String?) -> SnapshotFailure {
             return SnapshotFailure(.noRules, file: file, place: list.place, message: message)
         }
     } else if let unread = node.unreadRulesets.first, let file = node.file(of: unread.place) {
-        message = "nft's JSON is not read by this version, and there are no other rules; nft list ruleset prints text"
+        message = "this JSON of nft's is broken, and there are no other rules"
         return SnapshotFailure(.noRules, file: file, place: unread.place, message: message)
     } else if !node.inputs.isEmpty {
         message = "no rule set among what was recognised; iptables-save writes one"
@@ -102,10 +101,7 @@ private func readOther(
     node.inputs.append(
         RecognisedInput(
             kind: listing.kind, place: place, lastLine: lastLine(of: excerpt, text), summary: summary))
-    if listing.kind == .nftJSON {
-        node.unreadRulesets.append(
-            UnreadRuleset(kind: listing.kind, place: place, tables: nftTables(text, listing)))
-    } else if !listing.kind.isRead {
+    if !listing.kind.isRead {
         reading.diagnostics.append(
             Diagnostic(
                 .warning, "not-read", "the output of \(listing.kind.name) is not read by this version", at: place))

@@ -76,6 +76,48 @@ import Testing
         #expect(node.names.text(text) == "xt match recent")
     }
 
+    private let json = """
+        {"nftables": [{"metainfo": {"version": "1.0.6", "json_schema_version": 1}},
+        {"table": {"family": "ip", "name": "filter", "handle": 1}},
+        {"chain": {"family": "ip", "table": "filter", "name": "INPUT", "handle": 1, "type": "filter",
+         "hook": "input", "prio": 0, "policy": "accept"}},
+        {"rule": {"family": "ip", "table": "filter", "chain": "INPUT", "handle": 7, "expr": [
+         {"xt": {"type": "match", "name": "recent"}}, {"counter": {"packets": 0, "bytes": 0}}, {"drop": null}]}},
+        {"rule": {"family": "ip", "table": "filter", "chain": "INPUT", "handle": 8, "expr": [{"accept": null}]}},
+        {"table": {"family": "inet", "name": "own", "handle": 2}},
+        {"chain": {"family": "inet", "table": "own", "name": "input", "handle": 1, "type": "filter",
+         "hook": "input", "prio": 10, "policy": "drop"}}]}
+
+        """
+
+    @Test func nativeTablesAreReadFromJSON() throws {
+        let node = try read(("n/nft.json", json))
+        #expect(codes(node) == ["iptables-by-nft"])
+        #expect(node.inputs.map(\.kind) == [.nftJSON])
+        #expect(node.inputs.map(\.summary) == ["nft rules: ip, inet, 2 tables, 2 rules"])
+        let input = try #require(node.ruleset.tables.last?.chains.first)
+        #expect(input.base == BaseChain(hook: .input, priority: 10, type: .filter, policy: .drop))
+        #expect(input.place.line == 9)
+    }
+
+    @Test func aTableIsReadOnceAndWhereMostIsToldOfIt() throws {
+        let both = try read(("a", json), ("b", listed))
+        #expect(both.ruleset.tables.count == 2)
+        #expect(both.ruleset.tables.allSatisfy { $0.place.file == FileID(1) })
+        let saved = try read(("a", json), ("b", save))
+        let filter = try #require(saved.ruleset.tables.first { saved.names.text($0.name) == "filter" })
+        #expect(filter.iptables == .filter)
+        #expect(filter.chains.first?.rules.map(\.handle) == [7, 8])
+        #expect(codes(saved) == [])
+    }
+
+    @Test func jsonThatIsCutIsToldAndWhatStandsBeforeIsRead() throws {
+        let node = try read(("a", String(json.prefix(700))))
+        #expect(codes(node).contains("bad-json"))
+        #expect(node.ruleset.tables.last?.isCutOff == true)
+        #expect(node.unreadRulesets.count == 1)
+    }
+
     @Test func tablesThatNoPacketIsFollowedThroughAreTold() throws {
         let node = try read(("nft", "table bridge b {\n\tchain c {\n\t\taccept\n\t}\n}\n"))
         #expect(codes(node) == ["family-not-followed"])
