@@ -133,12 +133,11 @@ extension Reader {
         try openTableOfCommand(first)
         let name = try name("a chain's name")
         guard let index = chain(name, at: place(from: first)) else { return }
-        let rules = reading.tables[table].chains[index].rules
         var position: Int? = isInsertion ? 0 : nil
         var replaced: Int?
         if take("handle") || take("position") {
             let handle = try number(UInt32.self)
-            let known = rules.firstIndex { $0.handle == handle }
+            let known = reading.tables[table].chains[index].rules.firstIndex { $0.handle == handle }
             if isReplacement { replaced = known } else if let known { position = isInsertion ? known : known + 1 }
         } else if take("index") {
             let number = try number(UInt32.self)

@@ -11,7 +11,7 @@ import Testing
     static let files = Fixture.all("json-").filter { $0.name.hasSuffix(".json") }
 
     @Test("there are such files") func areThere() {
-        #expect(JSONFormTests.files.count == 7)
+        #expect(JSONFormTests.files.count == 8)
     }
 
     @Test("two readers, one meaning", arguments: files)
@@ -73,7 +73,7 @@ extension Table {
         for index in made.sets.indices {
             made.sets[index].place = .none
             made.sets[index].typeOf = .empty
-            made.sets[index].flags.remove(.autoMerge)
+            made.sets[index].flags.subtract([.autoMerge, .dynamic])
             made.sets[index].elements = made.sets[index].elements.inSeconds()
         }
         return made

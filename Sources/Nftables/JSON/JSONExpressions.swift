@@ -69,7 +69,7 @@ extension JSONWords {
         case "ipsec":
             word("ipsec")
             word(try text(content, "dir"))
-            try put(option: "spnum", of: content)
+            if content["spnum"]?.number?.unsigned != 0 { try put(option: "spnum", of: content) }
             if content["family"] != nil { word(try text(content, "family")) }
             words(try text(content, "key"))
         case "numgen":
@@ -162,7 +162,7 @@ extension JSONWords {
             return
         }
         word(name)
-        word(try text(header, "field"))
+        indexedWord(try text(header, "field"))
         if let offset = header["offset"] {
             sign("[")
             number(try number(offset))

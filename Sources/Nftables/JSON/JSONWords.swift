@@ -83,6 +83,18 @@ struct JSONWords {
         }
     }
 
+    /// `sid[1]`
+    mutating func indexedWord(_ text: String) {
+        let parts = text.split(separator: "[")
+        guard parts.count == 2, let name = parts.first, let rest = parts.last, rest.utf8.last == UInt8(ascii: "]"),
+            let index = UInt64(rest.dropLast())
+        else { return word(text) }
+        word(String(name))
+        sign("[")
+        number(index)
+        sign("]")
+    }
+
     /// Text of nft's own, which it prints where it has no JSON for a statement.
     mutating func nftText(_ text: String) {
         if !bytes.isEmpty { bytes.append(UInt8(ascii: " ")) }
@@ -96,7 +108,11 @@ struct JSONWords {
     }
 
     private mutating func put(_ kind: Token.Kind, _ text: String) {
-        if let last = bytes.last, last != UInt8(ascii: "\t"), text != "," { bytes.append(UInt8(ascii: " ")) }
+        if let last = bytes.last, last != UInt8(ascii: "\t"), last != UInt8(ascii: "["), text != ",", text != "[",
+            text != "]"
+        {
+            bytes.append(UInt8(ascii: " "))
+        }
         let start = bytes.count
         bytes += Array(text.utf8)
         add(kind, from: start)

@@ -9,7 +9,7 @@ public import SourceText
 ///
 /// What nft 1.0.6 does not print in JSON: the devices of chains, comments of tables and chains, a table's flag, a
 /// set's `auto-merge` and `typeof`, parts of a second; `dynamic` is taken from the rules that change a set. What its
-/// text does not tell: whether `ct status snat | dnat` is `==`.
+/// text does not tell: whether `ct status snat | dnat` is `==`. See Docs/nft-forms.md.
 /// - Parameters:
 ///   - range: the bytes to read; places count from the file's start.
 ///   - firstLine: the number of the line that `range` begins with.
@@ -191,7 +191,7 @@ private struct JSONRulesetReader {
         }
     }
 
-    /// nft 1.0.6 does not print `dynamic`; a rule can change no other set.
+    /// nft 1.0.6 does not print `dynamic`: a set that rules change has it, or could have it.
     private mutating func markDynamicSets() {
         for table in reader.reading.tables.indices {
             var changed: Set<Symbol> = []
