@@ -37,6 +37,8 @@ extension JSONWords {
     private mutating func put(
         _ key: String, _ content: JSONValue, of value: JSONValue, isMap: Bool
     ) throws(NftFailure) {
+        // A set of one element may be that element.
+        if key != "set" { try check(content, has: Self.keys(ofExpression: key)) }
         switch key {
         case "payload": try put(payload: content)
         case "meta":
@@ -246,6 +248,9 @@ extension JSONWords {
     /// `{"jump": {"target": …}}`, if it is one.
     mutating func put(verdict value: JSONValue) throws(NftFailure) -> Bool {
         guard let member = value.object?.first, value.object?.count == 1 else { return false }
+        if let keys = Self.keys(ofStatement: member.key), keys.isEmpty || keys == ["target"] {
+            try check(member.value, has: keys)
+        }
         switch member.key {
         case "accept", "drop", "continue", "return":
             begin(value)

@@ -11,6 +11,7 @@ extension JSONWords {
         command: String, kind: String, _ object: JSONValue, text source: Span<UInt8>,
         isMap: (_ family: String, _ table: String, _ set: String) -> Bool
     ) throws(NftFailure) {
+        checkObject(kind, object)
         begin(object)
         word(command)
         switch (command, kind) {

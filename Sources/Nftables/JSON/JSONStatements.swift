@@ -13,6 +13,7 @@ extension JSONWords {
     }
 
     mutating func put(statement key: String, _ content: JSONValue, of value: JSONValue) throws(NftFailure) {
+        if let keys = Self.keys(ofStatement: key) { try check(content, has: keys) }
         switch key {
         case "accept", "drop", "continue", "return", "jump", "goto":
             if try !put(verdict: value) { throw unreadable(value, "a verdict") }

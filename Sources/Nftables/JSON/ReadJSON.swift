@@ -129,10 +129,12 @@ private struct JSONRulesetReader {
 
     /// An object, or a command that has one in it.
     private mutating func read(entry: JSONValue, _ text: Span<UInt8>) throws(NftFailure) {
-        let words = JSONWords(lines, for: entry)
+        var words = JSONWords(lines, for: entry)
         let (key, content) = try words.only(entry)
         switch key {
         case "metainfo":
+            words.checkObject(key, content)
+            for problem in words.problems { reader.report(problem) }
             if let version = content["json_schema_version"]?.number?.unsigned, version > 1 {
                 reader.report(
                     .warning, "unknown-schema", "version \(version) of nft's JSON is not known: 1 is",
