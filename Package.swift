@@ -34,6 +34,7 @@ let package = Package(
         module("ArchiveFile", ["SourceText", "CArchive"], audited),
         module("IptablesText", ["SourceText", "NetTypes", "RuleModel"]),
         module("Nftables", ["SourceText", "NetTypes", "RuleModel"]),
+        module("KernelLink", ["CNetfilter"], audited),
         module("HostText", ["SourceText", "NetTypes", "RuleModel"]),
         module("ChainGraph", ["SourceText", "NetTypes", "RuleModel"]),
         module(
@@ -58,7 +59,7 @@ let package = Package(
             "KernelLab",
             [
                 "SourceText", "NetTypes", "RuleModel", "IptablesText", "Nftables", "HostText", "ChainGraph", "Snapshot",
-                "PathModel", "PacketPath", "CNetfilter",
+                "PathModel", "PacketPath", "KernelLink", "CNetfilter",
             ], audited),
         module(
             "CommandLineTool",
@@ -95,7 +96,7 @@ let package = Package(
             "KernelLabTests",
             [
                 "SourceText", "NetTypes", "RuleModel", "IptablesText", "HostText", "ChainGraph", "Snapshot",
-                "PathModel", "PacketPath", "KernelLab",
+                "PathModel", "PacketPath", "KernelLink", "KernelLab",
             ]),
         .executableTarget(name: "hookline", dependencies: ["CommandLineTool"], swiftSettings: strict),
         .executableTarget(name: "kernel-compare", dependencies: ["KernelLab"], swiftSettings: strict),

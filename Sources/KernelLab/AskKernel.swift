@@ -1,4 +1,5 @@
 internal import ChainGraph
+internal import KernelLink
 internal import NetTypes
 public import PacketPath
 public import PathModel

@@ -1,5 +1,6 @@
 internal import CNetfilter
 internal import Glibc
+public import KernelLink
 
 /// One of the system's tools, run to its end in the calling thread's namespace.
 public enum ChildProcess {

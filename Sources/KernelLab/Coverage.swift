@@ -1,5 +1,6 @@
 internal import ChainGraph
 internal import IptablesText
+internal import KernelLink
 internal import NetTypes
 internal import Nftables
 internal import PacketPath

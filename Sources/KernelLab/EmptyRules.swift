@@ -1,5 +1,6 @@
 internal import CNetfilter
 internal import Glibc
+internal import KernelLink
 internal import RuleModel
 
 /// How rules and sets of a namespace go away, without a process.

@@ -1,3 +1,4 @@
+internal import KernelLink
 internal import NetTypes
 
 /// The fields of an IP packet by which it is known again, and by which an answer is told from it.

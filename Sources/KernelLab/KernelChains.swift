@@ -1,4 +1,5 @@
 internal import CNetfilter
+public import KernelLink
 public import RuleModel
 
 /// A chain by its names.

@@ -1,4 +1,5 @@
 internal import CNetfilter
+internal import KernelLink
 internal import NetTypes
 public import RuleModel
 internal import SourceText

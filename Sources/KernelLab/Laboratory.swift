@@ -1,4 +1,5 @@
 internal import Glibc
+public import KernelLink
 public import NetTypes
 internal import RuleModel
 

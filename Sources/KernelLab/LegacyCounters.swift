@@ -1,4 +1,5 @@
 internal import Glibc
+public import KernelLink
 public import NetTypes
 
 /// A rule of iptables-legacy, or a chain's policy, by where it stands.

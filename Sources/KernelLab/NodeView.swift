@@ -1,5 +1,6 @@
 internal import CNetfilter
 internal import Glibc
+public import KernelLink
 public import NetTypes
 
 /// The links, addresses and neighbours of a namespace, as the kernel itself has them.

@@ -1,4 +1,5 @@
 internal import CNetfilter
+public import KernelLink
 public import NetTypes
 public import RuleModel
 

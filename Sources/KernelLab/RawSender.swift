@@ -1,5 +1,6 @@
 internal import CNetfilter
 internal import Glibc
+internal import KernelLink
 internal import NetTypes
 
 /// Who sends a packet from the host itself, and what the socket says of it.

@@ -1,5 +1,6 @@
 internal import CNetfilter
 internal import Glibc
+public import KernelLink
 
 /// A network namespace of its own for the calling thread, from `init` until `leave` or the end of this value.
 ///

@@ -1,5 +1,6 @@
 internal import CNetfilter
 internal import Glibc
+public import KernelLink
 
 /// Owns the outer end of a network interface: what is written arrives by it, and what leaves by it is read.
 ///

@@ -1,3 +1,4 @@
+internal import KernelLink
 public import RuleModel
 
 /// What a rule or chain decided, as a trace tells it.

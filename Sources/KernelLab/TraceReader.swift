@@ -1,5 +1,6 @@
 internal import CNetfilter
 internal import Glibc
+public import KernelLink
 
 /// Subscribed to nftrace of the namespace in which it was made.
 public struct TraceReader: ~Copyable {

@@ -4,6 +4,7 @@ import SourceText
 import Testing
 
 @testable import KernelLab
+@testable import KernelLink
 
 /// Observed on Linux 6.18.
 @Suite("the kernel's connections", .serialized, .enabled(if: canMakeNamespaces, "needs root and /dev/net/tun"))

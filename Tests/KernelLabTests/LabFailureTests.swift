@@ -1,4 +1,5 @@
 import KernelLab
+import KernelLink
 import Testing
 
 @Suite struct LabFailureTests {

@@ -3,6 +3,7 @@ import RuleModel
 import Testing
 
 @testable import KernelLab
+@testable import KernelLink
 
 /// What Linux itself does, seen through the laboratory. Observed on Linux 6.18.
 @Suite("the kernel's own answer", .serialized, .enabled(if: canMakeNamespaces, "needs root and /dev/net/tun"))

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import KernelLab
+@testable import KernelLink
 
 @Suite struct NetlinkMessageTests {
     private func messages(_ read: [UInt8]) -> [MessageWalk.Message] {

@@ -1,3 +1,4 @@
+internal import KernelLink
 internal import NetTypes
 internal import RuleModel
 internal import SourceText

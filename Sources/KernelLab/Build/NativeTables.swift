@@ -1,4 +1,5 @@
 internal import HostText
+internal import KernelLink
 internal import Nftables
 internal import RuleModel
 internal import Snapshot

@@ -1,6 +1,7 @@
 internal import Glibc
 internal import HostText
 internal import IptablesText
+internal import KernelLink
 internal import NetTypes
 internal import RuleModel
 internal import Snapshot

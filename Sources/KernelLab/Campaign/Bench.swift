@@ -1,3 +1,4 @@
+internal import KernelLink
 internal import NetTypes
 internal import PathModel
 internal import RuleModel

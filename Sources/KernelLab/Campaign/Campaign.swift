@@ -1,3 +1,4 @@
+public import KernelLink
 internal import NetTypes
 internal import PacketPath
 internal import RuleModel

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import KernelLink
 internal import SourceText
 
 /// What `Tools/kernel-compare` starts: a worker of a campaign, the merging of workers' counts, or folders.

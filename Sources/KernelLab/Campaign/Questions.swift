@@ -1,4 +1,5 @@
 internal import Glibc
+internal import KernelLink
 internal import SourceText
 
 /// What came of putting a folder's questions to hookline and the kernel.

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import KernelLink
 internal import NetTypes
 internal import RuleModel
 internal import SourceText

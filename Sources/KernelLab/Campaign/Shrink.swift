@@ -1,3 +1,4 @@
+internal import KernelLink
 internal import RuleModel
 
 extension Scenario {

@@ -1,3 +1,4 @@
+internal import KernelLink
 package import NetTypes
 
 /// The rules of one random host: `iptables-save`, `ip6tables-save` and `ipset save`. One seed, one rule set.

@@ -14,11 +14,11 @@ internal import Glibc
     /// Long enough for the longest part of a dump (32 KiB) and for a trace event.
     private var buffer = [UInt8](repeating: 0, count: 1 << 17)
 
-    public init(_ bus: Bus, isBlocking: Bool = true) throws(LabFailure) {
+    public init(_ bus: Bus, isBlocking: Bool = true) throws(KernelFailure) {
         let flags = Int32(SOCK_CLOEXEC.rawValue) | (isBlocking ? 0 : Int32(SOCK_NONBLOCK.rawValue))
         guard let socket = unsafe mnl_socket_open2(bus.rawValue, flags) else { throw .last("netlink socket") }
         guard unsafe mnl_socket_bind(socket, 0, 0) == 0 else {
-            let failure = LabFailure.last("netlink bind")
+            let failure = KernelFailure.last("netlink bind")
             unsafe mnl_socket_close(socket)
             throw failure
         }
@@ -27,17 +27,17 @@ internal import Glibc
 
     deinit { unsafe mnl_socket_close(socket) }
 
-    var descriptor: Int32 { unsafe mnl_socket_get_fd(socket) }
+    package var descriptor: Int32 { unsafe mnl_socket_get_fd(socket) }
 
     /// Has messages of a multicast group sent here.
-    mutating func join(group: Int32) throws(LabFailure) {
+    package mutating func join(group: Int32) throws(KernelFailure) {
         var group = group
         let done = unsafe mnl_socket_setsockopt(socket, NETLINK_ADD_MEMBERSHIP, &group, 4)
         guard done == 0 else { throw .last("netlink group", "group \(group)") }
     }
 
     /// Makes the receive buffer `bytes` long, or as long as the system lets one without the right to more.
-    mutating func setBuffer(bytes: Int32) {
+    package mutating func setBuffer(bytes: Int32) {
         var size = bytes
         for option in [SO_RCVBUFFORCE, SO_RCVBUF] {
             if unsafe setsockopt(descriptor, SOL_SOCKET, option, &size, 4) == 0 { return }
@@ -45,26 +45,26 @@ internal import Glibc
     }
 
     /// Sends a request and waits until the kernel says that it is done.
-    public mutating func perform(_ request: NetlinkRequest, _ words: String = "") throws(LabFailure) {
+    public mutating func perform(_ request: NetlinkRequest, _ words: String = "") throws(KernelFailure) {
         _ = try exchange(request, flags: NLM_F_REQUEST | NLM_F_ACK, words)
     }
 
     /// The payloads of the answers to a request for one thing.
-    public mutating func get(_ request: NetlinkRequest, _ words: String = "") throws(LabFailure) -> [[UInt8]] {
+    public mutating func get(_ request: NetlinkRequest, _ words: String = "") throws(KernelFailure) -> [[UInt8]] {
         try exchange(request, flags: NLM_F_REQUEST | NLM_F_ACK, words).payloads
     }
 
     /// The payloads of all answers; read again where something changed meanwhile.
-    public mutating func dump(_ request: NetlinkRequest, _ words: String = "") throws(LabFailure) -> [[UInt8]] {
+    public mutating func dump(_ request: NetlinkRequest, _ words: String = "") throws(KernelFailure) -> [[UInt8]] {
         for _ in 0..<16 {
             let found = try exchange(request, flags: NLM_F_REQUEST | NLM_F_ROOT | NLM_F_MATCH, words)
             if !found.isInterrupted { return found.payloads }
         }
-        throw LabFailure(call: "netlink dump", code: EINTR, words: words)
+        throw KernelFailure(call: "netlink dump", code: EINTR, words: words)
     }
 
     /// Sends requests to nf_tables that are done together or not at all.
-    public mutating func perform(together requests: [NetlinkRequest], _ words: String = "") throws(LabFailure) {
+    public mutating func perform(together requests: [NetlinkRequest], _ words: String = "") throws(KernelFailure) {
         guard !requests.isEmpty else { return }
         let subsystem = UInt16(NFNL_SUBSYS_NFTABLES)
         // NFNL_MSG_BATCH_BEGIN and NFNL_MSG_BATCH_END
@@ -84,9 +84,9 @@ internal import Glibc
 
     /// What waits, without waiting for more: each message's type and where its payload lies in `bytes`.
     /// Returns false when nothing waited. ENOBUFS: the kernel threw some away.
-    mutating func readWaiting(
+    package mutating func readWaiting(
         _ visit: (_ type: Int, _ bytes: Span<UInt8>, _ payload: Range<Int>) -> Void
-    ) throws(LabFailure) -> Bool {
+    ) throws(KernelFailure) -> Bool {
         let count = unsafe mnl_socket_recvfrom(socket, &buffer, buffer.count)
         if count < 0 {
             if errno == EAGAIN || errno == EINTR { return false }
@@ -105,7 +105,7 @@ internal import Glibc
 
     private mutating func exchange(
         _ request: NetlinkRequest, flags: Int32, _ words: String
-    ) throws(LabFailure) -> Answers {
+    ) throws(KernelFailure) -> Answers {
         var request = request
         sequence &+= 1
         request.setSequence(sequence)
@@ -114,13 +114,13 @@ internal import Glibc
         return try answers(first: sequence, last: sequence, words)
     }
 
-    private mutating func send(_ bytes: [UInt8], _ words: String) throws(LabFailure) {
+    private mutating func send(_ bytes: [UInt8], _ words: String) throws(KernelFailure) {
         let sent = unsafe bytes.withUnsafeBytes { unsafe mnl_socket_sendto(socket, $0.baseAddress, $0.count) }
         guard sent == bytes.count else { throw .last("netlink send", words) }
     }
 
     /// Reads until the request numbered `last` is done, or one of those from `first` on failed.
-    private mutating func answers(first: UInt32, last: UInt32, _ words: String) throws(LabFailure) -> Answers {
+    private mutating func answers(first: UInt32, last: UInt32, _ words: String) throws(KernelFailure) -> Answers {
         var found = Answers()
         while true {
             let count = unsafe mnl_socket_recvfrom(socket, &buffer, buffer.count)
@@ -136,7 +136,7 @@ internal import Glibc
                 switch Int32(message.type) {
                 case NLMSG_DONE, NLMSG_ERROR:
                     let code = Int32(bitPattern: span.native(UInt32.self, at: message.payload.lowerBound))
-                    if code != 0 { throw LabFailure(call: "netlink request", code: -code, words: words) }
+                    if code != 0 { throw KernelFailure(call: "netlink request", code: -code, words: words) }
                     if message.sequence == last { return found }
                 default:
                     found.payloads.append(span.copied(message.payload))

@@ -22,9 +22,9 @@ public struct NetlinkRequest: Sendable {
 
     public var flags: UInt16 { bytes.span.native(UInt16.self, at: 6) }
 
-    mutating func add(flags more: UInt16) { bytes.put(native: flags | more, at: 6) }
+    package mutating func add(flags more: UInt16) { bytes.put(native: flags | more, at: 6) }
 
-    mutating func setSequence(_ number: UInt32) { bytes.put(native: number, at: 8) }
+    package mutating func setSequence(_ number: UInt32) { bytes.put(native: number, at: 8) }
 
     private mutating func finish() {
         while bytes.count % 4 != 0 { bytes.append(0) }
@@ -63,23 +63,23 @@ public struct NetlinkRequest: Sendable {
 }
 
 /// The messages of what one read brought, one after another. A message that does not fit ends the walk.
-struct MessageWalk {
-    struct Message {
-        var type: Int
-        var flags: UInt16
-        var sequence: UInt32
-        var payload: Range<Int>
+package struct MessageWalk {
+    package struct Message {
+        package var type: Int
+        package var flags: UInt16
+        package var sequence: UInt32
+        package var payload: Range<Int>
     }
 
     private var offset: Int
     private let end: Int
 
-    init(_ range: Range<Int>) {
+    package init(_ range: Range<Int>) {
         offset = range.lowerBound
         end = range.upperBound
     }
 
-    mutating func next(in bytes: Span<UInt8>) -> Message? {
+    package mutating func next(in bytes: Span<UInt8>) -> Message? {
         guard offset + 16 <= min(end, bytes.count) else { return nil }
         let length = Int(bytes.native(UInt32.self, at: offset))
         guard length >= 16, offset + length <= min(end, bytes.count) else { return nil }
@@ -92,24 +92,24 @@ struct MessageWalk {
 }
 
 /// The attributes of one message or one nest, one after another. An attribute that does not fit ends the walk.
-struct AttributeWalk {
-    struct Attribute {
-        var type: Int
-        var value: Range<Int>
+package struct AttributeWalk {
+    package struct Attribute {
+        package var type: Int
+        package var value: Range<Int>
     }
 
     private var offset: Int
     private let end: Int
 
-    init(_ range: Range<Int>) {
+    package init(_ range: Range<Int>) {
         offset = range.lowerBound
         end = range.upperBound
     }
 
     /// The attributes after the header of `length` bytes that a message begins with.
-    init(_ payload: Span<UInt8>, after length: Int) { self.init(min(length, payload.count)..<payload.count) }
+    package init(_ payload: Span<UInt8>, after length: Int) { self.init(min(length, payload.count)..<payload.count) }
 
-    mutating func next(in bytes: Span<UInt8>) -> Attribute? {
+    package mutating func next(in bytes: Span<UInt8>) -> Attribute? {
         guard offset + 4 <= min(end, bytes.count) else { return nil }
         let length = Int(bytes.native(UInt16.self, at: offset))
         guard length >= 4, offset + length <= min(end, bytes.count) else { return nil }
