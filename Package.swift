@@ -72,6 +72,9 @@ let package = Package(
         tests("NetTypesTests", ["NetTypes"]),
         tests("ArchiveFileTests", ["ArchiveFile", "CArchive"]),
         tests("NftablesTests", ["SourceText", "NetTypes", "RuleModel", "Nftables"], exclude: ["Fixtures"]),
+        tests(
+            "KernelLinkTests",
+            ["SourceText", "NetTypes", "RuleModel", "Nftables", "KernelLink", "KernelLab"], exclude: ["Fixtures"]),
         tests("HostTextTests", ["SourceText", "NetTypes", "RuleModel", "HostText"]),
         tests(
             "SnapshotTests",

@@ -1,3 +1,4 @@
+import KernelLink
 import NetTypes
 import Testing
 

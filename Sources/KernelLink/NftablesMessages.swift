@@ -1,0 +1,113 @@
+internal import CNetfilter
+internal import Glibc
+
+/// What the kernel says of its nf_tables: of each kind the payloads of the messages, from `struct nfgenmsg` on, in the
+/// order in which they came.
+public struct NftablesMessages: Sendable {
+    public var tables: [[UInt8]] = []
+    public var chains: [[UInt8]] = []
+    public var rules: [[UInt8]] = []
+    public var sets: [[UInt8]] = []
+    public var elements: [[UInt8]] = []
+    public var objects: [[UInt8]] = []
+    public var flowtables: [[UInt8]] = []
+    /// Names of interfaces, by index: rules hold numbers.
+    public var interfaces: [UInt32: [UInt8]] = [:]
+    public init() {}
+
+    /// Reads all of it in the calling thread's network namespace, at one generation of the rules: where they change
+    /// meanwhile, it begins anew, at most eight times.
+    ///
+    /// Needs CAP_NET_ADMIN there; without it the failure's description is one line that says so.
+    public static func read() throws(KernelFailure) -> NftablesMessages {
+        var socket = try NetlinkSocket(.netfilter)
+        for _ in 0..<8 {
+            let before = try generation(&socket)
+            var read = try readOnce(&socket)
+            if try generation(&socket) == before {
+                read.interfaces = try readInterfaces()
+                return read
+            }
+        }
+        throw KernelFailure(
+            call: "reading nf_tables", code: EAGAIN, words: "the rules changed eight times while they were read")
+    }
+
+    private static func request(_ message: Int, family: UInt8 = 0) -> NetlinkRequest {
+        NetlinkRequest(subsystem: Int(NFNL_SUBSYS_NFTABLES), message: message, family: family)
+    }
+
+    private static func generation(_ socket: inout NetlinkSocket) throws(KernelFailure) -> UInt64 {
+        do throws(KernelFailure) {
+            for payload in try socket.get(request(Int(NFT_MSG_GETGEN.rawValue))) {
+                let span = payload.span
+                var walk = AttributeWalk(span, after: 4)
+                while let attribute = walk.next(in: span) {
+                    if attribute.type == Int(NFTA_GEN_ID.rawValue) { return span.bigEndian(attribute.value) }
+                }
+            }
+            throw KernelFailure(call: "reading nf_tables", code: 0, words: "the kernel tells no generation")
+        } catch {
+            guard error.code == EPERM else { throw error }
+            throw KernelFailure(
+                call: "reading the rules of this machine", code: EPERM,
+                words: "it needs CAP_NET_ADMIN; run it as root, or give it a snapshot made as root")
+        }
+    }
+
+    private static func readOnce(_ socket: inout NetlinkSocket) throws(KernelFailure) -> NftablesMessages {
+        var read = NftablesMessages()
+        read.tables = try socket.dump(request(Int(NFT_MSG_GETTABLE.rawValue)), "tables")
+        if read.tables.isEmpty { return read }
+        read.chains = try socket.dump(request(Int(NFT_MSG_GETCHAIN.rawValue)), "chains")
+        read.sets = try socket.dump(request(Int(NFT_MSG_GETSET.rawValue)), "sets")
+        for set in read.sets {
+            guard let wanted = elements(of: set) else { continue }
+            do throws(KernelFailure) {
+                read.elements += try socket.dump(wanted, "elements")
+            } catch {
+                // The set went away: the generation tells that too.
+                if error.code != ENOENT { throw error }
+            }
+        }
+        read.objects = try socket.dump(request(Int(NFT_MSG_GETOBJ.rawValue)), "objects")
+        read.flowtables = try socket.dump(request(Int(NFT_MSG_GETFLOWTABLE.rawValue)), "flowtables")
+        read.rules = try socket.dump(request(Int(NFT_MSG_GETRULE.rawValue)), "rules")
+        return read
+    }
+
+    /// Asks for the elements of the set that a message describes.
+    private static func elements(of set: [UInt8]) -> NetlinkRequest? {
+        let span = set.span
+        guard let family = set.first else { return nil }
+        var wanted = request(Int(NFT_MSG_GETSETELEM.rawValue), family: family)
+        var walk = AttributeWalk(span, after: 4)
+        var found = 0
+        while let attribute = walk.next(in: span) {
+            if attribute.type == Int(NFTA_SET_TABLE.rawValue) {
+                wanted.put(NFTA_SET_ELEM_LIST_TABLE.rawValue, span.copied(attribute.value))
+                found += 1
+            } else if attribute.type == Int(NFTA_SET_NAME.rawValue) {
+                wanted.put(NFTA_SET_ELEM_LIST_SET.rawValue, span.copied(attribute.value))
+                found += 1
+            }
+        }
+        return found == 2 ? wanted : nil
+    }
+
+    private static func readInterfaces() throws(KernelFailure) -> [UInt32: [UInt8]] {
+        var socket = try NetlinkSocket(.route)
+        // struct ifinfomsg
+        let wanted = NetlinkRequest(type: Int(RTM_GETLINK), header: [UInt8](repeating: 0, count: 16))
+        var names: [UInt32: [UInt8]] = [:]
+        for payload in try socket.dump(wanted, "links") {
+            let span = payload.span
+            let index = span.native(UInt32.self, at: 4)
+            var walk = AttributeWalk(span, after: 16)
+            while let attribute = walk.next(in: span) {
+                if index > 0, attribute.type == 3 { names[index] = Array(span.copied(attribute.value).prefix { $0 != 0 }) }
+            }
+        }
+        return names
+    }
+}

@@ -1,0 +1,68 @@
+import KernelLab
+import KernelLink
+import NetTypes
+import Nftables
+import RuleModel
+import SourceText
+import Testing
+
+/// Whether the rules' own answer can be asked for here.
+private let canLoad: Bool = {
+    guard ScratchNamespace.isPossible() else { return false }
+    let found = try? ChildProcess.run(["nft", "--version"])
+    return found?.status == 0
+}()
+
+@Suite struct LiftTests {
+    /// What differs between a rule set read over netlink and out of nft's text.
+    private func differences(_ dump: KernelDump, _ text: [UInt8]) -> [String] {
+        var names = NameTable()
+        let lifted = liftNftables(dump, names: &names)
+        let read = readNftables(text, file: FileID(0), names: &names)
+        var meaning = Meaning(names: names)
+        let live = meaning.lines(of: lifted.tables)
+        let written = meaning.lines(of: read.tables)
+        var found = lifted.diagnostics.map(\.message) + read.diagnostics.map(\.message)
+        if live.count != written.count { found.append("\(live.count) tables, not \(written.count)") }
+        for (a, b) in zip(live, written) {
+            if a.count != b.count { found.append("\(a.count) lines, not \(b.count)") }
+            for (one, other) in zip(a, b) where one != other { found.append("netlink \(one)\n   text \(other)") }
+        }
+        return found
+    }
+
+    @Test("what the kernel sends and what nft prints of it are one rule set", arguments: ["expressions", "sets"])
+    func recordingMeansTheText(_ name: String) throws {
+        let found = differences(
+            try Fixtures.recording("\(name).netlink"), try Fixtures.bytes("\(name).nft"))
+        #expect(found.isEmpty, "\(found.joined(separator: "\n"))")
+    }
+
+    @Test(
+        "a real rule set is the same over netlink as in nft's text",
+        .enabled(if: canLoad, "needs root, namespaces and nft"),
+        arguments: [
+            "real-kubeproxy-nftables-mode-k3s-nft.txt", "real-firewalld-1.3.3-nft.txt", "real-openwrt-fw4-nft.txt",
+            "real-calico-nftables-mode-node-nopods-nft.txt",
+        ])
+    func liveMeansTheText(_ name: String) throws {
+        let namespace = try ScratchNamespace()
+        let loaded = try ChildProcess.run(["nft", "-f", "-"], input: try Fixtures.ofText(name))
+        try #require(loaded.status == 0, "\(loaded.errorText)")
+        let text = try ChildProcess.run(["nft", "list", "ruleset"]).output
+        let messages = try NftablesMessages.read()
+        try namespace.leave()
+        #expect(messages.rules.count > 30)
+        let found = differences(KernelDump(messages), text)
+        #expect(found.isEmpty, "\(found.joined(separator: "\n"))")
+    }
+
+    @Test("a host without rules has no tables", .enabled(if: canLoad, "needs root, namespaces and nft"))
+    func emptyHost() throws {
+        let namespace = try ScratchNamespace()
+        let messages = try NftablesMessages.read()
+        try namespace.leave()
+        #expect(messages.tables.isEmpty)
+        #expect(messages.interfaces[1] == Array("lo".utf8))
+    }
+}

@@ -1,0 +1,54 @@
+import Foundation
+import KernelLink
+import Nftables
+
+/// Where this test's and the text reader's fixtures lie.
+enum Fixtures {
+    static func bytes(_ name: String) throws -> [UInt8] {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Fixtures")
+        return [UInt8](try Data(contentsOf: folder.appendingPathComponent(name)))
+    }
+
+    static func ofText(_ name: String) throws -> [UInt8] {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("NftablesTests/Fixtures")
+        return [UInt8](try Data(contentsOf: folder.appendingPathComponent(name)))
+    }
+
+    /// Messages that a kernel sent: a line is what was asked for, and the payload in hexadecimal digits.
+    static func recording(_ name: String) throws -> KernelDump {
+        var dump = KernelDump()
+        for line in String(decoding: try bytes(name), as: UTF8.self).split(separator: "\n") {
+            let words = line.split(separator: " ")
+            guard words.count == 2 else { continue }
+            let digits = words[1].compactMap(\.hexDigitValue)
+            let payload = stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+            switch words[0] {
+            case "table": dump.tables.append(payload)
+            case "chain": dump.chains.append(payload)
+            case "rule": dump.rules.append(payload)
+            case "set": dump.sets.append(payload)
+            case "elements": dump.elements.append(payload)
+            case "object": dump.objects.append(payload)
+            case "flowtable": dump.flowtables.append(payload)
+            default: break
+            }
+        }
+        dump.interfaces = [1: Array("lo".utf8)]
+        return dump
+    }
+}
+
+extension KernelDump {
+    init(_ messages: NftablesMessages) {
+        self.init()
+        tables = messages.tables
+        chains = messages.chains
+        rules = messages.rules
+        sets = messages.sets
+        elements = messages.elements
+        objects = messages.objects
+        flowtables = messages.flowtables
+        interfaces = messages.interfaces
+    }
+}
