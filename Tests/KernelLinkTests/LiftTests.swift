@@ -31,11 +31,51 @@ private let canLoad: Bool = {
         return found
     }
 
-    @Test("what the kernel sends and what nft prints of it are one rule set", arguments: ["expressions", "sets"])
+    @Test("what the kernel sends and what nft prints of it are one rule set", arguments: ["expressions", "sets", "families"])
     func recordingMeansTheText(_ name: String) throws {
         let found = differences(
             try Fixtures.recording("\(name).netlink"), try Fixtures.bytes("\(name).nft"))
         #expect(found.isEmpty, "\(found.joined(separator: "\n"))")
+    }
+
+    @Test("messages with changed bytes are read without harm", arguments: ["expressions", "sets", "families"])
+    func anythingMayCome(_ name: String) throws {
+        let recording = try Fixtures.recording("\(name).netlink")
+        var state: UInt64 = 1
+        func next(_ limit: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(truncatingIfNeeded: state >> 33) % max(1, limit)
+        }
+        func changed(_ messages: [[UInt8]]) -> [[UInt8]] {
+            messages.map { message in
+                var message = message
+                for _ in 0..<next(4) where !message.isEmpty {
+                    let offset = next(message.count)
+                    switch next(4) {
+                    case 0: message[offset] = UInt8(next(256))
+                    case 1: message[offset] ^= 1 << UInt8(next(8))
+                    case 2: message.removeLast(next(message.count))
+                    default: message.replaceSubrange(offset..<message.count, with: message.prefix(next(64)))
+                    }
+                }
+                return message
+            }
+        }
+        var told = 0
+        for _ in 0..<150 {
+            var dump = recording
+            dump.chains = changed(dump.chains)
+            dump.sets = changed(dump.sets)
+            dump.elements = changed(dump.elements)
+            dump.rules = changed(dump.rules)
+            dump.objects = changed(dump.objects)
+            var names = NameTable()
+            let lifted = liftNftables(dump, names: &names)
+            #expect(lifted.tables.count == recording.tables.count)
+            told += lifted.diagnostics.count
+            _ = writeNftables(lifted.tables, names: names)
+        }
+        #expect(told > 150)
     }
 
     @Test(

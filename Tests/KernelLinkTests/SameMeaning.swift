@@ -72,7 +72,8 @@ struct Meaning {
             plain = .target(.native(.translate(translation)))
         default: break
         }
-        return "\(plain)"
+        // The modules' and types' names say nothing.
+        return "\(plain)".split(separator: "RuleModel.").joined()
     }
 
     private mutating func renaming(_ set: Symbol) -> Symbol {

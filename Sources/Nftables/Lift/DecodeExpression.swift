@@ -195,15 +195,15 @@ extension Lifter {
             guard let from = register(data, 1), let to = register(data, 2) else { return nil }
             return .byteorder(from: from, to: to)
         case "lookup":
-            guard let set = data.text(1), let from = register(data, 3) else { return nil }
+            guard let set = data.text(1), let from = register(data, 2) else { return nil }
             var answer = KernelExpression.Answer.none
-            if let number = data.word(4) {
-                guard let to = number == 0 ? 0 : register(data, 4) else { return nil }
+            if let number = data.word(3) {
+                guard let to = number == 0 ? 0 : register(data, 3) else { return nil }
                 answer = number == 0 ? .verdict : .register(to)
             }
             return .lookup(
                 set: names.intern(Array(set).span), register: from, answer,
-                isInverted: data.isSet(6, 1))
+                isInverted: data.isSet(5, 1))
         default: return nil
         }
     }

@@ -48,7 +48,8 @@ extension Lifter {
         let kept = UserData(data.bytes(13))
         var made = NativeSet(name: name, widths: [], place: .none)
         made.flags = NativeSet.Flags(rawValue: UInt16(flags & 0x37))
-        if (kept.number(2) ?? 0) != 0 { made.flags.insert(.autoMerge) }
+        // nft merges what is written in a rule without being told, and notes it all the same.
+        if flags & 0x01 == 0, (kept.number(2) ?? 0) != 0 { made.flags.insert(.autoMerge) }
         made.comment = symbol(kept.text(7))
         made.timeout = data.number(11).flatMap { $0 == 0 ? nil : $0 }
         made.garbageInterval = data.number(12).flatMap { $0 == 0 ? nil : $0 }
