@@ -66,7 +66,7 @@ let package = Package(
             [
                 "SourceText", "Nftables", "NetTypes", "RuleModel", "IptablesText", "HostText", "ChainGraph", "Snapshot",
                 "PathModel",
-                "PacketPath", "Questions", "KernelLab", "Reports",
+                "PacketPath", "Questions", "KernelLink", "KernelLab", "Reports",
             ], audited),
         tests("SourceTextTests", ["SourceText"]),
         tests("NetTypesTests", ["NetTypes"]),

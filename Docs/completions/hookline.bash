@@ -35,7 +35,7 @@ _hookline() {
         --node) COMPREPLY=(); return ;;
         --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
         esac
-        options="--from --to --in --proto --sport --dport --tcp-flags --icmp-type --icmp-code --mark --ttl --dscp --length --uid --mac --state --ct-mark --in-port --out-port --packet --packets --flows --round-trip --assume --detail --kernel --json --expect --node --latest --strict --color --help -h"
+        options="--from --to --in --proto --sport --dport --tcp-flags --icmp-type --icmp-code --mark --ttl --dscp --length --uid --mac --state --ct-mark --in-port --out-port --packet --packets --flows --round-trip --assume --detail --kernel --json --expect --node --live --latest --strict --color --help -h"
         ;;
     show)
         case "$previous" in
@@ -43,7 +43,7 @@ _hookline() {
         --node) COMPREPLY=(); return ;;
         --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
         esac
-        options="--format --counters -c --inputs --node --latest --strict --color --help -h"
+        options="--format --counters -c --inputs --node --live --latest --strict --color --help -h"
         ;;
     graph)
         case "$previous" in
@@ -52,7 +52,7 @@ _hookline() {
         --node) COMPREPLY=(); return ;;
         --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
         esac
-        options="--format --output -o --node --latest --strict --color --help -h"
+        options="--format --output -o --node --live --latest --strict --color --help -h"
         ;;
     completions)
         case "$previous" in

@@ -10,6 +10,7 @@ struct CommonSettings: Hashable, Sendable {
     var color = Color.auto
     var isStrict = false
     var latest = false
+    var isLive = false
     var node: String?
 }
 
@@ -25,6 +26,10 @@ func commonOptions<Settings: SnapshotCommandSettings>(_: Settings.Type) -> [Opti
         .value(
             "--node", name: "NAME", group: group, help: "which node, where the snapshot holds several"
         ) { settings, text in settings.common.node = text },
+        .flag(
+            "--live", group: group,
+            help: "instead of a snapshot: this machine's own rules of nf_tables, as root; no addresses and routes yet"
+        ) { $0.common.isLive = true },
         .flag(
             "--latest", group: group,
             help: "of two dumps of one table the later counts; without it they are an error"

@@ -30,6 +30,10 @@ struct LoadedNode {
 func load(
     _ paths: [String], _ common: CommonSettings, _ console: borrowing Console
 ) throws(Stop) -> LoadedNode {
+    if common.isLive {
+        guard paths.isEmpty else { throw .usage(UsageFailure("--live takes no snapshot beside it")) }
+        return try loadLive(common, console)
+    }
     if paths.isEmpty { throw .usage(UsageFailure("no snapshot: a file, a directory, an archive, or '-'")) }
     let surroundings = console.surroundings
     let progress = Progress("reading \(paths[0])", surroundings)
@@ -56,7 +60,7 @@ func load(
 private let shownDiagnostics = 20
 
 /// Writes diagnostics to standard error, of each code no more than the first twenty.
-private func tell(_ diagnostics: [Diagnostic], _ node: NodeState, _ console: borrowing Console) {
+func tell(_ diagnostics: [Diagnostic], _ node: NodeState, _ console: borrowing Console) {
     var counts: [String: Int] = [:]
     var codes: [String] = []
     for diagnostic in diagnostics {

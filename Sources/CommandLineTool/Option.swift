@@ -115,10 +115,7 @@ func parse<Settings>(
 
 /// The failure for a name that no option has, with the one that may be meant.
 func unknownOption(_ name: String, among names: [String]) -> UsageFailure {
-    if name == "--live" {
-        return UsageFailure("reading the running system is not in this version; give what `iptables-save -c` prints")
-    }
-    return UsageFailure("unknown option '\(name)'" + suggestion(for: name, among: names))
+    UsageFailure("unknown option '\(name)'" + suggestion(for: name, among: names))
 }
 
 /// `; did you mean '--from'?`, or nothing.

@@ -42,6 +42,8 @@ extension Reader {
             case "timeout":
                 advance()
                 made.timeout = try duration()
+                // nft does not print the flag where it prints this.
+                made.flags.insert(.timeout)
             case "gc-interval":
                 advance()
                 made.garbageInterval = try duration()

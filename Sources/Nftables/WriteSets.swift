@@ -20,7 +20,7 @@ extension Writer {
         var flags: [String] = []
         if set.flags.contains(.constant) { flags.append("constant") }
         if set.flags.contains(.interval) { flags.append("interval") }
-        if set.flags.contains(.timeout) { flags.append("timeout") }
+        if set.flags.contains(.timeout), set.timeout == nil { flags.append("timeout") }
         if set.flags.contains(.dynamic) { flags.append("dynamic") }
         if !flags.isEmpty { line("flags " + flags.joined(separator: ","), 2) }
         if let timeout = set.timeout { line("timeout \(timeText(timeout))", 2) }

@@ -18,7 +18,7 @@ import Testing
             ("trace - --from 10.0.0.1", "the packet has no destination"),
             ("trace --from host --to 10.0.0.1", "no snapshot"),
             ("trace - --form 10.0.0.1", "unknown option '--form'; did you mean '--from'?"),
-            ("trace --live --from host --to 10.0.0.1", "reading the running system is not in this version"),
+            ("trace --live - --from host --to 10.0.0.1", "--live takes no snapshot beside it"),
             ("trace - --from 10.0.0.300 --to 10.0.0.1", "--from: '10.0.0.300' is not an address"),
             ("trace - --from 10.0.0.1 --to 10.0.0.2/24", "--to: '/24' in '10.0.0.2/24' is a prefix length"),
             ("trace - --from 10.0.0.1 --to 10.0.0.2/tcp", "a tcp packet has a destination port"),

@@ -7,7 +7,7 @@ import SourceText
 import Testing
 
 /// Whether the rules' own answer can be asked for here.
-private let canLoad: Bool = {
+let canLoad: Bool = {
     guard ScratchNamespace.isPossible() else { return false }
     let found = try? ChildProcess.run(["nft", "--version"])
     return found?.status == 0

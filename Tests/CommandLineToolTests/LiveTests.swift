@@ -1,0 +1,55 @@
+import CommandLineTool
+import KernelLab
+import Testing
+
+/// Whether rules can be put into a namespace of this process here.
+private let canLoad: Bool = {
+    guard ScratchNamespace.isPossible() else { return false }
+    let found = try? ChildProcess.run(["nft", "--version"])
+    return found?.status == 0
+}()
+
+/// `--live`: this machine's own rules.
+@Suite(.enabled(if: canLoad, "needs root, namespaces and nft")) struct LiveTests {
+    private func live(_ rules: String, _ arguments: String) throws -> Call {
+        let namespace = try ScratchNamespace()
+        if !rules.isEmpty { _ = try ChildProcess.check(["nft", "-f", "-"], input: rules) }
+        let result = call(arguments)
+        try namespace.leave()
+        return result
+    }
+
+    private static let rules = """
+        table inet f {
+        \tset known {
+        \t\ttype ipv4_addr
+        \t\telements = { 192.0.2.1, 192.0.2.2 }
+        \t}
+        \tchain i {
+        \t\ttype filter hook input priority filter; policy drop;
+        \t\tct state established,related accept
+        \t\tip saddr @known tcp dport { 22, 80-90 } accept comment "ours"
+        \t}
+        }
+
+        """
+
+    @Test func showsTheRulesOfThisNamespace() throws {
+        let result = try live(Self.rules, "show --live --format nft")
+        #expect(result.status == 0)
+        #expect(result.output == Self.rules)
+        #expect(result.error.contains("of this machine only nf_tables was read"))
+    }
+
+    @Test func followsAPacketThroughThem() throws {
+        let packet = "--in eth0 --from 192.0.2.1 --to 198.51.100.1:85/tcp"
+        let result = try live(Self.rules, "trace --live \(packet)")
+        #expect(result.output.contains("ip saddr @known tcp dport { 22, 80-90 } accept"))
+    }
+
+    @Test func saysThatThereAreNoRules() throws {
+        let result = try live("", "show --live")
+        #expect(result.status == 2)
+        #expect(result.error == "hookline: error: there are no rules of nf_tables in this network namespace\n")
+    }
+}
