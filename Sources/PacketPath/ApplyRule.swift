@@ -147,7 +147,7 @@ extension Evaluator {
         let changes = entering.changes
         let statement = entering.statement
         /// Lets a way go on in the rule, or past it where the rule ends.
-        func goOn(_ way: WalkState, _ changes: [Change], _ action: Action = .continue) {
+        func goOn(_ way: WalkState, _ changes: [Change], _ action: Action) {
             var next = entering
             next.state = way
             next.changes = changes
@@ -197,7 +197,7 @@ extension Evaluator {
                 let verdict = isYes ? ways.yes : ways.no
                 guard let verdict else {
                     if statement < count {
-                        goOn(way, changes)
+                        goOn(way, changes, .continue)
                     } else {
                         record(.continue, &way)
                         frame.passed.append(way)
