@@ -62,7 +62,7 @@ extension JSONWords {
         }
     }
 
-    /// Beside family, table, name and handle; `nil` where all of it is kept as text.
+    /// Beside family, table, name and handle; `nil` of one that is not known.
     static func keys(ofObject kind: String) -> [String]? {
         switch kind {
         case "table": ["flags", "comment"]
@@ -80,6 +80,8 @@ extension JSONWords {
         case "limit": ["rate", "rate_unit", "per", "burst", "burst_unit", "inv", "comment"]
         case "synproxy": ["mss", "wscale", "flags", "comment"]
         case "ct helper": ["type", "protocol", "l3proto", "comment"]
+        case "ct timeout": ["protocol", "l3proto", "policy", "comment"]
+        case "ct expectation": ["protocol", "l3proto", "dport", "timeout", "size", "comment"]
         case "secmark": ["context", "comment"]
         case "metainfo": ["version", "release_name", "json_schema_version"]
         default: nil
