@@ -13,7 +13,7 @@ func loadLive(_ common: CommonSettings, _ console: borrowing Console) throws(Sto
     do {
         messages = try NftablesMessages.read()
     } catch {
-        throw .message(error.description)
+        throw .message("hookline: error: \(error.description)")
     }
     var names = NameTable()
     let live = liftNftables(KernelDump(messages), names: &names)
@@ -31,7 +31,8 @@ func loadLive(_ common: CommonSettings, _ console: borrowing Console) throws(Sto
         node = try readSnapshot(files: [file], settings: common.snapshotSettings)
     } catch {
         throw .message(
-            live.tables.isEmpty ? "there are no rules of nf_tables in this network namespace" : error.description)
+            live.tables.isEmpty
+                ? "hookline: error: there are no rules of nf_tables in this network namespace" : error.description)
     }
     tell(live.diagnostics + node.diagnostics, node, console)
     console.error(

@@ -105,7 +105,9 @@ public struct NftablesMessages: Sendable {
             let index = span.native(UInt32.self, at: 4)
             var walk = AttributeWalk(span, after: 16)
             while let attribute = walk.next(in: span) {
-                if index > 0, attribute.type == 3 { names[index] = Array(span.copied(attribute.value).prefix { $0 != 0 }) }
+                if index > 0, attribute.type == 3 {
+                    names[index] = Array(span.copied(attribute.value).prefix { $0 != 0 })
+                }
             }
         }
         return names

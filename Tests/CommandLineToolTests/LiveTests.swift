@@ -25,8 +25,9 @@ private let canLoad: Bool = {
         \t\ttype ipv4_addr
         \t\telements = { 192.0.2.1, 192.0.2.2 }
         \t}
+
         \tchain i {
-        \t\ttype filter hook input priority filter; policy drop;
+        \t\ttype filter hook input priority 0; policy drop;
         \t\tct state established,related accept
         \t\tip saddr @known tcp dport { 22, 80-90 } accept comment "ours"
         \t}

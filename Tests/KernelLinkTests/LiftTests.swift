@@ -31,7 +31,9 @@ let canLoad: Bool = {
         return found
     }
 
-    @Test("what the kernel sends and what nft prints of it are one rule set", arguments: ["expressions", "sets", "families"])
+    @Test(
+        "what the kernel sends and what nft prints of it are one rule set",
+        arguments: ["expressions", "sets", "families"])
     func recordingMeansTheText(_ name: String) throws {
         let found = differences(
             try Fixtures.recording("\(name).netlink"), try Fixtures.bytes("\(name).nft"))

@@ -114,6 +114,8 @@ struct Meaning {
         let content: String
         switch object.content {
         case .counter: content = "counter"
+        // What these hold is not read over netlink.
+        case .other: content = ""
         default: content = "\(object.content)"
         }
         return "object \(object.kind) \(names.text(object.name)) \(content) \(names.text(object.comment))"

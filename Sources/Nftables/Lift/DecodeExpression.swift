@@ -85,7 +85,8 @@ extension Lifter {
             return .load(.route(key), register: to)
         case "fib":
             let results: [FibQuery.Result?] = [nil, .interfaceIndex, .interfaceName, .addressType]
-            guard let result = row(results, data.word(2)), let flags = data.word(3), flags < 0x40, let to = register(data, 1)
+            guard let result = row(results, data.word(2)), let flags = data.word(3), flags < 0x40,
+                let to = register(data, 1)
             else { return nil }
             var query = FibQuery(flags: FibQuery.Flags(rawValue: UInt8(flags & 0x1f)), result: result)
             query.testsPresence = flags & 0x20 != 0
@@ -225,7 +226,8 @@ extension Lifter {
                 if inner.isEmpty, let one = data.nest(7) { inner = [expression(one, depth: depth + 1)] }
                 for one in inner {
                     guard case .statement(let statement) = one else { return nil }
-                    states.append(statement)
+                    // Each element counts from 0.
+                    if case .counter = statement { states.append(.counter(nil)) } else { states.append(statement) }
                 }
             }
             return .changeSet(

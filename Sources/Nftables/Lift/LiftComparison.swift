@@ -22,6 +22,16 @@ extension Lifter {
         }
         guard let value = value(register) else { return false }
         let wanted = literal(bytes, for: value)
+        if isEquality, wanted.type == .ipv4Address || wanted.type == .ipv6Address, bytes.count < wanted.bytes.count,
+            wanted.bits == wanted.bytes.count * 8
+        {
+            // A prefix of whole bytes.
+            let missing = wanted.bytes.count - bytes.count
+            let low = Literal(bytes + [UInt8](repeating: 0, count: missing), wanted.type, bits: wanted.bits)
+            let high = Literal(bytes + [UInt8](repeating: 0xff, count: missing), wanted.type, bits: wanted.bits)
+            add(Comparison(value.expression, relation, .range(low, high)))
+            return true
+        }
         if isEquality, wanted.type == .interfaceName, bytes.count < 16 {
             // The beginning of a name.
             var last = wanted
@@ -58,8 +68,8 @@ extension Lifter {
             add(Comparison(value.expression, relation == .notEqual ? .anyBit : .noBit, .literal(mask)))
             return true
         }
-        guard type == .ipv4Address || type == .ipv6Address || type == .mark, let run = bitRun(mask.bytes),
-            run.lead == 0
+        guard type == .ipv4Address || type == .ipv6Address || type == .mark,
+            bitRun(mask.bytes)?.lead ?? (mask.bytes.allSatisfy { $0 == 0 } ? 0 : nil) == 0
         else { return false }
         let low = literal(bytes, for: value)
         var high = low

@@ -124,7 +124,9 @@ extension Lifter {
             let expression = value.expression
             var bits = expression.bits
             var type = expression.comparedType
-            if case .connection(let connectionKey, _) = expression, connectionKey == .source || connectionKey == .destination {
+            if case .connection(let connectionKey, _) = expression,
+                connectionKey == .source || connectionKey == .destination
+            {
                 type = value.length == 4 ? .ipv4Address : .ipv6Address
                 bits = value.length * 8
             }

@@ -247,7 +247,13 @@ extension Lifter {
     /// The header that an offset is counted in, as far as the rule and the table say it.
     func header(_ base: PayloadBase) -> HeaderKind? {
         switch base {
-        case .link: rule.link == .vlan ? .vlan : .ether
+        case .link:
+            switch rule.link {
+            case .vlan: .vlan
+            case .ether: .ether
+            // Elsewhere nft asks for an Ethernet interface before it names such a field.
+            case nil: family == .bridge || family == .netdev ? .ether : nil
+            }
         case .network:
             switch rule.network {
             case .v4: .ip
