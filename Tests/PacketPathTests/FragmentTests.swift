@@ -96,7 +96,7 @@ import Testing
 
     /// Source: net/ipv6/ip6_output.c `__ip6_finish_output`, net/ipv6/netfilter/nf_defrag_ipv6_hooks.c `ipv6_defrag`.
     @Test func overLoADatagramComesBackInTheFragmentsThatItWasMadeOf() throws {
-        let own = "\nlocal 2001:db8:1::9 dev eth0 table local proto kernel metric 0 pref medium\n"
+        let own = "local 2001:db8:1::1 dev eth0 table local proto kernel metric 0 pref medium\n"
         let rules = "*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
             + "-A PREROUTING -m conntrack --ctstate NEW\n-A INPUT -m frag --fragfirst\n-A INPUT -m frag --fraglast\nCOMMIT\n"
         let world = try World(

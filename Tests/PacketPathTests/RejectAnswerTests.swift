@@ -66,7 +66,8 @@ import Testing
     @Test(arguments: [("tcp-reset", TCPState.close), ("icmp-port-unreachable", .established)])
     func aResetClosesTheConnection(_ answer: String, _ state: TCPState) throws {
         let world = try World(
-            "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p tcp -m length --length 61 -j REJECT --reject-with \(answer)\nCOMMIT\n",
+            "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m conntrack --ctstate INVALID\n"
+                + "-A INPUT -p tcp -m length --length 61 -j REJECT --reject-with \(answer)\nCOMMIT\n",
             routerAddresses, routerRoutes, routerSettings)
         var table = world.model.connections
         var packet = try world.packet("203.0.113.9", "192.0.2.1")
