@@ -227,7 +227,9 @@ struct Comparison {
         case .dropped, .rejected, .queued: break
         }
         // A match that drops the packet looks in the trace as its rule's target would.
-        if case .rejected = seen.outcome, end.outcome == .dropped, isDroppedByMatch(way), seen.answers.isEmpty { return [] }
+        if case .rejected = seen.outcome, end.outcome == .dropped, isDroppedByMatch(way), seen.answers.isEmpty {
+            return []
+        }
         guard end.outcome.name == seen.outcome.name else {
             let reason = end.reason.map { " (\($0.name))" } ?? ""
             return ["outcome: kernel \(seen.outcome), hookline \(end.outcome.name)\(reason)"]

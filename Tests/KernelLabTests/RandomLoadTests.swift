@@ -70,7 +70,8 @@ import Testing
         }
     }
 
-    @Test(.enabled(if: canLoad, "needs root, unshare, ipset and iptables-nft")) func nftLoadsMostNativeTablesThatAreDrawn()
+    @Test(.enabled(if: canLoad, "needs root, unshare, ipset and iptables-nft"))
+    func nftLoadsMostNativeTablesThatAreDrawn()
         throws
     {
         var loaded = 0

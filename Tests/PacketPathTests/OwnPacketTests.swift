@@ -141,7 +141,8 @@ import Testing
     @Test func theEntryThatCTMakesUpHasNoMark() throws {
         for (rule, mark) in [("", UInt32(0x35)), ("-A OUTPUT -j CT --zone 1\n", 0x30)] {
             let world = try world(
-                "*raw\n:OUTPUT ACCEPT [0:0]\n\(rule)-A OUTPUT -j CONNMARK --restore-mark --nfmask 0xf --ctmask 0xf\nCOMMIT\n")
+                "*raw\n:OUTPUT ACCEPT [0:0]\n\(rule)-A OUTPUT -j CONNMARK --restore-mark --nfmask 0xf --ctmask 0xf\nCOMMIT\n"
+            )
             let trace = world.trace(try world.packet("192.0.2.1", "192.0.2.9", .udp, mark: 0x35), in: nil)
             #expect(trace.last?.packet.mark == mark)
         }
