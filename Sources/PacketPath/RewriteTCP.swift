@@ -44,7 +44,8 @@ extension Evaluator {
             case .clampToPathMTU: clampedSize(state)
             }
         func lower(_ packet: inout Packet) {
-            guard let wanted, !packet.unknown.contains(.tcpOptions) || before == nil else {
+            // Of a size that was not told only a bound would be known.
+            guard let wanted, !packet.unknown.contains(.tcpOptions) else {
                 packet.unknown.insert(.tcpOptions)
                 return
             }
