@@ -14,21 +14,16 @@ extension Evaluator {
         case .absent: return .miss
         case .bytes(let bytes, let known):
             return write(known.allSatisfy { $0 == 0xff } ? bytes : nil, to: target, &state, &changes)
-        case .choices(let choices):
-            var left = choices.reduce(0) { $0 + $1.share }
-            let unknowns = choices.dropLast().map { choice in
-                let probability = left > 0 ? Double(choice.share) / Double(left) : nil
-                left -= min(left, choice.share)
-                let text = choice.bytes.map { self.text(of: Literal($0, .mark, bits: 32)) } ?? "nothing"
-                return Unknown(
-                    "value@\(cite(rule))=\(text)", whenYes: "\(cite(rule)) sets \(text)",
-                    whenNo: "\(cite(rule)) does not set \(text)", probability: probability)
-            }
+        case .choices(let values):
+            let unknowns = choices(
+                "value@\(cite(rule))",
+                values.map { ($0.bytes.map { text(of: Literal($0, .mark, bits: 32)) } ?? "nothing", $0.share) },
+                yes: { "\(cite(rule)) sets \($0)" }, no: { "\(cite(rule)) does not set \($0)" })
             return .several(
                 split(unknowns, state).map { way in
                     var state = way.state
                     var own = changes
-                    let bytes = choices[way.option].bytes
+                    let bytes = values[way.option].bytes
                     let action = bytes == nil ? .miss : write(bytes, to: target, &state, &own)
                     return NativeWay(state: state, action: action, changes: own)
                 })

@@ -91,6 +91,29 @@ extension Evaluator {
             })
     }
 
+    /// The conditions that tell which of several options it is, one less than there are.
+    ///
+    /// - Parameters:
+    ///   - name: what is open, such as `vmap@CHAIN:1`.
+    ///   - options: each by a text of its own, with its share of the whole; all 0 where chances are not known.
+    func choices(
+        _ name: String, _ options: [(text: String, share: UInt64)], yes: (String) -> String, no: (String) -> String
+    ) -> [Unknown] {
+        var left = options.reduce(0) { $0 + $1.share }
+        var unknowns: [Unknown] = []
+        for (index, option) in options.enumerated().dropLast() {
+            let probability = left > 0 ? Double(option.share) / Double(left) : nil
+            left -= min(left, option.share)
+            // Of the last two it is one or the other.
+            let isLast = index == options.count - 2
+            unknowns.append(
+                Unknown(
+                    "\(name)=\(option.text)", whenYes: yes(option.text),
+                    whenNo: isLast ? yes(options[index + 1].text) : no(option.text), probability: probability))
+        }
+        return unknowns
+    }
+
     /// Whether a limit, a quota or a number of connections lets the rule go on; `nil` for what limits nothing.
     ///
     /// Source: net/netfilter/nft_limit.c, nft_quota.c, nft_connlimit.c.
@@ -138,21 +161,11 @@ extension Evaluator {
             guard case .perhaps(let unknown) = answer else { return answer == .yes ? action(data) : .miss }
             return ladder([(unknown, action(data))], last: .miss, state, changes)
         case .several(let possibilities):
-            var left = possibilities.reduce(0) { $0 + $1.share }
-            var rungs: [(unknown: Unknown, action: Action)] = []
-            for one in possibilities.dropLast() {
-                let probability = left > 0 ? Double(one.share) / Double(left) : nil
-                left -= min(left, one.share)
-                let text = self.text(of: one.data)
-                rungs.append(
-                    (
-                        Unknown(
-                            "vmap@\(cite(rule))=\(text)",
-                            whenYes: "\(describe(key)) leads \(cite(rule)) to \(text)",
-                            whenNo: "\(describe(key)) does not lead \(cite(rule)) to \(text)", probability: probability),
-                        action(one.data)
-                    ))
-            }
+            let unknowns = choices(
+                "vmap@\(cite(rule))", possibilities.map { (text(of: $0.data), $0.share) },
+                yes: { "\(describe(key)) leads \(cite(rule)) to \($0)" },
+                no: { "\(describe(key)) does not lead \(cite(rule)) to \($0)" })
+            let rungs = zip(unknowns, possibilities).map { (unknown: $0, action: action($1.data)) }
             return ladder(rungs, last: action(possibilities.last?.data), state, changes)
         case .unknown:
             return unreadable(map, map, rule)

@@ -27,15 +27,9 @@ extension Evaluator {
             return translate(translation, plain(translation), rule, &state, &changes)
         }
         if options.count == 1 { return translate(translation, options[0].nat, rule, &state, &changes) }
-        var left = options.reduce(0) { $0 + $1.share }
-        let unknowns = options.dropLast().map { option in
-            let probability = left > 0 ? Double(option.share) / Double(left) : nil
-            left -= min(left, option.share)
-            let text = self.text(of: option.nat)
-            return Unknown(
-                "nat-address@\(cite(rule))=\(text)", whenYes: "\(cite(rule)) translates to \(text)",
-                whenNo: "\(cite(rule)) does not translate to \(text)", probability: probability)
-        }
+        let unknowns = choices(
+            "nat-address@\(cite(rule))", options.map { (text(of: $0.nat), $0.share) },
+            yes: { "\(cite(rule)) translates to \($0)" }, no: { "\(cite(rule)) does not translate to \($0)" })
         return .several(
             split(unknowns, state).map { way in
                 var state = way.state
