@@ -183,6 +183,8 @@ struct Judge {
 private let excused: Set<String> = [
     "limit", "hashlimit", "connlimit", "quota", "statistic", "rateest", "recent", "time", "cpu", "nfqueue", "synproxy",
     "tproxy", "clusterip", "path-mtu", "socket", "next-hop", "nat-address", "nat-port", "rule",
+    // Whose chains were hung up last, legacy's or nf_tables': no dump tells.
+    "order",
     // A packet's ports are known here until NAT draws one: net/netfilter/nf_nat_core.c `nf_nat_l4proto_unique_tuple`.
     "source-port", "destination-port", "reply-source-port", "reply-destination-port",
 ]
