@@ -9,7 +9,9 @@ extension Evaluator {
     /// `state` after its copy has passed POSTROUTING: both have the same bytes until a target asks for its own. SNPT and
     /// DNPT don't. Source: net/ipv6/netfilter/ip6t_NPT.c; observed on Linux 6.18.
     func changedByCopy(_ state: WalkState) -> WalkState {
-        guard isLooped(state), state.outcome == nil, let copy = passed(copy(of: state)) else { return state }
+        guard state.packet.version == .v6, surelyGetsCopy(state), state.outcome == nil,
+            let copy = passed(copy(of: state))
+        else { return state }
         var state = state
         state.setChanges = copy.setChanges
         if copy.packet.ttl == state.packet.ttl, copy.packet.tos == state.packet.tos {
@@ -38,14 +40,5 @@ extension Evaluator {
             copy = way
         }
         return copy
-    }
-
-    /// Whether the host surely gets a copy of what it sends.
-    private func isLooped(_ state: WalkState) -> Bool {
-        guard state.isLocal, state.packet.version == .v6, let name = state.route?.interface,
-            model.host.interface(name)?.isLoopback != true, !state.packet.unknown.contains(.destination),
-            state.packet.destination.isMulticast
-        else { return false }
-        return hasJoined(state.packet.destination, .known(name)) == true
     }
 }

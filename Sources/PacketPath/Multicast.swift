@@ -45,14 +45,17 @@ extension Evaluator {
     /// which passes POSTROUTING first and belongs to no socket. Source: net/ipv4/ip_output.c `ip_mc_output`,
     /// net/ipv4/route.c `__mkroute_output`, Linux 6.18.
     func isAskedOfCopy(_ state: WalkState) -> Bool {
-        guard state.context.hook == .postrouting, state.isLocal, state.packet.version == .v4, let route = state.route,
-            let interface = route.interface, model.host.interface(interface)?.isLoopback != true
+        state.context.hook == .postrouting && state.packet.version == .v4 && surelyGetsCopy(state)
+    }
+
+    /// Whether this host surely gets a copy of what it sends.
+    func surelyGetsCopy(_ state: WalkState) -> Bool {
+        guard state.isLocal, let route = state.route, let interface = route.interface,
+            model.host.interface(interface)?.isLoopback != true, !state.packet.unknown.contains(.destination)
         else { return false }
-        if state.packet.unknown.contains(.destination) { return false }
-        if state.packet.destination.isMulticast {
-            return hasJoined(state.packet.destination, .known(interface)) == true
-        }
-        return route.type == .broadcast || state.packet.destination.v4Bits == .max
+        let destination = state.packet.destination
+        if destination.isMulticast { return hasJoined(destination, .known(interface)) == true }
+        return destination.version == .v4 && (route.type == .broadcast || destination.v4Bits == .max)
     }
 
     /// What the kernel itself joins; `nil` for a group that a program may have joined.
