@@ -114,7 +114,7 @@ extension IPProtocol {
 extension [UInt8] {
     func byte(at offset: Int) -> UInt8? { indices.contains(offset) ? self[offset] : nil }
 
-    func word16(at offset: Int) -> UInt16? {
+    public func word16(at offset: Int) -> UInt16? {
         guard let high = byte(at: offset), let low = byte(at: offset + 1) else { return nil }
         return UInt16(high) << 8 | UInt16(low)
     }

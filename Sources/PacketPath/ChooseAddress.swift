@@ -47,10 +47,12 @@ private func words(_ address: IPAddress) -> [UInt32] {
     }
 }
 
-/// Source: include/linux/jhash.h `jhash2`, Linux 6.18.
-func jenkinsHash(_ words: [UInt32], seed: UInt32) -> UInt32 {
+/// Source: include/linux/jhash.h `jhash2`, and `jhash` of so many bytes; Linux 6.18.
+///
+/// - Parameter length: the bytes that count, where they are no whole words; the last word is then filled up with zeros.
+func jenkinsHash(_ words: [UInt32], length: Int? = nil, seed: UInt32) -> UInt32 {
     func rotate(_ value: UInt32, _ count: UInt32) -> UInt32 { value << count | value >> (32 - count) }
-    let start = 0xdead_beef &+ UInt32(words.count) << 2 &+ seed
+    let start = 0xdead_beef &+ UInt32(truncatingIfNeeded: length ?? words.count * 4) &+ seed
     var (a, b, c) = (start, start, start)
     var rest = words[...]
     while rest.count > 3 {

@@ -111,8 +111,8 @@ extension Evaluator {
         let header = own.version == .v6 ? own.firstExtension(.ah) ?? own.transport : own.transport
         fields.protocol = header.kind.rawValue
         if header.kind == (own.version == .v4 ? .icmp : .icmpv6) || isCut(own) { return .known(fields) }
-        guard let offset = portsOffset(header.kind), let source = bytes.number16(at: start + header.offset + offset),
-            let destination = bytes.number16(at: start + header.offset + offset + 2)
+        guard let offset = portsOffset(header.kind), let source = bytes.word16(at: start + header.offset + offset),
+            let destination = bytes.word16(at: start + header.offset + offset + 2)
         else { return .known(fields) }
         fields.take(source, destination, target)
         return .known(fields)
@@ -166,12 +166,5 @@ extension Evaluator {
         case .ah: 4
         default: nil
         }
-    }
-}
-
-extension [UInt8] {
-    fileprivate func number16(at offset: Int) -> UInt16? {
-        guard indices.contains(offset), indices.contains(offset + 1) else { return nil }
-        return UInt16(self[offset]) << 8 | UInt16(self[offset + 1])
     }
 }

@@ -116,32 +116,8 @@ extension Evaluator {
 
 /// Source: include/linux/jhash.h `jhash`, Linux 6.18, which reads words with the machine's lowest byte first.
 func jenkinsHash(bytes: [UInt8], seed: UInt32) -> UInt32 {
-    func rotate(_ value: UInt32, _ count: UInt32) -> UInt32 { value << count | value >> (32 - count) }
-    func word(_ place: Int) -> UInt32 {
-        (0..<4).reduce(0) { sum, index in
-            place + index < bytes.count ? sum | UInt32(bytes[place + index]) << UInt32(8 * index) : sum
-        }
+    let words = stride(from: 0, to: bytes.count, by: 4).map { place in
+        bytes[place..<min(place + 4, bytes.count)].reversed().reduce(0) { $0 << 8 | UInt32($1) }
     }
-    let start = 0xdead_beef &+ UInt32(truncatingIfNeeded: bytes.count) &+ seed
-    var (a, b, c) = (start, start, start)
-    var place = 0
-    while bytes.count - place > 12 {
-        (a, b, c) = (a &+ word(place), b &+ word(place + 4), c &+ word(place + 8))
-        for count in [UInt32(4), 6, 8, 16, 19, 4] {
-            a = (a &- c) ^ rotate(c, count)
-            c = c &+ b
-            (a, b, c) = (b, c, a)
-        }
-        place += 12
-    }
-    guard place < bytes.count else { return c }
-    (a, b, c) = (a &+ word(place), b &+ word(place + 4), c &+ word(place + 8))
-    c = (c ^ b) &- rotate(b, 14)
-    a = (a ^ c) &- rotate(c, 11)
-    b = (b ^ a) &- rotate(a, 25)
-    c = (c ^ b) &- rotate(b, 16)
-    a = (a ^ c) &- rotate(c, 4)
-    b = (b ^ a) &- rotate(a, 14)
-    c = (c ^ b) &- rotate(b, 24)
-    return c
+    return jenkinsHash(words, length: bytes.count, seed: seed)
 }
