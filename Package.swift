@@ -34,7 +34,7 @@ let package = Package(
         module("ArchiveFile", ["SourceText", "CArchive"], audited),
         module("IptablesText", ["SourceText", "NetTypes", "RuleModel"]),
         module("Nftables", ["SourceText", "NetTypes", "RuleModel"]),
-        module("KernelLink", ["CNetfilter"], audited),
+        module("KernelLink", ["RuleModel", "CNetfilter"], audited),
         module("HostText", ["SourceText", "NetTypes", "RuleModel"]),
         module("ChainGraph", ["SourceText", "NetTypes", "RuleModel"]),
         module(

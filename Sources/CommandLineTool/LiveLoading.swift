@@ -9,14 +9,14 @@ internal import SourceText
 /// What the kernel says is written as nft would, and that text is the snapshot: places and what is shown of a rule are
 /// of it.
 func loadLive(_ common: CommonSettings, _ console: borrowing Console) throws(Stop) -> LoadedNode {
-    let messages: NftablesMessages
+    let dump: KernelDump
     do {
-        messages = try NftablesMessages.read()
+        dump = try KernelDump.read()
     } catch {
         throw .message("hookline: error: \(error.description)")
     }
     var names = NameTable()
-    let live = liftNftables(KernelDump(messages), names: &names)
+    let live = liftNftables(dump, names: &names)
     var text: [UInt8] = []
     for (index, table) in live.tables.enumerated() {
         if live.isManagedByIptables[index] {
@@ -40,18 +40,4 @@ func loadLive(_ common: CommonSettings, _ console: borrowing Console) throws(Sto
             + "rules of iptables-legacy [live]")
     let isBad = (live.diagnostics + node.diagnostics).contains { $0.severity > .note }
     return LoadedNode(node: node, hasProblems: isBad)
-}
-
-extension KernelDump {
-    init(_ messages: NftablesMessages) {
-        self.init()
-        tables = messages.tables
-        chains = messages.chains
-        rules = messages.rules
-        sets = messages.sets
-        elements = messages.elements
-        objects = messages.objects
-        flowtables = messages.flowtables
-        interfaces = messages.interfaces
-    }
 }

@@ -56,7 +56,7 @@ import Testing
                 }
             }
             let text = try ChildProcess.run(["nft", "list", "ruleset"]).output
-            let messages = try NftablesMessages.read()
+            let messages = try KernelDump.read()
             try namespace.leave()
             taken += forms.count
             try compare(messages, text, forms)
@@ -64,9 +64,9 @@ import Testing
         #expect(taken > 250)
     }
 
-    private func compare(_ messages: NftablesMessages, _ text: [UInt8], _ forms: [String: String]) throws {
+    private func compare(_ messages: KernelDump, _ text: [UInt8], _ forms: [String: String]) throws {
         var names = NameTable()
-        let live = liftNftables(KernelDump(messages), names: &names)
+        let live = liftNftables(messages, names: &names)
         let read = readNftables(text, file: FileID(0), names: &names)
         #expect(live.tables.count == forms.count)
         try #require(live.tables.count == read.tables.count)

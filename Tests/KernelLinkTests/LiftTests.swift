@@ -92,17 +92,17 @@ let canLoad: Bool = {
         let loaded = try ChildProcess.run(["nft", "-f", "-"], input: try Fixtures.ofText(name))
         try #require(loaded.status == 0, "\(loaded.errorText)")
         let text = try ChildProcess.run(["nft", "list", "ruleset"]).output
-        let messages = try NftablesMessages.read()
+        let messages = try KernelDump.read()
         try namespace.leave()
         #expect(messages.rules.count > 30)
-        let found = differences(KernelDump(messages), text)
+        let found = differences(messages, text)
         #expect(found.isEmpty, "\(found.joined(separator: "\n"))")
     }
 
     @Test("a host without rules has no tables", .enabled(if: canLoad, "needs root, namespaces and nft"))
     func emptyHost() throws {
         let namespace = try ScratchNamespace()
-        let messages = try NftablesMessages.read()
+        let messages = try KernelDump.read()
         try namespace.leave()
         #expect(messages.tables.isEmpty)
         #expect(messages.interfaces[1] == Array("lo".utf8))

@@ -1,6 +1,7 @@
 import Foundation
 import KernelLink
 import Nftables
+import RuleModel
 
 /// Where this test's and the text reader's fixtures lie.
 enum Fixtures {
@@ -36,19 +37,5 @@ enum Fixtures {
         }
         dump.interfaces = [1: Array("lo".utf8)]
         return dump
-    }
-}
-
-extension KernelDump {
-    init(_ messages: NftablesMessages) {
-        self.init()
-        tables = messages.tables
-        chains = messages.chains
-        rules = messages.rules
-        sets = messages.sets
-        elements = messages.elements
-        objects = messages.objects
-        flowtables = messages.flowtables
-        interfaces = messages.interfaces
     }
 }

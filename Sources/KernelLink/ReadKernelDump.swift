@@ -1,25 +1,13 @@
 internal import CNetfilter
 internal import Glibc
+public import RuleModel
 
-/// What the kernel says of its nf_tables: of each kind the payloads of the messages, from `struct nfgenmsg` on, in the
-/// order in which they came.
-public struct NftablesMessages: Sendable {
-    public var tables: [[UInt8]] = []
-    public var chains: [[UInt8]] = []
-    public var rules: [[UInt8]] = []
-    public var sets: [[UInt8]] = []
-    public var elements: [[UInt8]] = []
-    public var objects: [[UInt8]] = []
-    public var flowtables: [[UInt8]] = []
-    /// Names of interfaces, by index: rules hold numbers.
-    public var interfaces: [UInt32: [UInt8]] = [:]
-    public init() {}
-
+extension KernelDump {
     /// Reads all of it in the calling thread's network namespace, at one generation of the rules: where they change
     /// meanwhile, it begins anew, at most eight times.
     ///
     /// Needs CAP_NET_ADMIN there; without it the failure's description is one line that says so.
-    public static func read() throws(KernelFailure) -> NftablesMessages {
+    public static func read() throws(KernelFailure) -> KernelDump {
         var socket = try NetlinkSocket(.netfilter)
         for _ in 0..<8 {
             let before = try generation(&socket)
@@ -55,8 +43,8 @@ public struct NftablesMessages: Sendable {
         }
     }
 
-    private static func readOnce(_ socket: inout NetlinkSocket) throws(KernelFailure) -> NftablesMessages {
-        var read = NftablesMessages()
+    private static func readOnce(_ socket: inout NetlinkSocket) throws(KernelFailure) -> KernelDump {
+        var read = KernelDump()
         read.tables = try socket.dump(request(Int(NFT_MSG_GETTABLE.rawValue)), "tables")
         if read.tables.isEmpty { return read }
         read.chains = try socket.dump(request(Int(NFT_MSG_GETCHAIN.rawValue)), "chains")
