@@ -21,14 +21,21 @@ extension NetlinkSocket {
         try dump(connectionRequest(IPCTNL_MSG_CT_GET), "connections").compactMap { KernelConnection($0.span) }
     }
 
-    /// Forgets one connection; ENOENT where it is gone already.
-    public mutating func delete(_ connection: KernelConnection) throws(LabFailure) {
-        let entry = connection.entry
-        var request = connectionRequest(IPCTNL_MSG_CT_DELETE, entry.original.source.version)
-        request.put(tuple: entry.original, as: CTA_TUPLE_ORIG, zone: entry.zoneDirection == .original ? entry.zone : 0)
-        if entry.zone != 0, entry.zoneDirection == nil { request.put(CTA_ZONE.rawValue, bigEndian: entry.zone) }
-        request.put(CTA_ID.rawValue, bigEndian: connection.id)
-        try perform(request, "delete of a connection")
+    /// The connection whose first packet is that of `entry`; `nil` where there is none. Unlike a dump it does not cost
+    /// a walk through the whole table, which all namespaces of the machine share.
+    public mutating func connection(like entry: ConnectionEntry) throws(LabFailure) -> KernelConnection? {
+        let request = connectionRequest(IPCTNL_MSG_CT_GET, first: entry)
+        do throws(LabFailure) {
+            return try get(request, "a connection").first.flatMap { KernelConnection($0.span) }
+        } catch {
+            guard error.code == ENOENT else { throw error }
+            return nil
+        }
+    }
+
+    /// Forgets the connection whose first packet is that of `entry`; ENOENT where it is gone already.
+    public mutating func delete(_ entry: ConnectionEntry) throws(LabFailure) {
+        try perform(connectionRequest(IPCTNL_MSG_CT_DELETE, first: entry), "delete of a connection")
     }
 
     /// Makes an entry as if its packets had passed, translated where its reply is not the original turned round.
@@ -66,6 +73,14 @@ private func connectionRequest(
     let family = version.map { UInt8($0 == .v6 ? AF_INET6 : AF_INET) }
     return NetlinkRequest(
         subsystem: Int(NFNL_SUBSYS_CTNETLINK), message: Int(message.rawValue), flags: Int(flags), family: family ?? 0)
+}
+
+/// A request about the connection whose first packet is that of `entry`.
+private func connectionRequest(_ message: cntl_msg_types, first entry: ConnectionEntry) -> NetlinkRequest {
+    var request = connectionRequest(message, entry.original.source.version)
+    request.put(tuple: entry.original, as: CTA_TUPLE_ORIG, zone: entry.zoneDirection == .original ? entry.zone : 0)
+    if entry.zone != 0, entry.zoneDirection == nil { request.put(CTA_ZONE.rawValue, bigEndian: entry.zone) }
+    return request
 }
 
 extension NetlinkRequest {

@@ -29,12 +29,13 @@ struct ConnectionRequestsTests {
             for wanted in [entry, echo] {
                 try laboratory.netfilter.add(wanted)
                 let found = try laboratory.netfilter.connections()
+                #expect(try laboratory.netfilter.connection(like: wanted)?.id == found.first?.id)
                 #expect(found.count == 1)
                 var read = try #require(found.first).entry
                 // It may be a second later.
                 if let left = read.expires, (490...500).contains(left) { read.expires = 500 }
                 #expect(read == wanted)
-                try laboratory.netfilter.delete(try #require(found.first))
+                try laboratory.netfilter.delete(wanted)
             }
             try laboratory.netfilter.add(echo)
             #expect(throws: LabFailure(call: "netlink request", code: 17, words: "a new connection")) {

@@ -54,7 +54,7 @@ struct LaboratoryTests {
                 #expect(told.state == .new)
                 #expect(told.id == connection.id)
             }
-            try laboratory.netfilter.delete(connection)
+            try laboratory.netfilter.delete(connection.entry)
             #expect(try laboratory.netfilter.connections().isEmpty)
         }
     }

@@ -134,9 +134,9 @@ struct ScratchNode: ~Copyable {
         try ChildProcess.check([program], input: text)
     }
 
-    /// Back to the connections of the snapshot.
-    mutating func forget() throws(LabFailure) {
-        try laboratory.forget()
+    /// Back to the connections of the snapshot; `known` are those that there are, as far as the caller knows.
+    mutating func forget(_ known: [ConnectionEntry] = []) throws(LabFailure) {
+        try laboratory.forget(known)
         for entry in connections {
             do throws(LabFailure) {
                 try laboratory.netfilter.add(entry)

@@ -2,6 +2,7 @@ internal import Glibc
 internal import KernelLink
 internal import NetTypes
 internal import PacketPath
+internal import PathModel
 internal import RuleModel
 
 /// Sends packets into a bench, alone or as conversations, and has each judged.
@@ -30,7 +31,7 @@ struct Driver: ~Copyable {
     }
 
     mutating func forget() throws(LabFailure) {
-        try bench.scratch.forget()
+        try bench.scratch.forget(judge.connections.entries)
         judge.forget()
         isFresh = true
     }
@@ -89,7 +90,10 @@ struct Driver: ~Copyable {
         let verdict = judge.judge(packet, seen)
         // What nobody listens for the host answers by itself, and rules that meet the answer change its connection.
         if case .delivered = seen.outcome, seen.hasOthers {
-            judge.takeMarks(try bench.scratch.laboratory.connections())
+            for entry in judge.connections.entries {
+                guard let kernel = try bench.scratch.laboratory.netfilter.connection(like: entry) else { continue }
+                judge.takeMarks(of: entry, from: kernel)
+            }
         }
         return verdict
     }

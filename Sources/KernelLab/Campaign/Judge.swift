@@ -66,17 +66,14 @@ struct Judge {
     /// Forgets the connections, as the laboratory does.
     mutating func forget() { connections = model.connections }
 
-    /// Takes marks and labels of connections from the kernel's table.
-    mutating func takeMarks(_ kernel: [KernelConnection]) {
-        for var entry in connections.entries {
-            let same = kernel.first {
-                $0.entry.original == entry.original && $0.entry.reply == entry.reply
-                    && $0.entry.fullZone == entry.fullZone
-            }
-            guard let same, same.entry.mark != entry.mark || same.entry.labels != entry.labels else { continue }
-            (entry.mark, entry.labels) = (same.entry.mark, same.entry.labels)
-            connections.update(entry)
-        }
+    /// Takes mark and labels of a connection from the kernel's table.
+    mutating func takeMarks(of entry: ConnectionEntry, from kernel: KernelConnection) {
+        var entry = entry
+        guard kernel.entry.reply == entry.reply, kernel.entry.fullZone == entry.fullZone,
+            kernel.entry.mark != entry.mark || kernel.entry.labels != entry.labels
+        else { return }
+        (entry.mark, entry.labels) = (kernel.entry.mark, kernel.entry.labels)
+        connections.update(entry)
     }
 
     mutating func judge(_ packet: LabPacket, _ seen: Observation) -> Verdict {
