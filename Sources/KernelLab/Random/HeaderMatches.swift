@@ -11,7 +11,7 @@ enum HeaderMatches {
         MatchEntry(name: "dccp", protocols: [33], weight: 18, write: dccp),
         MatchEntry(name: "ah", versions: .v4, protocols: [51], weight: 8, write: { draft in index(&draft, "ah", 51) }),
         // In IPv6 it is an extension header.
-        MatchEntry(name: "ah", versions: .v6, weight: 14, write: authentication),
+        MatchEntry(name: "ah", versions: .v6, weight: 22, write: authentication),
         MatchEntry(name: "esp", protocols: [50], weight: 8, write: { draft in index(&draft, "esp", 50) }),
         MatchEntry(name: "ipcomp", protocols: [108], weight: 8, write: { draft in index(&draft, "ipcomp", 108) }),
         MatchEntry(name: "multiport", protocols: [6, 6, 17, 132, 33, 136], weight: 20, write: multiport),

@@ -18,7 +18,7 @@ enum HostMatches {
             name: "helper", weight: 2, tracks: true,
             write: { draft in "-m helper \(draft.not())--helper \(draft.pick(["ftp", "tftp", "\"\""]))" }),
         MatchEntry(name: "rpfilter", tables: [.raw, .mangle], hooks: .prerouting, weight: 60, write: reversePath),
-        MatchEntry(name: "physdev", hooks: [.prerouting, .input, .forward, .postrouting], weight: 20, write: bridge),
+        MatchEntry(name: "physdev", hooks: [.prerouting, .input, .forward, .postrouting], weight: 38, write: bridge),
         MatchEntry(name: "owner", hooks: [.output, .postrouting], weight: 30, write: owner),
         MatchEntry(name: "socket", hooks: [.prerouting, .input], weight: 10, write: socket),
         MatchEntry(
@@ -28,7 +28,7 @@ enum HostMatches {
         MatchEntry(name: "policy", weight: 6, write: policy),
         MatchEntry(name: "cluster", weight: 4, tracks: true, write: cluster),
         MatchEntry(
-            name: "cpu", weight: 4, certainty: .undecided,
+            name: "cpu", weight: 9, certainty: .undecided,
             write: { draft in "-m cpu \(draft.not())--cpu \(draft.pick([0, 1]))" }),
     ]
 
@@ -96,14 +96,14 @@ enum HostMatches {
     private static func bridge(_ draft: inout RuleDraft) -> String? {
         guard let port = draft.chance.pickAny(draft.bridgePorts) else { return nil }
         draft.hint(.arrives(port))
-        let name = draft.percent(25) ? "port+" : port
+        let name = draft.percent(45) ? "port+" : port
         // What leaves by a port is known of bridged packets only, behind the routing decision.
         let knowsOut = RuleHooks([.forward, .postrouting]).contains(draft.hooks)
-        switch draft.chance.below(knowsOut ? 9 : 3) {
+        switch draft.chance.below(knowsOut ? 13 : 3) {
         case 0: return "-m physdev \(draft.not())--physdev-in \(name)"
         case 1: return "-m physdev \(draft.not())--physdev-is-in"
         case 2: return "-m physdev \(draft.not())--physdev-is-bridged"
-        case 3, 4: return "-m physdev \(draft.not())--physdev-out \(name) --physdev-is-bridged"
+        case 3...8: return "-m physdev \(draft.not())--physdev-out \(name) --physdev-is-bridged"
         default: return "-m physdev \(draft.not())--physdev-is-out --physdev-is-bridged"
         }
     }
@@ -195,7 +195,9 @@ enum RateMatches {
         MatchEntry(
             name: "connlimit", certainty: .remembers, tracks: true,
             write: { draft in
-                let test = draft.pick(["--connlimit-above 1", "--connlimit-upto 2"])
+                let test = draft.pick([
+                    "--connlimit-above 0", "--connlimit-above 1", "--connlimit-upto 0", "--connlimit-upto 2",
+                ])
                 let side = draft.pick(["--connlimit-saddr", "--connlimit-daddr"])
                 return "-m connlimit \(test) --connlimit-mask \(draft.isV4 ? 24 : 64) \(side)"
             }),

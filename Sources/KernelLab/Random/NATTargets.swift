@@ -37,7 +37,7 @@ enum NATTargets {
             }),
         TargetEntry(
             name: "NAT random", tables: .nat, hooks: [.prerouting, .output, .postrouting], protocols: [6, 17],
-            weight: 20, isFinal: true, write: random),
+            weight: 34, isFinal: true, write: random),
     ]
 
     private static func ports(_ draft: inout RuleDraft) -> String {

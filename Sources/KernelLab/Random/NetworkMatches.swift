@@ -32,13 +32,13 @@ enum NetworkMatches {
             write: { draft in "-m comment --comment \"rule \(draft.chance.below(1000))\"" }),
         MatchEntry(name: "frag", versions: .v6, weight: 10, write: fragmentHeader),
         MatchEntry(name: "frag untracked", versions: .v6, weight: 200, needsFragments: true, write: fragmentHeader),
-        MatchEntry(name: "rt", versions: .v6, weight: 20, write: routingHeader),
+        MatchEntry(name: "rt", versions: .v6, weight: 32, write: routingHeader),
         MatchEntry(name: "hbh", versions: .v6, weight: 14, write: { draft in options(&draft, "hbh", 0) }),
         MatchEntry(name: "dst", versions: .v6, weight: 20, write: { draft in options(&draft, "dst", 60) }),
         MatchEntry(name: "ipv6header", versions: .v6, weight: 14, write: headers),
         MatchEntry(name: "eui64", versions: .v6, hooks: .incoming, weight: 12, write: identifier),
         MatchEntry(name: "set counters", weight: 8, certainty: .remembers, write: setCounters),
-        MatchEntry(name: "srh", versions: .v6, weight: 24, write: segmentRouting),
+        MatchEntry(name: "srh", versions: .v6, weight: 30, write: segmentRouting),
     ]
 
     private static func addressType(_ draft: inout RuleDraft) -> String? {
@@ -203,25 +203,25 @@ enum NetworkMatches {
         }
         if draft.percent(15) { words += " --fragres" }
         if draft.percent(40) { words += " --fragfirst" }
-        if draft.percent(40) { words += draft.percent(50) ? " --fragmore" : " --fraglast" }
+        if draft.percent(40) { words += draft.percent(35) ? " --fragmore" : " --fraglast" }
         return words
     }
 
     private static func routingHeader(_ draft: inout RuleDraft) -> String? {
         var form: Int?
         var words = "-m rt"
-        switch draft.chance.below(6) {
-        case 0...2:
+        switch draft.chance.below(8) {
+        case 0...4:
             let first = draft.host()
             form = PacketDraft.formOfRoute[0]
             draft.hint(.destination(first))
             words += " --rt-type 0\(draft.percent(60) ? " --rt-0-res" : "") --rt-0-addrs \(first)"
             if draft.percent(65) { words += " --rt-0-not-strict" }
-        case 3:
+        case 5:
             let type = draft.pick([0, 2, 4])
             form = PacketDraft.formOfRoute[type]
             words += " \(draft.not())--rt-type \(type)"
-        case 4: words += " \(draft.not())--rt-segsleft \(draft.percent(50) ? "0" : draft.numbers(0, 2))"
+        case 6: words += " \(draft.not())--rt-segsleft \(draft.percent(50) ? "0" : draft.numbers(0, 2))"
         default: words += " \(draft.not())--rt-len \(draft.pick([8, 24, 24, 40]))"
         }
         draft.hint(.extensionHeader(43, form))
@@ -253,9 +253,10 @@ enum NetworkMatches {
     private static func segmentRouting(_ draft: inout RuleDraft) -> String? {
         draft.hint(.extensionHeader(43, PacketDraft.formOfRoute[4]))
         let tests = [
-            "--srh-segs-left-eq 0", "--srh-last-entry-gt 0", "--srh-hdr-len-eq 2", "--srh-next-hdr 17", "--srh-tag 7",
-            "--srh-tag 7",
+            "--srh-segs-left-eq 0", "--srh-hdr-len-eq 2", "--srh-next-hdr 17", "--srh-tag 7", "--srh-tag 7",
         ]
+        // The last entry of those that are drawn is 0.
+        if draft.percent(20) { return "-m srh \(draft.percent(50) ? "! " : "")--srh-last-entry-gt 0" }
         return "-m srh \(draft.not())\(draft.pick(tests))"
     }
 }

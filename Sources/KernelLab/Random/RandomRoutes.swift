@@ -61,7 +61,7 @@ extension RandomTopology {
     }
 
     mutating func drawPolicy(_ chance: inout Chance) {
-        guard chance.percent(55) else { return }
+        guard chance.percent(65) else { return }
         let count = chance.number(1...3)
         for number in 0..<count {
             let table = 100 + number
@@ -100,7 +100,9 @@ extension RandomTopology {
         let name = chance.pick(pools.interfaceNames)
         func both(_ words: String) -> (four: String, six: String) { (words, words) }
         return [
-            both("from all fwmark 0x1/0x1"), both("from all fwmark 0x2"), both("from all fwmark 0x10/0xf0"),
+            // Marks of the pool have other bits beside these.
+            both("from all fwmark 0x1/0x1"), both("from all fwmark 0x1/0x5"), both("from all fwmark 0x2/0x2"),
+            both("from all fwmark 0x10/0xf0"), both("from all fwmark 0x2"),
             both("from all iif \(name)"), both("from all iif lo"), both("from all tos 0x10"),
             both("from all ipproto \(chance.pick(["tcp", "udp"]))"),
             both("from all ipproto tcp dport \(chance.pick(RandomPools.ports))"),
