@@ -120,6 +120,8 @@ extension Evaluator {
             guard tracked.entry.sctp?.take(chunks, direction) == true else { return .invalid }
             let isEstablished = tracked.entry.sctp?.state == .established
             if isEstablished, entry.sctp?.state != .established { tracked.entry.status.insert(.assured) }
+        // After two seconds. Source: net/netfilter/nf_conntrack_proto_udp.c `nf_conntrack_udp_packet`, Linux 6.18.
+        case .udp: tracked.isPerhapsAssured = wasAnswered && !entry.status.contains(.assured)
         case .udplite, .gre: if wasAnswered { tracked.entry.status.insert(.assured) }
         default: break
         }

@@ -45,6 +45,8 @@ struct TrackedConnection: Hashable, Sendable {
     var hasSourceMapping = false
     var destinationIsTranslated = false
     var sourceIsTranslated = false
+    /// Whether it is assured hangs on how long it has lived.
+    var isPerhapsAssured = false
     /// NAT can change it no more. Source: net/netfilter/nf_nat_core.c `nf_nat_setup_info`.
     var isConfirmed: Bool { !isNew || entry.status.contains(.confirmed) }
 }

@@ -75,6 +75,10 @@ import Testing
         MatchCase("-m conntrack --ctstatus ASSURED", "yes", "assured") {
             $0.track(false) { $0.entry.status = [.assured, .seenReply] }
         },
+        // net/netfilter/nf_conntrack_proto_udp.c: UDP that goes both ways is assured after two seconds.
+        MatchCase("-m conntrack ! --ctstatus ASSURED", "assured@198.51.100.7-203.0.113.9", "UDP") {
+            $0.track(false) { ($0.entry.status, $0.isPerhapsAssured) = ([.seenReply], true) }
+        },
         // Observed on Linux 6.18: NONE is an empty mask, which nothing meets.
         MatchCase("-m conntrack --ctstatus NONE", "no", "new") { $0.track() },
         MatchCase("-m conntrack ! --ctstatus NONE", "yes", "in the table") { $0.track(false) },

@@ -123,9 +123,11 @@ struct Judge {
         let open = unknowns(of: trace)
         // What looks at a port that NAT draws can't be known either.
         let drawn = drawsPort(trace) ? openByDrawnPort : []
+        // How long a connection has lived is not told.
+        let timed: Set<String> = packet.packet.protocol == .udp ? ["ct-status"] : []
         let doubtsSets = doubtsSets || !excused.isDisjoint(with: open)
         let needless = open.filter {
-            !excused.contains($0) && !drawn.contains($0) && !(doubtsSets && $0 == changedSet)
+            !excused.contains($0) && !drawn.contains($0) && !timed.contains($0) && !(doubtsSets && $0 == changedSet)
         }
         verdict.finding =
             needless.isEmpty
@@ -179,7 +181,7 @@ struct Judge {
 /// What nobody can know from a snapshot and a packet: chance, the time, other programs, what rules counted before.
 private let excused: Set<String> = [
     "limit", "hashlimit", "connlimit", "quota", "statistic", "rateest", "recent", "time", "cpu", "nfqueue", "synproxy",
-    "tproxy", "clusterip", "path-mtu", "socket", "next-hop", "nat-address", "nat-port", "rule",
+    "tproxy", "clusterip", "assured", "path-mtu", "socket", "next-hop", "nat-address", "nat-port", "rule",
     // Whose chains were hung up last, legacy's or nf_tables': no dump tells.
     "order",
     // A packet's ports are known here until NAT draws one: net/netfilter/nf_nat_core.c `nf_nat_l4proto_unique_tuple`.

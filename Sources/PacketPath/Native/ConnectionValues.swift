@@ -72,7 +72,7 @@ extension Evaluator {
             if tracked.direction == .reply { bits |= 0x02 }
             // Which helpers expected, what a table's listing leaves out.
             if !tracked.entry.place.isNone || !knowsTable { known &= ~0x01 }
-            if tracked.entry.place.isNone { known &= ~0x06 | bits }
+            if tracked.isPerhapsAssured { known &= ~0x04 }
         }
         if tracked.isNew, tracked.state.contains(.related) { bits |= 0x01 }
         if tracked.sourceIsTranslated { bits |= 0x10 }

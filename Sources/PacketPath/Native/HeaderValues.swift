@@ -16,8 +16,8 @@ extension Evaluator {
 
     /// Source: include/net/netfilter/nf_tables_ipv4.h, nf_tables_ipv6.h, Linux 6.18. AH counts as the transport of IPv6.
     func transport(_ packet: Packet) -> TransportView {
-        if packet.unknown.contains(.protocol) { return .unknown }
         guard let headers = HeaderBytes(packet, isNFT: true) else {
+            if packet.unknown.contains(.protocol) { return .unknown }
             return .found(packet.protocol, offset: packet.version == .v4 ? 20 : 40)
         }
         if !headers.layout.isComplete, !headers.isLaterFragment {

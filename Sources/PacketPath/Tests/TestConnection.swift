@@ -138,12 +138,23 @@ extension Evaluator {
             if tracked.direction == .reply, !tracked.state.contains(.related) { status.insert(.seenReply) }
         }
         if tracked.isNew, tracked.state.contains(.related) { status.insert(.expected) }
-        if !status.isDisjoint(with: test.value) { return Answer(!test.isNegated) }
+        var hasNone = Answer(status.isDisjoint(with: test.value))
         // What lists the table does not tell which entries were expected; what was followed here was not.
         if test.value.contains(.expected), !tracked.isNew, !tracked.entry.place.isNone || !knowsTable {
-            return .negate(expected(tracked), if: test.isNegated)
+            hasNone = hasNone && !expected(tracked)
         }
-        return Answer(test.isNegated)
+        if test.value.contains(.assured), tracked.isPerhapsAssured { hasNone = hasNone && !assured(tracked) }
+        return .negate(hasNone, if: !test.isNegated)
+    }
+
+    private func assured(_ tracked: TrackedConnection) -> Answer {
+        let tuple = tracked.entry.original
+        let ends = "from \(tuple.source) to \(tuple.destination)"
+        return .perhaps(
+            Unknown(
+                "assured@\(tuple.source)-\(tuple.destination)",
+                whenYes: "the connection \(ends) has had packets both ways for more than two seconds",
+                whenNo: "the connection \(ends) has not had packets both ways for two seconds"))
     }
 
     var knowsTable: Bool { model.host.connections != nil }

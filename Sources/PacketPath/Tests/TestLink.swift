@@ -31,8 +31,8 @@ extension Evaluator {
         switch interface.kind {
         case .ethernet, .bridge, .veth, .vxlan, .vlan, .dummy, .geneve, .vrf: return true
         case .loopback, .ipip, .gre, .wireguard, .sit: return false
-        // A bond has its ports' type; a tun device may be a tap.
-        case .other, .tun, .bond: return nil
+        // A bond has its ports' type; a tun device may be a tap. An address of six bytes is Ethernet's.
+        case .other, .tun, .bond: return interface.mac == nil ? nil : true
         }
     }
 
