@@ -76,7 +76,7 @@ import Testing
             $0.track(false) { $0.entry.status = [.assured, .seenReply] }
         },
         // net/netfilter/nf_conntrack_proto_udp.c: UDP that goes both ways is assured after two seconds.
-        MatchCase("-m conntrack ! --ctstatus ASSURED", "assured@198.51.100.7-203.0.113.9", "UDP") {
+        MatchCase("-m conntrack --ctstatus ASSURED", "assured@198.51.100.7-203.0.113.9", "UDP") {
             $0.track(false) { ($0.entry.status, $0.isPerhapsAssured) = ([.seenReply], true) }
         },
         // Observed on Linux 6.18: NONE is an empty mask, which nothing meets.

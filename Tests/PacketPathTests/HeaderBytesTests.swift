@@ -113,6 +113,17 @@ import Testing
         #expect(try verdict("-m string --string \"hello\" --algo bm") == "no")
     }
 
+    /// Options that the packet's own end cuts off are no less known for it. Observed on Linux 6.18.
+    @Test func whatThePacketsEndCutsOffIsKnown() throws {
+        let cut = HeaderBytesTests.bytes(
+            "45000029000700004006f6bfc0000207c000020103e80035000000010000000070022000000000007a")
+        for (conditions, verdict) in [
+            ("-m string --string \"z\" --algo kmp", "yes"), ("-m u32 --u32 \"0x25&0xff=0x7a\"", "yes"),
+        ] {
+            #expect(try HeaderBytesTests.verdict(conditions, cut, isNFT: false) == verdict)
+        }
+    }
+
     /// A rule's match drops a packet that the prefilter would have taken past the rule.
     @Test func aShortHeaderIsDroppedWhateverItsPorts() throws {
         let bytes = HeaderBytesTests.bytes("4500001b000700004011f6c2c0000207c000020103e80035000800")

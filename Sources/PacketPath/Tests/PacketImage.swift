@@ -131,12 +131,15 @@ struct PacketImage: Hashable, Sendable {
         if packet.protocol == .sctp, !hidden.isEmpty || unknown.contains(.sourcePort) { hide(start + 8, 4) }
     }
 
-    /// The fields of `unknown` that have a place in `fields` are hidden and returned.
+    /// The fields of `unknown` that have a place in `fields` are hidden and returned. One that the packet's end cuts off
+    /// is not known because nothing could read it: no rule wrote it, and its bytes are what they were.
     @discardableResult private mutating func hide(
         _ fields: [(field: PacketFields, offset: Int, size: Int)], _ unknown: PacketFields
     ) -> PacketFields {
         var hidden: PacketFields = []
-        for part in fields where unknown.contains(part.field) && part.offset < bytes.count {
+        let end = length.map { Int($0) } ?? .max
+        for part in fields
+        where unknown.contains(part.field) && part.offset < bytes.count && part.offset + part.size <= end {
             hide(part.offset, part.size)
             hidden.insert(part.field)
         }
