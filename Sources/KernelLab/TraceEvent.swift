@@ -124,6 +124,9 @@ public struct TraceEvent: Hashable, Sendable {
         }
         guard let kind, !chain.isEmpty else { return nil }
         self.kind = kind
+        // What a rule made up for conntrack to take its zone or helper from is no connection: IPS_TEMPLATE of
+        // uapi/linux/netfilter/nf_conntrack_common.h.
+        if let status = connection?.status, status & 1 << 11 != 0 { connection = nil }
     }
 
     private mutating func connected(_ change: (inout TraceConnection) -> Void) {

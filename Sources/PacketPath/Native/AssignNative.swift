@@ -51,7 +51,7 @@ extension Evaluator {
         case .meta(let key): writeMeta(word, key, &state, &changes)
         case .connection(let key, let direction): writeConnection(bytes, word, key, direction, &state, &changes)
         case .field(let field):
-            if fieldValue(field, state) == .absent { return .miss }
+            if fieldValue(field, state) == .absent || lacksChecksum(field.row.header, state) { return .miss }
             writeField(bytes, field.row, &state, &changes)
         case .payload(let base, let offset, let bits):
             if payloadValue(base, offset: offset, bits: bits, state) == .absent { return .miss }
@@ -63,6 +63,19 @@ extension Evaluator {
         case .extensionHeader(let field): return writeOption(word, field, &state, &changes)
         }
         return .continue
+    }
+
+    /// Whether the packet ends before the checksum that a write into the header has to carry along: the rule breaks then.
+    /// Source: net/netfilter/nft_payload.c `nft_payload_csum_inet`, Linux 6.18; nftables src/proto.c for the places.
+    private func lacksChecksum(_ header: HeaderKind, _ state: WalkState) -> Bool {
+        let byte: Int
+        switch header {
+        case .icmp, .icmpv6, .igmp: byte = 2
+        case .udp, .udplite: byte = 6
+        case .tcp: byte = 16
+        case .ether, .vlan, .arp, .ip, .ip6, .sctp, .dccp, .ah, .esp, .comp, .gre, .th: return false
+        }
+        return payloadValue(.transport, offset: byte * 8, bits: 16, state) == .absent
     }
 
     /// Source: net/netfilter/nft_meta.c `nft_meta_set_eval`.
@@ -101,11 +114,14 @@ extension Evaluator {
         _ state: inout WalkState, _ changes: inout [Change]
     ) {
         if key == .zone {
-            guard case .none = state.connection, state.template == nil, let word else { return }
+            // Also of a packet that is not to be tracked: it is then. `nf_ct_get` gives no entry for it.
+            if case .entry = state.connection { return }
+            guard state.template == nil, let word else { return }
             var template = TrackingTemplate()
             template.zone = ConnectionZone(id: UInt16(truncatingIfNeeded: word), direction: direction)
             changes.append(Change(.zone, before: .number(0), after: .number(word)))
             state.template = template
+            state.connection = .none
             return
         }
         guard case .entry(var tracked) = state.connection else { return }

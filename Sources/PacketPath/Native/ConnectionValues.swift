@@ -69,7 +69,7 @@ extension Evaluator {
         var known = UInt64(0x3ff)
         if !tracked.isNew {
             bits |= 0x08
-            if tracked.direction == .reply { bits |= 0x02 }
+            if tracked.direction == .reply, !tracked.state.contains(.related) { bits |= 0x02 }
             // Which helpers expected, what a table's listing leaves out.
             if !tracked.entry.place.isNone || !knowsTable { known &= ~0x01 }
             if tracked.isPerhapsAssured { known &= ~0x04 }

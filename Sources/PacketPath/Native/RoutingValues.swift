@@ -74,7 +74,7 @@ extension Evaluator {
         route.source = query.flags.contains(.destination) ? state.packet.source : state.packet.destination
         route.mark = query.flags.contains(.mark) ? state.packet.mark : 0
         route.protocol = state.packet.protocol
-        if address.isLinkLocal { route.outInterface = interface }
+        if isOfLink(address) { route.outInterface = interface }
         var found: UInt16 = 0
         if let interface {
             guard let type = addressType(address, on: interface) else { return nil }
@@ -108,7 +108,7 @@ extension Evaluator {
             if state.isLoopedBack || packet.packetType == .loopback || own.map({ isLoopback($0) }) == true {
                 return state.context.inInterface
             }
-            if packet.version == .v6, packet.source.isZero, packet.protocol == .icmpv6, packet.destination.isLinkLocal {
+            if packet.version == .v6, packet.source.isZero, packet.protocol == .icmpv6, isOfLink(packet.destination) {
                 return state.context.inInterface
             }
         }
@@ -143,7 +143,7 @@ extension Evaluator {
             }
         case .v6:
             if isUnicastV6(other) { route.source = other }
-            if route.destination.isLinkLocal { route.outInterface = interface }
+            if isOfLink(route.destination) { route.outInterface = interface }
         }
         switch routeLookup(route, packet.version) {
         case .none: return .none
@@ -158,6 +158,12 @@ extension Evaluator {
             }
             return common ?? .none
         }
+    }
+
+    /// Addresses with a meaning on one link only, groups of the link's scope among them.
+    /// Source: net/ipv6/addrconf_core.c `__ipv6_addr_type`: `IPV6_ADDR_LINKLOCAL`.
+    private func isOfLink(_ address: IPAddress) -> Bool {
+        address.isLinkLocal || address.version == .v6 && address.high >> 48 & 0xff0f == 0xff02
     }
 
     private func fibResult(_ decision: RouteDecision, _ wanted: Symbol?, _ version: IPVersion) -> InterfaceView {
