@@ -348,6 +348,50 @@ import Testing
         #expect(try first(nat + filter) == ["-", "conntrack", "f", "nat"])
         #expect(try first(filter + nat) == ["-", "conntrack", "nat", "f"])
     }
+
+    /// Source: net/netfilter/nft_ct.c `nft_ct_set_zone_eval`, Linux 6.18.
+    @Test func aZoneBringsBackWhatWasNotToBeTracked() throws {
+        for (zone, met) in [("", ["r:1 continue", "c:1 drop"]), ("ct zone set 2", ["r:1 continue", "r:2 continue"])] {
+            let world = try NativeWorld(
+                """
+                table inet t {
+                    chain r { type filter hook prerouting priority raw; notrack; \(zone); }
+                    chain c { type filter hook forward priority 0; ct state untracked drop; }
+                }
+                """)
+            #expect(world.rules(world.trace()) == met)
+        }
+    }
+
+    /// Source: net/netfilter/nft_payload.c `nft_payload_csum_inet`, Linux 6.18; observed there.
+    @Test func aWriteWhoseChecksumIsCutOffBreaks() throws {
+        for (length, met) in [(28, "c:1 continue"), (27, "c:1 continue!")] {
+            var bytes = [0x45, 0, 0, UInt8(length), 0, 1, 0, 0, 0x40, 17, 0, 0, 198, 51, 100, 7, 203, 0, 113, 9]
+            bytes += [0, 53, 0, 80, 0, UInt8(length - 20), 0, 0].prefix(length - 20)
+            let packet = try #require(Packet(decoding: bytes))
+            #expect(try self.met("meta mark set 1 udp dport set 81", packet) == [met])
+        }
+    }
+
+    /// The header is not there, which is known although no protocol is. Observed on Linux 6.18.
+    @Test func aPacketThatEndsBeforeItsHeaderHasNoProtocol() throws {
+        var bytes: [UInt8] = [0x60, 0, 0, 0, 0, 0, 0x3c, 64]
+        bytes += NativeWorld.packet(version: .v6).source.bytes + NativeWorld.packet(version: .v6).destination.bytes
+        let packet = try #require(Packet(decoding: bytes))
+        #expect(
+            try met(
+                "meta l4proto 41 drop\n meta l4proto != 41 drop\n udp dport 1 drop\n ip6 hoplimit 63 accept", packet)
+                == ["c:4 accept"])
+    }
+
+    /// Source: net/ipv6/addrconf_core.c `__ipv6_addr_type`; observed on Linux 6.18.
+    @Test func aGroupOfALinkIsLookedUpOnThatLink() throws {
+        var packet = NativeWorld.packet(version: .v6)
+        packet.destination = IPAddress(v6High: 0xff02 << 48, low: 1)
+        let world = try NativeWorld(
+            "table inet t { chain c { type filter hook prerouting priority 0; fib daddr . iif oifname \"eth1\" drop; }; }")
+        #expect(world.rules(world.trace(packet)) == ["c:1 drop"])
+    }
 }
 
 extension Packet {
