@@ -133,11 +133,12 @@ extension Evaluator {
         case .anew: return nil
         // Source: net/netfilter/nf_conntrack_proto_tcp.c `nf_conntrack_tcp_packet`, Linux 6.18, which counts last.
         case .passes:
-            tracked.entry.originalCounters = entry.originalCounters
-            tracked.entry.replyCounters = entry.replyCounters
+            tracked.entry.copyCounters(of: entry)
             return .entry(tracked)
         case .goes(let new):
             tracked.entry.tcpState = new
+            // A SYN sent again makes the entry live no longer, and is not counted.
+            if event == .syn, old == .synSent, !wasAnswered { tracked.entry.copyCounters(of: entry) }
             // Source: net/netfilter/nf_conntrack_proto_tcp.c `nf_conntrack_tcp_packet`.
             if wasAnswered, old == .synReceived || old == .established, new == .established {
                 tracked.entry.status.insert(.assured)
@@ -217,6 +218,11 @@ extension Evaluator {
 }
 
 extension ConnectionEntry {
+    fileprivate mutating func copyCounters(of other: ConnectionEntry) {
+        originalCounters = other.originalCounters
+        replyCounters = other.replyCounters
+    }
+
     /// Counts a packet, where packets are counted. Source: net/netfilter/nf_conntrack_core.c `__nf_ct_refresh_acct`.
     fileprivate mutating func count(_ packet: Packet, _ direction: ConnectionDirection) {
         func counted(_ counters: Counters) -> Counters {

@@ -224,4 +224,28 @@ import Testing
         let third = try send("203.0.113.9", "198.51.100.7", (2, 1), in: "eth0")
         #expect(world.rules(third) == ["mangle/PREROUTING:3 accept"])
     }
+
+    /// The entry of a SYN sent again is not renewed, and what renews it counts.
+    /// Source: net/netfilter/nf_conntrack_proto_tcp.c `nf_conntrack_tcp_packet`, Linux 6.18.
+    @Test func aSYNSentAgainIsNotCounted() throws {
+        let rules =
+            "*mangle\n:PREROUTING ACCEPT [0:0]\n"
+            + "-A PREROUTING -m connbytes --connbytes 2: --connbytes-mode packets --connbytes-dir both -j DROP\nCOMMIT\n"
+        let world = try World(rules, routerAddresses, routerRoutes, routerSettings, Self.entry)
+        var table = world.model.connections
+        func send(_ flags: TCPFlags, isReply: Bool = false) throws -> Outcome {
+            var packet =
+                try isReply
+                ? world.packet("203.0.113.9", "198.51.100.7", sport: 2, dport: 1)
+                : world.packet("198.51.100.7", "203.0.113.9", sport: 1, dport: 2)
+            packet.tcpFlags = flags
+            let request = TraceRequest(packet: packet, origin: .interface(world.interface(isReply ? "eth0" : "eth1")))
+            let trace = PacketPath.trace(request, on: world.model, connections: table)
+            for entry in trace.connections { table.update(entry) }
+            return trace.outcome
+        }
+        #expect(try send(.syn) == .forwarded)
+        #expect(try send(.syn) == .forwarded)
+        #expect(try send([.syn, .ack], isReply: true) == .dropped)
+    }
 }
