@@ -219,6 +219,35 @@ import Testing
 
     @Test(arguments: chance) func countersChanceAndTheClock(_ row: MatchCase) throws { try row.check() }
 
+    /// A rule that is met twice is asked twice: net/netfilter/xt_statistic.c, net/netfilter/xt_limit.c.
+    @Test(arguments: [
+        ("-m statistic --mode random --probability 0.5", [UInt32(0), 1, 1, 2]),
+        ("-m statistic --mode nth --every 3 --packet 0", [0, 1, 1, 2]), ("-m limit --limit 3/hour", [0, 1, 2]),
+        ("-m quota --quota 1000", [0, 1, 2]), ("-m cpu --cpu 1", [0, 2]),
+    ])
+    func chanceIsAskedAnewWhereARuleIsMetAgain(_ row: (match: String, marks: [UInt32])) throws {
+        let world = try World(
+            """
+            *mangle
+            :FORWARD ACCEPT [0:0]
+            :A - [0:0]
+            :B - [0:0]
+            -A FORWARD -j A
+            -A FORWARD -j A
+            -A A \(row.match) -j B
+            -A B -m mark --mark 1 -j MARK --set-mark 2
+            -A B -m mark --mark 0 -j MARK --set-mark 1
+            COMMIT
+
+            """, routerAddresses, routerRoutes, routerSettings)
+        func marks(_ trace: Trace) -> [UInt32] {
+            if trace.branches.isEmpty { return [trace.last?.packet.mark ?? 99] }
+            return trace.branches.flatMap { marks($0.trace) }
+        }
+        let trace = world.trace(try world.packet("198.51.100.7", "203.0.113.9"), in: "eth1")
+        #expect(marks(trace).sorted() == row.marks)
+    }
+
     @Test func aStatisticHasItsProbability() throws {
         func probability(_ conditions: String) throws -> Double? {
             guard case .perhaps(let unknown) = try MatchLab(conditions).answer else { return nil }

@@ -7,20 +7,23 @@ internal import SourceText
 // Counters, chance and the clock: what only the running kernel knows.
 extension Evaluator {
     /// Source: net/netfilter/xt_limit.c.
-    func testLimit(_ match: LimitMatch, _ rule: RuleReference) -> Answer {
-        perhaps(
-            "limit", of: rule, yes: "under", no: "over", "the rule's limit is not reached",
-            "the rule's limit is reached")
+    func testLimit(_ match: LimitMatch, _ rule: RuleReference, _ state: WalkState) -> Answer {
+        anew(
+            perhaps(
+                "limit", of: rule, yes: "under", no: "over", "the rule's limit is not reached",
+                "the rule's limit is reached"), state, keepsNo: true)
     }
 
     /// Source: net/netfilter/xt_hashlimit.c.
-    func testHashLimit(_ match: HashLimitMatch, _ rule: RuleReference) -> Answer {
+    func testHashLimit(_ match: HashLimitMatch, _ rule: RuleReference, _ state: WalkState) -> Answer {
         let name = names.text(match.name)
         return .negate(
-            perhaps(
-                "hashlimit", of: rule, yes: "under", no: "over",
-                "the packet's group is under the rate of the hashlimit '\(name)'",
-                "the packet's group is over the rate of the hashlimit '\(name)'"), if: match.isAbove)
+            anew(
+                perhaps(
+                    "hashlimit", of: rule, yes: "under", no: "over",
+                    "the packet's group is under the rate of the hashlimit '\(name)'",
+                    "the packet's group is over the rate of the hashlimit '\(name)'"), state, keepsNo: true),
+            if: match.isAbove)
     }
 
     /// The connection itself is counted, so there is at least one. Source: net/netfilter/xt_connlimit.c.
@@ -52,11 +55,12 @@ extension Evaluator {
     }
 
     /// Source: net/netfilter/xt_quota.c.
-    func testQuota(_ test: Negatable<UInt64>, _ rule: RuleReference) -> Answer {
+    func testQuota(_ test: Negatable<UInt64>, _ rule: RuleReference, _ state: WalkState) -> Answer {
         .negate(
-            perhaps(
-                "quota", of: rule, yes: "left", no: "spent", "the rule's quota is not used up",
-                "the rule's quota is used up"), if: test.isNegated)
+            anew(
+                perhaps(
+                    "quota", of: rule, yes: "left", no: "spent", "the rule's quota is not used up",
+                    "the rule's quota is used up"), state, keepsNo: true), if: test.isNegated)
     }
 
     /// Source: net/netfilter/xt_rateest.c.
@@ -69,9 +73,10 @@ extension Evaluator {
     }
 
     /// Source: net/netfilter/xt_statistic.c: 31 random bits are below the probability.
-    func testStatistic(_ match: StatisticMatch, _ rule: RuleReference) -> Answer {
+    func testStatistic(_ match: StatisticMatch, _ rule: RuleReference, _ state: WalkState) -> Answer {
         let probability: Double
         let isNegated: Bool
+        var isCounted = false
         let sentences: (yes: String, no: String)
         switch match {
         case .random(let test):
@@ -83,14 +88,39 @@ extension Evaluator {
         case .nth(let every, _, let negated):
             sentences = ("the rule's turn has come", "the rule's turn has not come")
             isNegated = negated
+            isCounted = true
             if every <= 1 { return Answer(!isNegated) }
             // Where in its round the kernel's counter stands is not known.
             probability = 1 / Double(every)
         }
         return .negate(
-            perhaps(
-                "statistic", of: rule, yes: "hit", no: "miss", sentences.yes, sentences.no, probability: probability),
-            if: isNegated)
+            anew(
+                perhaps(
+                    "statistic", of: rule, yes: "hit", no: "miss", sentences.yes, sentences.no,
+                    probability: probability), state, keepsChance: !isCounted), if: isNegated)
+    }
+
+    /// `answer` of a rule that may have been asked on this way before: chance and what was counted since may answer
+    /// otherwise. One value given for the rule is given for every time.
+    ///
+    /// - Parameters:
+    ///   - keepsNo: what is used up stays so.
+    ///   - keepsChance: the chance does not hang on what it was before.
+    private func anew(
+        _ answer: Answer, _ state: WalkState, keepsNo: Bool = false, keepsChance: Bool = false
+    ) -> Answer {
+        guard case .perhaps(var unknown) = answer, request.assumptions[unknown.name] == nil else { return answer }
+        let again = unknown.name + "#"
+        let before = state.history.settled.filter {
+            $0.name == unknown.name || $0.name.utf8.starts(with: again.utf8)
+        }
+        guard let last = before.last, last.isYes || !keepsNo else { return before.isEmpty ? answer : .no }
+        let time = before.count + 1
+        unknown.name = "\(again)\(time)"
+        unknown.whenYes += ", time \(time)"
+        unknown.whenNo += ", time \(time)"
+        if !keepsChance { unknown.probability = nil }
+        return .perhaps(unknown)
     }
 
     /// Source: net/netfilter/xt_time.c.
