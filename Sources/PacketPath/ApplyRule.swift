@@ -34,6 +34,8 @@ extension Evaluator {
             way.statement += 1
             switch rule.statements[index] {
             case .match(let match):
+                // Only where those before hold is it asked, and does what it does.
+                if hasEffect(match), !isClosed(&open, reference, &way, &frame) { return nil }
                 let defaults = fields(of: match).intersection(way.state.packet.defaulted)
                 way.state.history.defaultsUsed.formUnion(defaults)
                 if dropsItself(match, way.state.packet, reference) || countsNothing(match, way.state) {
@@ -55,13 +57,7 @@ extension Evaluator {
                 case nil: open.matches.append(match)
                 }
             case .target(let target):
-                if !open.unknowns.isEmpty {
-                    guard frame.passed.count + frame.ends.count < request.maximumLeaves else {
-                        frame.ends.append(ChainEnd(state: way.state, verdict: .tooMany))
-                        return nil
-                    }
-                    close(&open, reference, &way, &frame)
-                }
+                guard isClosed(&open, reference, &way, &frame) else { return nil }
                 if case .native(let statement) = target {
                     for expression in statement.expressions {
                         let defaults = fields(of: expression).intersection(way.state.packet.defaulted)
@@ -104,6 +100,19 @@ extension Evaluator {
             open.indexes.append(index)
             return nil
         }
+    }
+
+    /// Closes what is open; `false` where there is no room for another way, which ends this one.
+    private func isClosed(
+        _ open: inout OpenConditions, _ reference: RuleReference, _ way: inout RuleWay, _ frame: inout ChainFrame
+    ) -> Bool {
+        if open.unknowns.isEmpty { return true }
+        guard frame.passed.count + frame.ends.count < request.maximumLeaves else {
+            frame.ends.append(ChainEnd(state: way.state, verdict: .tooMany))
+            return false
+        }
+        close(&open, reference, &way, &frame)
+        return true
     }
 
     /// Lets the way on which the open conditions do not all hold pass the rule by, and takes for granted on this one that

@@ -57,6 +57,13 @@ struct TrackingTemplate: Hashable, Sendable {
     var helper = Symbol.empty
 }
 
+/// An address of which a packet's own way tells whether a list of `recent` has it.
+struct RecentEntry: Hashable, Sendable {
+    var list: Symbol
+    var address: IPAddress
+    var isListed = true
+}
+
 /// Where a packet stands between two stages of its way.
 enum Position: Hashable, Sendable {
     /// Before step `step` of the plan at `hook`.
@@ -95,8 +102,8 @@ struct WalkState: Hashable, Sendable {
     var round = 0
     /// What CT gave the packet before conntrack.
     var template: TrackingTemplate?
-    /// Names of `recent` lists that this packet's source or destination was put in.
-    var recentLists: [Symbol] = []
+    /// What rules put in `recent` lists on this way, and what they took out.
+    var recentEntries: [RecentEntry] = []
     /// What rules did to sets on this way, and what packets before did.
     var setChanges = SetChanges()
     /// The bridge port the packet came in by, and the one that a bridged frame leaves by.
@@ -162,7 +169,7 @@ struct WalkState: Hashable, Sendable {
         if position == .ended {
             // No later rule asks; later packets do, for whom a join keeps what both agree in.
             a.setChanges = b.setChanges
-            a.recentLists = b.recentLists
+            a.recentEntries = b.recentEntries
         }
         // Which fields are defaults is told, and does not matter to the way.
         return a == b

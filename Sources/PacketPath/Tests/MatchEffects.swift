@@ -3,6 +3,24 @@ internal import RuleModel
 internal import SourceText
 
 extension Evaluator {
+    /// Whether `match` may change something.
+    func hasEffect(_ match: Match) -> Bool {
+        switch match {
+        case .recent(let match): match.operation.value != .check
+        case .connectionLabel(let match): match.sets
+        case .socket(let match): match.restoresMark
+        case .cluster: true
+        case .source, .destination, .sourceV4, .destinationV4, .inInterface, .outInterface, .protocol, .laterFragment,
+            .addressType, .ah, .bpf, .cgroup, .comment, .connectionBytes, .connectionLimit, .connectionMark, .conntrack,
+            .cpu, .dccp, .deviceGroup, .dscp, .destinationOptions, .ecn, .esp, .eui64, .frag, .hashLimit, .hopByHop,
+            .helper, .timeToLive, .icmp, .ipComp, .addressRange, .ipv6Header, .ipvs, .length, .limit, .mac, .mark,
+            .mobilityHeader, .multiport, .accounting, .operatingSystem, .owner, .physicalDevice, .packetType, .policy,
+            .quota, .rateEstimate, .realm, .reversePath, .routingHeader, .sctp, .set, .segmentRouting, .state,
+            .statistic, .string, .tcp, .tcpMSS, .time, .tos, .u32, .udp, .udplite, .native, .unknown:
+            false
+        }
+    }
+
     /// Does what `match` does to the packet or its connection besides being tested.
     ///
     /// The kernel does it as soon as the match is reached, so it stays done where a later match of the rule fails.
@@ -12,13 +30,16 @@ extension Evaluator {
         switch match {
         case .recent(let match):
             let isInList = answer != match.operation.isNegated
+            var entry = RecentEntry(match, state.packet)
             switch match.operation.value {
             // `--set` puts the address in whether or not the rule asks for the negative.
-            case .set: addToList(match.name, &state)
-            case .update: if isInList { addToList(match.name, &state) }
-            case .remove: state.recentLists.removeAll { $0 == match.name }
-            case .check: break
+            case .set: break
+            case .update: if !isInList { return }
+            case .remove: entry.isListed = false
+            case .check: return
             }
+            state.recentEntries.removeAll { $0.list == entry.list && $0.address == entry.address }
+            state.recentEntries.append(entry)
         case .connectionLabel(let match):
             guard match.sets, case .entry(var tracked) = state.connection,
                 !tracked.entry.labels.contains(match.label.value)
@@ -43,8 +64,13 @@ extension Evaluator {
             break
         }
     }
+}
 
-    private func addToList(_ name: Symbol, _ state: inout WalkState) {
-        if !state.recentLists.contains(name) { state.recentLists.append(name) }
+extension RecentEntry {
+    /// The entry that `match` asks about, taken to be there.
+    init(_ match: RecentMatch, _ packet: Packet) {
+        list = match.name
+        let address = match.usesDestination ? packet.destination : packet.source
+        self.address = match.mask.map { AddressMask(address, mask: $0).address } ?? address
     }
 }

@@ -170,10 +170,12 @@ extension Evaluator {
         case .set: return Answer(!isNegated)
         case .check, .update, .remove: break
         }
-        // A list this packet was put in on its way has one stamp, of now.
-        if state.recentLists.contains(match.name), match.hitCount <= 1 { return Answer(!isNegated) }
+        let entry = RecentEntry(match, state.packet)
+        let known = state.recentEntries.first { $0.list == entry.list && $0.address == entry.address }
+        // What this packet put in a list on its way has a stamp of now.
+        if let known, !known.isListed || match.hitCount <= 1 { return Answer(known.isListed != isNegated) }
         let name = names.text(match.name)
-        let address = match.usesDestination ? state.packet.destination : state.packet.source
+        let address = entry.address
         var asked = "\(name):\(address)"
         var condition = ""
         if match.operation.value != .remove {
