@@ -111,8 +111,10 @@ extension Evaluator {
             // Source: net/ipv4/ip_output.c `__ip_make_skb`, Linux 6.18.
             if packet.source.isMulticast { answer.ttl = 1 }
         } else {
-            // No reset answers a reset.
-            guard packet.protocol == .tcp, !packet.tcpFlags.contains(.rst) else { return nil }
+            // No reset answers a reset, nor what is broken or for many.
+            guard packet.protocol == .tcp, !packet.tcpFlags.contains(.rst), packet.fragmentOffset == 0,
+                hasSumOfErrors(packet), !isOfMany(state)
+            else { return nil }
             answer = Packet(source: packet.destination, destination: packet.source, protocol: .tcp)
             answer.sourcePort = packet.destinationPort
             answer.destinationPort = packet.sourcePort
@@ -136,14 +138,28 @@ extension Evaluator {
         return start
     }
 
+    /// Whether REJECT sends no reset because of an address of the packet. Source: net/ipv4/netfilter/nf_reject_ipv4.c
+    /// `nf_send_reset`, net/ipv6/netfilter/nf_reject_ipv6.c `nf_send_reset6`, Linux 6.18.
+    private func isOfMany(_ state: WalkState) -> Bool {
+        let packet = state.packet
+        if packet.version == .v6 {
+            return packet.destination.isMulticast && !packet.unknown.contains(.destination)
+                || (packet.source.isMulticast || packet.source.isZero) && !packet.unknown.contains(.source)
+        }
+        return state.route?.type == .broadcast || state.route?.type == .multicast
+    }
+
     /// Who is sent a reset by REJECT takes the connection for closed, and so does conntrack.
     /// Source: net/netfilter/nf_conntrack_proto_tcp.c `nf_conntrack_tcp_set_closing`, which
     /// net/ipv4/netfilter/nf_reject_ipv4.c `nf_send_reset` asks for, Linux 6.18.
     func closeConnection(_ state: inout WalkState) {
-        guard state.rejectWith?.icmp == nil, state.packet.protocol == .tcp, !state.packet.tcpFlags.contains(.rst),
-            state.packet.fragmentOffset == 0, case .entry(var tracked) = state.connection,
-            tracked.entry.tcpState != nil
+        guard state.rejectWith?.icmp == nil, case .entry(var tracked) = state.connection,
+            tracked.entry.tcpState != nil, var reset = rejectAnswer(state)
         else { return }
+        // It does if there is a way for the reset.
+        reset.position = .localRouting
+        let ways = with(request, entries: []).routeLocal(reset)
+        guard ways.contains(where: { $0.outcome == nil }) else { return }
         tracked.entry.tcpState = .close
         state.connection = .entry(tracked)
     }

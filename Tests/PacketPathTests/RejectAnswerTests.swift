@@ -82,6 +82,25 @@ import Testing
         #expect(table.entries.map(\.tcpState) == [state])
     }
 
+    /// Source: net/ipv4/netfilter/nf_reject_ipv4.c `nf_send_reset`, Linux 6.18, which gives up first.
+    @Test(arguments: [("192.0.2.1", TCPState.close), ("224.0.0.1", .synReceived)])
+    func aResetThatHasNoWayClosesNothing(_ source: String, _ state: TCPState) throws {
+        let world = try World(
+            "*filter\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -m conntrack --ctstate INVALID\n"
+                + "-A OUTPUT -p tcp -j REJECT --reject-with tcp-reset\nCOMMIT\n",
+            routerAddresses, routerRoutes, routerSettings)
+        var table = world.model.connections
+        let packet = try world.packet("203.0.113.9", source)
+        let question = TraceRequest(packet: packet, origin: .interface(world.interface("eth0")))
+        for entry in PacketPath.trace(question, on: world.model, connections: table).connections { table.update(entry) }
+        var answer = try world.packet(source, "203.0.113.9", sport: 80, dport: 40000)
+        answer.tcpFlags = [.syn, .ack]
+        let trace = PacketPath.trace(
+            TraceRequest(packet: answer, origin: .host), on: world.model, connections: table)
+        #expect(trace.outcome == .rejected)
+        #expect(trace.connections.map(\.tcpState) == [state])
+    }
+
     @Test func anICMPErrorIsAskedOfNone() throws {
         let world = try world()
         let forwarded = world.trace(try world.packet("203.0.113.9", "192.0.2.50", .udp), in: "eth0")
