@@ -64,18 +64,8 @@ struct Tracer {
     /// Keeps the connections that the packet made and what it did to sets; a packet whose way is not sure leaves those
     /// that all its ways make.
     private mutating func remember(_ trace: Trace) {
-        for entry in entries(of: trace) { connections.update(entry) }
+        for entry in trace.agreedConnections { connections.update(entry) }
         setChanges = trace.setChanges
-    }
-
-    private func entries(of trace: Trace) -> [ConnectionEntry] {
-        guard let first = trace.branches.first else { return trace.connections }
-        var common = entries(of: first.trace)
-        for branch in trace.branches.dropFirst() {
-            let others = entries(of: branch.trace)
-            common = common.filter { others.contains($0) }
-        }
-        return common
     }
 
     /// Those that `--assume NAME=pass` does not set aside.

@@ -15,6 +15,13 @@ extension Evaluator {
             let answer = with(request, entries: trace.connections).tree(of: start)
             trace.answer = [answer]
             trace.setChanges = answer.setChanges
+            // Rules that the answer meets mark the packet's connection, which is the answer's too.
+            for entry in answer.agreedConnections {
+                let index = trace.connections.firstIndex {
+                    $0.original == entry.original && $0.fullZone == entry.fullZone
+                }
+                if let index { trace.connections[index] = entry }
+            }
             if isAnsweredByFrame(state), isDestinationTranslated(state) {
                 // The frame comes from an address that the sender never asked.
                 trace.senderView = .timeout

@@ -309,3 +309,14 @@ public struct Trace: Hashable, Sendable {
         public var trace: Trace
     }
 }
+
+extension Trace {
+    /// The entries that all ways of the packet leave.
+    public var agreedConnections: [ConnectionEntry] {
+        guard let first = branches.first else { return connections }
+        return branches.dropFirst().reduce(first.trace.agreedConnections) { common, branch in
+            let others = branch.trace.agreedConnections
+            return common.filter { others.contains($0) }
+        }
+    }
+}

@@ -101,6 +101,33 @@ import Testing
         #expect(trace.connections.map(\.tcpState) == [state])
     }
 
+    /// The answer has the packet's connection: net/ipv4/netfilter/nf_reject_ipv4.c `nf_ct_attach`; observed on Linux 6.18.
+    @Test func rulesThatTheAnswerMeetsMarkTheConnection() throws {
+        let world = try World(
+            """
+            *mangle
+            :PREROUTING ACCEPT [0:0]
+            :OUTPUT ACCEPT [0:0]
+            -A OUTPUT -j CONNMARK --set-mark 0x10
+            COMMIT
+            *filter
+            :FORWARD ACCEPT [0:0]
+            -A FORWARD -i eth0 -j REJECT
+            COMMIT
+
+            """, routerAddresses, routerRoutes, routerSettings)
+        var table = world.model.connections
+        func send(_ packet: Packet, in interface: String) -> [UInt32] {
+            let request = TraceRequest(packet: packet, origin: .interface(world.interface(interface)))
+            let trace = PacketPath.trace(request, on: world.model, connections: table)
+            for entry in trace.connections { table.update(entry) }
+            return table.entries.map(\.mark)
+        }
+        #expect(send(try world.packet("198.51.100.7", "203.0.113.9", .udp), in: "eth1") == [0])
+        let back = try world.packet("203.0.113.9", "198.51.100.7", .udp, sport: 80, dport: 40000)
+        #expect(send(back, in: "eth0") == [0x10])
+    }
+
     @Test func anICMPErrorIsAskedOfNone() throws {
         let world = try world()
         let forwarded = world.trace(try world.packet("203.0.113.9", "192.0.2.50", .udp), in: "eth0")
