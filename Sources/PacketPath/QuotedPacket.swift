@@ -55,23 +55,14 @@ extension Evaluator {
         var state = entering
         if !state.packet.bytes.isEmpty, !state.packet.unknown.contains(.payload) {
             state.connection = .invalid
-            guard let quoted = QuotedPacket(state.packet),
-                let found = connections.find(quoted.tuple.inverted, zone: zone)
-            else {
-                if model.host.connections == nil { assumeNoEntry(&state) }
-                record(&state, isFromEntry: false)
-                return [state]
+            guard let quoted = QuotedPacket(state.packet) else { return [aboutNone(state)] }
+            let tuple = quoted.tuple.inverted
+            if let found = connections.find(tuple, zone: zone) { return [about(found.entry, found.direction, state)] }
+            return answers(connections.mayAnswer(tuple, zone: zone), tuple, state) {
+                about($0, .reply, $1)
+            } none: {
+                aboutNone($0)
             }
-            let tuple = found.direction == .original ? found.entry.original : found.entry.reply
-            if tuple.destination == state.packet.destination {
-                var connection = existing(found.entry, found.direction)
-                // It is no packet of the connection: what it says of replies does not count.
-                connection.entry.status = found.entry.status
-                connection.state = .related
-                state.connection = .entry(connection)
-            }
-            record(&state, isFromEntry: true)
-            return [state]
         }
         let unknown = Unknown(
             "icmp-error", yes: "related", no: "invalid",
@@ -79,6 +70,30 @@ extension Evaluator {
             whenNo: "the ICMP error is about no connection that this host knows")
         if let isRelated = settle(unknown, &state) { return [icmpError(isRelated, state)] }
         return [true, false].map { icmpError($0, assume([unknown], $0, nil, state)) }
+    }
+
+    private func aboutNone(_ entering: WalkState) -> WalkState {
+        var state = entering
+        if model.host.connections == nil { assumeNoEntry(&state) }
+        record(&state, isFromEntry: false)
+        return state
+    }
+
+    /// An error about a packet to which one of `direction` would be an answer.
+    private func about(
+        _ entry: ConnectionEntry, _ direction: ConnectionDirection, _ entering: WalkState
+    ) -> WalkState {
+        var state = entering
+        let tuple = direction == .original ? entry.original : entry.reply
+        if tuple.destination == state.packet.destination {
+            var connection = existing(entry, direction)
+            // It is no packet of the connection: what it says of replies does not count.
+            connection.entry.status = entry.status
+            connection.state = .related
+            state.connection = .entry(connection)
+        }
+        record(&state, isFromEntry: true)
+        return state
     }
 
     private func icmpError(_ isRelated: Bool, _ entering: WalkState) -> WalkState {

@@ -235,6 +235,7 @@ extension Evaluator {
             if state.layer > 0, packet.protocol == .udp {
                 // The other end of a tunnel sends to the same port, from one of its own.
                 packet.destinationPort = state.packet.destinationPort
+                packet.unknown.remove(.destinationPort)
                 packet.sourcePort = 0
                 packet.sourcePortChoices = PortRange(1, 65535)
             }
@@ -269,6 +270,13 @@ extension Evaluator {
         reply.unknown = packet.unknown.intersection([.tcpOptions, .payload, .otherHeaders, .mac, .owner])
         if packet.unknown.contains(.source) { reply.unknown.insert(.destination) }
         if packet.unknown.contains(.destination) { reply.unknown.insert(.source) }
+        // It goes to what NAT drew.
+        if packet.protocol.isICMP {
+            reply.sourcePortChoices = packet.sourcePortChoices
+        } else if packet.sourcePortChoices != nil {
+            reply.unknown.insert(.destinationPort)
+        }
+        if packet.unknown.contains(.destinationPort) { reply.unknown.insert(.sourcePort) }
         return reply
     }
 }

@@ -10,37 +10,90 @@ extension Evaluator {
         guard case .none = entering.connection else { return [entering] }
         var state = entering
         let zone = state.template?.zone ?? ConnectionZone()
-        if entering.round == 0, let asked = request.state { return [tracked(asked, state)] }
+        if entering.round == 0, let asked = request.state { return tracked(asked, state) }
         switch firstLook(state) {
         case .invalid: state.connection = .invalid
         case .untracked: state.connection = .untracked
         case .error: return trackError(state, zone: zone)
-        case .tracked: return [trackPlain(state, zone: zone)]
+        case .tracked: return trackPlain(state, zone: zone)
         }
         record(&state, isFromEntry: false)
         return [state]
     }
 
-    private func trackPlain(_ entering: WalkState, zone: ConnectionZone) -> WalkState {
-        var state = entering
-        let tuple = ConnectionTuple(state.packet)
-        if let found = connections.find(tuple, zone: zone) {
-            if let connection = known(found.entry, found.direction, state.packet) {
-                state.connection = connection
-                record(&state, isFromEntry: true)
-                return state
-            }
-            var old = found.entry
-            old.isGone = true
-            state.history.entries.append(old)
+    private func trackPlain(_ entering: WalkState, zone: ConnectionZone) -> [WalkState] {
+        let tuple = ConnectionTuple(entering.packet)
+        if let found = connections.find(tuple, zone: zone, asTold: answersDrawnPort(entering.packet)) {
+            return [ofEntry(found.entry, found.direction, entering)]
         }
-        let new = fresh(tuple, state)
+        return answers(connections.mayAnswer(tuple, zone: zone), tuple, entering) {
+            ofEntry($0, .reply, $1)
+        } none: {
+            ofNoEntry($0)
+        }
+    }
+
+    /// A packet that `entry` is found for.
+    private func ofEntry(
+        _ entry: ConnectionEntry, _ direction: ConnectionDirection, _ entering: WalkState
+    ) -> WalkState {
+        var state = entering
+        if let connection = known(entry, direction, state.packet) {
+            state.connection = connection
+            record(&state, isFromEntry: true)
+            return state
+        }
+        var old = entry
+        old.isGone = true
+        state.history.entries.append(old)
+        return ofNoEntry(state)
+    }
+
+    private func ofNoEntry(_ entering: WalkState) -> WalkState {
+        var state = entering
+        let new = fresh(ConnectionTuple(state.packet), state)
         state.connection = beginsConnection(state.packet, new.entry) ? .entry(new) : .invalid
         if model.host.connections == nil, request.state == nil, isNewEntry(state) {
             assumeNoEntry(&state)
         }
         record(&state, isFromEntry: false)
         return state
+    }
+
+    /// Whether `packet` is taken for the answer to one of which it is not known what port NAT drew.
+    private func answersDrawnPort(_ packet: Packet) -> Bool {
+        if packet.protocol.isICMP { return packet.sourcePortChoices != nil }
+        return !packet.unknown.isDisjoint(with: [.sourcePort, .destinationPort])
+    }
+
+    /// The ways of a packet with `tuple` that answers one of `entries`, whose port NAT drew, or none of them.
+    func answers(
+        _ entries: some Collection<ConnectionEntry>, _ tuple: ConnectionTuple, _ entering: WalkState,
+        _ one: (ConnectionEntry, WalkState) -> WalkState, none: (WalkState) -> WalkState
+    ) -> [WalkState] {
+        var open = entering
+        var ways: [WalkState] = []
+        for entry in entries {
+            let unknown = drawnPort(of: entry, tuple)
+            guard let isDrawn = settle(unknown, &open) else {
+                ways.append(one(entry.answered(by: tuple), assume([unknown], true, nil, open)))
+                open = assume([unknown], false, nil, open)
+                continue
+            }
+            if isDrawn { return ways + [one(entry.answered(by: tuple), open)] }
+        }
+        return ways + [none(open)]
+    }
+
+    private func drawnPort(of entry: ConnectionEntry, _ answer: ConnectionTuple) -> Unknown {
+        let isICMP = answer.protocol.isICMP
+        let isSource = entry.translatedPorts != nil
+        let port = isSource && !isICMP ? answer.destinationPort : answer.sourcePort
+        let kind = isICMP ? "identifier" : isSource ? "port" : "destination port"
+        let flow = "\(entry.original.source):\(entry.original.sourcePort)"
+        return Unknown(
+            "nat-port@\(port):\(flow)", whenYes: "NAT drew \(kind) \(port) for the connection from \(flow)",
+            whenNo: "NAT did not draw \(kind) \(port) for the connection from \(flow)")
     }
 
     private func isNewEntry(_ state: WalkState) -> Bool {
@@ -64,34 +117,58 @@ extension Evaluator {
     }
 
     /// `--state`: what the user says conntrack knows.
-    private func tracked(_ asked: ConnectionStates, _ entering: WalkState) -> WalkState {
+    private func tracked(_ asked: ConnectionStates, _ entering: WalkState) -> [WalkState] {
         var state = entering
         let tuple = ConnectionTuple(state.packet)
-        let found = connections.find(tuple, zone: state.template?.zone ?? ConnectionZone())
+        let zone = state.template?.zone ?? ConnectionZone()
+        let found = connections.find(tuple, zone: zone, asTold: answersDrawnPort(state.packet))
         if asked.contains(.untracked) {
             state.connection = .untracked
         } else if asked.contains(.invalid) {
             state.connection = .invalid
         } else if asked.contains(.established) || asked.contains(.related) {
-            var connection = found.map { existing($0.entry, $0.direction) } ?? fresh(tuple, state)
-            connection.state = asked.contains(.established) ? .established : .related
-            connection.hasSourceMapping = true
-            connection.hasDestinationMapping = true
-            connection.isNew = false
-            if found == nil {
-                connection.entry.status = [.seenReply, .assured, .confirmed]
-                if let mark = request.connectionMark { connection.entry.mark = mark }
-                state.history.assumptions.append(
-                    Assumption(
-                        name: "connection", value: "untranslated",
-                        text: "the connection has no translation: its entry is not in the input", step: nil))
+            if let found { return [stated(asked, existing(found.entry, found.direction), state)] }
+            let entries = connections.mayAnswer(tuple, zone: zone)
+            guard let last = entries.last else { return [statedAlone(asked, tuple, state)] }
+            // It is an answer to one of them, as it is said to be no new one.
+            return answers(entries.dropLast(), tuple, state) {
+                stated(asked, existing($0, .reply), $1)
+            } none: {
+                stated(asked, existing(last.answered(by: tuple), .reply), $0)
             }
-            state.connection = .entry(connection)
         } else {
             state.connection = .entry(fresh(tuple, state))
         }
         record(&state, isFromEntry: found != nil)
+        return [state]
+    }
+
+    private func stated(
+        _ asked: ConnectionStates, _ connection: TrackedConnection, isFromEntry: Bool = true, _ entering: WalkState
+    ) -> WalkState {
+        var (state, connection) = (entering, connection)
+        connection.state = asked.contains(.established) ? .established : .related
+        connection.hasSourceMapping = true
+        connection.hasDestinationMapping = true
+        connection.isNew = false
+        state.connection = .entry(connection)
+        record(&state, isFromEntry: isFromEntry)
         return state
+    }
+
+    /// A packet of a connection that no entry tells of.
+    private func statedAlone(
+        _ asked: ConnectionStates, _ tuple: ConnectionTuple, _ entering: WalkState
+    ) -> WalkState {
+        var state = entering
+        var connection = fresh(tuple, state)
+        connection.entry.status = [.seenReply, .assured, .confirmed]
+        if let mark = request.connectionMark { connection.entry.mark = mark }
+        state.history.assumptions.append(
+            Assumption(
+                name: "connection", value: "untranslated",
+                text: "the connection has no translation: its entry is not in the input", step: nil))
+        return stated(asked, connection, isFromEntry: false, state)
     }
 
     func fresh(_ tuple: ConnectionTuple, _ state: WalkState) -> TrackedConnection {

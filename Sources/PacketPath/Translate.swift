@@ -197,8 +197,9 @@ extension Evaluator {
         // An error has the connection's addresses and no ports.
         let isError = tracked.state == .related && state.packet.protocol.isICMP
         let hasPorts = state.packet.protocol.isTrackedByPorts && !isError
-        if state.packet.protocol.isICMP, !isError, manipulation == .destination, tracked.entry.translatedPorts != nil {
+        if state.packet.protocol.isICMP, !isError, isReply || tracked.entry.translatedPorts == nil {
             state.packet.icmpIdentifier = wanted.sourcePort
+            if isReply { state.packet.sourcePortChoices = nil }
         }
         if isError { translateQuoted(&state.packet, tracked, manipulation) }
         if manipulation == .destination {
@@ -232,10 +233,14 @@ extension Evaluator {
             packet.sourcePort = port
             packet.sourcePortChoices = nil
             packet.defaulted.remove(.sourcePort)
+            packet.unknown.remove(.sourcePort)
         }
         if let choices = step.sourcePortChoices { packet.sourcePortChoices = choices }
         if let destination = step.destination { packet.destination = destination }
-        if let port = step.destinationPort { packet.destinationPort = port }
+        if let port = step.destinationPort {
+            packet.destinationPort = port
+            packet.unknown.remove(.destinationPort)
+        }
     }
 
     /// DNAT, SNAT, MASQUERADE and REDIRECT: makes the connection's mapping.

@@ -225,24 +225,36 @@ import Testing
         var entry = try #require(first.connection)
         entry.status.insert(.confirmed)
         table.update(entry)
-        // The answer comes to some port of those that the kernel chose from, and finds its way back.
-        let answer = try world.packet("203.0.113.9", "192.0.2.1", sport: 80, dport: 61_234)
-        var back = answer
+        // An answer may come to any port of those that the kernel chose from: whether this one is one is not known.
+        var back = try world.packet("203.0.113.9", "192.0.2.1", sport: 80, dport: 61_234)
         back.tcpFlags = [.syn, .ack]
-        let request = TraceRequest(packet: back, origin: .interface(world.interface("eth0")))
-        let reply = trace(request, on: world.model, connections: table)
+        func answer(_ adjust: (inout TraceRequest) -> Void) -> Trace {
+            var request = TraceRequest(packet: back, origin: .interface(world.interface("eth0")))
+            adjust(&request)
+            return trace(request, on: world.model, connections: table)
+        }
+        let either = answer { _ in }
+        #expect(either.outcome == .undecided)
+        #expect(either.branches.first?.assumptions.map(\.name) == ["nat-port@61234:198.51.100.7:40000"])
+        #expect(answer { $0.assumptions["nat-port"] = "no" }.last?.packet.destination == IPAddress("192.0.2.1"))
+        // Said to be an answer it finds its way back.
+        let reply = answer { $0.state = .established }
         #expect(reply.outcome == .forwarded)
         #expect(reply.last?.packet.destination == IPAddress("198.51.100.7"))
         #expect(reply.last?.packet.destinationPort == 40000)
-        // The next packet of the connection leaves by a port that is known no better.
-        table.update(try #require(reply.connection))
+        // The next packet of the connection leaves by a port that is known as well as the answers tell.
         var next = try world.packet("198.51.100.7", "203.0.113.9")
-        next.tcpFlags = .ack
-        let more = trace(
-            TraceRequest(packet: next, origin: .interface(world.interface("eth1"))), on: world.model, connections: table
-        )
-        #expect(more.last?.packet.source == IPAddress("192.0.2.1"))
-        #expect(more.last?.packet.sourcePortChoices == PortRange(1024, 65535))
+        next.tcpFlags = .syn
+        func more() -> Packet? {
+            let request = TraceRequest(packet: next, origin: .interface(world.interface("eth1")))
+            return trace(request, on: world.model, connections: table).last?.packet
+        }
+        #expect(more()?.source == IPAddress("192.0.2.1"))
+        #expect(more()?.sourcePortChoices == PortRange(1024, 65535))
+        table.update(try #require(reply.connection))
+        #expect(table.entries.count == 1)
+        #expect(more()?.sourcePortChoices == nil)
+        #expect(more()?.sourcePort == 61_234)
     }
 
     @Test func whatWasDroppedLeavesNoEntry() throws {

@@ -57,6 +57,7 @@ import Testing
     /// Which port it was only the answer tells.
     @Test func aDrawnDestinationPortStaysUnknown() throws {
         let world = try world("*nat\n-A PREROUTING -p udp -j DNAT --to-destination 203.0.113.1:2000-2010 --random\n")
+        let drawn = "nat-port@2007:198.51.100.9:40000"
         var table = world.model.connections
         for _ in 0..<2 {
             let packet = try world.packet("198.51.100.9", "192.0.2.9", .udp)
@@ -67,7 +68,9 @@ import Testing
             for entry in trace.connections { table.update(entry) }
         }
         let answer = try world.packet("203.0.113.1", "198.51.100.9", .udp, sport: 2007, dport: 40000)
-        let last = try #require(trace(answer, in: "eth0", world, table).last).packet
+        let back = trace(answer, in: "eth0", world, table)
+        #expect(back.branches.map { $0.assumptions.map(\.name) } == [[drawn], [drawn]])
+        let last = try #require(trace(answer, in: "eth0", world, table) { $0.assumptions[drawn] = "yes" }.last).packet
         #expect("\(last.source):\(last.sourcePort)" == "192.0.2.9:80")
     }
 
@@ -129,7 +132,24 @@ import Testing
         #expect(drawn == [nil, PortRange(0, 65535)])
         var answer = try world.packet("192.0.2.9", "192.0.2.1", .icmp)
         (answer.icmpType, answer.icmpIdentifier) = (0, 777)
-        #expect("\(try #require(trace(answer, in: "eth0", world, table).last).packet.destination)" == "198.51.100.8")
+        for (value, destination) in [("yes", "198.51.100.8"), ("no", "192.0.2.1")] {
+            let back = trace(answer, in: "eth0", world, table) { $0.assumptions["nat-port"] = value }
+            #expect("\(try #require(back.last).packet.destination)" == destination)
+        }
+    }
+
+    /// The answer that `--round-trip` follows goes to the port that was drawn, whichever that is.
+    @Test func aRoundTripFindsItsWayBackToADrawnPort() throws {
+        let world = try world(
+            "*nat\n-A POSTROUTING -j MASQUERADE --random-fully\n"
+                + "*mangle\n-A PREROUTING -p tcp --dport 40000 -j DROP\n")
+        let trace = world.trace(try world.packet("198.51.100.7", "203.0.113.9"), in: "eth1") { $0.traceReply = true }
+        let back = try #require(trace.reply.first)
+        // Its port may be the one that the rule drops.
+        #expect(back.branches.map(\.trace.outcome).sorted { $0.rawValue < $1.rawValue } == [.forwarded, .dropped])
+        let through = try #require(back.branches.first { $0.trace.outcome == .forwarded }).trace
+        #expect("\(try #require(through.last).packet.destination)" == "198.51.100.7")
+        #expect(through.last?.packet.destinationPort == 40000)
     }
 
     /// The copy has no socket and meets nat's rules first: net/ipv4/ip_output.c `ip_mc_output`, net/core/skbuff.c `skb_clone`.

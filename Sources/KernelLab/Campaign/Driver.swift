@@ -87,7 +87,12 @@ struct Driver: ~Copyable {
         dispatch.tag = tag
         let seen = try bench.scratch.laboratory.observe(dispatch)
         if seen.outcome == .lost { isFlooded = true }
-        let verdict = judge.judge(packet, seen)
+        var verdict = judge.judge(packet, seen)
+        for entry in judge.connections.entries where entry.hasDrawnPort {
+            guard let kernel = try bench.scratch.laboratory.netfilter.connection(like: entry) else { continue }
+            guard !judge.takePort(of: entry, from: kernel) else { continue }
+            verdict.finding = .disagrees(["NAT drew: kernel \(kernel.entry.reply), hookline \(entry.reply)"])
+        }
         // What nobody listens for the host answers by itself, and rules that meet the answer change its connection.
         if case .delivered = seen.outcome, seen.hasOthers {
             for entry in judge.connections.entries {

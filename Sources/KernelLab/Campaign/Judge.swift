@@ -76,6 +76,15 @@ struct Judge {
         connections.update(entry)
     }
 
+    /// Takes the port that NAT drew for a connection from the kernel's table: what it may be was told of the packet that
+    /// had it drawn. `false` for one that is none of those.
+    mutating func takePort(of entry: ConnectionEntry, from kernel: KernelConnection) -> Bool {
+        guard kernel.entry.fullZone == entry.fullZone else { return true }
+        guard entry.mayBeAnswered(by: kernel.entry.reply) else { return false }
+        connections.update(entry.answered(by: kernel.entry.reply))
+        return true
+    }
+
     mutating func judge(_ packet: LabPacket, _ seen: Observation) -> Verdict {
         let whole = kept.flatMap { $0.tag == packet.tag ? Packet(joining: $0.packet, packet.packet) : nil }
         kept = nil

@@ -130,11 +130,14 @@ extension Evaluator {
             return isKnown ? NativeValue(address.bytes) : .hidden(bits: address.version.addressBits)
         }
         func port(_ port: UInt16, _ isNear: Bool) -> NativeValue {
-            let isChosen = state.packet.sourcePortChoices != nil && tracked.isNew && tracked.sourceIsTranslated
+            // What NAT drew of the tuple of the answers: a port, or the identifier of both directions.
+            let isICMP = tuple.protocol.isICMP
+            let drawsNear = tracked.entry.translatedPorts != nil
+            let drawsFar = tracked.entry.translatedDestinationPorts != nil || drawsNear && isICMP
             let isKnown =
                 isNear
-                ? unknown.isDisjoint(with: .sourcePort) && (isOriginal || !isChosen)
-                : unknown.isDisjoint(with: [.destinationPort, .icmpType])
+                ? unknown.isDisjoint(with: .sourcePort) && (isOriginal || !drawsNear || isICMP)
+                : unknown.isDisjoint(with: [.destinationPort, .icmpType]) && (isOriginal || !drawsFar)
             return isKnown ? NativeValue(UInt64(port), bits: 16) : .hidden(bits: 16)
         }
         switch key {

@@ -79,16 +79,20 @@ extension Evaluator {
                 answer = answer && .negate(testHiddenNumber(name, .is(test.value)), if: test.isNegated)
             }
         }
-        let chosen = state.packet.sourcePortChoices != nil && tracked.isNew && tracked.sourceIsTranslated
+        let isICMP = original.protocol.isICMP
+        // What NAT drew of the tuple of the answers: a port, or the identifier of both directions.
+        let drawsNear = tracked.entry.translatedPorts != nil
+        let drawsFar = tracked.entry.translatedDestinationPorts != nil || drawsNear && isICMP
         let knowsSource = unknown.isDisjoint(with: .sourcePort)
         let knowsDestination = unknown.isDisjoint(with: [.destinationPort, .icmpType])
         port(match.originalSourcePort, original.sourcePort, knowsSource, "original source port")
         port(
             match.originalDestinationPort, farPort(original), knowsDestination,
             "original destination port")
-        port(match.replySourcePort, reply.sourcePort, knowsDestination, "reply source port")
+        port(match.replySourcePort, reply.sourcePort, knowsDestination && !drawsFar, "reply source port")
         port(
-            match.replyDestinationPort, farPort(reply), knowsSource && !chosen, "reply destination port")
+            match.replyDestinationPort, farPort(reply), knowsSource && (!drawsNear || isICMP),
+            "reply destination port")
         if let test = match.status { answer = answer && testStatus(test, tracked) }
         if let test = match.expires {
             // Every packet renews the time before the rules run, to what its protocol's state has.

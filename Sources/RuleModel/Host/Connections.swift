@@ -64,3 +64,38 @@ public struct ConnectionEntry: Hashable, Sendable {
         self.place = place
     }
 }
+
+// Ports that NAT drew.
+extension ConnectionEntry {
+    /// Whether NAT drew a port of which it is not known which.
+    public var hasDrawnPort: Bool { translatedPorts != nil || translatedDestinationPorts != nil }
+
+    /// Whether a packet with this tuple is an answer for some port that NAT may have drawn.
+    public func mayBeAnswered(by tuple: ConnectionTuple) -> Bool {
+        var told = reply
+        if let translatedPorts {
+            guard translatedPorts.contains(tuple.nearPort) else { return false }
+            told.nearPort = tuple.nearPort
+        }
+        if let translatedDestinationPorts {
+            guard translatedDestinationPorts.contains(tuple.sourcePort) else { return false }
+            told.sourcePort = tuple.sourcePort
+        }
+        return hasDrawnPort && told == tuple
+    }
+
+    /// The entry that `tuple` answers.
+    public func answered(by tuple: ConnectionTuple) -> ConnectionEntry {
+        var entry = self
+        (entry.reply, entry.translatedPorts, entry.translatedDestinationPorts) = (tuple, nil, nil)
+        return entry
+    }
+}
+
+extension ConnectionTuple {
+    /// What the answers have of the port (of ICMP: the identifier) that NAT gave the questions.
+    fileprivate var nearPort: UInt16 {
+        get { `protocol`.isICMP ? sourcePort : destinationPort }
+        set { if `protocol`.isICMP { sourcePort = newValue } else { destinationPort = newValue } }
+    }
+}
