@@ -65,6 +65,7 @@ extension Evaluator {
                 return way
             }
         case .nat(let chains): results = askNAT(chains, state)
+        case .withoutNAT: results = natStep(nil, state).flatMap { rerouted($0, from: state, byNAT: true) }
         case .confirm: results = [confirmed(state)]
         case .unorderedNAT(let legacyFirst, let nfTablesFirst):
             results = inEitherOrder(legacyFirst, nfTablesFirst, state) { chains, way in

@@ -64,8 +64,13 @@ extension ConnectionTuple {
 extension Evaluator {
     /// The NAT step of a hook: a new connection's mapping is settled by the chains of type nat, then the packet is
     /// changed as its entry says.
-    func natStep(_ chains: [ChainID], _ state: WalkState) -> [WalkState] {
-        guard case .entry(let tracked) = state.connection else { return [state] }
+    ///
+    /// - Parameter chains: `nil` where no chain of type nat is there. Then nothing is translated any more, but that an entry
+    ///   of the input is tells that not all rules are in it.
+    func natStep(_ chains: [ChainID]?, _ state: WalkState) -> [WalkState] {
+        guard case .entry(let tracked) = state.connection, chains != nil || tracked.entry.place != .none else {
+            return [state]
+        }
         let manipulation = Manipulation(state.context.hook)
         let isSettled = manipulation == .destination ? tracked.hasDestinationMapping : tracked.hasSourceMapping
         // A REJECT's reset has the packet's entry, whose source no rule has been asked of where the packet ended before:
@@ -86,7 +91,9 @@ extension Evaluator {
             state.reason = .natNoAddress
             return [state]
         }
-        guard isAsked, !isSettled else { return [rewritable(applyEntry(state, manipulation), manipulation)] }
+        guard let chains, isAsked, !isSettled else {
+            return [rewritable(applyEntry(state, manipulation), manipulation)]
+        }
         var open = [state]
         var results: [WalkState] = []
         for chain in chains {

@@ -15,6 +15,8 @@ public enum HookStep: Hashable, Sendable {
     case conntrack
     /// All nat chains of the hook, in one step: at -100 for destinations, at 100 for sources.
     case nat([ChainID])
+    /// The same while no chain of type nat is there.
+    case withoutNAT
     /// The same where both backends have nat chains of one priority.
     case unorderedNAT(legacyFirst: [ChainID], nfTablesFirst: [ChainID])
     /// The connection enters the table (last at INPUT and POSTROUTING).
@@ -36,7 +38,7 @@ func makePlan(
         if base.type == .nat { nat.append(id) } else { timed.append((base.priority, .chain(id))) }
     }
     timed = withUnordered(timed, linked)
-    let natStep = natStep(nat, linked)
+    let natStep = hasNAT(linked.ruleset, version) ? natStep(nat, linked) : .withoutNAT
     // Each with the first table that makes the kernel hang it up.
     var kernel: [(priority: Int32, step: HookStep, table: Int?)] = []
     if tracks {
@@ -114,6 +116,18 @@ private func natStep(_ chains: [ChainID], _ linked: LinkedRuleset) -> HookStep {
     return .unorderedNAT(legacyFirst: legacyFirst, nfTablesFirst: nfTablesFirst)
 }
 
+/// Whether NAT hooks itself up: it does for the first chain of type nat, to all hooks.
+/// Source: net/netfilter/nf_nat_core.c `nf_nat_register_fn`, Linux 6.18.
+private func hasNAT(_ ruleset: Ruleset, _ version: IPVersion) -> Bool {
+    ruleset.tables.contains { $0.registersNAT(version) }
+}
+
+extension Table {
+    fileprivate func registersNAT(_ version: IPVersion) -> Bool {
+        family.sees(version) && !isDormant && chains.contains { $0.base?.type == .nat }
+    }
+}
+
 private func byBackend(_ chains: [ChainID], _ linked: LinkedRuleset) -> (legacy: [ChainID], nfTables: [ChainID]) {
     var legacy: [ChainID] = []
     var nfTables: [ChainID] = []
@@ -142,9 +156,7 @@ private struct Registrations {
         // Which of both backends' tables were there first is not known.
         if tables.contains(where: { $0.backend == .legacy }) { return }
         tracking = tables.firstIndex { needsConntrack($0, version) }
-        nat = tables.firstIndex { table in
-            table.family.sees(version) && !table.isDormant && table.chains.contains { $0.base?.type == .nat }
-        }
+        nat = tables.firstIndex { $0.registersNAT(version) }
     }
 }
 

@@ -138,6 +138,18 @@ import Testing
         }
     }
 
+    /// NAT that comes later asks its rules of a connection from before, in vain: `nf_nat_setup_info`.
+    @Test func aConnectionFromBeforeNATStaysAsItIs() throws {
+        let before = try world(Self.noNAT)
+        let packet = try before.packet("198.51.100.9", "203.0.113.9", .udp)
+        let first = trace(packet, in: "eth1", before, before.model.connections)
+        #expect(try #require(first.connections.first).lacksSourceMapping)
+        let after = try world("*nat\n-A POSTROUTING -j MASQUERADE\n")
+        let next = trace(packet, in: "eth1", after, ConnectionIndex(first.connections))
+        #expect(after.rules(next).contains("nat/POSTROUTING:1 accept"))
+        #expect("\(try #require(next.last).packet.source)" == "198.51.100.9")
+    }
+
     /// The answer that `--round-trip` follows goes to the port that was drawn, whichever that is.
     @Test func aRoundTripFindsItsWayBackToADrawnPort() throws {
         let world = try world(

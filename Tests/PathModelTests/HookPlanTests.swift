@@ -19,6 +19,7 @@ import Testing
             case .defragment: "defragment"
             case .conntrack: "conntrack"
             case .confirm: "confirm"
+            case .withoutNAT: "-"
             case .chain(let chain): compiled.linked.path(of: chain)
             case .unordered(let legacy, let nfTables):
                 "legacy(" + legacy.map { compiled.linked.path(of: $0) }.joined(separator: ",") + ") nf_tables("

@@ -175,8 +175,8 @@ extension Laboratory {
     }
 }
 
-/// A table without rules; policies that are not given stay as they are.
-private func emptyTable(_ name: String) -> String {
+/// A table of iptables without rules, as text.
+func emptyTable(_ name: String) -> String {
     var chains = ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"]
     switch name {
     case "filter", "security": chains = ["INPUT", "FORWARD", "OUTPUT"]
@@ -184,7 +184,7 @@ private func emptyTable(_ name: String) -> String {
     case "raw": chains = ["PREROUTING", "OUTPUT"]
     default: break
     }
-    return "*\(name)\n\(chains.map { ":\($0) ACCEPT\n" }.joined())COMMIT\n"
+    return "*\(name)\n\(chains.map { ":\($0) ACCEPT [0:0]\n" }.joined())COMMIT\n"
 }
 
 private func dotted(_ path: String) -> String { String(path.map { $0 == "/" ? "." : $0 == "." ? "/" : $0 }) }

@@ -15,6 +15,8 @@ struct Bench: ~Copyable {
     private(set) var rules: [SnapshotText] = []
     private(set) var model: HostModel
     private(set) var backend = Backend.nfTables
+    /// By the name of the text that has them.
+    private var legacyTables: [String: Set<String>] = [:]
 
     /// - Parameters:
     ///   - texts: the host's set-up in short, as a snapshot.
@@ -34,12 +36,21 @@ struct Bench: ~Copyable {
     mutating func load(_ rules: [SnapshotText], _ backend: Backend) throws(LabFailure) {
         self.rules = rules.map { rules in
             guard rules.name.hasSuffix("tables-save.txt") else { return rules }
-            return SnapshotText(name: rules.name, text: header(rules.name, backend) + rules.text)
+            let left = backend == .legacy ? emptied(besides: rules) : ""
+            return SnapshotText(name: rules.name, text: header(rules.name, backend) + rules.text + left)
         }
         self.backend = backend
         let node = try read(host + self.rules)
         model = HostModel(node.ruleset, node.host, names: node.names)
         try scratch.load(texts: self.rules, backend)
+    }
+
+    /// The legacy tables that were there before and stay, empty: `iptables-legacy-save` tells of them too.
+    private mutating func emptied(besides rules: SnapshotText) -> String {
+        let tables = rules.text.split(separator: "\n").filter { $0.hasPrefix("*") }.map { String($0.dropFirst()) }
+        let known = legacyTables[rules.name, default: []]
+        legacyTables[rules.name] = known.union(tables)
+        return known.subtracting(tables).sorted().map(emptyTable).joined()
     }
 
     private func header(_ name: String, _ backend: Backend) -> String {
