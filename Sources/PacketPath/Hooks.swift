@@ -187,25 +187,4 @@ extension Evaluator {
         }
         return state
     }
-
-    private func confirmed(_ state: WalkState) -> WalkState {
-        // The answer of a REJECT has the entry that the packet would have made: that was for the packet to do.
-        // Source: net/netfilter/nf_conntrack_core.c `__nf_conntrack_confirm`.
-        guard case .entry(var tracked) = state.connection, tracked.isNew, tracked.direction == .original else {
-            return state
-        }
-        var state = state
-        // Source: net/netfilter/nf_conntrack_core.c `__nf_conntrack_confirm`; observed on Linux 6.18.
-        let isDrawn = tracked.entry.translatedPorts != nil || tracked.entry.translatedDestinationPorts != nil
-        if !isDrawn, isTaken(tracked.entry.reply, state) {
-            state.outcome = .dropped
-            state.reason = .natNoAddress
-            return state
-        }
-        tracked.entry.status.insert(.confirmed)
-        tracked.entry.lacksSourceMapping = !tracked.hasSourceMapping
-        tracked.entry.lacksDestinationMapping = !tracked.hasDestinationMapping
-        state.connection = .entry(tracked)
-        return state
-    }
 }

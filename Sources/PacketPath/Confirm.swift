@@ -1,0 +1,56 @@
+internal import NetTypes
+internal import PathModel
+internal import RuleModel
+
+extension Evaluator {
+    /// The connection enters the table.
+    func confirmed(_ state: WalkState) -> WalkState {
+        // The answer of a REJECT has the entry that the packet would have made: that was for the packet to do.
+        // Source: net/netfilter/nf_conntrack_core.c `__nf_conntrack_confirm`.
+        guard case .entry(var tracked) = state.connection, tracked.isNew, tracked.direction == .original else {
+            return state
+        }
+        var state = state
+        // Source: net/netfilter/nf_conntrack_core.c `__nf_conntrack_confirm`; observed on Linux 6.18.
+        let isTaken =
+            tracked.entry.hasDrawnPort ? hasNoFreePort(tracked, state) : isTaken(tracked.entry.reply, state)
+        if isTaken, let winner = winner(over: tracked, state) {
+            state.connection = .entry(winner)
+            return state
+        }
+        if isTaken {
+            state.outcome = .dropped
+            state.reason = .natNoAddress
+            return state
+        }
+        tracked.entry.status.insert(.confirmed)
+        tracked.entry.lacksSourceMapping = !tracked.hasSourceMapping
+        tracked.entry.lacksDestinationMapping = !tracked.hasDestinationMapping
+        state.connection = .entry(tracked)
+        return state
+    }
+
+    /// The packet with the connection that was there before, where its own clashes with that: no flow of TCP and SCTP
+    /// does without its own. It does if NAT has not looked at the other, or where both are one in two directions.
+    /// Source: net/netfilter/nf_conntrack_core.c `__nf_ct_resolve_clash`, `nf_ct_can_merge`, Linux 6.18.
+    private func winner(over loser: TrackedConnection, _ state: WalkState) -> TrackedConnection? {
+        let zone = loser.entry.fullZone
+        guard loser.entry.original.protocol != .tcp, loser.entry.original.protocol != .sctp,
+            let found = remaining(state).find(loser.entry.reply, zone: zone)
+        else { return nil }
+        let other = found.entry
+        let isReverse =
+            other.original == loser.entry.reply && other.reply == loser.entry.original
+            && other.fullZone.id(in: .original) == zone.id(in: .reply)
+            && other.fullZone.id(in: .reply) == zone.id(in: .original)
+        guard isReverse || other.lacksSourceMapping && other.lacksDestinationMapping else { return nil }
+        var winner = loser
+        winner.entry = other
+        winner.entry.originalCounters = other.originalCounters.map { counters in
+            Counters(
+                packets: counters.packets &+ (loser.entry.originalCounters?.packets ?? 0),
+                bytes: counters.bytes &+ (loser.entry.originalCounters?.bytes ?? 0))
+        }
+        return winner
+    }
+}
