@@ -74,7 +74,8 @@ let package = Package(
         tests("NftablesTests", ["SourceText", "NetTypes", "RuleModel", "Nftables"], exclude: ["Fixtures"]),
         tests(
             "KernelLinkTests",
-            ["SourceText", "NetTypes", "RuleModel", "Nftables", "KernelLink", "KernelLab"], exclude: ["Fixtures"]),
+            ["SourceText", "NetTypes", "RuleModel", "IptablesText", "Nftables", "KernelLink", "KernelLab"],
+            exclude: ["Fixtures"]),
         tests("HostTextTests", ["SourceText", "NetTypes", "RuleModel", "HostText"]),
         tests(
             "SnapshotTests",

@@ -14,6 +14,7 @@ extension KernelDump {
             var read = try readOnce(&socket)
             if try generation(&socket) == before {
                 read.interfaces = try readInterfaces()
+                if asksForIpsets(read.rules) { read.ipsets = try readIpsets() }
                 return read
             }
         }
@@ -99,5 +100,72 @@ extension KernelDump {
             }
         }
         return names
+    }
+
+    /// Whether a rule has a match `set` or a target `SET` of x_tables. Without one the kernel is not asked for ipsets:
+    /// that would load the module.
+    private static func asksForIpsets(_ rules: [[UInt8]]) -> Bool {
+        var names: [[UInt8]] = []
+        for name in ["set", "SET"] {
+            // NFTA_MATCH_NAME and NFTA_TARGET_NAME have one number.
+            var attribute: [UInt8] = []
+            attribute.append(native: UInt16(8))
+            attribute.append(native: UInt16(NFTA_MATCH_NAME.rawValue))
+            names.append(attribute + Array(name.utf8) + [0])
+        }
+        for rule in rules {
+            let bytes = rule.span
+            for offset in stride(from: 4, to: bytes.count - 7, by: 4) {
+                for name in names where bytes[offset] == name[0] && bytes[offset + 4] == name[4] {
+                    if bytes.copied(offset..<offset + 8) == name { return true }
+                }
+            }
+        }
+        return false
+    }
+
+    /// Names of ipsets by the numbers that rules hold.
+    ///
+    /// Source: include/uapi/linux/netfilter/ipset/ip_set.h, Linux 6.18: protocol 7, which came with Linux 4.20; an older
+    /// kernel tells no numbers, and its sets have no names here.
+    private static func readIpsets() throws(KernelFailure) -> [UInt16: [UInt8]] {
+        let (list, getByName) = (7, 14)
+        let (protocolVersion, setName, flags, index) = (1, 2, 6, 11)
+        let isInNetworkOrder = 0x4000
+        func request(_ command: Int) -> NetlinkRequest {
+            var request = NetlinkRequest(
+                subsystem: Int(NFNL_SUBSYS_IPSET), message: command, family: UInt8(AF_INET))
+            request.put(protocolVersion, [7])
+            return request
+        }
+        var socket = try NetlinkSocket(.netfilter)
+        var names: [UInt16: [UInt8]] = [:]
+        do throws(KernelFailure) {
+            var wanted = request(list)
+            // IPSET_FLAG_LIST_SETNAME: names alone.
+            wanted.put(flags | isInNetworkOrder, bigEndian: UInt32(1 << 1))
+            for payload in try socket.dump(wanted, "ipsets") {
+                guard let name = attribute(setName, of: payload) else { continue }
+                var one = request(getByName)
+                one.put(setName, name)
+                for answer in try socket.get(one, "ipset") {
+                    guard let number = attribute(index, of: answer), number.count == 2 else { continue }
+                    names[UInt16(truncatingIfNeeded: number.span.bigEndian(0..<2))] = Array(name.prefix { $0 != 0 })
+                }
+            }
+        } catch {
+            // Gone meanwhile, or a kernel that knows no such request: the rules keep what has no name as unknown.
+            return names
+        }
+        return names
+    }
+
+    private static func attribute(_ type: Int, of payload: [UInt8]) -> [UInt8]? {
+        let span = payload.span
+        var walk = AttributeWalk(span, after: 4)
+        while let attribute = walk.next(in: span) {
+            if attribute.type == type { return span.copied(attribute.value) }
+        }
+        return nil
     }
 }

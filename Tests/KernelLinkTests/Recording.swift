@@ -16,6 +16,12 @@ enum Fixtures {
         return [UInt8](try Data(contentsOf: folder.appendingPathComponent(name)))
     }
 
+    static func ofIptables(_ name: String) throws -> [UInt8] {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent("IptablesTextTests/Fixtures")
+        return [UInt8](try Data(contentsOf: folder.appendingPathComponent(name)))
+    }
+
     /// Messages that a kernel sent: a line is what was asked for, and the payload in hexadecimal digits.
     static func recording(_ name: String) throws -> KernelDump {
         var dump = KernelDump()

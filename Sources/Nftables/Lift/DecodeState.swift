@@ -21,8 +21,10 @@ extension Lifter {
             guard let name = data.text(1) else { return nil }
             return .statement(.flow(names.intern(Array(name).span)))
         case "match", "target":
-            let name = String(decoding: data.text(1) ?? [], as: UTF8.self)
-            return .statement(.xtables(names.intern("xt \(kind) \"\(name)\"")))
+            return .xtables(
+                KernelExpression.Extension(
+                    isMatch: kind == "match", name: symbol(data.text(1)), revision: data.word(2) ?? 0,
+                    data: data.bytes(3) ?? []))
         default: return nil
         }
     }
@@ -53,7 +55,7 @@ extension Lifter {
         made.group = data.number(1).map { UInt16(truncatingIfNeeded: $0) }
         // The kernel always tells a level; 4 is the one that nft leaves out.
         if let level = data.word(5), level != 4, level < 9 { made.level = UInt8(level) }
-        if let length = data.word(3), length != 0 { made.snapLength = length }
+        made.snapLength = data.word(3)
         if let threshold = data.number(4), threshold != 0 {
             made.queueThreshold = UInt16(truncatingIfNeeded: threshold)
         }

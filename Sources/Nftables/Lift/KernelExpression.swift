@@ -33,12 +33,21 @@ enum KernelExpression: Sendable {
     case queue(register: Int, bypass: Bool, fanout: Bool)
     /// What needs no register.
     case statement(NativeStatement)
+    /// A match or target of x_tables.
+    case xtables(Extension)
     /// With its name, where there is one.
     case unknown(Symbol)
 
     enum Answer: Sendable, Equatable {
         case none, verdict
         case register(Int)
+    }
+
+    struct Extension: Sendable {
+        var isMatch: Bool
+        var name: Symbol
+        var revision: UInt32
+        var data: ArraySlice<UInt8>
     }
 
     struct Translation: Sendable {

@@ -70,8 +70,17 @@ extension Lifter {
         case .verdict(let verdict): add(verdict)
         case .statement(let statement):
             if case .counter(let counters?) = statement, rule.counters == nil { rule.counters = counters }
-            if case .xtables(let name) = statement { foreign.append(name) }
-            add(statement)
+            // nft leaves a length of 0 out.
+            if case .log(var log) = statement, log.snapLength == 0 {
+                log.snapLength = nil
+                add(.log(log))
+            } else {
+                add(statement)
+            }
+        case .xtables(let extended):
+            hasExtensions = true
+            let kind = extended.isMatch ? "match" : "target"
+            add(.xtables(names.intern("xt \(kind) \"\(names.text(extended.name))\"")))
         case .setMeta(let key, let register): return assign(.meta(key), .meta(key), register)
         case .setConnection(let key, let direction, let register):
             return assign(.connection(key, direction), .connection(key, direction), register)
@@ -241,6 +250,7 @@ extension KernelExpression {
         case .forward: "fwd"
         case .queue: "queue"
         case .statement: "statement"
+        case .xtables: "xt"
         case .unknown: "unknown"
         }
     }

@@ -19,13 +19,15 @@ struct Lifter {
     var names = NameTable()
     var reading = NftablesReading()
     var sets: [SetKey: LiftedSet] = [:]
+    /// Of ipsets.
+    var setNames: SetNames = [:]
     /// Of the table that is being read.
     var table = 0
     var family = TableFamily.ip
     var rule = RuleState()
-    /// What could not be told of the rule that is being read, and matches and targets of x_tables in it.
+    /// What could not be told of the rule that is being read, and whether it has matches or targets of x_tables.
     var unknowns: [Symbol] = []
-    var foreign: [Symbol] = []
+    var hasExtensions = false
 
     init(interfaces: [UInt32: [UInt8]]) { self.interfaces = interfaces }
 
@@ -56,13 +58,13 @@ struct Lifter {
         for message in dump.objects where open(message, 1) { readObject(Attributes(message: message)) }
         for message in dump.flowtables where open(message, 1) { readFlowtable(Attributes(message: message)) }
         // Before the elements: how a set is asked says in which order its numbers lie.
-        for message in dump.rules where open(message, 1) { readRule(Attributes(message: message)) }
+        readRules(dump)
         for message in dump.elements where open(message, 1) { collectElements(Attributes(message: message)) }
         finishSets()
     }
 
     /// Makes the table that a message names in this attribute the one being read.
-    private mutating func open(_ message: [UInt8], _ attribute: Int) -> Bool {
+    mutating func open(_ message: [UInt8], _ attribute: Int) -> Bool {
         guard let number = message.first, let family = tableFamily(number) else { return false }
         let name = symbol(Attributes(message: message).text(attribute))
         guard let index = tables[TableKey(family: number, name: name)] else { return false }
@@ -100,6 +102,9 @@ struct Lifter {
         if let hook = data.nest(4) {
             readHook(hook, data, &made)
         }
+        if let counters = data.nest(8) {
+            made.policyCounters = Counters(packets: counters.number(2) ?? 0, bytes: counters.number(1) ?? 0)
+        }
         chains[key] = reading.tables[table].chains.count
         reading.tables[table].chains.append(made)
     }
@@ -131,10 +136,13 @@ struct Lifter {
         return result
     }
 
-    private mutating func readRule(_ data: Attributes) {
-        guard let chain = chains[SetKey(table: table, name: symbol(data.text(2)))] else { return }
+    /// The chain of the table being read that a rule's message names.
+    mutating func chain(_ data: Attributes) -> Int? { chains[SetKey(table: table, name: symbol(data.text(2)))] }
+
+    mutating func readRule(_ data: Attributes) {
+        guard let chain = chain(data) else { return }
         unknowns = []
-        foreign = []
+        hasExtensions = false
         let list = data.nest(4).map { expressions($0) } ?? []
         var lifted = statements(list)
         let comment = symbol(UserData(data.bytes(7)).text(0))
@@ -146,7 +154,12 @@ struct Lifter {
             reading.tables[table].chains[chain].ruleCounters.append(counters)
         }
         reading.tables[table].chains[chain].rules.append(made)
-        if !foreign.isEmpty { reading.isManagedByIptables[table] = true }
+        if hasExtensions { reading.isManagedByIptables[table] = true }
+        tell(unknowns, chain, handle)
+    }
+
+    /// Tells what of a rule was not understood.
+    mutating func tell(_ unknowns: [Symbol], _ chain: Int, _ handle: UInt64) {
         for unknown in unknowns {
             let place =
                 "\(family.name) \(names.text(reading.tables[table].name)) "

@@ -10,5 +10,7 @@ public struct KernelDump: Sendable {
     public var flowtables: [[UInt8]] = []
     /// Names of interfaces, by index: rules hold numbers.
     public var interfaces: [UInt32: [UInt8]] = [:]
+    /// Names of ipsets, by index, where a rule asks for one: rules hold numbers.
+    public var ipsets: [UInt16: [UInt8]] = [:]
     public init() {}
 }
