@@ -48,6 +48,36 @@ private let canLoad: Bool = {
         #expect(result.output.contains("ip saddr @known tcp dport { 22, 80-90 } accept"))
     }
 
+    @Test func showsTablesOfIptablesAsIptablesSaveDoes() throws {
+        let saved = """
+            *nat
+            :PREROUTING ACCEPT [0:0]
+            -A PREROUTING -i eth0 -p tcp -m tcp --dport 80 -m addrtype --dst-type LOCAL -j DNAT --to-destination 10.0.0.2:8080
+            COMMIT
+            *filter
+            :INPUT DROP [0:0]
+            :FORWARD ACCEPT [0:0]
+            :trusted - [0:0]
+            -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+            -A INPUT -s 192.0.2.0/24 -p tcp -m multiport --dports 22,80:90 -m comment --comment "two words" -j trusted
+            -A trusted -m mark --mark 0x1/0xff -j LOG --log-prefix "in: "
+            -A trusted -p udp -m udp ! --sport 53 ! --dport 54 -j REJECT --reject-with icmp-host-prohibited
+            COMMIT
+
+            """
+        let namespace = try ScratchNamespace()
+        _ = try ChildProcess.check(["iptables-nft-restore"], input: saved)
+        _ = try ChildProcess.check(["nft", "-f", "-"], input: Self.rules)
+        let shown = call("show --live --format iptables-save")
+        let trace = call("trace --live --in eth0 --from 192.0.2.1 --to 198.51.100.1:85/tcp --state established")
+        try namespace.leave()
+        let lines = shown.output.split(separator: "\n").filter { !$0.hasPrefix("#") }
+        #expect(lines == saved.split(separator: "\n").map { $0 })
+        #expect(shown.error.contains("table inet f is left out"))
+        #expect(!shown.error.contains("iptables-by-nft"))
+        #expect(trace.output.contains("-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"))
+    }
+
     @Test func saysThatThereAreNoRules() throws {
         let result = try live("", "show --live")
         #expect(result.status == 2)

@@ -54,7 +54,8 @@ import Testing
     }
 
     static let real = [
-        "real-calico-node-iptables.txt", "real-calico-version-head-v3.33-flowlogs.txt", "real-docker-20.10-iptables.txt",
+        "real-calico-node-iptables.txt", "real-calico-version-head-v3.33-flowlogs.txt",
+        "real-docker-20.10-iptables.txt",
         "real-fail2ban-1.0.2-iptables.txt", "real-openstack-neutron-ovs-iptables.txt",
         "real-podman-netavark-1.4-iptables.txt", "real-ufw-0.36.2-iptables.txt", "real-ufw-0.36.2-ip6tables.txt",
         "real-k3s-flannel-kuberouter-netpol-iptables.txt", "real-cilium-kubeproxy-ipvs-iptables.txt",

@@ -319,7 +319,9 @@ struct IptablesRuleReader {
         switch number {
         case .tcp:
             let part: TCPMatch.Inversion = isSource ? .sourcePorts : .destinationPorts
-            let place = tcpPlace { (isSource ? $0.sourcePorts : $0.destinationPorts).isAll && !$0.inversion.contains(part) }
+            let place = tcpPlace {
+                (isSource ? $0.sourcePorts : $0.destinationPorts).isAll && !$0.inversion.contains(part)
+            }
             guard case .tcp(var match) = matches[place] else { return false }
             if isSource { match.sourcePorts = ports } else { match.destinationPorts = ports }
             if isNegated { match.inversion.insert(part) }

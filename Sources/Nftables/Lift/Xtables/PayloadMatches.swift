@@ -59,7 +59,8 @@ extension XtablesData {
             let start = (revision == 0 ? 4 : 8) + index * 8
             match.program.append(
                 BPFMatch.Instruction(
-                    code: half(start), jumpTrue: byte(start + 2), jumpFalse: byte(start + 3), constant: word(start + 4)))
+                    code: half(start), jumpTrue: byte(start + 2), jumpFalse: byte(start + 3), constant: word(start + 4))
+            )
         }
         return .bpf(match)
     }
