@@ -67,12 +67,16 @@ private let canLoad: Bool = {
             """
         let namespace = try ScratchNamespace()
         _ = try ChildProcess.check(["iptables-nft-restore"], input: saved)
+        _ = try ChildProcess.check(["ip6tables-nft-restore"], input: "*raw\n:OUTPUT DROP [0:0]\nCOMMIT\n")
         _ = try ChildProcess.check(["nft", "-f", "-"], input: Self.rules)
         let shown = call("show --live --format iptables-save")
         let trace = call("trace --live --in eth0 --from 192.0.2.1 --to 198.51.100.1:85/tcp --state established")
         try namespace.leave()
-        let lines = shown.output.split(separator: "\n").filter { !$0.hasPrefix("#") }
-        #expect(lines == saved.split(separator: "\n").map { $0 })
+        let all = shown.output.split(separator: "\n").filter { !$0.hasPrefix("#") }
+        let headers = shown.output.split(separator: "\n").filter { $0.hasPrefix("#") }
+        #expect(all == (saved + "*raw\n:OUTPUT DROP [0:0]\nCOMMIT").split(separator: "\n"))
+        #expect(headers.map { $0.contains("ip6tables-save") } == [false, false, true])
+        #expect(!shown.error.contains("is assumed"))
         #expect(shown.error.contains("table inet f is left out"))
         #expect(!shown.error.contains("iptables-by-nft"))
         #expect(trace.output.contains("-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"))
