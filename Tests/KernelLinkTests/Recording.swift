@@ -38,6 +38,8 @@ enum Fixtures {
             case "elements": dump.elements.append(payload)
             case "object": dump.objects.append(payload)
             case "flowtable": dump.flowtables.append(payload)
+            case "ipset" where payload.count > 2:
+                dump.ipsets[UInt16(payload[0]) << 8 | UInt16(payload[1])] = Array(payload[2...])
             default: break
             }
         }

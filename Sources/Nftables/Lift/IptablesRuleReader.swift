@@ -390,7 +390,7 @@ struct IptablesRuleReader {
             name = names.text(extended.name)
             let option = extended.isMatch ? "-m" : "-j"
             add(
-                unknown: name, isMatch: extended.isMatch,
+                unknown: name, isMatch: extended.isMatch, module: plain(name),
                 "\(option) \(plain(name)) --xtables-revision \(extended.revision)")
             return
         case .load, .payload, .hash, .immediate, .bitwise, .shift, .byteorder, .compare, .range, .lookup:
@@ -406,16 +406,18 @@ struct IptablesRuleReader {
             name = expression.name
             isMatch = false
         }
-        add(unknown: name, isMatch: isMatch, "\(isMatch ? "-m" : "-j") nft --expression \(plain(name))")
+        add(
+            unknown: name, isMatch: isMatch, module: "nft",
+            "\(isMatch ? "-m" : "-j") nft --expression \(plain(name))")
     }
 
-    private mutating func add(unknown name: String, isMatch: Bool, _ text: String) {
+    private mutating func add(unknown name: String, isMatch: Bool, module: String, _ text: String) {
         result.unknowns.append(names.intern(name))
-        let symbol = names.intern(text)
+        let (module, text) = (names.intern(module), names.intern(text))
         if isMatch {
-            matches.append(.unknown(module: names.intern(plain(name)), text: symbol))
+            matches.append(.unknown(module: module, text: text))
         } else {
-            target = .unknown(name: .empty, text: symbol)
+            target = .unknown(name: module, text: text)
         }
     }
 

@@ -1,0 +1,193 @@
+import IptablesText
+import KernelLink
+import Nftables
+import RuleModel
+import SourceText
+import Testing
+
+/// Matches and targets of x_tables in the kernel's messages.
+@Suite struct XtablesTests {
+    @Test(
+        "what the kernel sent of iptables-nft's tables is what iptables-save wrote",
+        arguments: ["iptables-v4", "iptables-v6"])
+    func recordingMeansTheText(_ name: String) throws {
+        let text = try Fixtures.bytes("\(name).txt")
+        let found = compareIptables(text, try Fixtures.recording("\(name).netlink"))
+        #expect(found.differences.isEmpty, "\(found.differences.joined(separator: "\n"))")
+        #expect(found.ruleCount > 360)
+    }
+
+    /// A message as the kernel sends it, of IPv4.
+    private func message(_ fill: (inout NetlinkRequest) -> Void) -> [UInt8] {
+        var request = NetlinkRequest(subsystem: 10, message: 0, family: 2)
+        fill(&request)
+        return Array(request.bytes.dropFirst(16))
+    }
+
+    /// The table `ip filter` with a chain INPUT.
+    private func table(priority: Int32 = 0, chain: String = "INPUT") -> KernelDump {
+        var dump = KernelDump()
+        dump.tables = [message { $0.put(1, text: "filter") }]
+        dump.chains = [
+            message {
+                $0.put(1, text: "filter")
+                $0.put(3, text: chain)
+                $0.nest(4) {
+                    $0.put(1, bigEndian: UInt32(1))
+                    $0.put(2, bigEndian: priority)
+                }
+                $0.put(5, bigEndian: UInt32(1))
+                $0.put(7, text: "filter")
+            }
+        ]
+        return dump
+    }
+
+    /// A rule of these expressions.
+    private func rule(_ expressions: [(name: String, fill: (inout NetlinkRequest) -> Void)]) -> [UInt8] {
+        message {
+            $0.put(1, text: "filter")
+            $0.put(2, text: "INPUT")
+            $0.nest(4) { list in
+                for expression in expressions {
+                    list.nest(1) {
+                        $0.put(1, text: expression.name)
+                        $0.nest(2, expression.fill)
+                    }
+                }
+            }
+        }
+    }
+
+    private func extended(_ name: String, revision: UInt32, _ data: [UInt8]) -> (inout NetlinkRequest) -> Void {
+        {
+            $0.put(1, text: name)
+            $0.put(2, bigEndian: revision)
+            $0.put(3, data)
+        }
+    }
+
+    private let counter: (String, (inout NetlinkRequest) -> Void) = (
+        "counter",
+        {
+            $0.put(1, bigEndian: UInt64(60))
+            $0.put(2, bigEndian: UInt64(1))
+        }
+    )
+
+    /// What hookline shows of the first rule, read again as it shows it.
+    private func shown(_ dump: KernelDump) -> (text: String, statements: [Statement], codes: [String]) {
+        var names = NameTable()
+        let lifted = liftNftables(dump, names: &names)
+        let text = writeIptablesSave(lifted.tables, names: names)
+        let again = readIptablesSave(text.span, file: FileID(0), names: &names)
+        let statements = lifted.tables[0].chains[0].rules[0].statements
+        #expect(again.tables.first?.chains[0].rules[0].statements == statements)
+        let line = String(decoding: text, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("-A") }
+        return (String(line ?? ""), statements, lifted.diagnostics.map(\.code))
+    }
+
+    /// `struct xt_mark_mtinfo1` of `--mark 0x1/0xff`
+    private let mark: [UInt8] = [1, 0, 0, 0, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+
+    @Test func readsAMatch() {
+        var dump = table()
+        dump.rules = [rule([("match", extended("mark", revision: 1, mark)), counter])]
+        let found = shown(dump)
+        #expect(found.text == "-A INPUT -m mark --mark 0x1/0xff")
+        #expect(found.codes.isEmpty)
+    }
+
+    @Test(
+        "a match of another length or revision than is known stays unknown", arguments: [0, 4, 8, 12, 15, 17, 24, 400])
+    func keepsWhatDoesNotFit(_ count: Int) {
+        var dump = table()
+        let data = Array(mark.prefix(count)) + [UInt8](repeating: 0, count: max(0, count - mark.count))
+        dump.rules = [rule([("match", extended("mark", revision: 1, data)), counter])]
+        let found = shown(dump)
+        #expect(found.text == "-A INPUT -m mark --xtables-revision 1")
+        guard case .match(.unknown)? = found.statements.first else {
+            Issue.record("\(found.statements)")
+            return
+        }
+        #expect(found.codes == ["unknown-expression"])
+    }
+
+    @Test func keepsARevisionThatIsNotKnown() {
+        var dump = table()
+        dump.rules = [
+            rule([("match", extended("mark", revision: 9, mark)), counter]),
+            rule([counter, ("target", extended("DNAT", revision: 7, mark))]),
+        ]
+        let found = shown(dump)
+        #expect(found.text == "-A INPUT -m mark --xtables-revision 9")
+        #expect(found.codes == ["unknown-expression", "unknown-expression"])
+    }
+
+    @Test func keepsATargetThatIsNotKnown() {
+        var dump = table()
+        dump.rules = [rule([counter, ("target", extended("MASQUERADE", revision: 7, []))])]
+        let found = shown(dump)
+        #expect(found.text == "-A INPUT -j MASQUERADE --xtables-revision 7")
+        guard case .target(.unknown)? = found.statements.last else {
+            Issue.record("\(found.statements)")
+            return
+        }
+    }
+
+    @Test func keepsASetWhoseNameIsNotTold() {
+        var dump = table()
+        // struct xt_set_info_match_v1: number 3, one dimension, src.
+        let set: [UInt8] = [3, 0, 1, 2, 0, 0, 0, 0]
+        dump.rules = [rule([("match", extended("set", revision: 1, set)), counter])]
+        #expect(shown(dump).text == "-A INPUT -m set --xtables-revision 1")
+        dump.ipsets = [3: Array("known".utf8)]
+        #expect(shown(dump).text == "-A INPUT -m set --match-set known src")
+    }
+
+    @Test func keepsAnExpressionOfNftInsideATableOfIptables() {
+        var dump = table()
+        dump.rules = [
+            rule([
+                ("match", extended("mark", revision: 1, mark)),
+                ("numgen", { $0.put(1, bigEndian: UInt32(1)) }), counter,
+            ])
+        ]
+        let found = shown(dump)
+        #expect(found.text == "-A INPUT -m mark --mark 0x1/0xff -j nft --expression numgen")
+        #expect(found.codes == ["unknown-expression"])
+    }
+
+    @Test func leavesTablesOfNftAlone() {
+        let names = NameTable()
+        func isIptables(_ dump: KernelDump) -> Bool {
+            var names = names
+            return liftNftables(dump, names: &names).tables[0].iptables != nil
+        }
+        let verdict: (String, (inout NetlinkRequest) -> Void) = (
+            "immediate",
+            {
+                $0.put(1, bigEndian: UInt32(0))
+                $0.nest(2) { $0.nest(2) { $0.put(1, bigEndian: UInt32(1)) } }
+            }
+        )
+        var dump = table()
+        dump.rules = [rule([counter, verdict])]
+        #expect(isIptables(dump))
+        // iptables gives each rule a counter.
+        dump.rules = [rule([verdict])]
+        #expect(!isIptables(dump))
+        dump.rules = [rule([("match", extended("mark", revision: 1, mark)), verdict])]
+        #expect(isIptables(dump))
+        #expect(!isIptables(table(priority: 10)))
+        #expect(!isIptables(table(chain: "input")))
+        dump.sets = [
+            message {
+                $0.put(1, text: "filter")
+                $0.put(2, text: "s")
+                $0.put(5, bigEndian: UInt32(4))
+            }
+        ]
+        #expect(!isIptables(dump))
+    }
+}
