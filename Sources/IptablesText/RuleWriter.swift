@@ -26,8 +26,17 @@ struct RuleWriter {
 
     mutating func put(_ text: String) { bytes.append(contentsOf: text.utf8) }
 
-    /// A name without quotes, whatever is in it.
-    mutating func put(_ name: Symbol) { bytes.append(contentsOf: names.bytes(name)) }
+    /// A name without quotes, whatever is in it but the end of a line.
+    mutating func put(_ name: Symbol) { put(onOneLine: names.bytes(name)) }
+
+    /// A rule of the kernel's may have any byte in a name, and a second line of one would be read as a rule.
+    private mutating func put(onOneLine text: ArraySlice<UInt8>) {
+        if text.contains(UInt8(ascii: "\n")) {
+            bytes.append(contentsOf: text.map { $0 == UInt8(ascii: "\n") ? UInt8(ascii: "?") : $0 })
+        } else {
+            bytes.append(contentsOf: text)
+        }
+    }
 
     mutating func put(_ number: some FixedWidthInteger) {
         var buffer: [20 of UInt8] = .init(repeating: 0)
@@ -84,7 +93,7 @@ struct RuleWriter {
         put("\"")
         for byte in text {
             if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte == UInt8(ascii: "'") { put("\\") }
-            bytes.append(byte)
+            bytes.append(byte == UInt8(ascii: "\n") ? UInt8(ascii: "?") : byte)
         }
         put("\"")
     }

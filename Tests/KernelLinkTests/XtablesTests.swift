@@ -158,6 +158,48 @@ import Testing
         #expect(found.codes == ["unknown-expression"])
     }
 
+    @Test func showsACommentOfTwoLinesOnOne() {
+        var dump = table()
+        let comment = Array("x\n-A INPUT -j ACCEPT".utf8)
+        let data = comment + [UInt8](repeating: 0, count: 256 - comment.count)
+        dump.rules = [rule([("match", extended("comment", revision: 0, data)), counter])]
+        var names = NameTable()
+        let text = writeIptablesSave(liftNftables(dump, names: &names).tables, names: names)
+        let lines = String(decoding: text, as: UTF8.self).split(separator: "\n").filter { $0.hasPrefix("-A") }
+        #expect(lines == [#"-A INPUT -m comment --comment "x?-A INPUT -j ACCEPT""#])
+    }
+
+    @Test(
+        "data with changed bytes is read, shown and read again without harm", arguments: ["iptables-v4", "iptables-v6"])
+    func anyDataMayCome(_ name: String) throws {
+        let recording = try Fixtures.recording("\(name).netlink")
+        var state: UInt64 = 7
+        func next(_ limit: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(truncatingIfNeeded: state >> 33) % max(1, limit)
+        }
+        for _ in 0..<12 {
+            var dump = recording
+            dump.rules = recording.rules.map { message in
+                var message = message
+                for _ in 0..<3 {
+                    // Behind the names of table and chain.
+                    let offset = message.count / 4 + next(message.count * 3 / 4)
+                    message[offset] = next(2) == 0 ? UInt8(next(256)) : message[offset] ^ 1 << UInt8(next(8))
+                }
+                return message
+            }
+            var names = NameTable()
+            let lifted = liftNftables(dump, names: &names).tables.filter { $0.iptables != nil }
+            #expect(!lifted.isEmpty)
+            for table in lifted {
+                let text = writeIptablesSave([table], names: names)
+                let again = readIptablesSave(text.span, file: FileID(0), names: &names).tables
+                #expect(again.first?.chains.map(\.rules.count) == table.chains.map(\.rules.count))
+            }
+        }
+    }
+
     @Test func leavesTablesOfNftAlone() {
         let names = NameTable()
         func isIptables(_ dump: KernelDump) -> Bool {

@@ -359,6 +359,8 @@ struct IptablesRuleReader {
     }
 
     private mutating func setFlags(_ mask: TCPFlags, _ value: TCPFlags, _ isNegated: Bool) -> Bool {
+        // iptables has names for six of them.
+        guard mask.union(value).isDisjoint(with: [.ece, .cwr]) else { return false }
         let place = tcpPlace { $0.flagsMask.isEmpty && !$0.inversion.contains(.flags) }
         guard case .tcp(var match) = matches[place] else { return false }
         match.flagsMask = mask

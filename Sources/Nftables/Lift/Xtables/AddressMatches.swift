@@ -167,18 +167,24 @@ extension XtablesData {
         match.isOut = flags & 2 != 0
         match.wantsIPsec = flags & 4 == 0
         match.isStrict = flags & 8 != 0
-        for index in 0..<Int(count) { match.elements.append(policyElement(index * 76)) }
+        for index in 0..<Int(count) {
+            guard let element = policyElement(index * 76) else { return nil }
+            match.elements.append(element)
+        }
         return .policy(match)
     }
 
-    private func policyElement(_ start: Int) -> PolicyMatch.Element {
+    private func policyElement(_ start: Int) -> PolicyMatch.Element? {
         /// `struct xt_policy_spec`: bit fields of which options there are, and one of their senses behind it.
         func option<Value>(_ field: UInt8, _ value: Value) -> Negatable<Value>? {
             isSet(start + 74, field: field) ? Negatable(value, isNegated: isSet(start + 75, field: field)) : nil
         }
         var element = PolicyMatch.Element()
-        element.tunnelSource = option(0, addressMask(start, mask: start + 16))
-        element.tunnelDestination = option(1, addressMask(start + 32, mask: start + 48))
+        guard let source = addressMask(start, mask: start + 16),
+            let destination = addressMask(start + 32, mask: start + 48)
+        else { return nil }
+        element.tunnelSource = option(0, source)
+        element.tunnelDestination = option(1, destination)
         element.protocol = option(2, ProtocolTest(IPProtocol(byte(start + 72))))
         element.isTunnel = option(3, byte(start + 73) == 1)
         // iptables writes and shows it in the machine's order.

@@ -32,10 +32,13 @@ extension XtablesData {
         var match = ConntrackMatch()
         match.state = option(0x0001, states)
         match.protocol = option(0x0002, ProtocolTest(IPProtocol(number)))
-        match.originalSource = option(0x0004, addressMask(0, mask: 16))
-        match.originalDestination = option(0x0008, addressMask(32, mask: 48))
-        match.replySource = option(0x0010, addressMask(64, mask: 80))
-        match.replyDestination = option(0x0020, addressMask(96, mask: 112))
+        guard let originalSource = addressMask(0, mask: 16), let originalDestination = addressMask(32, mask: 48),
+            let replySource = addressMask(64, mask: 80), let replyDestination = addressMask(96, mask: 112)
+        else { return nil }
+        match.originalSource = option(0x0004, originalSource)
+        match.originalDestination = option(0x0008, originalDestination)
+        match.replySource = option(0x0010, replySource)
+        match.replyDestination = option(0x0020, replyDestination)
         match.status = option(0x0040, ConnectionStatus(rawValue: status))
         match.expires = option(0x0080, words(128))
         match.originalSourcePort = ports(0x0100, 138, 154)
@@ -134,13 +137,13 @@ extension XtablesData {
     func ipvs() -> Match? {
         let flags = byte(39)
         let inverted = byte(38)
-        guard fits(40), flags & 0x80 == 0, flags != 0 else { return nil }
+        guard fits(40), flags & 0x80 == 0, flags != 0, let address = addressMask(0, mask: 16) else { return nil }
         func option<Value>(_ bit: UInt8, _ value: Value) -> Negatable<Value>? {
             flags & bit == 0 ? nil : Negatable(value, isNegated: inverted & bit != 0)
         }
         var match = IPVSMatch()
         match.protocol = option(0x02, ProtocolTest(IPProtocol(byte(34))))
-        match.address = option(0x04, addressMask(0, mask: 16))
+        match.address = option(0x04, address)
         match.port = option(0x08, half(bigEndian: 32))
         if flags & 0x10 != 0 { match.direction = inverted & 0x10 == 0 ? .original : .reply }
         match.method = option(0x20, byte(35))

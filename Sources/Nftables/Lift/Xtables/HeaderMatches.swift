@@ -8,7 +8,8 @@ internal import SourceText
 extension XtablesData {
     /// `struct xt_tcp`
     func tcp() -> Match? {
-        guard fits(12), byte(11) & ~0x0f == 0 else { return nil }
+        // iptables has names for six flags.
+        guard fits(12), byte(11) & ~0x0f == 0, (byte(9) | byte(10)) & ~0x3f == 0 else { return nil }
         var match = TCPMatch()
         match.sourcePorts = ports(0)
         match.destinationPorts = ports(4)
@@ -264,9 +265,12 @@ extension XtablesData {
         match.lastEntry = comparisons(0x0080, 3)
         match.tag = option(0x0400, half(4))
         if revision > 0 {
-            match.previous = option(0x0800, AddressMask(asGiven: addressV6(8), mask: addressV6(56)))
-            match.next = option(0x1000, AddressMask(asGiven: addressV6(24), mask: addressV6(72)))
-            match.last = option(0x2000, AddressMask(asGiven: addressV6(40), mask: addressV6(88)))
+            guard let previous = addressMask(8, mask: 56), let next = addressMask(24, mask: 72),
+                let last = addressMask(40, mask: 88)
+            else { return nil }
+            match.previous = option(0x0800, previous)
+            match.next = option(0x1000, next)
+            match.last = option(0x2000, last)
         }
         return .segmentRouting(match)
     }

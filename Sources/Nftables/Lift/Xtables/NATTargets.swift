@@ -49,7 +49,7 @@ extension XtablesData {
         }
         let mask = IPAddress(
             range.first.version, high: ~(range.first.high ^ range.last.high), low: ~(range.first.low ^ range.last.low))
-        return .netmap(AddressMask(range.first, mask: mask))
+        return mask.maskLength == nil ? nil : .netmap(AddressMask(range.first, mask: mask))
     }
 
     /// `struct xt_tproxy_target_info`, and `_v1` with an address of either version.

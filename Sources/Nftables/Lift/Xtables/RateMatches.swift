@@ -93,10 +93,12 @@ extension XtablesData {
         match.comparison = negatable(comparisons[Int(half(34)) - 1], flags & 0x01 != 0)
         match.comparesBits = flags & 0x10 != 0
         match.comparesPackets = flags & 0x20 != 0
-        match.bytesPerSecond1 = word(36)
-        match.packetsPerSecond1 = word(40)
-        match.bytesPerSecond2 = word(44)
-        match.packetsPerSecond2 = word(48)
+        // The first of each is a base for differences; the second one is not asked for where two estimators are compared.
+        let hasSecond = match.isDelta || !match.isRelative
+        if match.comparesBits, match.isDelta { match.bytesPerSecond1 = word(36) }
+        if match.comparesPackets, match.isDelta { match.packetsPerSecond1 = word(40) }
+        if match.comparesBits, hasSecond { match.bytesPerSecond2 = word(44) }
+        if match.comparesPackets, hasSecond { match.packetsPerSecond2 = word(48) }
         return .rateEstimate(match)
     }
 
@@ -114,8 +116,9 @@ extension XtablesData {
         match.dateStop = word(4)
         match.dayStart = word(8)
         match.dayStop = word(12)
-        match.monthDays = word(16)
-        match.weekDays = byte(20)
+        // Days count from 1.
+        match.monthDays = word(16) & ~1
+        match.weekDays = byte(20) & ~1
         match.usesKernelTimezone = byte(21) & 1 != 0
         match.isContiguous = byte(21) & 2 != 0
         return .time(match)

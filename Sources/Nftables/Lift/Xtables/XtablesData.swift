@@ -55,9 +55,11 @@ struct XtablesData: Sendable {
         IPAddress(v6High: UInt64(bigEndian: memory(offset)), low: UInt64(bigEndian: memory(offset + 8)))
     }
 
-    /// An address and its mask, with the bits outside the mask: iptables prints those back.
-    func addressMask(_ address: Int, mask: Int) -> AddressMask {
-        AddressMask(asGiven: self.address(address), mask: self.address(mask))
+    /// An address and its mask, with the bits outside the mask: iptables prints those back. `nil` for a mask that is no
+    /// run of leading ones, which these options can't say.
+    func addressMask(_ address: Int, mask: Int) -> AddressMask? {
+        let mask = self.address(mask)
+        return mask.maskLength == nil ? nil : AddressMask(asGiven: self.address(address), mask: mask)
     }
 
     func hardwareAddress(_ offset: Int) -> MACAddress {
