@@ -10,6 +10,8 @@ struct Judgement {
         /// Where it stands among all events.
         var position: Int
         var priority: Int32 = 0
+        /// Whether the event tells a part of the addresses alone.
+        var hidesAddresses = false
     }
 
     private enum Kind {
@@ -27,8 +29,9 @@ struct Judgement {
     private let sent: IPHeader
     /// Headers that the trace leaves out: those of the sent packet between the first 40 bytes and the transport header.
     private let leftOut: [UInt8]
-    /// The sent packet where it is a later fragment of IPv6: the trace shows 20 bytes of such a one, and none as headers.
-    private let laterFragment: [UInt8]
+    /// The sent packet where it is a fragment of IPv6: the trace shows 20 bytes of a later one, and none as headers.
+    private let fragment: [UInt8]
+    private let isLaterFragment: Bool
     private let chains: KernelChains
     private let tunnelPorts: Set<UInt16>
     private let isLocal: Bool
@@ -50,8 +53,9 @@ struct Judgement {
         self.isLocal = isLocal
         leftOut = Self.leftOut(of: packet)
         let layout = PacketLayout(packet)
-        laterFragment = layout.map { $0.version == .v6 && $0.fragmentOffset > 0 } == true ? packet : []
         isFragment = Packet(decoding: packet.span)?.isFragment ?? false
+        fragment = isFragment && sent.version == .v6 ? packet : []
+        isLaterFragment = layout.map { $0.fragmentOffset > 0 } ?? false
         seen.isTraced = layout.map { !Self.isPastEnd($0, packet) } ?? true
         var hooks: [UInt32: Hook] = [:]
         var kinds: [UInt32: Kind] = [:]
@@ -60,7 +64,8 @@ struct Judgement {
         var isLooped = false
         var lastCopy: UInt32?
         var bases: [UInt32: BaseChain] = [:]
-        for (position, event) in events.map(withHeaders).enumerated() {
+        for (position, told) in events.enumerated() {
+            let event = withHeaders(told)
             if let base = chains.bases[event.key] {
                 hooks[event.identity] = base.hook
                 bases[event.identity] = base
@@ -96,7 +101,9 @@ struct Judgement {
                 copiesLeft.remove(at: copy)
             }
             let base = bases[event.identity]
-            let place = Place(event: event, hook: hook, position: position, priority: base?.priority ?? 0)
+            let place = Place(
+                event: event, hook: hook, position: position, priority: base?.priority ?? 0,
+                hidesAddresses: event.network != told.network)
             switch kinds[event.identity] ?? .other {
             case .ours: ours.append(place)
             case .looped:
@@ -139,14 +146,17 @@ struct Judgement {
     }
 
     /// An event of a later fragment of IPv6 with its headers in place: the kernel has found none and tells the packet's
-    /// first bytes as those of the transport. Source: include/net/netfilter/nf_tables_ipv6.h, Linux 6.18.
+    /// first bytes as those of the transport. It may be one that the host made of the datagram which the sent one
+    /// completed. Source: include/net/netfilter/nf_tables_ipv6.h, Linux 6.18.
     private func withHeaders(_ event: TraceEvent) -> TraceEvent {
-        guard event.network.isEmpty, event.transport.count == 20, laterFragment.count > 40,
-            event.transport[0] >> 4 == 6, event.transport[1..<4] == laterFragment[1..<4]
+        // The version and the flow label: rules may have changed the traffic class between them.
+        func start(_ bytes: [UInt8]) -> [UInt8] { [bytes[0] & 0xf0, bytes[1] & 0x0f, bytes[2], bytes[3]] }
+        guard event.network.isEmpty, event.transport.count == 20, fragment.count >= 40,
+            start(event.transport) == start(fragment)
         else { return event }
         var event = event
-        event.network = event.transport + laterFragment[20..<40]
-        event.transport = Array(laterFragment[40...].prefix(20))
+        event.network = event.transport + fragment[20..<40]
+        event.transport = isLaterFragment ? Array(fragment.dropFirst(40).prefix(20)) : []
         return event
     }
 
@@ -256,9 +266,9 @@ struct Judgement {
         let leaving = ours.last { !$0.event.network.isEmpty && $0.event.station?.isLast(of: .postrouting) == true }
         if let leaving { seen.innerInterface = node.name(leaving.event.outIndex) }
         seen.mark = last.event.mark
-        if seen.interface.isEmpty, let header = ours.last(where: { !$0.event.network.isEmpty })?.event {
-            seen.packet = packet(header)
-            seen.hidesAddresses = !laterFragment.isEmpty && header.network.suffix(20) == laterFragment[20..<40]
+        if seen.interface.isEmpty, let place = ours.last(where: { !$0.event.network.isEmpty }) {
+            seen.packet = packet(place.event)
+            seen.hidesAddresses = place.hidesAddresses
         }
         seen.outcome = outcome(last, isLocal: isLocal)
         switch seen.outcome {
