@@ -223,7 +223,6 @@ struct Comparison {
             isSeenWhole = isSeen
             left = seen.interface
         case .delivered: isSeenWhole = true
-        // The trace shows the headers as a chain began: what it changed before it dropped is not seen.
         case .dropped, .rejected, .queued: break
         }
         // A match that drops the packet looks in the trace as its rule's target would.
@@ -247,7 +246,8 @@ struct Comparison {
         if !seen.packet.isEmpty, isEndSeen {
             var hidden: PacketFields = isSeenWhole ? [] : [.ttl, .dscp]
             if seen.hidesAddresses { hidden.formUnion([.source, .destination]) }
-            found += packetDifferences("packet", packet, seen.packet, leaving: hidden)
+            let told = seen.outer.isEmpty ? packetAsLastTold(way) ?? packet : packet
+            found += packetDifferences("packet", told, seen.packet, leaving: hidden)
         }
         if let left {
             let told = end.outInterface.map { linked.names.text($0) } ?? "none that it knows"
@@ -261,6 +261,37 @@ struct Comparison {
             found.append("mark: kernel \(hexadecimal(seen.mark)), hookline \(hexadecimal(packet.mark))")
         }
         return found
+    }
+
+    /// The packet behind the first rule that matched in the base chain which ended it: the kernel tells headers with the
+    /// first event of each base chain, so that what further rules of it changed is not seen.
+    /// Source: net/netfilter/nf_tables_trace.c `nft_trace_notify`, Linux 6.18.
+    private func packetAsLastTold(_ way: Way) -> Packet? {
+        switch seen.outcome {
+        case .dropped, .rejected, .queued: break
+        case .gone, .unroutable, .unseen, .lost, .forwarded, .sent, .delivered: return nil
+        }
+        var table: Int?
+        var told: Packet?
+        var after = way.end.last?.packet
+        for step in way.steps.reversed() {
+            switch step.kind {
+            case .policy(let chain, .drop) where table == nil: table = linked.tableIndex(of: chain)
+            case .rule(let rule) where !rule.isBroken:
+                let own = linked.tableIndex(of: rule.rule.chain)
+                guard table ?? own == own, told == nil || rule.verdict != .accept else { return told }
+                table = own
+                told = after
+            case .rule, .miss: break
+            // Told behind its rule, with the packet from before.
+            case .translation: continue
+            case .policy, .conntrack, .routing, .defragmentation, .encapsulation, .decapsulation, .loopback, .delivery,
+                .end:
+                return told
+            }
+            after = step.view.packet
+        }
+        return told
     }
 
     private func isDroppedByMatch(_ way: Way) -> Bool {
