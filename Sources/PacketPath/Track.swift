@@ -180,6 +180,9 @@ extension Evaluator {
         if tuple.protocol == .sctp { entry.sctp = chunks(state.packet).flatMap { SCTPTrack(first: $0) } }
         entry.originalCounters = Counters(packets: 1, bytes: UInt64(state.packet.length))
         entry.replyCounters = Counters(packets: 0, bytes: 0)
+        entry.lacksLabels = !model.compiled.labelsConnections
+        let counts = model.sysctl("net.netfilter.nf_conntrack_acct").map { $0 != 0 } ?? true
+        entry.lacksCounters = !counts && !model.compiled.countsConnections
         if state.layer == 0, let mark = request.connectionMark { entry.mark = mark }
         return TrackedConnection(entry: entry, direction: .original, state: .new, isNew: true)
     }

@@ -78,6 +78,10 @@ public struct CompiledRuleset: Sendable {
     /// Whether conntrack is on for IPv4 and for IPv6.
     public let tracksV4: Bool
     public let tracksV6: Bool
+    /// Whether rules have new connections get room for labels, and for counters. Source: net/netfilter/xt_connlabel.c,
+    /// xt_connbytes.c, nft_ct.c, Linux 6.18.
+    public let labelsConnections: Bool
+    public let countsConnections: Bool
 
     /// Compiles `linked`; linear in the number of statements.
     public init(_ linked: LinkedRuleset) {
@@ -113,6 +117,8 @@ public struct CompiledRuleset: Sendable {
         self.firstRule = firstRule
         tracksV4 = needsConntrack(linked.ruleset, .v4)
         tracksV6 = needsConntrack(linked.ruleset, .v6)
+        labelsConnections = linked.ruleset.hasStatement(where: setsLabels)
+        countsConnections = linked.ruleset.hasStatement(where: asksForCounters)
         let joinsV4 = looksForSockets(linked.ruleset, .v4)
         let joinsV6 = looksForSockets(linked.ruleset, .v6)
         var plans: [[HookStep]] = []

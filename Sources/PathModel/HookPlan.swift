@@ -181,6 +181,37 @@ private func needsConntrack(_ table: Table, _ version: IPVersion) -> Bool {
     return false
 }
 
+func setsLabels(_ statement: Statement) -> Bool {
+    switch statement {
+    case .match(.connectionLabel), .target(.native(.assign(.connection(.label, _), _))): true
+    case .match, .target: false
+    }
+}
+
+func asksForCounters(_ statement: Statement) -> Bool {
+    func isCounter(_ expression: Expression) -> Bool {
+        guard case .connection(let key, _) = expression else { return false }
+        return key == .packets || key == .bytes || key == .averagePacket
+    }
+    switch statement {
+    case .match(.connectionBytes): return true
+    case .match(.native(let comparison)): return comparison.expressions.contains { $0.contains(where: isCounter) }
+    case .target(.native(let statement)): return statement.expressions.contains { $0.contains(where: isCounter) }
+    case .match, .target: return false
+    }
+}
+
+extension Ruleset {
+    func hasStatement(where condition: (Statement) -> Bool) -> Bool {
+        for table in tables {
+            for chain in table.chains {
+                for rule in chain.rules where rule.statements.contains(where: condition) { return true }
+            }
+        }
+        return false
+    }
+}
+
 /// Objects of conntrack switch it on where they are declared, whether or not a rule speaks of them.
 private func speaksOfConnections(_ kind: ObjectKind) -> Bool {
     switch kind {

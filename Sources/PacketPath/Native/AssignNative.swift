@@ -135,7 +135,7 @@ extension Evaluator {
                 changes.append(Change(.connectionMark, before: .number(tracked.entry.mark), after: .unknown))
                 state.packet.unknown.insert(.connectionMark)
             }
-        case .label:
+        case .label where !tracked.entry.lacksLabels:
             for label in 0..<UInt16(128) {
                 guard let bytes, bytes.count == 16, bytes[15 - Int(label) / 8] >> UInt8(label % 8) & 1 == 1,
                     !tracked.entry.labels.contains(label)

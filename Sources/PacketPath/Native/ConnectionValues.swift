@@ -99,6 +99,7 @@ extension Evaluator {
     private func counted(
         _ key: ConnectionKey, _ direction: ConnectionDirection?, _ tracked: TrackedConnection, _ state: WalkState
     ) -> NativeValue {
+        if tracked.entry.lacksCounters { return NativeValue(0, bits: 64) }
         guard let original = tracked.entry.originalCounters, let reply = tracked.entry.replyCounters else {
             // Entries from before the first rule that asks for counters have none, and then count as 0.
             return tracked.entry.place.isNone ? .hidden(bits: 64) : NativeValue(0, bits: 64)

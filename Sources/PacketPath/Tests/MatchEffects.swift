@@ -41,7 +41,7 @@ extension Evaluator {
             state.recentEntries.removeAll { $0.list == entry.list && $0.address == entry.address }
             state.recentEntries.append(entry)
         case .connectionLabel(let match):
-            guard match.sets, case .entry(var tracked) = state.connection,
+            guard match.sets, case .entry(var tracked) = state.connection, !tracked.entry.lacksLabels,
                 !tracked.entry.labels.contains(match.label.value)
             else { return }
             tracked.entry.labels.append(match.label.value)

@@ -184,9 +184,11 @@ extension Evaluator {
                 test.value.matches(tracked.entry.mark)), if: test.isNegated)
     }
 
-    /// Source: net/netfilter/xt_connlabel.c: without an entry only the negative holds.
+    /// Source: net/netfilter/xt_connlabel.c: without an entry that has room for labels only the negative holds.
     func testConnectionLabel(_ match: ConnectionLabelMatch, _ state: WalkState) -> Answer {
-        guard case .entry(let tracked) = state.connection else { return Answer(match.label.isNegated) }
+        guard case .entry(let tracked) = state.connection, !tracked.entry.lacksLabels else {
+            return Answer(match.label.isNegated)
+        }
         return Answer((match.sets || tracked.entry.labels.contains(match.label.value)) != match.label.isNegated)
     }
 
@@ -204,6 +206,7 @@ extension Evaluator {
                     "connbytes", of: rule, "the connection's counter is in \(span(match.range.value))",
                     "the connection's counter is not in \(span(match.range.value))"), if: isNegated)
         }
+        if tracked.entry.lacksCounters { return .no }
         guard let original = tracked.entry.originalCounters, let reply = tracked.entry.replyCounters else {
             // The table lists counters of every entry that has them; the others never match.
             return tracked.entry.place.isNone ? unknown() : .no

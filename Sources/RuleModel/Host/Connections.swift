@@ -45,6 +45,9 @@ public struct ConnectionEntry: Hashable, Sendable {
     /// No nat step has settled this end before the entry was made: rules are still asked, but change nothing any more.
     public var lacksSourceMapping = false
     public var lacksDestinationMapping = false
+    /// No rule spoke of labels, or asked for counters, when the entry was made: it has no room for them.
+    public var lacksLabels = false
+    public var lacksCounters = false
     /// The interface that MASQUERADE took its source's address of; no table tells it.
     public var masqueradeInterface: Symbol?
     public var helper: Symbol = .empty
