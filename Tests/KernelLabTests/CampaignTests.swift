@@ -1,3 +1,4 @@
+import Foundation
 import NetTypes
 import RuleModel
 import Testing
@@ -115,5 +116,43 @@ import Testing
             if case .disagrees = verdict.finding {} else { Issue.record("\(there): \(verdict.finding)") }
             try namespace.leave()
         }
+    }
+
+    private func segment(
+        _ flags: TCPFlags, _ sequence: UInt32, _ acknowledgement: UInt32 = 0, isAnswer: Bool = false
+    ) throws -> LabPacket {
+        let ends = [try #require(IPAddress("192.0.2.9")), try #require(IPAddress("192.0.2.1"))]
+        var packet = Packet(source: ends[isAnswer ? 1 : 0], destination: ends[isAnswer ? 0 : 1], protocol: .tcp)
+        (packet.sourcePort, packet.destinationPort) = isAnswer ? (80, 40000) : (40000, 80)
+        (packet.tcpFlags, packet.tcpSequence, packet.tcpAcknowledgement) = (flags, sequence, acknowledgement)
+        let bytes = packet.encoded(identification: UInt16(truncatingIfNeeded: sequence))
+        let decoded = Packet(decoding: bytes.span)
+        packet = try #require(decoded)
+        packet.hasSocket = isAnswer
+        if !isAnswer { packet.sourceMAC = MACAddress(bits: 0x0200_0000_0009) }
+        return LabPacket(packet: packet, arrival: isAnswer ? .host : .wire("eth0"), destinationMAC: nil)
+    }
+
+    /// The connection that packets made under other rules is there for those that come later, in the kernel and here.
+    @Test(.enabled(if: canMakeNamespaces, "needs root and /dev/net/tun"))
+    func rulesAreExchangedUnderAConnection() throws {
+        var scenario = try scenario(
+            "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m state --state ESTABLISHED -j DROP\nCOMMIT\n")
+        let tracked = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m state --state NEW -j ACCEPT\nCOMMIT\n"
+        scenario.before = Stage(
+            rules: [SnapshotText(name: "iptables-save.txt", text: tracked)],
+            packets: [
+                try segment(.syn, 1000), try segment([.syn, .ack], 5000, 1001, isAnswer: true),
+                try segment(.ack, 1001, 5001),
+            ])
+        // Far outside of the window.
+        scenario.packets = [try segment(.ack, 0x7000_0007, 5001)]
+        let verdicts = try scenario.run()
+        #expect(verdicts.map(\.finding) == Array(repeating: .agrees(undecided: []), count: 4))
+        #expect(verdicts.last?.seen.outcome == .delivered)
+        let folder = "\(FileManager.default.temporaryDirectory.path)/hookline-scenario-\(getpid())"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try scenario.write(to: folder, "words")
+        #expect(try Scenario(folder: folder).before == scenario.before)
     }
 }

@@ -111,12 +111,24 @@ struct ScratchNode: ~Copyable {
     }
 
     /// Loads the very texts; connections stay.
-    mutating func load(texts: [SnapshotText], _ backend: Backend) throws(LabFailure) {
+    ///
+    /// - Parameter tracking: the versions whose conntrack does not stop between the rules, as where they are exchanged in
+    ///   one go. Where it starts again it looks less closely at connections of TCP that are there already.
+    ///   Source: net/netfilter/nf_conntrack_proto.c `nf_ct_netns_do_get`, `ct_tcp_fixup`, Linux 6.18.
+    mutating func load(
+        texts: [SnapshotText], _ backend: Backend, tracking: [IPVersion] = []
+    ) throws(LabFailure) {
+        let held = tracking.map { (family: $0 == .v4 ? TableFamily.ip : .ip6, name: "hookline_hold") }
+        for table in held {
+            let text = "table \(table.family.name) \(table.name) {\nchain any {\nct state new\n}\n}\n"
+            try ChildProcess.check(["nft", "-f", "-"], input: text)
+        }
         try unload()
         for text in texts where text.name == "ipset-save.txt" { try restoreSets(text.text) }
         for text in texts where text.name == "iptables-save.txt" { try restore(text.text, backend, .ip) }
         for text in texts where text.name == "ip6tables-save.txt" { try restore(text.text, backend, .ip6) }
         for text in texts where text.name == "nft.txt" { try load(NativeTables(text: text.text)) }
+        try laboratory.netfilter.deleteTables(held)
         try laboratory.readRules(countsLegacy: loaded.contains { $0.backend == .legacy })
     }
 

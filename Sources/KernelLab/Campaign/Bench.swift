@@ -33,16 +33,24 @@ struct Bench: ~Copyable {
     }
 
     /// Loads rules and sets in the place of those that are there. Connections stay.
-    mutating func load(_ rules: [SnapshotText], _ backend: Backend) throws(LabFailure) {
+    ///
+    /// - Parameter isExchange: conntrack goes on meanwhile where the rules before had it.
+    mutating func load(_ rules: [SnapshotText], _ backend: Backend, isExchange: Bool = false) throws(LabFailure) {
         self.rules = rules.map { rules in
             guard rules.name.hasSuffix("tables-save.txt") else { return rules }
             let left = backend == .legacy ? emptied(besides: rules) : ""
             return SnapshotText(name: rules.name, text: header(rules.name, backend) + rules.text + left)
         }
         self.backend = backend
+        let before = model.compiled
         let node = try read(host + self.rules)
         model = HostModel(node.ruleset, node.host, names: node.names)
-        try scratch.load(texts: self.rules, backend)
+        // A rule that asks for counters switches them on for good: net/netfilter/xt_connbytes.c.
+        if !isExchange, let counts = node.host.sysctls[Self.counting] {
+            try ScratchNamespace.set(Self.counting, to: counts)
+        }
+        let tracking = IPVersion.allCases.filter { isExchange && before.tracks($0) }
+        try scratch.load(texts: self.rules, backend, tracking: tracking)
     }
 
     /// The legacy tables that were there before and stay, empty: `iptables-legacy-save` tells of them too.
@@ -52,6 +60,8 @@ struct Bench: ~Copyable {
         legacyTables[rules.name] = known.union(tables)
         return known.subtracting(tables).sorted().map(emptyTable).joined()
     }
+
+    private static let counting = "net.netfilter.nf_conntrack_acct"
 
     private func header(_ name: String, _ backend: Backend) -> String {
         let program = name.hasPrefix("ip6") ? "ip6tables-save" : "iptables-save"

@@ -120,7 +120,7 @@ public struct Campaign {
                 totals.add(verdict, isOfFlow: isOfFlows)
                 guard case .disagrees(let differences) = verdict.finding else { continue }
                 found += 1
-                if found == 1 { try keep(seed, differences, &driver) }
+                if found == 1 { try keep(seed, differences, verdict.account, &driver) }
             }
             if found > 0 || driver.isFlooded { break }
         }
@@ -128,18 +128,20 @@ public struct Campaign {
 
     /// Makes a small scenario of what the bench just saw, and keeps it.
     private mutating func keep(
-        _ seed: UInt64, _ differences: [String], _ driver: inout Driver
+        _ seed: UInt64, _ differences: [String], _ account: [String], _ driver: inout Driver
     ) throws(LabFailure) {
         var scenario = Scenario(
-            texts: driver.bench.host + driver.bench.rules, backend: driver.bench.backend, packets: driver.history)
+            texts: driver.bench.host + driver.bench.rules, backend: driver.bench.backend, packets: driver.history,
+            before: driver.before)
         let rules = driver.bench.rules.map { SnapshotText(name: $0.name, text: $0.withoutHeader) }
         scenario = scenario.shrunk(on: &driver, tries: settings.shrinkTries)
         try driver.load(rules, scenario.backend)
         let folder = "\(settings.folder)/seed-\(seed)"
         let told = differences.map { "- \($0)\n" }.joined()
+        let seen = account.map { "    \($0)\n" }.joined()
         try scenario.write(
             to: folder,
-            "# Random rule set \(seed)\n\nWhat differed when it was found:\n\n\(told)\n"
+            "# Random rule set \(seed)\n\nWhat differed when it was found:\n\n\(told)\nWhat the kernel did:\n\n\(seen)\n"
                 + "The last packet of `\(Scenario.flowName)` is the one; `Tools/kernel-compare` sends all of them again.\n"
         )
         totals.kept.append(folder)

@@ -11,6 +11,8 @@ struct Driver: ~Copyable {
     var judge: Judge
     /// Everything since the rules were loaded: what it takes to see the last one again.
     private(set) var history: [LabPacket] = []
+    /// What a conversation met before its rules were changed.
+    private(set) var before: Stage?
     private var isFresh = true
     /// More packets passed than the kernel could tell of: mostly one that goes over lo for good, and only other rules
     /// stop it.
@@ -23,11 +25,22 @@ struct Driver: ~Copyable {
     }
 
     /// Loads other rules; connections stay where they are not forgotten.
-    mutating func load(_ rules: [SnapshotText], _ backend: Backend) throws(LabFailure) {
-        try bench.load(rules, backend)
+    mutating func load(
+        _ rules: [SnapshotText], _ backend: Backend, isExchange: Bool = false
+    ) throws(LabFailure) {
+        try bench.load(rules, backend, isExchange: isExchange)
         judge.replace(bench.model)
         history = []
+        before = nil
         isFlooded = false
+    }
+
+    /// Loads other rules under the connections of those that are there.
+    mutating func change(_ rules: [SnapshotText]) throws(LabFailure) {
+        let start = history.lastIndex { $0.isFresh } ?? 0
+        let stage = Stage(rules: bench.rules, packets: Array(history[start...]))
+        try load(rules, bench.backend, isExchange: true)
+        before = stage
     }
 
     mutating func forget() throws(LabFailure) {
@@ -116,9 +129,11 @@ struct Driver: ~Copyable {
                 first = packet
                 tag = bench.scratch.laboratory.nextTag()
                 verdicts.append(try send(packet, tag: tag))
+                if verdicts.last?.disagrees == true { return verdicts }
                 continue
             case .next(let packet):
                 verdicts.append(try send(packet, tag: tag))
+                if verdicts.last?.disagrees == true { return verdicts }
                 continue
             case .clash(let packet): next = packet
             case .sameAgain(let change):
@@ -132,12 +147,12 @@ struct Driver: ~Copyable {
                     error.packet(about: last.packet, from: last.packet.destination).map { last.answered(by: $0) }
                 }
             case .rulesChanged(let rules):
-                try load(rules.files, bench.backend)
+                try change(rules.files)
                 continue
             }
             guard let next else { break }
             verdicts.append(try send(next))
-            if case .disagrees = verdicts.last?.finding { break }
+            if verdicts.last?.disagrees == true { break }
         }
         return verdicts
     }

@@ -23,6 +23,11 @@ struct Verdict {
     var way: Way?
     /// What the kernel did, in lines.
     var account: [String] = []
+
+    var disagrees: Bool {
+        if case .disagrees = finding { return true }
+        return false
+    }
 }
 
 /// A packet as it was sent, its bytes with their tag.

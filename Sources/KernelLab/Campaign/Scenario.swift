@@ -4,12 +4,22 @@ internal import NetTypes
 internal import RuleModel
 internal import SourceText
 
+/// Packets that passed under other rules, whose connections stay.
+struct Stage: Hashable {
+    var rules: [SnapshotText]
+    var packets: [LabPacket]
+
+    /// The folder of it, in that of its scenario.
+    static let folderName = "before"
+}
+
 /// A host, its rules and the packets that pass it one after another: what a folder of `Rulesets/kernel/` holds.
 struct Scenario: Hashable {
     /// The host's set-up and its rules, as snapshot texts.
     var texts: [SnapshotText]
     var backend: Backend
     var packets: [LabPacket]
+    var before: Stage?
 
     static let flowName = "flow.jsonl"
 
@@ -19,7 +29,10 @@ struct Scenario: Hashable {
     /// The scenario without what was sent before connections were last forgotten.
     var last: Scenario {
         var result = self
-        if let start = packets.lastIndex(where: { $0.isFresh }) { result.packets.removeFirst(start) }
+        if let start = packets.lastIndex(where: { $0.isFresh }) {
+            result.packets.removeFirst(start)
+            result.before = nil
+        }
         return result
     }
 
@@ -34,9 +47,16 @@ struct Scenario: Hashable {
 
     /// Sends all packets on a bench of the same host.
     func run(on driver: inout Driver) throws(LabFailure) -> [Verdict] {
-        try driver.load(rules.map { SnapshotText(name: $0.name, text: $0.withoutHeader) }, backend)
+        try driver.load((before?.rules ?? rules).map(\.plain), backend)
         try driver.forget()
         try driver.bench.scratch.laboratory.holdResets(true)
+        var verdicts = try send(before?.packets ?? [], on: &driver)
+        if before != nil { try driver.change(rules.map(\.plain)) }
+        verdicts += try send(packets, on: &driver)
+        return verdicts
+    }
+
+    private func send(_ packets: [LabPacket], on driver: inout Driver) throws(LabFailure) -> [Verdict] {
         var verdicts: [Verdict] = []
         for packet in packets {
             if packet.isFresh { try driver.forget() }
@@ -48,8 +68,8 @@ struct Scenario: Hashable {
     /// Those that packets come from and go to, and gateways: all that may be asked for on a link.
     private var addresses: [IPAddress] {
         var found: Set<IPAddress> = []
-        for packet in packets { found.formUnion([packet.packet.source, packet.packet.destination]) }
-        for text in texts {
+        for packet in packets + (before?.packets ?? []) { found.formUnion([packet.packet.source, packet.packet.destination]) }
+        for text in texts + (before?.rules ?? []) {
             for word in text.text.split(whereSeparator: { " \n\t,/[]-".contains($0) }) {
                 if let address = IPAddress(String(word)) { found.insert(address) }
             }
@@ -61,6 +81,9 @@ struct Scenario: Hashable {
 extension SnapshotText {
     /// Whether it is a dump of rules or sets.
     var isRules: Bool { name.hasSuffix("tables-save.txt") || name == "ipset-save.txt" || name == "nft.txt" }
+
+    /// The same for a bench, which writes the first line itself.
+    fileprivate var plain: SnapshotText { SnapshotText(name: name, text: withoutHeader) }
 
     var withoutHeader: String {
         guard text.hasPrefix("# Generated") else { return text }
@@ -126,26 +149,12 @@ extension LabPacket {
 extension Scenario {
     /// Reads a folder; its rules' header lines tell the backend.
     init(folder: String) throws(LabFailure) {
-        texts = []
-        packets = []
-        backend = .nfTables
         do {
-            for name in try directoryEntries(folder, limit: 1000) where name.hasSuffix(".txt") {
-                let bytes = try readFile("\(folder)/\(name)", limit: 1 << 24)
-                let text = SnapshotText(name: name, text: String(decoding: bytes, as: UTF8.self))
-                texts.append(text)
-                if name.hasSuffix("tables-save.txt"), text.text.hasPrefix("# Generated"),
-                    !text.text.contains("(nf_tables)")
-                {
-                    backend = .legacy
-                }
-            }
-            let lines = try readFile("\(folder)/\(Scenario.flowName)", limit: 1 << 24)
-            for line in lines.split(separator: 10) {
-                guard let packet = LabPacket(line: Array(line)) else {
-                    throw LabFailure(call: "\(folder)/\(Scenario.flowName)", code: 0, words: "a line is no packet")
-                }
-                packets.append(packet)
+            (texts, packets) = try Self.read(folder)
+            let earlier = "\(folder)/\(Stage.folderName)"
+            if try directoryEntries(folder, limit: 1000).contains(Stage.folderName) {
+                let found = try Self.read(earlier)
+                before = Stage(rules: found.texts, packets: found.packets)
             }
         } catch let failure as FileFailure {
             throw LabFailure(call: failure.call, code: failure.code, words: folder)
@@ -154,10 +163,37 @@ extension Scenario {
         } catch {
             throw LabFailure(call: "read", code: 0, words: folder)
         }
+        let isLegacy = texts.contains {
+            $0.name.hasSuffix("tables-save.txt") && $0.text.hasPrefix("# Generated") && !$0.text.contains("(nf_tables)")
+        }
+        backend = isLegacy ? .legacy : .nfTables
+    }
+
+    private static func read(_ folder: String) throws -> (texts: [SnapshotText], packets: [LabPacket]) {
+        var texts: [SnapshotText] = []
+        var packets: [LabPacket] = []
+        for name in try directoryEntries(folder, limit: 1000) where name.hasSuffix(".txt") {
+            let bytes = try readFile("\(folder)/\(name)", limit: 1 << 24)
+            texts.append(SnapshotText(name: name, text: String(decoding: bytes, as: UTF8.self)))
+        }
+        let lines = try readFile("\(folder)/\(Scenario.flowName)", limit: 1 << 24)
+        for line in lines.split(separator: 10) {
+            guard let packet = LabPacket(line: Array(line)) else {
+                throw LabFailure(call: "\(folder)/\(Scenario.flowName)", code: 0, words: "a line is no packet")
+            }
+            packets.append(packet)
+        }
+        return (texts, packets)
     }
 
     /// Writes the folder, with a README of `words`.
     func write(to folder: String, _ words: String) throws(LabFailure) {
+        try write(texts, packets, to: folder)
+        try save(words, "\(folder)/README.md")
+        if let before { try write(before.rules, before.packets, to: "\(folder)/\(Stage.folderName)") }
+    }
+
+    private func write(_ texts: [SnapshotText], _ packets: [LabPacket], to folder: String) throws(LabFailure) {
         var path = ""
         for part in folder.split(separator: "/", omittingEmptySubsequences: false) {
             path += path.isEmpty && !folder.hasPrefix("/") ? String(part) : "/" + part
@@ -165,7 +201,6 @@ extension Scenario {
         }
         for text in texts { try save(text.text, "\(folder)/\(text.name)") }
         try save(packets.map { $0.line + "\n" }.joined(), "\(folder)/\(Scenario.flowName)")
-        try save(words, "\(folder)/README.md")
     }
 
     private func save(_ text: String, _ path: String) throws(LabFailure) {
