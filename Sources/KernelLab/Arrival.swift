@@ -75,8 +75,10 @@ extension Laboratory {
     func frameDestination(of header: IPHeader, on name: String) -> MACAddress {
         let bridge = node.link(name)?.bridge.map { node.name($0) }
         var to = node.link(bridge ?? name)?.hardware ?? MACAddress(bits: 0)
-        // On a port, a frame for a known neighbour is for that neighbour and not for the host.
-        if let bridge, let known = node.hardware(of: header.destination, on: bridge) { to = known }
+        // On a port, a frame for a known neighbour is for that neighbour and not for the host, who is asked for all others.
+        if let bridge, let known = node.hardware(of: header.destination, on: bridge), known != Self.neighbour {
+            to = known
+        }
         let address = header.destination
         if address.version == .v4 {
             let low = UInt64(address.v4Bits)

@@ -65,7 +65,7 @@ import Testing
                 "link set tunl0 mtu 1480",
                 "link add v4 index 6 type vxlan id 4096 local 192.0.2.1 dev eth0 dstport 4789 nolearning",
                 "link set v4 mtu 1450 addrgenmode none", "link set v4 address 02:00:00:00:00:06",
-                "link set p1 master br0",
+                "link set p1 master br0", "link set p1 type bridge_slave learning off",
             ])
         #expect(commands.bridges == ["p1": "br0"])
         // As their indices say: `inet_select_addr` asks them so.

@@ -55,6 +55,8 @@ struct LinkCommands {
             guard let master = interface.master, isBridge(master) else { continue }
             bridges[names.text(interface.name)] = names.text(master)
             links.append("link set \(names.text(interface.name)) master \(names.text(master))")
+            // Who is behind which port the snapshot says, and no packet: net/bridge/br_input.c `br_handle_frame_finish`.
+            links.append("link set \(names.text(interface.name)) type bridge_slave learning off")
             if interface.isHairpin == true {
                 links.append("link set \(names.text(interface.name)) type bridge_slave hairpin on")
             }
