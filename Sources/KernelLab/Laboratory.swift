@@ -24,6 +24,8 @@ public struct Laboratory: ~Copyable {
     /// Reused, so that an observation allocates little.
     private var events: [TraceEvent] = []
     private(set) var tunnelPorts: Set<UInt16>
+    /// Whether something has told the kernel of a path.
+    private var mayKnowPaths = false
 
     /// How long to wait for a frame that is on its way when the packet has been written, in milliseconds. Few are;
     /// but what waits for a neighbour whom nobody can ask for (IPv6, from a link without a link-local address) waits
@@ -57,7 +59,7 @@ public struct Laboratory: ~Copyable {
 
     // Setting up
 
-    /// Forgets every connection, fastest where `known` has them all: the kernel need not look for others then.
+    /// Forgets every connection and what was learned of paths, fastest where `known` has them all: the kernel need not look for others then.
     /// Source: net/netfilter/nf_conntrack_core.c `nf_ct_iterate_cleanup_net`, Linux 6.18.
     public mutating func forget(_ known: [ConnectionEntry] = []) throws(LabFailure) {
         for entry in known {
@@ -68,6 +70,8 @@ public struct Laboratory: ~Copyable {
             }
         }
         try netfilter.flushConnections()
+        if mayKnowPaths { try forgetPaths() }
+        mayKnowPaths = false
     }
 
     /// Reads links, addresses and neighbours again, after a change.
@@ -144,6 +148,7 @@ public struct Laboratory: ~Copyable {
         judgement.judge(left, node, isLocal: isLocal, error: code)
         judgement.seen.tag = tag
         if counters != nil { judgement.add(counts: try counters?.since() ?? []) }
+        if tellsOfPath(packet) || judgement.seen.answers.contains(where: { $0.kind.tellsOfPath }) { mayKnowPaths = true }
         return judgement.seen
     }
 

@@ -281,6 +281,29 @@ struct LaboratoryTests {
         }
     }
 
+    /// An error about an echo reply is heeded without a socket: net/ipv4/icmp.c `icmp_err`, Linux 6.18.
+    @Test func whatWasLearnedOfPathsIsForgottenWithTheConnections() throws {
+        let own = try #require(IPAddress("10.1.0.1")), far = try #require(IPAddress("10.1.0.9"))
+        var reply = Packet(source: own, destination: far, protocol: .icmp)
+        (reply.icmpType, reply.icmpCode) = (0, 0)
+        var message: [UInt8] = [3, 4, 0, 0, 0, 0, 0x02, 0x58] + reply.encoded(identification: 1)
+        var sum: UInt32 = 0
+        for offset in stride(from: 0, to: message.count - 1, by: 2) {
+            sum += UInt32(message[offset]) << 8 | UInt32(message[offset + 1])
+        }
+        sum = ~((sum >> 16) + (sum & 0xffff))
+        (message[2], message[3]) = (UInt8(sum >> 8 & 0xff), UInt8(sum & 0xff))
+        let length = UInt8(20 + message.count)
+        let error = [0x45, 0, 0, length, 0, 0, 0, 0, 64, 1, 0, 0] + far.bytes + own.bytes + message
+        try Router.run { laboratory in
+            func route() throws -> String { try ChildProcess.check(["ip", "route", "get", "10.1.0.9"]) }
+            #expect(try laboratory.observe(Dispatch(error, .interface("eth1"))).outcome == .delivered)
+            #expect(try route().contains("mtu 600"))
+            try laboratory.forget()
+            #expect(try !route().contains("mtu"))
+        }
+    }
+
     @Test func lostEventsAreNeverAnAnswer() throws {
         try Router.run { laboratory in
             var reader = try TraceReader(bufferBytes: 4096)

@@ -16,8 +16,9 @@ import Testing
 
     /// The rules that a packet meets where one of the same flow passed under `before`.
     private func second(_ before: String, _ rules: String) throws -> [String] {
-        let old = try World(before, routerAddresses, routerRoutes, routerSettings)
-        let new = try World(rules, routerAddresses, routerRoutes, routerSettings)
+        let settings = routerSettings + "net.netfilter.nf_conntrack_acct = 0\n"
+        let old = try World(before, routerAddresses, routerRoutes, settings)
+        let new = try World(rules, routerAddresses, routerRoutes, settings)
         let packet = try old.packet("203.0.113.9", "198.51.100.7", .udp)
         let first = old.trace(packet, in: "eth0")
         let table = ConnectionIndex(first.connections)
