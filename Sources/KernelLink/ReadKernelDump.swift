@@ -61,8 +61,41 @@ extension KernelDump {
         }
         read.objects = try socket.dump(request(Int(NFT_MSG_GETOBJ.rawValue)), "objects")
         read.flowtables = try socket.dump(request(Int(NFT_MSG_GETFLOWTABLE.rawValue)), "flowtables")
-        read.rules = try socket.dump(request(Int(NFT_MSG_GETRULE.rawValue)), "rules")
+        read.rules = try readRules(&socket, read.chains)
         return read
+    }
+
+    /// All rules at once, or where chains are long those of one chain after the other: for each 32 KiB of a dump the
+    /// kernel walks anew from the first rule (net/netfilter/nf_tables_api.c `__nf_tables_dump_rules`, Linux 6.18).
+    private static func readRules(
+        _ socket: inout NetlinkSocket, _ chains: [[UInt8]]
+    ) throws(KernelFailure) -> [[UInt8]] {
+        var uses: UInt64 = 0
+        for chain in chains {
+            guard let use = attribute(Int(NFTA_CHAIN_USE.rawValue), of: chain) else { continue }
+            uses += use.span.bigEndian(0..<use.count)
+        }
+        let whole = request(Int(NFT_MSG_GETRULE.rawValue))
+        guard uses > 4000, uses / 16 > chains.count else { return try socket.dump(whole, "rules") }
+        var rules: [[UInt8]] = []
+        for chain in chains {
+            guard let table = attribute(Int(NFTA_CHAIN_TABLE.rawValue), of: chain),
+                let name = attribute(Int(NFTA_CHAIN_NAME.rawValue), of: chain), let family = chain.first
+            else { continue }
+            var wanted = request(Int(NFT_MSG_GETRULE.rawValue), family: family)
+            wanted.put(NFTA_RULE_TABLE.rawValue, table)
+            wanted.put(NFTA_RULE_CHAIN.rawValue, name)
+            let found = try socket.dump(wanted, "rules")
+            // A kernel that heeds no chain sends others too.
+            if let first = found.first, attribute(Int(NFTA_RULE_CHAIN.rawValue), of: first) != name {
+                return try socket.dump(whole, "rules")
+            }
+            if let last = found.last, attribute(Int(NFTA_RULE_CHAIN.rawValue), of: last) != name {
+                return try socket.dump(whole, "rules")
+            }
+            rules += found
+        }
+        return rules
     }
 
     /// Asks for the elements of the set that a message describes.

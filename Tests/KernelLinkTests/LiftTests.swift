@@ -101,6 +101,27 @@ let canLoad: Bool = {
         #expect(found.isEmpty, "\(found.joined(separator: "\n"))")
     }
 
+    @Test(
+        "long chains, which are asked for one by one, are read whole and in order",
+        .enabled(if: canLoad, "needs root, namespaces and nft"))
+    func longChains() throws {
+        let namespace = try ScratchNamespace()
+        for family in ["ip", "inet"] {
+            var text = "table \(family) t {\n"
+            for chain in ["a", "b"] {
+                let rules = (1...1200).map { "\t\ttcp dport \($0) counter drop\n" }.joined()
+                text += "\tchain \(chain) {\n\(rules)\t}\n"
+            }
+            try ChildProcess.check(["nft", "-f", "-"], input: text + "}\n")
+        }
+        let text = try ChildProcess.run(["nft", "list", "ruleset"]).output
+        let messages = try KernelDump.read()
+        try namespace.leave()
+        #expect(messages.rules.count == 4800)
+        let found = differences(messages, text)
+        #expect(found.isEmpty, "\(found.prefix(5).joined(separator: "\n"))")
+    }
+
     @Test("a host without rules has no tables", .enabled(if: canLoad, "needs root, namespaces and nft"))
     func emptyHost() throws {
         let namespace = try ScratchNamespace()
