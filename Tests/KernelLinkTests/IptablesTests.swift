@@ -53,6 +53,24 @@ import Testing
         return result + "COMMIT"
     }
 
+    @Test(
+        "two tests of one port in a rule are both read, of which iptables-save shows the later",
+        .enabled(if: canLoadIptables, "needs root, namespaces and iptables-nft"))
+    func readsMoreThanIptablesSaveShows() throws {
+        let namespace = try ScratchNamespace()
+        let rule = "-A INPUT -p udp -m udp --sport 5 --dport 80 -m comment --comment x -m udp --dport 99"
+        let left = try IptablesNode(isV6: false).load("*filter\n\(rule)\nCOMMIT")
+        let saved = try ChildProcess.run(["iptables-nft-save"]).outputText
+        let dump = try KernelDump.read()
+        try namespace.leave()
+        var names = NameTable()
+        let live = String(
+            decoding: writeIptablesSave(liftNftables(dump, names: &names).tables, names: names), as: UTF8.self)
+        #expect(left.isEmpty)
+        #expect(live.contains(rule + "\n"))
+        #expect(saved.contains("-A INPUT -p udp -m udp --sport 5 --dport 99 -m comment --comment x\n"))
+    }
+
     static let real = [
         "real-calico-node-iptables.txt", "real-calico-version-head-v3.33-flowlogs.txt",
         "real-docker-20.10-iptables.txt",
