@@ -17,19 +17,76 @@ import Testing
         #expect(found.ruleCount > 360)
     }
 
-    /// A message as the kernel sends it, of IPv4.
-    private func message(_ fill: (inout NetlinkRequest) -> Void) -> [UInt8] {
-        var request = NetlinkRequest(subsystem: 10, message: 0, family: 2)
+    /// A structure, and what iptables-save calls it.
+    struct Structure: Sendable, CustomTestStringConvertible {
+        var isV6: Bool
+        var isMatch: Bool
+        var name: String
+        var revision: UInt32
+        var data: [UInt8]
+        var text: String
+
+        var testDescription: String { "\(name) \(revision) \(text)" }
+
+        init?(_ line: Substring) {
+            let words = line.split(separator: " ", maxSplits: 5)
+            guard words.count == 6, let revision = UInt32(words[3]) else { return nil }
+            let digits = words[4].compactMap(\.hexDigitValue)
+            isV6 = words[0] == "ip6"
+            isMatch = words[1] == "match"
+            name = String(words[2])
+            self.revision = revision
+            data = stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+            text = String(words[5])
+        }
+
+        static func all() -> [Structure] {
+            let text = (try? Fixtures.bytes("xtables-structs.txt")) ?? []
+            return String(decoding: text, as: UTF8.self).split(separator: "\n").compactMap { Structure($0) }
+        }
+    }
+
+    @Test func knowsTheStructuresOfTheFixture() { #expect(Structure.all().count == 50) }
+
+    @Test("a structure of an older revision, or of an extension that is rare, is read", arguments: Structure.all())
+    func readsAStructure(_ one: Structure) {
+        let kind = one.isMatch ? "match" : "target"
+        var dump = table(isV6: one.isV6)
+        dump.ipsets = [3: Array("known".utf8)]
+        dump.rules = [
+            rule([(kind, extended(one.name, revision: one.revision, one.data)), counter], isV6: one.isV6)
+        ]
+        let found = shown(dump)
+        #expect(found.text == "-A INPUT \(one.text)")
+        #expect(found.codes.isEmpty)
+    }
+
+    @Test("a structure that is eight bytes short or long stays unknown", arguments: Structure.all())
+    func keepsAStructureOfAnotherLength(_ one: Structure) {
+        for data in [Array(one.data.dropLast(8)), one.data + [UInt8](repeating: 0, count: 8)]
+        where data.count != one.data.count && !one.data.isEmpty {
+            var dump = table(isV6: one.isV6)
+            let kind = one.isMatch ? "match" : "target"
+            dump.rules = [
+                rule([(kind, extended(one.name, revision: one.revision, data)), counter], isV6: one.isV6)
+            ]
+            #expect(shown(dump).codes == ["unknown-expression"], "\(data.count) bytes")
+        }
+    }
+
+    /// A message as the kernel sends it.
+    private func message(isV6: Bool = false, _ fill: (inout NetlinkRequest) -> Void) -> [UInt8] {
+        var request = NetlinkRequest(subsystem: 10, message: 0, family: isV6 ? 10 : 2)
         fill(&request)
         return Array(request.bytes.dropFirst(16))
     }
 
-    /// The table `ip filter` with a chain INPUT.
-    private func table(priority: Int32 = 0, chain: String = "INPUT") -> KernelDump {
+    /// The table `filter` with a chain INPUT.
+    private func table(priority: Int32 = 0, chain: String = "INPUT", isV6: Bool = false) -> KernelDump {
         var dump = KernelDump()
-        dump.tables = [message { $0.put(1, text: "filter") }]
+        dump.tables = [message(isV6: isV6) { $0.put(1, text: "filter") }]
         dump.chains = [
-            message {
+            message(isV6: isV6) {
                 $0.put(1, text: "filter")
                 $0.put(3, text: chain)
                 $0.nest(4) {
@@ -44,8 +101,10 @@ import Testing
     }
 
     /// A rule of these expressions.
-    private func rule(_ expressions: [(name: String, fill: (inout NetlinkRequest) -> Void)]) -> [UInt8] {
-        message {
+    private func rule(
+        _ expressions: [(name: String, fill: (inout NetlinkRequest) -> Void)], isV6: Bool = false
+    ) -> [UInt8] {
+        message(isV6: isV6) {
             $0.put(1, text: "filter")
             $0.put(2, text: "INPUT")
             $0.nest(4) { list in

@@ -15,16 +15,16 @@ extension XtablesData {
         var basePort: UInt16
     }
 
-    /// `struct nf_nat_ipv4_multi_range_compat` of one range, `struct nf_nat_range`, or `nf_nat_range2` with a base port.
-    /// Ports lie there highest byte first.
+    /// IPv4's first revision is `struct nf_nat_ipv4_multi_range_compat`, of one range; IPv6's and the second one are
+    /// `struct nf_nat_range`; then comes `nf_nat_range2` with a base port. Ports lie there highest byte first.
     private func range() -> Range? {
-        if fits(20) {
-            guard word(0) == 1 else { return nil }
+        if version == .v4, revision == 0 {
+            guard fits(20), word(0) == 1 else { return nil }
             return Range(
                 flags: word(4), first: IPAddress(v4: word(bigEndian: 8)), last: IPAddress(v4: word(bigEndian: 12)),
                 ports: PortRange(half(bigEndian: 16), half(bigEndian: 18)), basePort: 0)
         }
-        guard fits(40) || fits(44) else { return nil }
+        guard fits(revision == 2 ? 44 : 40) else { return nil }
         return Range(
             flags: word(0), first: address(4), last: address(20),
             ports: PortRange(half(bigEndian: 36), half(bigEndian: 38)), basePort: half(bigEndian: 40))
