@@ -45,9 +45,11 @@ struct Judgement {
     private var answersSeen: [ObservedAnswer] = []
 
     /// Sorts the events into those of our packet, of a tunnel's packet around it, and of others.
+    ///
+    /// - Parameter isFrameToMany: whether it came in a frame to a group or to all.
     init(
         _ sent: IPHeader, _ packet: [UInt8], _ events: [TraceEvent], _ chains: KernelChains,
-        _ tunnelPorts: Set<UInt16>, isLocal: Bool
+        _ tunnelPorts: Set<UInt16>, isLocal: Bool, isFrameToMany: Bool
     ) {
         (self.sent, self.chains, self.tunnelPorts) = (sent, chains, tunnelPorts)
         self.isLocal = isLocal
@@ -82,8 +84,10 @@ struct Judgement {
                     case .postrouting where isLocal && isNew && sent.isToMany:
                         isLooped = true
                         kind = ours.contains(where: { $0.hook == .postrouting }) ? .copy : .looped
-                    // What a bridge passes on of a frame to many that the host takes in.
-                    case .forward where !isLocal && isNew && sent.isToMany: kind = .copy
+                    // What a bridge passes on of a frame to many that the host takes in. A frame for the host alone is
+                    // new here too: it has another interface since the bridge has passed it up.
+                    case .forward where !isLocal && isNew && isFrameToMany && event.header?.isToMany == true:
+                        kind = .copy
                     case .postrouting where !isLocal && isNew && seen.hasCopies: kind = .copy
                     case .prerouting where isLooped: kind = .copy
                     // A copy that TEE sent over lo, where it does not keep its identity, comes before the packet.

@@ -119,10 +119,12 @@ public struct Laboratory: ~Copyable {
         if counters != nil { _ = try counters?.since() }
         var code: Int32 = 0
         var isTunnel = false
+        var isFrameToMany = false
         switch dispatch.entrance {
         case .host(let sender): code = RawSender.send(packet, as: sender)
         case .interface(let name):
             isTunnel = node.link(name)?.tunnel != nil && !taps.contains(name)
+            isFrameToMany = (dispatch.destinationMAC ?? frameDestination(of: header, on: name)).bits >> 40 & 1 == 1
             if let mark = dispatch.mark ?? (isTunnel ? 0 : nil) {
                 try set(marks: [ProbeTable.TagMark(header.version, tag: tag, mark: mark)])
             }
@@ -143,7 +145,8 @@ public struct Laboratory: ~Copyable {
         }
         var isLocal = false
         if case .host = dispatch.entrance { isLocal = true }
-        var judgement = Judgement(header, packet, events, chains, tunnelPorts, isLocal: isLocal)
+        var judgement = Judgement(
+            header, packet, events, chains, tunnelPorts, isLocal: isLocal, isFrameToMany: isFrameToMany)
         if isTunnel { judgement.unwrap(observesWrapping: dispatch.observesWrapping) }
         judgement.judge(left, node, isLocal: isLocal, error: code)
         judgement.seen.tag = tag
