@@ -141,6 +141,17 @@ struct Comparison {
             hook: step.view.hook, chain: key(rule.rule.chain), number: rule.rule.index + 1, verdict: verdict)
     }
 
+    /// Whether TEE sends a copy on this way.
+    private func copies(_ way: Way) -> Bool {
+        way.steps.contains { step in
+            guard case .rule(let rule) = step.kind else { return false }
+            return linked.rule(rule.rule).statements.contains { statement in
+                if case .target(.tee) = statement { return true }
+                return false
+            }
+        }
+    }
+
     private func queues(_ rule: RuleReference) -> Bool {
         for case .target(let target) in linked.rule(rule).statements {
             switch target {
@@ -204,9 +215,12 @@ struct Comparison {
         let end = way.end
         var isSeenWhole = false
         var left: String?
+        // Without a trace what TEE sends looks like the packet itself.
+        let mayBeOfTEE = !seen.isTraced && end.outcome != .sent && end.outcome != .forwarded && copies(way)
         switch seen.outcome {
         // Of what came out of no interface nothing more is known.
         case .unseen where !seen.isTraced && end.outcome != .forwarded && end.outcome != .sent: return []
+        case .sent where mayBeOfTEE, .forwarded where mayBeOfTEE: return []
         case .gone, .unroutable, .unseen:
             guard [.filtered, .unroutable, .dropped].contains(end.outcome) else {
                 return ["outcome: kernel \(seen.outcome), hookline \(end.outcome.name)"]

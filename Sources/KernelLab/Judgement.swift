@@ -64,6 +64,7 @@ struct Judgement {
         // What is sent to many the host itself gets too: a copy, of IPv4 made before POSTROUTING and of IPv6 behind it.
         // The one that comes to POSTROUTING first is who nat's chains are asked of.
         var isLooped = false
+        var hasLeftOutput = false
         var lastCopy: UInt32?
         var bases: [UInt32: BaseChain] = [:]
         for (position, told) in events.enumerated() {
@@ -79,9 +80,10 @@ struct Judgement {
                 let isNew = kinds[event.identity] == nil && !ours.isEmpty
                 if kind == .ours, event.station?.isLast == false {
                     switch hook {
-                    // A copy that TEE made.
-                    case .output where !isLocal || isNew: kind = .copy
-                    case .postrouting where isLocal && isNew && sent.isToMany:
+                    // A copy that TEE made; where the host's own packet has left OUTPUT perhaps in the place of a looped one.
+                    case .output where !isLocal || isNew || hasLeftOutput: kind = .copy
+                    // NAT may have made it one to many.
+                    case .postrouting where isLocal && isNew && (sent.isToMany || event.header?.isToMany == true):
                         isLooped = true
                         kind = ours.contains(where: { $0.hook == .postrouting }) ? .copy : .looped
                     // What a bridge passes on of a frame to many that the host takes in. A frame for the host alone is
@@ -99,6 +101,7 @@ struct Judgement {
                 }
                 kinds[event.identity] = kind
             }
+            if hook == .postrouting { hasLeftOutput = true }
             if kinds[event.identity] == .copy, hook == .prerouting,
                 let copy = copiesLeft.firstIndex(of: Self.loopback)
             {
