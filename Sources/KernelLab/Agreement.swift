@@ -231,7 +231,8 @@ struct Comparison {
         case .forwarded(isSeen: false) where end.reason == .natNoAddress: return []
         case .sent(isSeen: false) where end.reason == .natNoAddress: return []
         case .forwarded(isSeen: false) where end.reason == .tooBig: return []
-        case .sent(isSeen: false) where end.reason == .ttl || end.reason == .tooBig: return []
+        case .sent(isSeen: false) where end.reason == .ttl || end.reason == .tooBig || end.reason == .beyondScope:
+            return []
         case .delivered where end.reason == .natNoAddress && end.last?.hook == .input: return []
         case .forwarded(let isSeen), .sent(let isSeen):
             isSeenWhole = isSeen

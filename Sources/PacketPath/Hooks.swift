@@ -48,12 +48,8 @@ extension Evaluator {
         let plan = model.compiled.plan(state.packet.version, hook)
         guard step < plan.count else {
             state.position = after(hook, state)
-            if hook == .postrouting, !isCopy { return [changedByCopy(state)] }
-            // IPv6 looks behind POSTROUTING.
-            if hook == .output, state.packet.version == .v4, staysForItsTTL(state) {
-                return [ended(state, .filtered, .ttl)]
-            }
-            return [state]
+            if hook == .postrouting, !isCopy { return sentToGroup(state) }
+            return hook == .output && state.packet.version == .v4 ? withCopyReceived(state) : [state]
         }
         let results: [WalkState]
         switch plan[step] {
@@ -90,21 +86,29 @@ extension Evaluator {
         }
     }
 
-    /// A nat step, of which a packet to many has the copy for the host asked.
+    /// A nat step, which a packet to many comes to behind the copy for the host.
     private func askNAT(_ chains: [ChainID], _ entering: WalkState) -> [WalkState] {
         var state = entering
-        state.isWithoutSocket = isAskedOfCopy(state)
+        let told = state.context.hook == .postrouting ? entering.natOfCopy : nil
+        if let told {
+            state.natOfCopy = nil
+            state.history.steps += told
+        }
         return natStep(chains, state).flatMap { way in
             var way = way
-            // Nor is what they mark the packet itself.
-            if state.isWithoutSocket {
-                way.packet.mark = entering.packet.mark
-                way.packet.unknown.remove(.mark)
-                if entering.packet.unknown.contains(.mark) { way.packet.unknown.insert(.mark) }
+            // By what its entry says it is translated as its copy was.
+            if let told, told.contains(where: isTranslation) {
+                let own = way.history.steps.dropFirst(state.history.steps.count)
+                way.history.steps.removeLast(own.count)
+                way.history.steps += own.filter { !isTranslation($0) }
             }
-            way.isWithoutSocket = false
             return rerouted(way, from: entering, byNAT: true)
         }
+    }
+
+    private func isTranslation(_ step: Step) -> Bool {
+        if case .translation = step.kind { return true }
+        return false
     }
 
     /// Every way through a base chain of type filter or route.

@@ -1,44 +1,143 @@
 internal import NetTypes
 internal import PathModel
 internal import RuleModel
+internal import SourceText
 
-// What this host sends to a group of IPv6 that it has joined, it gets too: a copy without the socket, which goes through
-// POSTROUTING behind the packet. The copy is not followed further, but what it leaves behind is.
-// Source: net/ipv6/ip6_output.c `ip6_finish_output2`, net/core/skbuff.c `skb_clone`, Linux 6.18.
+// What this host sends to many it gets too, where it belongs to them: a copy without the socket, which comes back by the
+// same link and is received before the packet itself goes on. With IPv4 the copy goes through POSTROUTING before the
+// packet does, with IPv6 behind it. The copy's way is not told, but what it leaves behind is.
+// Source: net/ipv4/ip_output.c `ip_mc_output`, net/ipv6/ip6_output.c `ip6_finish_output2`, net/core/skbuff.c `skb_clone`,
+// net/core/dev.c `netif_rx`, Linux 6.18; observed there.
 extension Evaluator {
-    /// `state` after its copy has passed POSTROUTING: both have the same bytes until a target asks for its own. SNPT and
-    /// DNPT don't. Source: net/ipv6/netfilter/ip6t_NPT.c; observed on Linux 6.18.
-    func changedByCopy(_ state: WalkState) -> WalkState {
-        guard state.packet.version == .v6, surelyGetsCopy(state), state.outcome == nil,
-            let copy = passed(copy(of: state))
-        else { return state }
-        var state = state
-        state.setChanges = copy.setChanges
-        if copy.packet.ttl == state.packet.ttl, copy.packet.tos == state.packet.tos {
-            state.packet.source = copy.packet.source
-            state.packet.destination = copy.packet.destination
+    /// A copy on its way, with the addresses in the bytes that it shares with the packet: both have the same until one
+    /// asks for its own. SNPT and DNPT don't. Source: net/ipv6/netfilter/ip6t_NPT.c; observed on Linux 6.18.
+    private struct Copy {
+        var way: WalkState
+        var source: IPAddress
+        var destination: IPAddress
+        var isShared: Bool
+        /// What nat's chains in POSTROUTING did.
+        var steps: [Step] = []
+
+        init(of state: WalkState) {
+            way = state
+            way.position = .hook(.postrouting, step: 0)
+            way.isWithoutSocket = true
+            way.packet.hasSocket = false
+            way.packet.userID = nil
+            way.packet.groupID = nil
+            way.packet.unknown.remove(.owner)
+            source = state.packet.source
+            destination = state.packet.destination
+            // A packet of IPv4 has its own bytes again before any target changes them.
+            isShared = state.packet.version == .v6
         }
+    }
+
+    /// A packet of IPv4 that is on to POSTROUTING, after its copy. One without time to live goes no farther.
+    func withCopyReceived(_ state: WalkState) -> [WalkState] {
+        guard state.outcome == nil, surelyGetsCopy(state), let interface = state.route?.interface else {
+            return [staysForItsTTL(state) ? ended(state, .filtered, .ttl) : state]
+        }
+        let ways = changedByCopy(state, interface)
+        guard staysForItsTTL(state) else { return ways }
+        return ways.map { way in
+            var way = way
+            way.history.steps += way.natOfCopy ?? []
+            return ended(way, .filtered, .ttl)
+        }
+    }
+
+    /// A packet of IPv6 to a group behind POSTROUTING: changed by its copy, and kept where its group is this host alone.
+    func sentToGroup(_ entering: WalkState) -> [WalkState] {
+        guard entering.packet.version == .v6, entering.outcome == nil, !staysForItsTTL(entering),
+            !entering.packet.unknown.contains(.destination), entering.packet.destination.isMulticast,
+            let interface = entering.route?.interface, model.host.interface(interface)?.isLoopback != true
+        else { return [entering] }
+        let ways = surelyGetsCopy(entering) ? changedByCopy(entering, interface) : [entering]
+        return ways.map { way in
+            // Whatever address the copy has left there: the kernel reads it as a group's.
+            way.packet.destination.high >> 48 & 15 <= 1 ? ended(way, .filtered, .beyondScope) : way
+        }
+    }
+
+    /// `entering` as its copy leaves it; more than one way where that hangs on what is not known.
+    private func changedByCopy(_ entering: WalkState, _ interface: Symbol) -> [WalkState] {
+        var open = [Copy(of: entering)]
+        var results: [WalkState] = []
+        while let next = open.popLast() {
+            let ways = advanced(next, interface)
+            if ways.isEmpty { results.append(changed(entering, by: next)) } else { open += ways }
+            if open.count + results.count > request.maximumLeaves { return [entering] }
+        }
+        guard var first = results.first, results.allSatisfy({ $0.goesOnLike(first) }) else { return joined(results) }
+        first.history = entering.history
+        return [first]
+    }
+
+    private func changed(_ entering: WalkState, by copy: Copy) -> WalkState {
+        var state = entering
+        (state.packet.source, state.packet.destination) = (copy.source, copy.destination)
+        state.setChanges = copy.way.setChanges
+        if case .entry(var own) = state.connection, case .entry(let other) = copy.way.connection,
+            own.entry.original == other.entry.original
+        {
+            if state.packet.version == .v4 {
+                own.entry = other.entry
+                own.hasSourceMapping = other.hasSourceMapping
+                own.sourceIsTranslated = other.sourceIsTranslated
+            } else {
+                (own.entry.mark, own.entry.labels) = (other.entry.mark, other.entry.labels)
+            }
+            state.connection = .entry(own)
+        }
+        if state.packet.version == .v4, !copy.steps.isEmpty { state.natOfCopy = copy.steps }
+        let history = copy.way.history
+        state.history.assumptions = history.assumptions.map { assumption in
+            var assumption = assumption
+            if assumption.step.map({ $0 >= entering.history.steps.count }) == true { assumption.step = nil }
+            return assumption
+        }
+        (state.history.settled, state.history.probability) = (history.settled, history.probability)
         return state
     }
 
-    private func copy(of state: WalkState) -> WalkState {
-        var copy = state
-        copy.position = .hook(.postrouting, step: 0)
-        copy.packet.hasSocket = false
-        copy.packet.userID = nil
-        copy.packet.groupID = nil
-        copy.packet.unknown.remove(.owner)
-        return copy
-    }
-
-    /// The end of POSTROUTING for a copy; `nil` where that is not known.
-    private func passed(_ copy: WalkState) -> WalkState? {
-        var copy = copy
-        while case .hook(.postrouting, let step) = copy.position, copy.outcome == nil {
-            let ways = atHook(.postrouting, step, copy, isCopy: true)
-            guard ways.count == 1, let way = ways.first else { return nil }
-            copy = way
+    /// A copy one stage on, through POSTROUTING, PREROUTING and INPUT; none at its end.
+    private func advanced(_ copy: Copy, _ interface: Symbol) -> [Copy] {
+        var before = copy.way
+        if before.outcome != nil { return [] }
+        let ways: [WalkState]
+        var manipulation: Manipulation?
+        switch before.position {
+        case .hook(let hook, let step):
+            ways = atHook(hook, step, before, isCopy: true)
+            let plan = model.compiled.plan(before.packet.version, hook)
+            if step < plan.count, plan[step].isNAT { manipulation = Manipulation(hook) }
+        case .transmit:
+            // What comes in fragments is put together first, elsewhere. An answer of the kernel's has left by then.
+            if before.packet.isFragment || !before.startedHere { return [] }
+            ways = [cameBack(before, by: interface, isCopy: true)]
+        case .routing:
+            let destination = before.packet.destination
+            if before.packet.version == .v6 {
+                guard destination.isMulticast, hasJoined(destination, before.arrival) == true else { return [] }
+            }
+            before.position = .hook(.input, step: 0)
+            ways = [before]
+        case .bridging, .localRouting, .deliver, .ended: return []
         }
-        return copy
+        return ways.map { way in
+            var next = copy
+            next.way = way
+            if manipulation == .source, case .hook(.postrouting, _) = before.position {
+                next.steps = Array(way.history.steps.dropFirst(before.history.steps.count))
+            }
+            if way.packet.ttl != before.packet.ttl || way.packet.tos != before.packet.tos { next.isShared = false }
+            if let manipulation, case .entry(let tracked) = way.connection, tracked.isTranslated(manipulation) {
+                next.isShared = false
+            }
+            if next.isShared { (next.source, next.destination) = (way.packet.source, way.packet.destination) }
+            return next
+        }
     }
 }

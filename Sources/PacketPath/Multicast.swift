@@ -41,13 +41,6 @@ extension Evaluator {
         return sourceChecked(state).flatMap { $0.outcome == nil ? input($0, .multicast) : [$0] }
     }
 
-    /// Whether nat's chains in POSTROUTING are asked of a copy: of what the host sends to many by IPv4 it gets one itself,
-    /// which passes POSTROUTING first and belongs to no socket. Source: net/ipv4/ip_output.c `ip_mc_output`,
-    /// net/ipv4/route.c `__mkroute_output`, Linux 6.18.
-    func isAskedOfCopy(_ state: WalkState) -> Bool {
-        state.context.hook == .postrouting && state.packet.version == .v4 && surelyGetsCopy(state)
-    }
-
     /// Whether this host surely gets a copy of what it sends.
     func surelyGetsCopy(_ state: WalkState) -> Bool {
         guard state.isLocal, let route = state.route, let interface = route.interface,

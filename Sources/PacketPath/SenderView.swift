@@ -40,7 +40,7 @@ extension Evaluator {
         case .noRoute?: return isV4 ? .unreachable(type: 3, code: 0) : .unreachable(type: 1, code: 0)
         case .unreachable?: return isV4 ? .unreachable(type: 3, code: 1) : .unreachable(type: 1, code: 3)
         case .prohibit?: return isV4 ? .unreachable(type: 3, code: 13) : .unreachable(type: 1, code: 1)
-        case .beyondScope?: return .unreachable(type: 1, code: 2)
+        case .beyondScope? where !state.startedHere: return .unreachable(type: 1, code: 2)
         case .ttl?: return isV4 ? .unreachable(type: 11, code: 0) : .unreachable(type: 3, code: 0)
         case .tooBig?: return isV4 ? .unreachable(type: 3, code: 4) : .unreachable(type: 2, code: 0)
         default: return .timeout

@@ -11,6 +11,13 @@ enum Manipulation: Hashable, Sendable {
     init(_ hook: Hook) { self = hook == .prerouting || hook == .output ? .destination : .source }
 }
 
+extension TrackedConnection {
+    /// Whether NAT changes that end of the packet.
+    func isTranslated(_ manipulation: Manipulation) -> Bool {
+        (manipulation == .destination) != (direction == .reply) ? destinationIsTranslated : sourceIsTranslated
+    }
+}
+
 extension ConnectionTuple {
     /// The tuple of the packets that answer these.
     var inverted: ConnectionTuple {
@@ -139,10 +146,7 @@ extension Evaluator {
             let layout = PacketLayout(state.packet.bytes), !state.packet.unknown.contains(.length),
             Int(state.packet.length) < layout.transport.offset + 8
         else { return state }
-        let isReply = tracked.direction == .reply
-        let isChanged =
-            (manipulation == .destination) != isReply ? tracked.destinationIsTranslated : tracked.sourceIsTranslated
-        guard isChanged else { return state }
+        guard tracked.isTranslated(manipulation) else { return state }
         var state = state
         state.outcome = .dropped
         state.reason = .natNoAddress
@@ -194,9 +198,6 @@ extension Evaluator {
         guard case .entry(let tracked) = state.connection else { return state }
         var state = state
         let isReply = tracked.direction == .reply
-        let applies =
-            (manipulation == .destination) != isReply ? tracked.destinationIsTranslated : tracked.sourceIsTranslated
-        guard applies else { return state }
         let wanted = (isReply ? tracked.entry.original : tracked.entry.reply).inverted
         var step = TranslationStep(
             kind: (manipulation == .destination) != isReply ? .dnat : .snat, source: nil, sourcePort: nil,
@@ -204,6 +205,7 @@ extension Evaluator {
         // An error has the connection's addresses and no ports.
         let isError = tracked.state == .related && state.packet.protocol.isICMP
         let hasPorts = state.packet.protocol.isTrackedByPorts && !isError
+        guard tracked.isTranslated(manipulation) else { return state }
         if state.packet.protocol.isICMP, !isError, isReply || tracked.entry.translatedPorts == nil {
             state.packet.icmpIdentifier = wanted.sourcePort
             if isReply { state.packet.sourcePortChoices = nil }

@@ -182,22 +182,8 @@ extension Evaluator {
         if state.startedHere, isTooBigToLeave(state) { return [ended(state, .filtered, .tooBig)] }
         if let interface = state.route?.interface {
             if model.host.interface(interface)?.isLoopback == true || names.text(interface) == "lo" {
-                state.record(.loopback)
-                state.arrival = .known(interface)
-                // The IP layer takes no more from lo than from a wire, but for loopback addresses.
-                if hasBadHopOptions(state.packet) { return [ended(state, .filtered, .badHeader)] }
-                if state.packet.version == .v6, state.packet.source.isMulticast,
-                    !state.packet.unknown.contains(.source)
-                {
-                    return [ended(state, .filtered, .martianSource)]
-                }
-                state.isLoopedBack = true
-                state.isLocal = false
-                // An invalid packet has no entry that could stay with it: raw's NOTRACK and conntrack come to it again.
-                if case .invalid = state.connection { state.connection = .none }
-                state.round += 1
-                state.position = .hook(.prerouting, step: 0)
-                return [fragmentedAgain(state)]
+                state = cameBack(state, by: interface, isCopy: false)
+                return [state.outcome == nil ? fragmentedAgain(state) : state]
             }
             if state.packet.version == .v6, staysForItsTTL(state) { return [ended(state, .filtered, .ttl)] }
             if let tunnel = tunnel(of: interface), state.layer < 4 { return [encapsulate(interface, tunnel, state)] }
@@ -205,6 +191,31 @@ extension Evaluator {
         state.outcome = state.startedHere ? .sent : .forwarded
         state.position = .ended
         return [state]
+    }
+
+    /// A packet that was sent, as it arrives by `interface`: lo, or for a copy the link that it was sent by.
+    func cameBack(_ entering: WalkState, by interface: Symbol, isCopy: Bool) -> WalkState {
+        var state = entering
+        state.record(.loopback)
+        state.arrival = .known(interface)
+        // The IP layer takes no more from lo than from a wire, but for loopback addresses.
+        if hasBadHopOptions(state.packet) { return ended(state, .filtered, .badHeader) }
+        if state.packet.version == .v6, !state.packet.unknown.contains(.source),
+            state.packet.source.isMulticast || isCopy && state.packet.source.isLoopback
+        {
+            return ended(state, .filtered, .martianSource)
+        }
+        if isCopy {
+            state.packet.packetType = .loopback
+            state.packet.defaulted.remove(.packetType)
+        }
+        state.isLoopedBack = true
+        state.isLocal = false
+        // An invalid packet has no entry that could stay with it: raw's NOTRACK and conntrack come to it again.
+        if case .invalid = state.connection { state.connection = .none }
+        state.round += 1
+        state.position = .hook(.prerouting, step: 0)
+        return state
     }
 
     /// Whether a packet made here is longer than its way out takes and may not be fragmented: routed again by another

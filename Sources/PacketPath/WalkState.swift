@@ -116,8 +116,14 @@ struct WalkState: Hashable, Sendable {
     var isPutTogether = false
     /// Set while a datagram comes over lo in fragments.
     var fragments: FragmentedDatagram?
-    /// While rules are asked of a copy that the packet's socket does not hold.
+    /// Whether it is a copy that the packet's socket does not hold.
     var isWithoutSocket = false
+    /// Whether CT leaves the packet alone: an answer of REJECT about a packet that was not tracked, which has no entry but
+    /// counts as a related one's. Source: net/netfilter/nf_conntrack_core.c `nf_conntrack_attach`, net/netfilter/xt_CT.c.
+    var isLeftByCT = false
+    /// What nat's chains in POSTROUTING did to the copy that the host itself gets of a packet of IPv4 to many: they were
+    /// asked of that first, and it is told when the packet comes to them.
+    var natOfCopy: [Step]?
 
     var outcome: Outcome?
     /// How it may go on, where it was not followed further.

@@ -21,6 +21,14 @@ public enum HookStep: Hashable, Sendable {
     case unorderedNAT(legacyFirst: [ChainID], nfTablesFirst: [ChainID])
     /// The connection enters the table (last at INPUT and POSTROUTING).
     case confirm
+
+    /// Whether addresses and ports are translated here.
+    public var isNAT: Bool {
+        switch self {
+        case .nat, .unorderedNAT, .withoutNAT: true
+        case .defragment, .chain, .unordered, .conntrack, .confirm: false
+        }
+    }
 }
 
 /// The steps at `hook`: base chains by priority, with the kernel's own between them.

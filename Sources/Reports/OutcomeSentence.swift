@@ -168,7 +168,9 @@ struct OutcomeWords {
                 ? "is not taken: its frame is addressed to another host"
                 : "is not forwarded: its frame is addressed to many (\(last.packetType == .broadcast ? "broadcast" : "multicast"))"
         case .badHeader?: return "is not taken: its header is not as it must be"
-        case .beyondScope?: return "is not forwarded: \(last.source) is known on its own link only"
+        case .beyondScope? where last.source.isLinkLocal && !last.destination.isMulticast:
+            return "is not forwarded: \(last.source) is known on its own link only"
+        case .beyondScope?: return "does not leave this host: \(last.destination) means something within it only"
         case .notJoined?: return "is not taken: this host has not joined the group \(last.destination)"
         case .forwardingOff?: return "is not for this host, and forwarding is off" + forwardingSysctl(way, last.version)
         case .ttl?: return "is not forwarded: its \(last.version == .v4 ? "TTL" : "hop limit") runs out here"

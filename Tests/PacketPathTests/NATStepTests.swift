@@ -240,8 +240,9 @@ import Testing
         #expect(last.mark == 1)
     }
 
-    /// The copy, which passes POSTROUTING second, shares the bytes: net/ipv6/ip6_output.c `ip6_finish_output2`.
-    @Test func aPrefixIsTranslatedTwiceInWhatIsSentToAGroup() throws {
+    /// `nf_nat_icmpv6_reply_translation`: DNPT keeps the checksum right where it meets its own prefix only.
+    @Test(arguments: [("2001:db8:2::/64", Outcome.forwarded), ("2001:db8:3::/64", .filtered)])
+    func natDropsAnErrorThatDNPTMadeWrong(_ prefix: String, _ outcome: Outcome) throws {
         let world = try world(
             "*mangle\n-A POSTROUTING -j SNPT --src-pfx fd00:0:0:2::/64 --dst-pfx fd77::/48\n", version: .v6)
         var sources: [String] = []
