@@ -124,6 +124,8 @@ extension Evaluator {
         var query = RouteQuery(destination: state.packet.source, source: state.packet.destination)
         query.inInterface = state.route?.interface ?? names.find("lo")
         query.tos = state.packet.tos
+        // Source: net/ipv4/route.c `ip_route_input_slow`, `ip_mc_validate_source`, Linux 6.18.
+        if isForMany(state.packet) { query.source = nil }
         let there = RouteQuery(state.packet, inInterface: query.inInterface)
         query.protocol = there.protocol
         (query.sourcePort, query.destinationPort) = (there.destinationPort, there.sourcePort)

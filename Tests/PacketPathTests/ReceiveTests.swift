@@ -105,6 +105,37 @@ import Testing
         }
     }
 
+    /// The way back of what is for many begins nowhere. Source: net/ipv4/route.c `ip_route_input_slow`,
+    /// `ip_mc_validate_source`, Linux 6.18.
+    @Test func theWayBackOfABroadcastIsNotOneFromIt() throws {
+        let rules = "0:\tfrom all lookup local\n100:\tfrom 198.51.100.0/24 blackhole\n32766:\tfrom all lookup main\n"
+        let world = try World(
+            "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n", routerAddresses,
+            routerRoutes + "198.51.100.0/24 dev eth1 scope link table 101\n",
+            routerSettings.replacing("all.rp_filter = 0", with: "all.rp_filter = 1"), rules)
+        for (destination, outcome) in [("198.51.100.255", Outcome.delivered), ("198.51.100.1", .filtered)] {
+            let trace = world.trace(try world.packet("203.0.113.9", destination, .udp), in: "eth0")
+            #expect(trace.outcome == outcome, "\(destination)")
+        }
+    }
+
+    /// Source: net/ipv4/ip_input.c `ip_rcv_finish_core`, net/ipv6/ip6_input.c `ip6_rcv_core`, Linux 6.18.
+    @Test func aHostMayTakeNothingThatCameToMany() throws {
+        let settings =
+            "net.ipv4.conf.all.drop_unicast_in_l2_multicast = 1\n"
+            + "net.ipv6.conf.eth0.drop_unicast_in_l2_multicast = 1\n"
+        for (source, destination) in [("203.0.113.9", "192.0.2.1"), ("2001:db8:1::9", "2001:db8:1::1")] {
+            for (extra, outcome) in [("", Outcome.delivered), (settings, .filtered)] {
+                let world = try world(extra)
+                var packet = try world.packet(source, destination, .udp)
+                packet.packetType = .broadcast
+                let trace = world.trace(packet, in: "eth0")
+                #expect(trace.outcome == outcome)
+                #expect(trace.reason == (outcome == .filtered ? .notAddressed : nil))
+            }
+        }
+    }
+
     /// With an `ip rule` or a local route of one's own the way back is looked for although rp_filter is off.
     /// Source: net/ipv4/fib_frontend.c `fib_validate_source`, Linux 6.18.
     @Test func aBroadcastSourceIsAMartianWhereTheWayBackIsLookedFor() throws {
