@@ -33,6 +33,30 @@ extension Evaluator {
     }
 
     /// Whether PREROUTING runs within the bridge that the packet came by, before the host looks at it.
+    /// Whether it came in a frame to many, and the host is told to take no packet to itself from those.
+    /// Source: net/ipv4/ip_input.c `ip_rcv_finish_core`, net/ipv6/ip6_input.c `ip6_rcv_core`, Linux 6.18.
+    func refusesFrameToMany(_ state: WalkState) -> Bool {
+        guard let type = frameType(state), type == .broadcast || type == .multicast,
+            case .known(let interface) = state.arrival
+        else { return false }
+        let setting = "drop_unicast_in_l2_multicast"
+        if model.interfaceSetting(state.packet.version, interface, setting) == 1 { return true }
+        return state.packet.version == .v4 && model.commonSetting(.v4, setting) == 1
+    }
+
+    /// Why the IP layer refuses a packet that it comes to behind PREROUTING: one out of a tunnel, or from a bridge that has
+    /// run PREROUTING. What was translated to an address on its own bridge never gets there.
+    /// Source: net/bridge/br_netfilter_ipv6.c `br_nf_pre_routing_finish_ipv6`, Linux 6.18.
+    func lateRefusal(_ state: WalkState) -> Reason? {
+        guard state.round > 0 || ranPreroutingOnBridge(state), let reason = refusal(state) else { return nil }
+        guard state.round == 0, state.packet.destination != request.packet.destination,
+            case .known(let bridge) = state.arrival, !state.packet.unknown.contains(.destination),
+            case .found(let decision) = routeLookup(query(state), state.packet.version), decision.type == .unicast,
+            (decision.nextHop?.interface ?? decision.route?.interface) == bridge
+        else { return reason }
+        return nil
+    }
+
     func ranPreroutingOnBridge(_ state: WalkState) -> Bool {
         state.inPort != nil && state.round == 0 && bridgeCallsIptables(state.packet.version) != false
     }

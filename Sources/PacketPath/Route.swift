@@ -14,6 +14,7 @@ extension Evaluator {
             if state.packet.version == .v4, state.route?.type == .multicast { return ofGroup(state) { [toInput($0)] } }
             return [toInput(state)]
         }
+        if let reason = lateRefusal(state) { return [ended(state, .filtered, reason)] }
         if let ended = martian(state) { return [ended] }
         if state.packet.unknown.contains(.destination) {
             return routeUnknown(state, "the destination that the rules chose is not known")

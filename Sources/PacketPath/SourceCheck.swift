@@ -7,9 +7,6 @@ extension Evaluator {
     /// Addresses that no packet from the wire may have, whatever the routes. `nil` for a packet that may go on.
     func martian(_ state: WalkState) -> WalkState? {
         let packet = state.packet
-        if state.round > 0 || ranPreroutingOnBridge(state), let reason = refusal(state) {
-            return ended(state, .filtered, reason)
-        }
         // Source: net/ipv4/route.c `ip_route_input_slow`, Linux 6.18. IPv6 has no more of it.
         if packet.version == .v6 || packet.destination.isMulticast { return nil }
         let source = packet.source.v4Bits
@@ -33,6 +30,11 @@ extension Evaluator {
         let packet = state.packet
         guard packet.version == .v6, !packet.unknown.contains(.source) else { return nil }
         if case .known(let arrival) = state.arrival, arrival == state.route?.interface { return nil }
+        // A bridge that DNAT made route it itself has it pass for one of the link that it goes to.
+        // Source: net/ipv6/ip6_input.c `ip6_rcv_core`, which takes the route's link for the one it came by.
+        if state.round == 0, ranPreroutingOnBridge(state), packet.destination != request.packet.destination {
+            return nil
+        }
         if packet.source.isZero || packet.source.isMulticast || packet.source.isLoopback { return .martianSource }
         return packet.source.isLinkLocal ? .beyondScope : nil
     }
