@@ -29,10 +29,10 @@ extension Evaluator {
         if packet.destination.isLoopback { return .martianDestination }
         // Scope 0 is reserved, and 1 does not leave an interface.
         if packet.destination.isMulticast, packet.destination.high >> 48 & 15 <= 1 { return .martianDestination }
+        if !packet.destination.isMulticast, refusesFrameToMany(state) { return .notAddressed }
         return hasBadHopOptions(packet) ? .badHeader : nil
     }
 
-    /// Whether PREROUTING runs within the bridge that the packet came by, before the host looks at it.
     /// Whether it came in a frame to many, and the host is told to take no packet to itself from those.
     /// Source: net/ipv4/ip_input.c `ip_rcv_finish_core`, net/ipv6/ip6_input.c `ip6_rcv_core`, Linux 6.18.
     func refusesFrameToMany(_ state: WalkState) -> Bool {
@@ -57,6 +57,7 @@ extension Evaluator {
         return nil
     }
 
+    /// Whether PREROUTING runs within the bridge that the packet came by, before the host looks at it.
     func ranPreroutingOnBridge(_ state: WalkState) -> Bool {
         state.inPort != nil && state.round == 0 && bridgeCallsIptables(state.packet.version) != false
     }

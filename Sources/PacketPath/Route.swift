@@ -99,7 +99,9 @@ extension Evaluator {
         case .prohibit: return [ended(state, .unroutable, .prohibit)]
         case .local, .anycast, .broadcast, .multicast:
             return sourceChecked(state).flatMap { way in
-                way.outcome == nil ? input(way, decision.type) : [way]
+                if way.outcome != nil { return [way] }
+                return decision.type == .local && refusesFrameToMany(way)
+                    ? [ended(way, .filtered, .notAddressed)] : input(way, decision.type)
             }
         case .unicast:
             state.route = step

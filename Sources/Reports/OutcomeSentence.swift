@@ -164,9 +164,10 @@ struct OutcomeWords {
             return
                 "is dropped as a martian: what comes from the wire may not have \(last.destination) as its destination"
         case .notAddressed?:
-            return last.packetType == .otherHost
-                ? "is not taken: its frame is addressed to another host"
-                : "is not forwarded: its frame is addressed to many (\(last.packetType == .broadcast ? "broadcast" : "multicast"))"
+            if last.packetType == .otherHost { return "is not taken: its frame is addressed to another host" }
+            let many = "its frame is addressed to many (\(last.packetType == .broadcast ? "broadcast" : "multicast"))"
+            let isForwarded = lastRouting(way)?.type == .unicast
+            return isForwarded ? "is not forwarded: \(many)" : "is not taken: \(many), of which this host takes none"
         case .badHeader?: return "is not taken: its header is not as it must be"
         case .beyondScope? where last.source.isLinkLocal && !last.destination.isMulticast:
             return "is not forwarded: \(last.source) is known on its own link only"
