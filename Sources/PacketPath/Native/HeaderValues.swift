@@ -20,10 +20,10 @@ extension Evaluator {
             if packet.unknown.contains(.protocol) { return .unknown }
             return .found(packet.protocol, offset: packet.version == .v4 ? 20 : 40)
         }
-        if !headers.layout.isComplete, !headers.isLaterFragment {
+        let hasAH = headers.layout.version == .v6 && headers.layout.firstExtension(.ah) != nil
+        if !headers.layout.isComplete, !headers.isLaterFragment, !hasAH {
             return headers.chainIsBroken ? .missing : .unknown
         }
-        let hasAH = headers.layout.version == .v6 && headers.layout.firstExtension(.ah) != nil
         return .found(hasAH ? .ah : headers.layout.transport.kind, offset: headers.transportOffset)
     }
 

@@ -33,10 +33,13 @@ struct HeaderBytes {
     var isLaterFragment: Bool { layout.fragmentOffset > 0 }
 
     /// Whether the extension headers end before their last one does; not where only the capture ends.
-    var chainIsBroken: Bool {
+    private var endsWithin: Bool {
         if layout.isComplete { return false }
         return isLaterFragment || layout.transport.offset + 4 > length
     }
+
+    /// Whether no transport header is found for that. nf_tables looks no further than to an AH.
+    var chainIsBroken: Bool { endsWithin && !(isNFT && layout.firstExtension(.ah) != nil) }
 
     /// Where matches on the transport header read (`par->thoff`). In a later fragment of IPv6 the kernel has not found
     /// it and reads from the packet's start. nf_tables takes AH for the transport.
@@ -68,7 +71,7 @@ struct HeaderBytes {
     func find(_ kind: IPProtocol) throws(HeaderFailure) -> Int? {
         if let header = layout.firstExtension(kind) { return header.offset }
         if layout.isComplete || isLaterFragment { return nil }
-        throw chainIsBroken ? .malformed : .unknown
+        throw endsWithin ? .malformed : .unknown
     }
 }
 

@@ -40,6 +40,7 @@ extension Evaluator {
     /// Source: net/netfilter/xt_connlimit.c `connlimit_mt`, net/netfilter/nf_conntrack_core.c `nf_ct_get_tuplepr`,
     /// Linux 6.18.
     func countsNothing(_ match: Match, _ state: WalkState) -> Bool {
+        if case .hashLimit(let limit) = match { return hasNoGroup(limit, state.packet) }
         guard case .connectionLimit = match, state.template == nil else { return false }
         if case .entry = state.connection { return false }
         let packet = state.packet
@@ -52,6 +53,24 @@ extension Evaluator {
         var needed = 0
         if kind.isICMP { needed = 8 } else if kind == .gre || kind.hasPorts { needed = 4 }
         return layout.transport.offset + needed > bytes.count
+    }
+
+    /// Whether a hashlimit drops the packet: it asks for ports where the packet ends before its own, or IPv6 has no next
+    /// header. Source: net/netfilter/xt_hashlimit.c `hashlimit_init_dst`, net/core/utils.c `proto_ports_offset`, Linux 6.18.
+    private func hasNoGroup(_ match: HashLimitMatch, _ packet: Packet) -> Bool {
+        guard !match.mode.isDisjoint(with: [.sourcePort, .destinationPort]),
+            packet.unknown.isDisjoint(with: [.payload, .otherHeaders]), let bytes = packet.currentBytes,
+            let layout = PacketLayout(bytes)
+        else { return false }
+        if packet.version == .v6 {
+            // A later fragment counts as one without ports.
+            if layout.fragmentOffset > 0 { return false }
+            if !layout.isComplete || layout.transport.kind == .noNextHeader { return true }
+        }
+        let kind = layout.transport.kind
+        var needed = 0
+        if kind == .ah { needed = 8 } else if kind == .esp || kind == .dccp || kind.hasPorts { needed = 4 }
+        return needed > 0 && layout.transport.offset + needed > bytes.count
     }
 
     /// Source: net/netfilter/xt_quota.c.

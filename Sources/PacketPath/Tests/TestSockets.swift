@@ -108,7 +108,7 @@ extension Evaluator {
         }
         if !packet.unknown.isDisjoint(with: [.protocol, .destination, .destinationPort]) { return unknown() }
         switch packet.protocol {
-        case .tcp, .udp: break
+        case .tcp, .udp: if isCutInTransportHeader(packet) { return .no }
         case .icmp, .icmpv6: return quotesAnotherPacket(packet) ? unknown() : .no
         default: return .no
         }
@@ -124,6 +124,15 @@ extension Evaluator {
         // A connected socket has an address, so the wildcard does not matter.
         if let isWildcard, !isWildcard || match.noWildcard, !match.transparent { return .yes }
         return unknown()
+    }
+
+    /// Whether the packet ends before its header of TCP or UDP does: no socket is looked for then.
+    /// Source: net/ipv4/netfilter/nf_socket_ipv4.c `nf_sk_lookup_slow_v4`, Linux 6.18; the same with IPv6.
+    private func isCutInTransportHeader(_ packet: Packet) -> Bool {
+        guard packet.unknown.isDisjoint(with: [.payload, .otherHeaders]), let bytes = packet.currentBytes,
+            let layout = PacketLayout(bytes), layout.isComplete
+        else { return false }
+        return layout.transport.offset + (packet.protocol == .tcp ? 20 : 8) > bytes.count
     }
 
     /// Whether no socket can be connected for the packet yet.
