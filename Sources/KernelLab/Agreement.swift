@@ -234,6 +234,7 @@ struct Comparison {
         case .sent(isSeen: false) where end.reason == .ttl || end.reason == .tooBig || end.reason == .beyondScope:
             return []
         case .delivered where end.reason == .natNoAddress && end.last?.hook == .input: return []
+        case .delivered where end.reason == .badHeader && end.last?.hook == .input: return []
         case .forwarded(let isSeen), .sent(let isSeen):
             isSeenWhole = isSeen
             left = seen.interface

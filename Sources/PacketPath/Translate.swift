@@ -90,6 +90,7 @@ extension Evaluator {
             state.reason = .natNoAddress
             return [state]
         }
+        if isErrorWithWrongSum(tracked, state) { return [ended(state, .filtered, .badHeader)] }
         if leavesElsewhere(tracked, manipulation, state) {
             var (state, gone) = (state, tracked)
             gone.entry.isGone = true
@@ -153,6 +154,17 @@ extension Evaluator {
         return state
     }
 
+    /// NAT drops an error about a connection where its checksum is wrong, which SNPT and DNPT make it where they meet
+    /// another prefix than theirs. Behind the hooks that take a packet in it asks no more.
+    /// Source: net/netfilter/nf_nat_proto.c `nf_nat_icmpv6_reply_translation`, net/netfilter/utils.c `nf_ip6_checksum`,
+    /// Linux 6.18.
+    private func isErrorWithWrongSum(_ tracked: TrackedConnection, _ state: WalkState) -> Bool {
+        guard tracked.state == .related, state.packet.protocol.isICMP, state.context.hook != .postrouting else {
+            return false
+        }
+        return TransportCheck(state.packet, verifiesChecksum: true)?.isRefused == true
+    }
+
     /// A redirect about a translated packet would tell the wrong hosts of each other, and is dropped.
     /// Source: net/netfilter/nf_nat_proto.c `nf_nat_icmp_reply_translation`, Linux 6.18.
     private func isRedirectOfTranslated(_ tracked: TrackedConnection, _ packet: Packet) -> Bool {
@@ -196,6 +208,7 @@ extension Evaluator {
     /// Changes the packet to what the entry says for its direction. Source: net/netfilter/nf_nat_core.c `nf_nat_packet`.
     private func applyEntry(_ state: WalkState, _ manipulation: Manipulation) -> WalkState {
         guard case .entry(let tracked) = state.connection else { return state }
+        guard tracked.isTranslated(manipulation) else { return state }
         var state = state
         let isReply = tracked.direction == .reply
         let wanted = (isReply ? tracked.entry.original : tracked.entry.reply).inverted
@@ -205,7 +218,6 @@ extension Evaluator {
         // An error has the connection's addresses and no ports.
         let isError = tracked.state == .related && state.packet.protocol.isICMP
         let hasPorts = state.packet.protocol.isTrackedByPorts && !isError
-        guard tracked.isTranslated(manipulation) else { return state }
         if state.packet.protocol.isICMP, !isError, isReply || tracked.entry.translatedPorts == nil {
             state.packet.icmpIdentifier = wanted.sourcePort
             if isReply { state.packet.sourcePortChoices = nil }
