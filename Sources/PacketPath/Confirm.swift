@@ -30,9 +30,10 @@ extension Evaluator {
         return state
     }
 
-    /// The packet with the connection that was there before, where its own clashes with that: no flow of TCP and SCTP
-    /// does without its own. It does if NAT has not looked at the other, or where both are one in two directions.
-    /// Source: net/netfilter/nf_conntrack_core.c `__nf_ct_resolve_clash`, `nf_ct_can_merge`, Linux 6.18.
+    /// The packet with the connection that was there before, where its own clashes with that and both are one in two
+    /// directions: no flow of TCP and SCTP does without its own.
+    /// Source: net/netfilter/nf_conntrack_core.c `__nf_ct_resolve_clash`, `nf_ct_can_merge`; observed on Linux 6.18, which
+    /// does not ask any more whether NAT has looked at the other.
     private func winner(over loser: TrackedConnection, _ state: WalkState) -> TrackedConnection? {
         let zone = loser.entry.fullZone
         guard loser.entry.original.protocol != .tcp, loser.entry.original.protocol != .sctp,
@@ -43,7 +44,7 @@ extension Evaluator {
             other.original == loser.entry.reply && other.reply == loser.entry.original
             && other.fullZone.id(in: .original) == zone.id(in: .reply)
             && other.fullZone.id(in: .reply) == zone.id(in: .original)
-        guard isReverse || other.lacksSourceMapping && other.lacksDestinationMapping else { return nil }
+        guard isReverse else { return nil }
         var winner = loser
         winner.entry = other
         winner.entry.originalCounters = other.originalCounters.map { counters in

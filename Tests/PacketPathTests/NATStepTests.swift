@@ -185,16 +185,14 @@ import Testing
 
     /// Source: net/netfilter/nf_conntrack_core.c `__nf_ct_resolve_clash`, net/netfilter/nf_nat_core.c
     /// `nf_nat_register_fn`, Linux 6.18: without a chain of type nat no port is changed to make room.
-    @Test func withoutNATAFlowThatIsTakenIsDroppedOrJoined() throws {
+    @Test func withoutNATAFlowThatIsTakenIsDropped() throws {
         let nat = "*nat\n-A OUTPUT -m conntrack --ctstate INVALID\n"
         let drawn = try clash(nat, .tcp, isSettled: true)
         #expect(drawn.outcome == .sent)
         #expect(try #require(drawn.last).packet.sourcePortChoices == PortRange(1024, 65535))
         #expect(try clash(Self.noNAT, .tcp, isSettled: false).outcome == .dropped)
         #expect(try clash(Self.noNAT, .udp, isSettled: true).outcome == .dropped)
-        let joined = try clash(Self.noNAT, .udp, isSettled: false)
-        #expect(joined.outcome == .sent)
-        #expect(try #require(joined.connection).zoneDirection == .reply)
+        #expect(try clash(Self.noNAT, .udp, isSettled: false).outcome == .dropped)
     }
 
     /// NAT that comes later asks its rules of a connection from before, in vain: `nf_nat_setup_info`.
@@ -244,14 +242,21 @@ import Testing
     @Test(arguments: [("2001:db8:2::/64", Outcome.forwarded), ("2001:db8:3::/64", .filtered)])
     func natDropsAnErrorThatDNPTMadeWrong(_ prefix: String, _ outcome: Outcome) throws {
         let world = try world(
-            "*mangle\n-A POSTROUTING -j SNPT --src-pfx fd00:0:0:2::/64 --dst-pfx fd77::/48\n", version: .v6)
-        var sources: [String] = []
-        for destination in ["ff02::1", "2001:db8:1::9"] {
-            var packet = try world.packet("fd00:0:0:2::1", destination, .udp)
-            packet.hasSocket = true
-            sources.append("\(try #require(world.trace(packet, in: nil).last).packet.source)")
-        }
-        #expect(sources == ["fd77::ff15:0:0:1", "fd77::ff8a:0:0:1"])
+            "*mangle\n-A PREROUTING -p ipv6-icmp -j DNPT --src-pfx \(prefix) --dst-pfx 2001:db8:1:1::/64\n"
+                + "*nat\n-A POSTROUTING -p tcp -j MASQUERADE\n", version: .v6)
+        let sent = try world.packet("2001:db8:2::9", "2001:db8:1::9", .udp)
+        let first = world.trace(sent, in: "eth1")
+        var table = world.model.connections
+        table.update(try #require(first.connections.first))
+        let quoted = sent.encoded()
+        var error = try world.packet("2001:db8:1::9", "2001:db8:2::9", .icmpv6)
+        (error.icmpType, error.icmpCode, error.length) = (1, 4, UInt32(48 + quoted.count))
+        let bytes = Array(error.encoded()[..<48]) + quoted
+        let decoded = Packet(decoding: bytes.span)
+        let whole = Packet(decoding: try #require(decoded).encoded().span)
+        let trace = trace(try #require(whole), in: "eth0", world, table)
+        #expect(trace.outcome == outcome)
+        #expect(trace.reason == (outcome == .filtered ? .badHeader : nil))
     }
 
     /// Source: net/ipv6/raw.c `rawv6_send_hdrinc`.
