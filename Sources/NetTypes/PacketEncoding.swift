@@ -208,11 +208,16 @@ extension PacketLayout {
 
     /// The sum over the transport header, what follows it and, where it counts, the pseudo header.
     func transportSum(_ bytes: [UInt8]) -> InternetSum {
-        transportSum(bytes, covering: nil, pseudoHeaderOf: transport.kind)
+        transportSum(bytes, covering: nil, pseudoHeaderOf: inPseudoHeader)
+    }
+
+    /// The protocol that stands in the pseudo header; `nil` where the checksum covers none.
+    private var inPseudoHeader: IPProtocol? {
+        transport.kind == .icmp || transport.kind == .igmp ? nil : transport.kind
     }
 
     private func transportSum(
-        _ bytes: [UInt8], covering coverage: Int?, pseudoHeaderOf kind: IPProtocol
+        _ bytes: [UInt8], covering coverage: Int?, pseudoHeaderOf kind: IPProtocol?
     ) -> InternetSum {
         var sum = InternetSum()
         let start = min(transport.offset, bytes.count)
@@ -221,7 +226,7 @@ extension PacketLayout {
         } else {
             sum.add(bytes, from: start)
         }
-        if transport.kind == .icmp || transport.kind == .igmp { return sum }
+        guard let kind else { return sum }
         let addresses = sourceOffset..<sourceOffset + version.addressBits / 4
         if addresses.upperBound <= bytes.count { sum.add(Array(bytes[addresses])) }
         sum.add(UInt16(truncatingIfNeeded: max(0, bytes.count - transport.offset)))
@@ -242,7 +247,7 @@ extension PacketLayout {
             plain.put32(0, at: place)
             return castagnoli(plain, from: transport.offset).byteSwapped == told
         }
-        return transportSum(bytes, covering: coverage, pseudoHeaderOf: kind ?? transport.kind).folded == 0xffff
+        return transportSum(bytes, covering: coverage, pseudoHeaderOf: kind ?? inPseudoHeader).folded == 0xffff
     }
 }
 

@@ -149,7 +149,7 @@ extension Evaluator {
     /// CT works on packets that have no entry yet, nor one made up by a CT before: the first counts. Source:
     /// net/netfilter/xt_CT.c `xt_ct_target`; observed on Linux 6.18.
     func setTracking(_ target: CTTarget, _ state: inout WalkState, _ changes: inout [Change]) {
-        guard case .none = state.connection, state.template == nil else { return }
+        guard case .none = state.connection, state.template == nil, !state.isLeftByCT else { return }
         if target.notrack {
             state.connection = .untracked
             changes.append(Change(.notrack, before: .number(0), after: .number(1)))

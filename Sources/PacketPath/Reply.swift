@@ -69,10 +69,11 @@ extension Evaluator {
         return first
     }
 
-    /// An ICMP error, which no other answers. Source: net/ipv4/icmp.c `icmp_send`, net/ipv6/icmp.c `is_ineligible`.
+    /// An ICMP error, which no other answers; what announces a router and asks for one counts as such with IPv4.
+    /// Source: net/ipv4/icmp.c `icmp_send`, `icmp_pointers`, net/ipv6/icmp.c `is_ineligible`, Linux 6.18.
     func isError(_ packet: Packet) -> Bool {
         switch packet.protocol {
-        case .icmp: ![0, 8, 9, 10, 13, 14, 15, 16, 17, 18].contains(packet.icmpType)
+        case .icmp: ![0, 8, 13, 14, 15, 16, 17, 18].contains(packet.icmpType)
         case .icmpv6: packet.icmpType < 128
         default: false
         }
@@ -107,7 +108,9 @@ extension Evaluator {
             guard packet.fragmentOffset == 0, packet.packetType == .unicast, !isError(packet), !isForMany(packet),
                 hasSumOfErrors(packet)
             else { return nil }
-            let source = answersFromDestination(state) ? packet.destination : sourceOfError(state)
+            let isFromDestination = answersFromDestination(state)
+            if isFromDestination, isRefusedAsSource(packet.destination) { return nil }
+            let source = isFromDestination ? packet.destination : sourceOfError(state)
             answer = Packet(
                 source: source, destination: packet.source, protocol: packet.version == .v4 ? .icmp : .icmpv6)
             answer.icmpType = icmp.type
@@ -137,6 +140,7 @@ extension Evaluator {
             start.route = RoutingStep(interface: state.context.inPort, type: .unicast, table: 0)
             return start
         }
+        if case .untracked = state.connection { start.isLeftByCT = true }
         if case .entry(var tracked) = state.connection {
             tracked.direction = tracked.direction == .original ? .reply : .original
             tracked.state = .related
@@ -179,6 +183,13 @@ extension Evaluator {
         if state.context.hook == .input { return true }
         guard state.isLocal, let interface = state.route?.interface else { return false }
         return model.host.interface(interface)?.isLoopback == true || names.text(interface) == "lo"
+    }
+
+    /// Whether no error comes from `address`: IPv4 has it in no local table, though a route of another takes in what is sent
+    /// there. Source: net/ipv4/route.c `ip_route_output_key_hash_rcu`, Linux 6.18; observed there.
+    private func isRefusedAsSource(_ address: IPAddress) -> Bool {
+        guard address.version == .v4, model.host.knowsAddressesV4, !isOwnAddress(address) else { return false }
+        return addressType(address) == .unicast
     }
 
     /// The source of an error about a packet for another host. IPv6 takes the one that suits the interface the packet came
