@@ -125,7 +125,7 @@ import Testing
         var packet = Packet(source: ends[isAnswer ? 1 : 0], destination: ends[isAnswer ? 0 : 1], protocol: .tcp)
         (packet.sourcePort, packet.destinationPort) = isAnswer ? (80, 40000) : (40000, 80)
         (packet.tcpFlags, packet.tcpSequence, packet.tcpAcknowledgement) = (flags, sequence, acknowledgement)
-        let bytes = packet.encoded(identification: UInt16(truncatingIfNeeded: sequence))
+        let bytes = packet.encoded(identification: sequence & 0xffff)
         let decoded = Packet(decoding: bytes.span)
         packet = try #require(decoded)
         packet.hasSocket = isAnswer
