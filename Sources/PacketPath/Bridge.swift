@@ -103,8 +103,10 @@ extension Evaluator {
     /// Source: net/bridge/br_forward.c `should_deliver`, Linux 6.18.
     private func deliverable(_ state: WalkState, by out: Symbol?, of bridge: Symbol) -> [WalkState] {
         let came = state.inPort ?? port(of: bridge, where: request.packet.source)
-        // Who talks to itself is behind one port, whichever that is.
-        let isItself = state.packet.destination == request.packet.source && request.outPort == nil
+        // Who talks to itself is behind one port, whichever that is; a frame says by itself where it goes.
+        let isItself =
+            state.packet.destination == request.packet.source && request.outPort == nil
+            && (request.destinationMAC == nil || state.packet.destination != request.packet.destination)
         guard isItself || came != nil && came == out else { return [state] }
         let port = came ?? out
         let ports = model.host.interfaces.filter { port == nil ? $0.master == bridge : $0.name == port }

@@ -118,6 +118,15 @@ import Testing
         #expect(world.trace(try world.packet("192.0.2.9", "192.0.2.50"), in: "port2").outcome == .forwarded)
     }
 
+    /// Observed on Linux 6.18.
+    @Test func aFrameForAnotherPortGoesThereWhateverAddressesItsPacketHas() throws {
+        let world = try world(hairpin: "hairpin off")
+        let trace = world.trace(try world.packet("192.0.2.8", "192.0.2.8"), in: "port1") {
+            $0.destinationMAC = MACAddress(bits: 0x0200_0000_0209)
+        }
+        #expect(trace.outcome == .forwarded)
+    }
+
     /// The frame goes to the gateway, here behind the port it came by. Observed on Linux 6.18.
     @Test func aGatewaysPortIsItsWay() throws {
         for (mode, reason) in [("hairpin on", Reason?.none), ("hairpin off", .hairpinOff)] {
