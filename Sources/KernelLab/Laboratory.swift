@@ -151,7 +151,8 @@ public struct Laboratory: ~Copyable {
         judgement.judge(left, node, isLocal: isLocal, error: code)
         judgement.seen.tag = tag
         if counters != nil { judgement.add(counts: try counters?.since() ?? []) }
-        if tellsOfPath(packet) || judgement.seen.answers.contains(where: { $0.kind.tellsOfPath }) { mayKnowPaths = true }
+        let isAnsweredOfPath = judgement.seen.answers.contains { $0.kind.tellsOfPath }
+        if isAnsweredOfPath || tellsOfPath(packet) { mayKnowPaths = true }
         return judgement.seen
     }
 

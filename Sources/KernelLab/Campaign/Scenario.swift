@@ -68,7 +68,9 @@ struct Scenario: Hashable {
     /// Those that packets come from and go to, and gateways: all that may be asked for on a link.
     private var addresses: [IPAddress] {
         var found: Set<IPAddress> = []
-        for packet in packets + (before?.packets ?? []) { found.formUnion([packet.packet.source, packet.packet.destination]) }
+        for packet in packets + (before?.packets ?? []) {
+            found.formUnion([packet.packet.source, packet.packet.destination])
+        }
         for text in texts + (before?.rules ?? []) {
             for word in text.text.split(whereSeparator: { " \n\t,/[]-".contains($0) }) {
                 if let address = IPAddress(String(word)) { found.insert(address) }
