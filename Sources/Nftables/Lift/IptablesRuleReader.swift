@@ -12,24 +12,27 @@ struct IptablesRuleReader {
     let sets: SetNames
     var names = NameTable()
 
-    private var result = IptablesRule()
+    var result = IptablesRule()
     /// `-s -d -i -o -p -f`
-    private var generic = [Match?](repeating: nil, count: 6)
-    private var matches: [Match] = []
-    private var target: Target?
-    private var registers: [Int: Held] = [:]
+    var generic = [Match?](repeating: nil, count: 6)
+    var matches: [Match] = []
+    var target: Target?
+    var registers: [Int: Held] = [:]
     /// Where in `matches` the ports and flags that are compared one by one are put together.
-    private var transport: Int?
+    var transport: Int?
 
-    private struct Held {
+    struct Held {
         enum Source {
             case meta(MetaKey)
+            case connectionState
             case payload(PayloadBase, offset: Int, length: Int)
             case constant([UInt8])
         }
 
         var source: Source
         var mask: [UInt8]?
+        /// Beside the mask: bits that are turned round.
+        var xor: [UInt8]?
     }
 
     init(version: IPVersion, sets: SetNames) {
@@ -64,19 +67,23 @@ struct IptablesRuleReader {
         return (register, PortRange(half(low), half(high)))
     }
 
-    /// Reads one expression; false where it is none that iptables writes.
+    /// Reads one expression; false where iptables has no like of it.
     private mutating func read(_ expression: KernelExpression) -> Bool {
+        // iptables asks first and acts then.
+        if target != nil, expression.asks { return false }
         switch expression {
         case .load(.meta(let key), let register): registers[register] = Held(source: .meta(key))
+        case .load(.connection(.state, nil), let register): registers[register] = Held(source: .connectionState)
         case .payload(let base, let offset, let length, let register):
             registers[register] = Held(source: .payload(base, offset: offset, length: length))
         case .immediate(let bytes, let register): registers[register] = Held(source: .constant(bytes))
         case .bitwise(let from, let to, let and, let xor):
-            guard var held = registers[from], held.mask == nil, xor.allSatisfy({ $0 == 0 }) else {
+            guard var held = registers[from], held.mask == nil, and.count == xor.count else {
                 registers[to] = nil
                 return false
             }
             held.mask = and
+            if xor.contains(where: { $0 != 0 }) { held.xor = xor }
             registers[to] = held
         case .compare(let register, let relation, let bytes):
             guard let held = registers[register] else { return false }
@@ -85,13 +92,15 @@ struct IptablesRuleReader {
             guard low.count == 2, high.count == 2 else { return false }
             return readPorts(register, PortRange(half(low), half(high)), isNegated: isInverted)
         case .setMeta(.traces, let register):
-            guard case .constant(let bytes)? = registers[register]?.source, bytes.first == 1 else { return false }
-            return put(.trace)
+            return constant(register)?.first == 1 && put(.trace)
+        case .setMeta(.mark, let register): return foreign { $0.setMark(register) }
+        case .translate(let translation): return foreign { $0.translate(translation) }
+        case .reject(let type, let code): return foreign { $0.reject(type, code) }
         case .verdict(let verdict): return read(verdict)
         case .statement(let statement): return read(statement)
         case .xtables(let extended): return read(extended)
         case .load, .hash, .shift, .byteorder, .lookup, .changeSet, .setMeta, .setConnection, .setPayload,
-            .setExtension, .objectMap, .translate, .reject, .tproxy, .duplicate, .forward, .queue, .unknown:
+            .setExtension, .objectMap, .tproxy, .duplicate, .forward, .queue, .unknown:
             // What lay in the registers may be overwritten.
             registers.removeAll()
             return false
@@ -99,7 +108,7 @@ struct IptablesRuleReader {
         return true
     }
 
-    private mutating func put(_ target: Target) -> Bool {
+    mutating func put(_ target: Target) -> Bool {
         guard self.target == nil else { return false }
         self.target = target
         return true
@@ -131,14 +140,19 @@ struct IptablesRuleReader {
             matches.append(.limit(match))
             return true
         case .log(let log):
-            guard let group = log.group, log.flags.isEmpty, log.level == nil else { return false }
+            guard let group = log.group else { return foreign { $0.putLog(log) } }
+            guard log.flags.isEmpty, log.level == nil else { return false }
             var target = NFLogTarget()
             target.group = group
             target.prefix = log.prefix
             target.size = log.snapLength
             target.threshold = log.queueThreshold ?? 0
             return put(.nfLog(target))
-        default: return false
+        case .notrack: return foreign { $0.put(.notrack) }
+        case .queue(let queue): return foreign { $0.put(queue) }
+        case .continue, .verdictMap, .quota, .connectionCount, .last, .object, .objectMap, .assign, .translate, .reject,
+            .duplicate, .forward, .tproxy, .synproxy, .changeSet, .flow, .resetOption, .xtables, .unknown:
+            return false
         }
     }
 
@@ -163,8 +177,12 @@ struct IptablesRuleReader {
         let isNegated = relation == .notEqual
         let isEquality = isNegated || relation == .equal
         if let mask = held.mask, mask.count != bytes.count { return false }
+        guard held.xor == nil else { return false }
         switch held.source {
         case .constant: return false
+        case .connectionState:
+            guard isEquality, let mask = held.mask, bytes.allSatisfy({ $0 == 0 }) else { return false }
+            return foreign { $0.compareState(mask, isNegated: !isNegated) }
         case .meta(let key):
             guard isEquality else { return false }
             return compare(key, mask: held.mask, bytes, isNegated)
@@ -245,7 +263,7 @@ struct IptablesRuleReader {
     }
 
     /// The address that so many of its bytes begin.
-    private func address(_ bytes: [UInt8], _ size: Int) -> IPAddress {
+    func address(_ bytes: [UInt8], _ size: Int) -> IPAddress {
         var high: UInt64 = 0
         var low: UInt64 = 0
         for index in 0..<size {
@@ -268,171 +286,5 @@ struct IptablesRuleReader {
         }
         matches.append(.timeToLive(match))
         return true
-    }
-
-    // MARK: Ports and flags
-
-    private mutating func compareTransport(
-        _ offset: Int, mask: [UInt8]?, _ bytes: [UInt8], _ isNegated: Bool
-    ) -> Bool {
-        if offset == 0, bytes.count == 4, mask == nil {
-            let done =
-                setPorts(isSource: true, PortRange(half(bytes)), isNegated)
-                && setPorts(isSource: false, PortRange(half(Array(bytes[2...]))), isNegated)
-            if isNegated { result.joinsNegatedPorts = true }
-            return done
-        }
-        guard offset == 13, bytes.count == 1, transportProtocol == .tcp else { return false }
-        return setFlags(
-            TCPFlags(rawValue: mask?.first ?? 0xff), TCPFlags(rawValue: bytes[0]), isNegated)
-    }
-
-    private func half(_ bytes: [UInt8]) -> UInt16 {
-        bytes.count < 2 ? 0 : UInt16(bytes[0]) << 8 | UInt16(bytes[1])
-    }
-
-    private func ports(_ relation: Comparison.Relation, _ port: UInt16) -> PortRange? {
-        switch relation {
-        case .equal, .notEqual: PortRange(port)
-        case .lessOrEqual: PortRange(0, port)
-        case .greaterOrEqual: PortRange(port, .max)
-        case .less: port > 0 ? PortRange(0, port - 1) : nil
-        case .greater: port < .max ? PortRange(port + 1, .max) : nil
-        case .anyBit, .noBit: nil
-        }
-    }
-
-    private mutating func readPorts(_ register: Int, _ ports: PortRange, isNegated: Bool) -> Bool {
-        guard let held = registers[register], held.mask == nil,
-            case .payload(.transport, let offset, 2) = held.source, offset == 0 || offset == 2
-        else { return false }
-        return setPorts(isSource: offset == 0, ports, isNegated)
-    }
-
-    private var transportProtocol: IPProtocol? {
-        guard case .protocol(.is(let test))? = generic[4] else { return nil }
-        return test.number
-    }
-
-    private mutating func setPorts(isSource: Bool, _ ports: PortRange, _ isNegated: Bool) -> Bool {
-        guard let number = transportProtocol else { return false }
-        switch number {
-        case .tcp:
-            let part: TCPMatch.Inversion = isSource ? .sourcePorts : .destinationPorts
-            let place = tcpPlace {
-                (isSource ? $0.sourcePorts : $0.destinationPorts).isAll && !$0.inversion.contains(part)
-            }
-            guard case .tcp(var match) = matches[place] else { return false }
-            if isSource { match.sourcePorts = ports } else { match.destinationPorts = ports }
-            if isNegated { match.inversion.insert(part) }
-            matches[place] = .tcp(match)
-        case .udp, .udplite:
-            var match = UDPMatch()
-            var place = matches.count
-            if let transport, let known = udp(matches[transport]),
-                isSource
-                    ? known.sourcePorts.isAll && !known.sourceIsNegated
-                    : known.destinationPorts.isAll && !known.destinationIsNegated
-            {
-                (match, place) = (known, transport)
-            }
-            if isSource {
-                match.sourcePorts = ports
-                match.sourceIsNegated = isNegated
-            } else {
-                match.destinationPorts = ports
-                match.destinationIsNegated = isNegated
-            }
-            let made: Match = number == .udp ? .udp(match) : .udplite(match)
-            if place == matches.count { matches.append(made) } else { matches[place] = made }
-            transport = place
-        default: return false
-        }
-        return true
-    }
-
-    private func udp(_ match: Match) -> UDPMatch? {
-        switch match {
-        case .udp(let match), .udplite(let match): match
-        default: nil
-        }
-    }
-
-    private mutating func setFlags(_ mask: TCPFlags, _ value: TCPFlags, _ isNegated: Bool) -> Bool {
-        // iptables has names for six of them.
-        guard mask.union(value).isDisjoint(with: [.ece, .cwr]) else { return false }
-        let place = tcpPlace { $0.flagsMask.isEmpty && !$0.inversion.contains(.flags) }
-        guard case .tcp(var match) = matches[place] else { return false }
-        match.flagsMask = mask
-        match.flagsValue = value
-        if isNegated { match.inversion.insert(.flags) }
-        matches[place] = .tcp(match)
-        return true
-    }
-
-    /// Where the match lies that the next comparison belongs to: a new one where it has such a part already.
-    private mutating func tcpPlace(_ isFree: (TCPMatch) -> Bool) -> Int {
-        if let transport, case .tcp(let match) = matches[transport], isFree(match) { return transport }
-        matches.append(.tcp(TCPMatch()))
-        transport = matches.count - 1
-        return matches.count - 1
-    }
-
-    // MARK: What is not understood
-
-    /// Keeps an expression as a match or a target that iptables has none of: its text is read back as unknown.
-    private mutating func addUnknown(_ expression: KernelExpression) {
-        let name: String
-        var isMatch = true
-        switch expression {
-        case .unknown(let kind):
-            name = names.text(kind)
-            isMatch = false
-        case .xtables(let extended):
-            name = names.text(extended.name)
-            let option = extended.isMatch ? "-m" : "-j"
-            add(
-                unknown: name, isMatch: extended.isMatch, module: plain(name),
-                "\(option) \(plain(name)) --xtables-revision \(extended.revision)")
-            return
-        case .load, .payload, .hash, .immediate, .bitwise, .shift, .byteorder, .compare, .range, .lookup:
-            name = expression.name
-        case .statement(let statement):
-            name = expression.name
-            switch statement {
-            case .limit, .quota, .connectionCount, .last: break
-            default: isMatch = false
-            }
-        case .verdict, .changeSet, .setMeta, .setConnection, .setPayload, .setExtension, .objectMap, .translate,
-            .reject, .tproxy, .duplicate, .forward, .queue:
-            name = expression.name
-            isMatch = false
-        }
-        add(
-            unknown: name, isMatch: isMatch, module: "nft",
-            "\(isMatch ? "-m" : "-j") nft --expression \(plain(name))")
-    }
-
-    private mutating func add(unknown name: String, isMatch: Bool, module: String, _ text: String) {
-        result.unknowns.append(names.intern(name))
-        let (module, text) = (names.intern(module), names.intern(text))
-        if isMatch {
-            matches.append(.unknown(module: module, text: text))
-        } else {
-            target = .unknown(name: module, text: text)
-        }
-    }
-
-    /// A name as one word without quotes.
-    private func plain(_ name: String) -> String {
-        let bytes = name.utf8.map { byte -> UInt8 in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"):
-                byte
-            default: UInt8(ascii: "_")
-            }
-        }
-        return bytes.isEmpty ? "_" : String(decoding: bytes, as: UTF8.self)
     }
 }

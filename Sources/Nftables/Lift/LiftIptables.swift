@@ -53,7 +53,7 @@ extension Lifter {
             swap(&reader.names, &names)
             let rule = reader.read(list, comment: comment)
             swap(&reader.names, &names)
-            if !rule.unknowns.isEmpty || rule.counters == nil { isWhole = false }
+            if !rule.unknowns.isEmpty || rule.counters == nil || rule.isForeign { isWhole = false }
             if rule.hasExtensions { hasExtensions = true }
             rules.append((chain, rule, data.number(3) ?? 0))
         }
@@ -99,6 +99,8 @@ struct IptablesRule: Sendable {
     /// Whether two negated ports are compared as one number.
     var joinsNegatedPorts = false
     var hasExtensions = false
+    /// Whether it has forms that mean the same as one of iptables, but that iptables-nft writes otherwise.
+    var isForeign = false
     /// Names of what is not understood.
     var unknowns: [Symbol] = []
 }
