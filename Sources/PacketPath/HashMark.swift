@@ -87,7 +87,7 @@ extension Evaluator {
     }
 
     private func hashedPacket(_ target: HMarkTarget, _ packet: Packet) -> Hashed {
-        guard packet.unknown.isDisjoint(with: [.source, .destination, .sourcePort, .destinationPort]),
+        guard packet.unknown.isDisjoint(with: [.source, .destination]),
             !isError(packet) || !packet.unknown.contains(.payload)
         else { return .unknown }
         guard let bytes = packet.currentBytes else { return hashedDescription(target, packet) }
@@ -111,6 +111,7 @@ extension Evaluator {
         let header = own.version == .v6 ? own.firstExtension(.ah) ?? own.transport : own.transport
         fields.protocol = header.kind.rawValue
         if header.kind == (own.version == .v4 ? .icmp : .icmpv6) || isCut(own) { return .known(fields) }
+        if start == 0, !packet.unknown.isDisjoint(with: [.sourcePort, .destinationPort]) { return .unknown }
         guard let offset = portsOffset(header.kind), let source = bytes.word16(at: start + header.offset + offset),
             let destination = bytes.word16(at: start + header.offset + offset + 2)
         else { return .known(fields) }
@@ -126,7 +127,9 @@ extension Evaluator {
         fields.protocol = packet.protocol.rawValue
         if packet.isFragment || packet.protocol.isICMP { return .known(fields) }
         guard let offset = portsOffset(packet.protocol) else { return .known(fields) }
-        guard offset == 0, packet.protocol.hasPorts else { return .unknown }
+        guard offset == 0, packet.protocol.hasPorts,
+            packet.unknown.isDisjoint(with: [.sourcePort, .destinationPort])
+        else { return .unknown }
         fields.take(packet.sourcePort, packet.destinationPort, target)
         return .known(fields)
     }

@@ -130,7 +130,12 @@ extension Evaluator {
             let (own, other) = (tracked.entry.original, tracked.entry.reply)
             isOther = isOriginal ? own.destination != other.source : other.destination != own.source
         }
-        if !byNAT { isOther = isOther || old.mark != new.mark || old.source != new.source || old.tos != new.tos }
+        if !byNAT {
+            isOther = isOther || old.mark != new.mark || old.source != new.source || old.tos != new.tos
+            // What a rule lost may be another value. Where it is not, the way is the same once more.
+            let asked: PacketFields = [.mark, .source, .dscp]
+            if !new.unknown.intersection(asked).isSubset(of: old.unknown) { isOther = true }
+        }
         // Source: net/ipv6/netfilter/ip6table_mangle.c `ip6t_mangle_out`; observed on Linux 6.18.
         if !byNAT, new.version == .v6, old.ttl != new.ttl { isOther = true }
         guard isOther else { return [state] }

@@ -1,5 +1,6 @@
 import NetTypes
 import RuleModel
+import SourceText
 import Testing
 
 @testable import PacketPath
@@ -40,6 +41,40 @@ import Testing
         let packet = try world.packet("10.0.0.5", "10.0.0.1", row.protocol, sport: 1000, dport: 80)
         let trace = world.trace(packet, in: "eth0")
         #expect(trace.last?.packet.mark == row.mark)
+    }
+
+    /// Of a fragment no ports are read, so that none need be known. Source: net/netfilter/xt_HMARK.c, Linux 6.18.
+    @Test func aLaterFragmentHasAMarkWithoutPorts() throws {
+        let world = try World(
+            """
+            *mangle
+            :PREROUTING ACCEPT [0:0]
+            -A PREROUTING -j HMARK --hmark-src-prefix 24 --hmark-dport-mask 0xffff --hmark-rnd 0x00000005 --hmark-mod 9
+            COMMIT
+
+            """, routerAddresses)
+        var bytes: [UInt8] = [0x45, 0, 0, 28, 0, 1, 0x00, 0x01, 0x40, 17, 0, 0, 10, 0, 0, 5, 10, 0, 0, 1]
+        bytes += [UInt8](repeating: 0, count: 8)
+        let decoded = Packet(decoding: bytes.span)
+        let trace = world.trace(try #require(decoded), in: "eth0")
+        #expect(trace.last?.packet.unknown.contains(.mark) == false)
+    }
+
+    /// A mark that is not known may lead elsewhere. Source: net/ipv4/netfilter.c `ip_route_me_harder`.
+    @Test func aMarkThatIsNotKnownIsRoutedAgain() throws {
+        let world = try World(
+            """
+            *mangle
+            :OUTPUT ACCEPT [0:0]
+            -A OUTPUT -j HMARK --hmark-spi 1 --hmark-mod 9
+            COMMIT
+
+            """, routerAddresses,
+            "0:\tfrom all lookup local\n5:\tfrom all fwmark 0x5 lookup 100\n32766:\tfrom all lookup main\n",
+            routerRoutes + "default via 198.51.100.254 dev eth1 table 100\n")
+        let trace = world.trace(try world.packet("192.0.2.1", "8.8.8.8"), in: nil)
+        #expect(
+            Set(trace.branches.map { world.model.names.text($0.trace.outInterface ?? .empty) }) == ["eth0", "eth1"])
     }
 
     @Test func theWordsOfAnIPv6AddressLieOverEachOther() throws {

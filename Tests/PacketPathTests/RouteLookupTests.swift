@@ -197,6 +197,15 @@ import Testing
             connections: world.model.connections)
     }
 
+    /// Source: net/core/flow_dissector.c without FLOW_DISSECTOR_F_PARSE_1ST_FRAG; observed on Linux 6.18.
+    @Test func rulesReadNoPortsOfAFragment() {
+        var packet = Packet(source: .v4(198, 51, 100, 7), destination: .v4(8, 8, 8, 8), protocol: .udp)
+        packet.sourcePort = 5
+        #expect(RouteQuery(packet, inInterface: nil).sourcePort == 5)
+        packet.moreFragments = true
+        #expect(RouteQuery(packet, inInterface: nil).sourcePort == 0)
+    }
+
     /// Reads the words of `ip route get`, asks, and says what came out.
     static func ask(_ question: String, _ world: World) throws -> String {
         let words = question.split(separator: " ").map(String.init)

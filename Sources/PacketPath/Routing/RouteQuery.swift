@@ -39,12 +39,14 @@ struct RouteQuery: Hashable, Sendable {
         mark = packet.mark
         tos = packet.tos
         self.protocol = packet.protocol
-        // A later fragment has no ports to be read: net/core/flow_dissector.c.
-        if packet.fragmentOffset == 0 {
+        // Of a fragment no ports are read, though the first one has them: net/core/flow_dissector.c without
+        // FLOW_DISSECTOR_F_PARSE_1ST_FRAG, Linux 6.18; observed there.
+        let isFragment = packet.isFragment || packet.fragmentOffset > 0
+        if !isFragment {
             sourcePort = packet.sourcePort
             destinationPort = packet.destinationPort
         }
-        takeSecurityIndex(packet)
+        takeSecurityIndex(packet, isFragment: isFragment)
         if inInterface == nil {
             userID = packet.userID ?? (packet.unknown.contains(.owner) || packet.hasSocket ? nil : 0)
         }
@@ -54,13 +56,14 @@ struct RouteQuery: Hashable, Sendable {
 
     /// The index of ESP and AH stands where the kernel looks for ports, and AH is a transport of its own there.
     /// Source: net/core/flow_dissector.c, include/linux/in.h `proto_ports_offset`; observed on Linux 6.18.
-    private mutating func takeSecurityIndex(_ packet: Packet) {
+    private mutating func takeSecurityIndex(_ packet: Packet, isFragment: Bool) {
         let layout = PacketLayout(packet.bytes)
         let header = layout?.firstExtension(.ah) ?? layout?.transport
         let kind = header?.kind ?? packet.protocol
         guard kind == .ah || kind == .esp, packet.fragmentOffset == 0 else { return }
         self.protocol = kind
         (sourcePort, destinationPort) = (0, 0)
+        if isFragment { return }
         guard let header else {
             unknown.formUnion([.sourcePort, .destinationPort])
             return
