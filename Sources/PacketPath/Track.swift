@@ -173,6 +173,7 @@ extension Evaluator {
 
     func fresh(_ tuple: ConnectionTuple, _ state: WalkState) -> TrackedConnection {
         var entry = ConnectionEntry(original: tuple, reply: tuple.inverted, place: .none)
+        entry.isFollowed = true
         entry.fullZone = state.template?.zone ?? ConnectionZone()
         entry.helper = state.template?.helper ?? .empty
         if tuple.protocol == .tcp { entry.tcpState = TCPEvent(state.packet.tcpFlags).map { TCPState(first: $0) } }

@@ -75,7 +75,7 @@ extension Evaluator {
     /// - Parameter chains: `nil` where no chain of type nat is there. Then nothing is translated any more, but that an entry
     ///   of the input is tells that not all rules are in it.
     func natStep(_ chains: [ChainID]?, _ state: WalkState) -> [WalkState] {
-        guard case .entry(let tracked) = state.connection, chains != nil || tracked.entry.place != .none else {
+        guard case .entry(let tracked) = state.connection, chains != nil || !tracked.entry.isFollowed else {
             return [state]
         }
         let manipulation = Manipulation(state.context.hook)

@@ -57,6 +57,8 @@ public struct ConnectionEntry: Hashable, Sendable {
     public var replyCounters: Counters?
     /// Flowtable offload: its packets bypass FORWARD.
     public var isOffloaded = false
+    /// Made by a packet that was followed, and not told by any table.
+    public var isFollowed = false
     /// A packet has ended the connection, and the kernel has forgotten it.
     public var isGone = false
     public var place: Place
