@@ -156,6 +156,7 @@ extension Evaluator {
             return
         }
         var template = TrackingTemplate()
+        template.takesMark = target.zoneFromMark
         template.zone.id = target.zoneFromMark ? UInt16(truncatingIfNeeded: state.packet.mark) : target.zone ?? 0
         switch target.zoneDirection {
         case .both: break

@@ -9,6 +9,9 @@ extension Evaluator {
         // A packet that already has an entry (over lo) or is not tracked keeps what it has.
         guard case .none = entering.connection else { return [entering] }
         var state = entering
+        if state.template?.takesMark == true {
+            state.template?.zone.id = UInt16(truncatingIfNeeded: state.packet.mark)
+        }
         let zone = state.template?.zone ?? ConnectionZone()
         if entering.round == 0, let asked = request.state { return tracked(asked, state) }
         switch firstLook(state) {

@@ -54,6 +54,9 @@ struct TrackedConnection: Hashable, Sendable {
 /// An entry that CT makes up for a packet, of which conntrack takes what it says when it makes the real one.
 struct TrackingTemplate: Hashable, Sendable {
     var zone = ConnectionZone()
+    /// The zone is the mark that the packet has when conntrack looks at it, which rules behind CT may change.
+    /// Source: include/net/netfilter/nf_conntrack_zones.h `nf_ct_zone_tmpl`, Linux 6.18.
+    var takesMark = false
     var helper = Symbol.empty
 }
 

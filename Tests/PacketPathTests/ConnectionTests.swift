@@ -257,6 +257,19 @@ import Testing
         #expect(more()?.sourcePort == 61_234)
     }
 
+    /// Source: include/net/netfilter/nf_conntrack_zones.h `nf_ct_zone_tmpl`, Linux 6.18.
+    @Test func aZoneByMarkIsTheMarkThatConntrackSees() throws {
+        let world = try World(
+            "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j CT --zone mark\n"
+                + "-A PREROUTING -p udp -j MARK --set-mark 9\nCOMMIT\n"
+                + "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -m conntrack --ctstate INVALID\nCOMMIT\n",
+            routerAddresses, routerRoutes, routerSettings)
+        for (kind, zone) in [(IPProtocol.tcp, UInt16(5)), (.udp, 9)] {
+            let trace = world.trace(try world.packet("198.51.100.7", "203.0.113.9", kind, mark: 5), in: "eth1")
+            #expect(try #require(trace.connection).zone == zone)
+        }
+    }
+
     @Test func whatWasDroppedLeavesNoEntry() throws {
         let world = try World(
             "*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
