@@ -79,6 +79,8 @@ extension Evaluator {
         {
             return .unknown
         }
+        let isFarPortDrawn = entry.translatedDestinationPorts != nil || entry.translatedPorts != nil && isICMPv6(entry)
+        if isFarPortDrawn, target.destinationPortMask ?? 0 != 0 { return .unknown }
         var fields = HashedFields()
         fields.take(entry.original.source, entry.reply.source, target)
         fields.protocol = entry.original.protocol.rawValue
@@ -86,10 +88,15 @@ extension Evaluator {
         return .known(fields)
     }
 
+    /// Of whose tuples an identifier is hashed in the place of ports.
+    private func isICMPv6(_ entry: ConnectionEntry) -> Bool { entry.original.protocol == .icmpv6 }
+
     private func hashedPacket(_ target: HMarkTarget, _ packet: Packet) -> Hashed {
         guard packet.unknown.isDisjoint(with: [.source, .destination]),
             !isError(packet) || !packet.unknown.contains(.payload)
         else { return .unknown }
+        // A port that NAT drew is hashed; an identifier is not.
+        if packet.sourcePortChoices != nil, target.sourcePortMask ?? 0 != 0, !packet.protocol.isICMP { return .unknown }
         guard let bytes = packet.currentBytes else { return hashedDescription(target, packet) }
         guard let layout = PacketLayout(bytes) else { return .unknown }
         var fields = HashedFields()

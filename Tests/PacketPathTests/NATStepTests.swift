@@ -207,6 +207,17 @@ import Testing
         #expect("\(try #require(next.last).packet.source)" == "198.51.100.9")
     }
 
+    /// net/netfilter/xt_HMARK.c hashes the port that the packet has by then.
+    @Test func aHashOfADrawnPortIsNotKnown() throws {
+        for (mask, isKnown) in [("sport-mask 0xffff", false), ("dport-mask 0xffff", true)] {
+            let world = try world(
+                "*mangle\n-A PREROUTING -j HMARK --hmark-\(mask) --hmark-rnd 0x5 --hmark-mod 4 --hmark-offset 0\n"
+                    + "*nat\n-A POSTROUTING -p tcp -j MASQUERADE --random-fully\n")
+            let trace = world.trace(try world.packet("192.0.2.1", "192.0.2.1", sport: 22), in: nil)
+            #expect(try #require(trace.last).packet.unknown.contains(.mark) != isKnown)
+        }
+    }
+
     /// The answer that `--round-trip` follows goes to the port that was drawn, whichever that is.
     @Test func aRoundTripFindsItsWayBackToADrawnPort() throws {
         let world = try world(
