@@ -39,6 +39,7 @@ struct Judgement {
     private var ours: [Place] = []
     private var outer: [Place] = []
     private var others: [Place] = []
+    private var knowsConnection = false
     /// The links that copies of the packet left by, as TEE makes them, each before the packet itself.
     private var copiesLeft: [UInt32] = []
     /// Answers that came out of an interface: a reset to a bridge's port passes no hook.
@@ -192,6 +193,7 @@ struct Judgement {
         if observesWrapping {
             for place in outer where place.position < first { note(place, layer: 0) }
             seen.connection = nil
+            knowsConnection = false
         }
         outer.removeAll { $0.position < first }
     }
@@ -207,7 +209,11 @@ struct Judgement {
     private mutating func note(_ place: Place, layer: Int) {
         let event = place.event
         // Before conntrack there is what CT made up at most.
-        if layer == 0, seen.connection == nil, event.table != "raw" { seen.connection = event.connection }
+        if layer == 0, !knowsConnection {
+            if event.table != "raw" { seen.connection = event.connection }
+            // Behind it at the end of its first hook: what has none there is invalid, whatever it is over lo.
+            knowsConnection = seen.connection != nil || event.station?.isLast == true
+        }
         guard event.table != ProbeTable.name else { return }
         switch event.kind {
         case .rule:
