@@ -74,12 +74,17 @@ struct Comparison {
         return found
     }
 
+    /// What conntrack said first of the packet. Of an invalid one the kernel tells nothing, until it finds its connection
+    /// when it comes back over lo.
     private func firstState(_ way: Way) -> ConnectionStates? {
+        var first: ConnectionStates?
         for step in way.steps where step.layer == 0 {
             guard case .conntrack(let states, _, _) = step.kind else { continue }
-            return states.intersection([.invalid, .new, .related, .established, .untracked])
+            let told = states.intersection([.invalid, .new, .related, .established, .untracked])
+            if told != .invalid { return seen.connection?.state?.asModel == .untracked ? first ?? told : told }
+            first = told
         }
-        return nil
+        return first
     }
 
     private func word(_ states: ConnectionStates) -> String {

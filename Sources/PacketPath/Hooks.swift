@@ -102,6 +102,11 @@ extension Evaluator {
                 way.history.steps.removeLast(own.count)
                 way.history.steps += own.filter { !isTranslation($0) }
             }
+            // What comes back over lo loses the route that it came by.
+            // Source: net/netfilter/nf_nat_proto.c `nf_nat_ipv4_pre_routing`, `nf_nat_ipv6_in`, Linux 6.18.
+            if state.context.hook == .prerouting, way.packet.destination != entering.packet.destination {
+                way.isLoopedBack = false
+            }
             return rerouted(way, from: entering, byNAT: true)
         }
     }

@@ -249,6 +249,26 @@ import Testing
         #expect(last.mark == 1)
     }
 
+    /// A packet over lo that finds its connection in PREROUTING only is routed anew by where that sends it:
+    /// `nf_nat_ipv4_pre_routing`. One from the host's own address is a martian then.
+    @Test func whatNATSendsElsewhereOverLoIsRoutedAnew() throws {
+        let world = try world(
+            "*raw\n-A OUTPUT -p tcp -j CT --zone-reply 1\n*nat\n-A INPUT -j SNAT --to-source 198.51.100.1\n")
+        var original = ConnectionTuple(
+            source: try #require(IPAddress("203.0.113.5")), destination: try #require(IPAddress("192.0.2.1")),
+            protocol: .tcp)
+        (original.sourcePort, original.destinationPort) = (8080, 40000)
+        var reply = original.inverted
+        reply.destination = try #require(IPAddress("198.51.100.1"))
+        var entry = ConnectionEntry(original: original, reply: reply, place: .none)
+        entry.status = [.confirmed]
+        var packet = try world.packet("192.0.2.1", "198.51.100.1", sport: 40000, dport: 8080)
+        packet.tcpFlags = [.syn, .ack]
+        let trace = trace(packet, in: nil, world, ConnectionIndex([entry]))
+        #expect("\(try #require(trace.last).packet.destination)" == "203.0.113.5")
+        #expect(trace.reason == .martianSource)
+    }
+
     /// `nf_nat_icmpv6_reply_translation`: DNPT keeps the checksum right where it meets its own prefix only.
     @Test(arguments: [("2001:db8:2::/64", Outcome.forwarded), ("2001:db8:3::/64", .filtered)])
     func natDropsAnErrorThatDNPTMadeWrong(_ prefix: String, _ outcome: Outcome) throws {

@@ -20,7 +20,7 @@ extension Evaluator {
             if packet.unknown.contains(.protocol) { return .unknown }
             return .found(packet.protocol, offset: packet.version == .v4 ? 20 : 40)
         }
-        let hasAH = headers.layout.version == .v6 && headers.layout.firstExtension(.ah) != nil
+        let hasAH = headers.layout.version == .v6 && headers.hasAH
         if !headers.layout.isComplete, !headers.isLaterFragment, !hasAH {
             return headers.chainIsBroken ? .missing : .unknown
         }

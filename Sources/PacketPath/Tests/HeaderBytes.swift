@@ -39,7 +39,10 @@ struct HeaderBytes {
     }
 
     /// Whether no transport header is found for that. nf_tables looks no further than to an AH.
-    var chainIsBroken: Bool { endsWithin && !(isNFT && layout.firstExtension(.ah) != nil) }
+    var chainIsBroken: Bool { endsWithin && !(isNFT && hasAH) }
+
+    /// Whether there is an AH of which two bytes at least are there. Source: net/ipv6/exthdrs_core.c `ipv6_find_hdr`.
+    var hasAH: Bool { layout.firstExtension(.ah).map { $0.offset + 2 <= length } ?? false }
 
     /// Where matches on the transport header read (`par->thoff`). In a later fragment of IPv6 the kernel has not found
     /// it and reads from the packet's start. nf_tables takes AH for the transport.

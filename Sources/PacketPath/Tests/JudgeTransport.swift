@@ -13,7 +13,7 @@ extension Evaluator {
             if headers.isNFT { return false }
             throw .malformed
         }
-        guard headers.isNFT, headers.layout.firstExtension(.ah) != nil else { throw .unknown }
+        guard headers.isNFT, headers.hasAH else { throw .unknown }
         return (wanted == .ah) != test.isNegated
     }
 
