@@ -22,6 +22,20 @@ enum Fixtures {
         return [UInt8](try Data(contentsOf: folder.appendingPathComponent(name)))
     }
 
+    private static let rulesetFolder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Rulesets")
+
+    /// Names of the folders of `Rulesets` that hold rules of iptables.
+    static func rulesets() -> [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: rulesetFolder.path)) ?? []
+        return names.sorted().filter { ofRuleset($0, "iptables-save.txt") != nil }
+    }
+
+    static func ofRuleset(_ name: String, _ file: String) -> String? {
+        try? String(
+            contentsOf: rulesetFolder.appendingPathComponent(name).appendingPathComponent(file), encoding: .utf8)
+    }
+
     /// Messages that a kernel sent: a line is what was asked for, and the payload in hexadecimal digits.
     static func recording(_ name: String) throws -> KernelDump {
         var dump = KernelDump()

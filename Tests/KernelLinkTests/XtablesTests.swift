@@ -259,6 +259,25 @@ import Testing
         }
     }
 
+    /// Expressions that this kernel lacks: `queue num 1-4 bypass`, `reject with icmpx admin-prohibited`.
+    @Test(
+        arguments: [
+            (["queue": [1: [0, 1], 2: [0, 4], 3: [0, 1]]], "-j NFQUEUE --queue-balance 1:4 --queue-bypass"),
+            (["queue": [1: [0, 3], 2: [0, 1]]], "-j NFQUEUE --queue-num 3"),
+            (["reject": [1: [0, 0, 0, 2], 2: [3]]], "-j REJECT --reject-with icmp-admin-prohibited"),
+            (["reject": [1: [0, 0, 0, 2], 2: [9]]], "-j nft --expression reject"),
+        ] as [([String: [Int: [UInt8]]], String)])
+    func readsAnswersAndQueuesOfNft(_ expression: [String: [Int: [UInt8]]], _ text: String) {
+        var dump = table()
+        for (name, attributes) in expression {
+            let made: (String, (inout NetlinkRequest) -> Void) = (
+                name, { for (type, value) in attributes.sorted(by: { $0.key < $1.key }) { $0.put(type, value) } }
+            )
+            dump.rules = [rule([("match", extended("mark", revision: 1, mark)), counter, made])]
+        }
+        #expect(shown(dump).text == "-A INPUT -m mark --mark 0x1/0xff \(text)")
+    }
+
     @Test func leavesTablesOfNftAlone() {
         let names = NameTable()
         func isIptables(_ dump: KernelDump) -> Bool {
@@ -282,6 +301,7 @@ import Testing
         #expect(isIptables(dump))
         #expect(!isIptables(table(priority: 10)))
         #expect(!isIptables(table(chain: "input")))
+        dump.rules = [rule([counter, verdict])]
         dump.sets = [
             message {
                 $0.put(1, text: "filter")
@@ -290,5 +310,7 @@ import Testing
             }
         ]
         #expect(!isIptables(dump))
+        dump.rules.append(rule([("match", extended("mark", revision: 1, mark)), counter]))
+        #expect(isIptables(dump))
     }
 }

@@ -233,7 +233,9 @@ struct IptablesRuleReader {
             return .not(InterfacePattern(name: .empty, isPrefix: true))
         }
         let name = Array(bytes.prefix { $0 != 0 })
-        guard !name.isEmpty, bytes.count - name.count <= 1 else { return nil }
+        guard !name.isEmpty, bytes[name.count...].allSatisfy({ $0 == 0 }) else { return nil }
+        // nft compares all sixteen bytes.
+        if bytes.count - name.count > 1 { result.isForeign = true }
         return negatable(
             InterfacePattern(name: names.intern(name.span), isPrefix: name.count == bytes.count), isNegated)
     }

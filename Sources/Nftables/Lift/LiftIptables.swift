@@ -23,11 +23,10 @@ extension Lifter {
         }
     }
 
-    /// Which of iptables' tables this one is, as far as its name and chains tell; `nil` where they are not just so, or
-    /// where it holds something that iptables has no like of.
+    /// Which of iptables' tables this one is, as far as its name and chains tell; `nil` where they are not just so.
     private func iptablesTable(_ table: Table) -> IptablesTable? {
-        guard table.family == .ip || table.family == .ip6, !table.isOwned, !table.isDormant, table.sets.isEmpty,
-            table.objects.isEmpty, table.flowtables.isEmpty, !table.chains.isEmpty,
+        guard table.family == .ip || table.family == .ip6, !table.isOwned, !table.isDormant,
+            !table.chains.isEmpty,
             let kind = IptablesTable.allCases.first(where: { $0.name == names.text(table.name) })
         else { return nil }
         for chain in table.chains {
@@ -39,10 +38,12 @@ extension Lifter {
     }
 
     /// Reads the rules of a table that may be iptables'; false, and nothing read, where they are nft's own: without
-    /// matches and targets of x_tables, and in forms that iptables does not write, such as without a counter.
+    /// matches and targets of x_tables, and in forms that iptables does not write, such as without a counter, or beside
+    /// sets.
     private mutating func readIptables(_ kind: IptablesTable, _ messages: [Attributes]) -> Bool {
         var rules: [(chain: Int, rule: IptablesRule, handle: UInt64)] = []
-        var isWhole = true
+        let own = reading.tables[table]
+        var isWhole = own.sets.isEmpty && own.objects.isEmpty && own.flowtables.isEmpty
         var hasExtensions = false
         let version: IPVersion = family == .ip6 ? .v6 : .v4
         for data in messages {
