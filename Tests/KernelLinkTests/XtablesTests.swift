@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    @Test func knowsTheStructuresOfTheFixture() { #expect(Structure.all().count == 50) }
+    @Test func knowsTheStructuresOfTheFixture() { #expect(Structure.all().count == 55) }
 
     @Test("a structure of an older revision, or of an extension that is rare, is read", arguments: Structure.all())
     func readsAStructure(_ one: Structure) {
