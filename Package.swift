@@ -30,12 +30,13 @@ let package = Package(
         .systemLibrary(name: "CNetfilter", pkgConfig: "libmnl", providers: [.apt(["libmnl-dev"])]),
         module("SourceText", [], audited),
         module("NetTypes", []),
+        module("NetlinkBytes", ["NetTypes"]),
         module("RuleModel", ["SourceText", "NetTypes"]),
         module("ArchiveFile", ["SourceText", "CArchive"], audited),
         module("IptablesText", ["SourceText", "NetTypes", "RuleModel"]),
         module("Nftables", ["SourceText", "NetTypes", "RuleModel"]),
-        module("KernelLink", ["RuleModel", "CNetfilter"], audited),
-        module("HostText", ["SourceText", "NetTypes", "RuleModel"]),
+        module("KernelLink", ["SourceText", "NetlinkBytes", "RuleModel", "CNetfilter"], audited),
+        module("HostText", ["SourceText", "NetTypes", "NetlinkBytes", "RuleModel"]),
         module("ChainGraph", ["SourceText", "NetTypes", "RuleModel"]),
         module(
             "Snapshot", ["SourceText", "NetTypes", "RuleModel", "ArchiveFile", "IptablesText", "Nftables", "HostText"]),
@@ -59,7 +60,7 @@ let package = Package(
             "KernelLab",
             [
                 "SourceText", "NetTypes", "RuleModel", "IptablesText", "Nftables", "HostText", "ChainGraph", "Snapshot",
-                "PathModel", "PacketPath", "KernelLink", "CNetfilter",
+                "PathModel", "PacketPath", "NetlinkBytes", "KernelLink", "CNetfilter",
             ], audited),
         module(
             "CommandLineTool",
@@ -74,9 +75,12 @@ let package = Package(
         tests("NftablesTests", ["SourceText", "NetTypes", "RuleModel", "Nftables"], exclude: ["Fixtures"]),
         tests(
             "KernelLinkTests",
-            ["SourceText", "NetTypes", "RuleModel", "IptablesText", "Nftables", "KernelLink", "KernelLab"],
+            [
+                "SourceText", "NetTypes", "RuleModel", "IptablesText", "Nftables", "HostText", "Snapshot", "KernelLink",
+                "KernelLab",
+            ],
             exclude: ["Fixtures"]),
-        tests("HostTextTests", ["SourceText", "NetTypes", "RuleModel", "HostText"]),
+        tests("HostTextTests", ["SourceText", "NetTypes", "RuleModel", "HostText"], exclude: ["Fixtures"]),
         tests(
             "SnapshotTests",
             ["SourceText", "NetTypes", "RuleModel", "ArchiveFile", "HostText", "IptablesText", "Snapshot"]),
@@ -100,7 +104,7 @@ let package = Package(
             "KernelLabTests",
             [
                 "SourceText", "NetTypes", "RuleModel", "IptablesText", "HostText", "ChainGraph", "Snapshot",
-                "PathModel", "PacketPath", "KernelLink", "KernelLab",
+                "PathModel", "PacketPath", "NetlinkBytes", "KernelLink", "KernelLab",
             ]),
         .executableTarget(name: "hookline", dependencies: ["CommandLineTool"], swiftSettings: strict),
         .executableTarget(name: "kernel-compare", dependencies: ["KernelLab"], swiftSettings: strict),

@@ -1,6 +1,7 @@
 internal import Glibc
 internal import KernelLink
 internal import NetTypes
+internal import NetlinkBytes
 internal import RuleModel
 
 /// How a packet is put onto an interface as if it came from outside.

@@ -1,5 +1,6 @@
 internal import CNetfilter
 internal import Glibc
+public import HostText
 public import KernelLink
 internal import NetTypes
 public import RuleModel

@@ -1,5 +1,6 @@
 internal import KernelLink
 internal import NetTypes
+internal import NetlinkBytes
 
 /// The fields of an IP packet by which it is known again, and by which an answer is told from it.
 struct IPHeader {

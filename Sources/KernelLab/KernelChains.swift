@@ -1,5 +1,6 @@
 internal import CNetfilter
 public import KernelLink
+internal import NetlinkBytes
 public import RuleModel
 
 /// A chain by its names.

@@ -1,6 +1,7 @@
 internal import Glibc
 public import KernelLink
 public import NetTypes
+internal import NetlinkBytes
 public import RuleModel
 
 /// A scratch namespace with its sockets: packets go in, observations come out.

@@ -1,6 +1,7 @@
 internal import Glibc
 public import KernelLink
 public import NetTypes
+internal import NetlinkBytes
 
 /// A rule of iptables-legacy, or a chain's policy, by where it stands.
 public struct LegacyRule: Hashable, Sendable {

@@ -2,6 +2,7 @@ internal import CNetfilter
 internal import Glibc
 public import KernelLink
 public import NetTypes
+internal import NetlinkBytes
 
 /// The links, addresses and neighbours of a namespace, as the kernel itself has them.
 public struct NodeView: Sendable {

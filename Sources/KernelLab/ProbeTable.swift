@@ -1,6 +1,7 @@
 internal import CNetfilter
 public import KernelLink
 public import NetTypes
+internal import NetlinkBytes
 public import RuleModel
 
 /// A table of our own in a scratch namespace: it starts the trace, and its chains mark the stations of the way.

@@ -2,6 +2,7 @@ internal import CNetfilter
 internal import Glibc
 internal import KernelLink
 internal import NetTypes
+internal import NetlinkBytes
 
 /// Who sends a packet from the host itself, and what the socket says of it.
 public struct LocalSender: Hashable, Sendable {

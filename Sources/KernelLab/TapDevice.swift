@@ -1,6 +1,7 @@
 internal import CNetfilter
 internal import Glibc
 public import KernelLink
+internal import NetlinkBytes
 
 /// Owns the outer end of a network interface: what is written arrives by it, and what leaves by it is read.
 ///

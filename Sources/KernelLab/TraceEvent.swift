@@ -1,4 +1,5 @@
 internal import KernelLink
+internal import NetlinkBytes
 public import RuleModel
 
 /// What a rule or chain decided, as a trace tells it.

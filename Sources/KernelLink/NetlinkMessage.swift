@@ -1,3 +1,5 @@
+internal import NetlinkBytes
+
 /// One request to the kernel, as bytes: the netlink header, the family's own header and attributes.
 public struct NetlinkRequest: Sendable {
     public internal(set) var bytes: [UInt8] = []
@@ -59,63 +61,5 @@ public struct NetlinkRequest: Sendable {
         put(UInt16(truncatingIfNeeded: type) | 0x8000, [])
         fill(&self)
         bytes.put(native: UInt16(truncatingIfNeeded: bytes.count - start), at: start)
-    }
-}
-
-/// The messages of what one read brought, one after another. A message that does not fit ends the walk.
-package struct MessageWalk {
-    package struct Message {
-        package var type: Int
-        package var flags: UInt16
-        package var sequence: UInt32
-        package var payload: Range<Int>
-    }
-
-    private var offset: Int
-    private let end: Int
-
-    package init(_ range: Range<Int>) {
-        offset = range.lowerBound
-        end = range.upperBound
-    }
-
-    package mutating func next(in bytes: Span<UInt8>) -> Message? {
-        guard offset + 16 <= min(end, bytes.count) else { return nil }
-        let length = Int(bytes.native(UInt32.self, at: offset))
-        guard length >= 16, offset + length <= min(end, bytes.count) else { return nil }
-        let message = Message(
-            type: Int(bytes.native(UInt16.self, at: offset + 4)), flags: bytes.native(UInt16.self, at: offset + 6),
-            sequence: bytes.native(UInt32.self, at: offset + 8), payload: offset + 16..<offset + length)
-        offset += (length + 3) & ~3
-        return message
-    }
-}
-
-/// The attributes of one message or one nest, one after another. An attribute that does not fit ends the walk.
-package struct AttributeWalk {
-    package struct Attribute {
-        package var type: Int
-        package var value: Range<Int>
-    }
-
-    private var offset: Int
-    private let end: Int
-
-    package init(_ range: Range<Int>) {
-        offset = range.lowerBound
-        end = range.upperBound
-    }
-
-    /// The attributes after the header of `length` bytes that a message begins with.
-    package init(_ payload: Span<UInt8>, after length: Int) { self.init(min(length, payload.count)..<payload.count) }
-
-    package mutating func next(in bytes: Span<UInt8>) -> Attribute? {
-        guard offset + 4 <= min(end, bytes.count) else { return nil }
-        let length = Int(bytes.native(UInt16.self, at: offset))
-        guard length >= 4, offset + length <= min(end, bytes.count) else { return nil }
-        let type = Int(bytes.native(UInt16.self, at: offset + 2) & 0x3fff)
-        let attribute = Attribute(type: type, value: offset + 4..<offset + length)
-        offset += (length + 3) & ~3
-        return attribute
     }
 }

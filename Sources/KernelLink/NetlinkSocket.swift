@@ -1,5 +1,6 @@
 internal import CNetfilter
 internal import Glibc
+internal import NetlinkBytes
 
 /// Owns one netlink socket of the network namespace in which it was opened.
 @safe public struct NetlinkSocket: ~Copyable {

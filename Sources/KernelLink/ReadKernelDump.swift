@@ -1,5 +1,6 @@
 internal import CNetfilter
 internal import Glibc
+internal import NetlinkBytes
 public import RuleModel
 
 extension KernelDump {

@@ -1,5 +1,6 @@
 import KernelLink
 import NetTypes
+import NetlinkBytes
 import Testing
 
 @testable import KernelLab

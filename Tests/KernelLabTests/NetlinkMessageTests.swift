@@ -1,3 +1,4 @@
+import NetlinkBytes
 import Testing
 
 @testable import KernelLink

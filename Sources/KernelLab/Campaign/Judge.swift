@@ -1,4 +1,5 @@
 internal import Glibc
+internal import HostText
 internal import NetTypes
 internal import PacketPath
 internal import PathModel
