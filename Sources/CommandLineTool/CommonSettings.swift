@@ -28,7 +28,7 @@ func commonOptions<Settings: SnapshotCommandSettings>(_: Settings.Type) -> [Opti
         ) { settings, text in settings.common.node = text },
         .flag(
             "--live", group: group,
-            help: "instead of a snapshot: this machine's own rules of nf_tables, as root; no addresses and routes yet"
+            help: "instead of a snapshot: this machine itself, read over netlink and from /proc, as root"
         ) { $0.common.isLive = true },
         .flag(
             "--latest", group: group,

@@ -1,67 +1,35 @@
-internal import IptablesText
-internal import KernelLink
-internal import Nftables
 internal import RuleModel
 internal import Snapshot
 internal import SourceText
 
-/// Reads the rules of nf_tables in this network namespace.
-///
-/// What the kernel says is written as nft would, and the tables of iptables-nft as iptables-save would; those texts are
-/// the snapshot: places and what is shown of a rule are of them.
+/// Reads this machine: its rules and all else that a snapshot holds, but for what a note says.
 func loadLive(_ common: CommonSettings, _ console: borrowing Console) throws(Stop) -> LoadedNode {
-    let dump: KernelDump
+    let progress = Progress("reading this machine", console.surroundings)
+    defer { progress.finish() }
+    let live = try LiveTexts.read()
+    let node: NodeState
     do {
-        dump = try KernelDump.read()
+        node = try readSnapshot(files: live.files, settings: common.snapshotSettings)
     } catch {
-        throw .message("hookline: error: \(error.description)")
-    }
-    var names = NameTable()
-    let live = liftNftables(dump, names: &names)
-    var node: NodeState
-    do {
-        node = try readSnapshot(files: files(live, names), settings: common.snapshotSettings)
-    } catch {
+        progress.finish()
+        tellUnread(live, console)
         throw .message(
-            live.tables.isEmpty
-                ? "hookline: error: there are no rules of nf_tables in this network namespace" : error.description)
+            live.hasRules ? error.description : "hookline: error: there are no rules in this network namespace")
     }
-    restoreOrder(of: live.tables, names, &node)
+    progress.finish()
     tell(live.diagnostics + node.diagnostics, node, console)
-    console.error(
-        "hookline: note: of this machine only nf_tables was read: no addresses, routes, settings or connections, and no "
-            + "rules of iptables-legacy [live]")
+    tellUnread(live, console)
     let isBad = (live.diagnostics + node.diagnostics).contains { $0.severity > .note }
-    return LoadedNode(node: node, hasProblems: isBad)
+    return LoadedNode(node: node, hasProblems: isBad || !live.unread.isEmpty)
 }
 
-/// What iptables-save and nft would show of these tables.
-private func files(_ live: NftablesReading, _ names: NameTable) -> [SourceFile] {
-    var saved: [UInt8] = []
-    var listed: [UInt8] = []
-    for (table, isManaged) in zip(live.tables, live.isManagedByIptables) {
-        guard table.isNative else {
-            saved += writeIptablesSave([table], names: names, settings: IptablesSaveSettings(hasCounters: true))
-            continue
-        }
-        if isManaged {
-            let name = "table \(table.family.name) \(names.text(table.name))"
-            listed += Array("# Warning: \(name) is managed by iptables-nft, do not touch!\n".utf8)
-        }
-        listed += writeNftables([table], names: names, settings: NftablesSettings(hasCounters: true))
-    }
-    var files: [SourceFile] = []
-    if !saved.isEmpty { files.append(SourceFile(path: "netlink-iptables", bytes: saved)) }
-    if !listed.isEmpty || saved.isEmpty { files.append(SourceFile(path: "netlink", bytes: listed)) }
-    return files
-}
+/// What is never read, since nothing that is wanted of it is told over netlink in a form that this program reads.
+let neverRead = "listening sockets, traffic control, IPsec policies, IPVS and Open vSwitch"
 
-/// Puts the tables into the order in which the kernel has them: of two chains of one priority it decides which runs
-/// first.
-private func restoreOrder(of tables: [Table], _ names: NameTable, _ node: inout NodeState) {
-    func place(_ table: Table) -> Int {
-        let name = node.names.text(table.name)
-        return tables.firstIndex { $0.family == table.family && names.text($0.name) == name } ?? tables.count
+/// Says what of this machine could not be read, and what is not read at all.
+func tellUnread(_ live: LiveTexts, _ console: borrowing Console) {
+    for entry in live.unread {
+        console.error("hookline: warning: \(escapedForTerminal("\(entry.what): \(entry.why)")) [not-read]")
     }
-    node.ruleset.tables = node.ruleset.tables.map { (place($0), $0) }.sorted { $0.0 < $1.0 }.map(\.1)
+    console.error("hookline: note: not read of this machine: \(neverRead) [live]")
 }

@@ -25,6 +25,9 @@ extension Surroundings {
         for name in ["NO_COLOR", "TERM", "COLUMNS"] {
             if let value = unsafe getenv(name) { surroundings.environment[name] = unsafe String(cString: value) }
         }
+        surroundings.makeDirectory = { (path) throws(FileFailure) in try makeEmptyDirectory(path) }
+        surroundings.hostName = currentHostName()
+        surroundings.timeStamp = currentTimeStamp
         surroundings.outputIsTerminal = isatty(1) == 1
         surroundings.errorIsTerminal = isatty(2) == 1
         var size = winsize()
@@ -57,6 +60,30 @@ private func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Int32 {
         start += count
     }
     return 0
+}
+
+/// A new directory, or one that is there and empty; EEXIST for any other.
+private func makeEmptyDirectory(_ path: String) throws(FileFailure) {
+    if unsafe mkdir(path, 0o755) == 0 { return }
+    let code = errno
+    guard code == EEXIST, try fileKind(path, followsLinks: true) == .directory,
+        try directoryEntries(path, limit: 1 << 20).isEmpty
+    else { throw FileFailure(call: "mkdir", code: code, path: path) }
+}
+
+private func currentHostName() -> String {
+    var name = [CChar](repeating: 0, count: 256)
+    guard unsafe gethostname(&name, name.count - 1) == 0 else { return "" }
+    return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+private func currentTimeStamp() -> String {
+    var now = time(nil)
+    var parts = unsafe tm()
+    guard unsafe gmtime_r(&now, &parts) != nil else { return "0" }
+    func two(_ number: Int32) -> String { (number < 10 ? "0" : "") + "\(number)" }
+    let day = unsafe "\(parts.tm_year + 1900)" + two(parts.tm_mon + 1) + two(parts.tm_mday)
+    return unsafe day + "T" + two(parts.tm_hour) + two(parts.tm_min) + two(parts.tm_sec) + "Z"
 }
 
 private func writeWholeFile(_ path: String, _ bytes: [UInt8]) throws(FileFailure) {

@@ -21,6 +21,11 @@ public struct Surroundings {
     public var openFile: (String) throws(FileFailure) -> ByteSource
     /// Writes a whole file.
     public var writeFile: (String, [UInt8]) throws(FileFailure) -> Void
+    /// Makes a directory, or takes one that is there and empty.
+    public var makeDirectory: (String) throws(FileFailure) -> Void = { (_) throws(FileFailure) in }
+    public var hostName = ""
+    /// The time by the calendar, as a file's name can have it: `20261126T110457Z`.
+    public var timeStamp: () -> String = { "" }
     /// Seconds from some beginning.
     public var now: () -> Double
     /// Calls a function once, a second later, from another thread; nothing does it where there is no terminal.

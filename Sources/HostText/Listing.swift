@@ -4,6 +4,8 @@ import SourceText
 public enum ListingKind: UInt8, Hashable, Sendable, CaseIterable {
     case iptablesSave, iptablesRules, iptablesList
     case nftText, nftJSON
+    /// Which tables of nf_tables there are, in the kernel's order.
+    case nftTables
     case setSave, setList, setXML
     case addresses, addressLines, addressesBrief, linksBrief, addressesJSON
     case routes, routesJSON
@@ -36,6 +38,7 @@ public enum ListingKind: UInt8, Hashable, Sendable, CaseIterable {
         case .iptablesList: "iptables -L"
         case .nftText: "nft list ruleset"
         case .nftJSON: "nft -j list ruleset"
+        case .nftTables: "nft list tables"
         case .setSave: "ipset save"
         case .setList: "ipset list"
         case .setXML: "ipset list -o xml"

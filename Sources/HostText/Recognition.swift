@@ -68,6 +68,13 @@ public func recognise(_ text: Span<UInt8>, file: FileID, path: String) -> Recogn
             close(at: end)
             continue
         }
+        if let written = writtenListing(text, line) {
+            close(at: cursor.range.lowerBound)
+            command = ListingHint(text, written.command, isCommand: true)
+            open(written.kind, at: cursor.following, line: cursor.number + 1)
+            sawHeader = true
+            continue
+        }
         if let words = commandLine(text, line) {
             close(at: cursor.range.lowerBound)
             command = ListingHint(text, words, isCommand: true)

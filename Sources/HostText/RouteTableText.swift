@@ -96,6 +96,8 @@ private func rowV6(
 func readNextHops(_ text: Span<UInt8>, _ listing: Listing, into reading: inout HostReading) {
     var cursor = LineCursor(listing.excerpt)
     var words = Words()
+    // A group may stand before its members.
+    var groups: [(id: UInt32, members: Range<Int>)] = []
     while cursor.advance(text) {
         words.split(text, cursor.range)
         guard let first = words.next() else { continue }
@@ -103,7 +105,6 @@ func readNextHops(_ text: Span<UInt8>, _ listing: Listing, into reading: inout H
             reading.tell(.warning, "bad-next-hop", "this line is not one of `ip nexthop`", at: cursor.place)
             continue
         }
-        var hops: [NextHop] = []
         var hop = NextHop()
         while let key = words.next() {
             if text.has(key, "via"), let value = words.next() {
@@ -117,12 +118,12 @@ func readNextHops(_ text: Span<UInt8>, _ listing: Listing, into reading: inout H
             } else if text.has(key, "linkdown") {
                 hop.isLinkDown = true
             } else if text.has(key, "group"), let value = words.next() {
-                hops = group(text, value, reading)
+                groups.append((id, value))
             }
         }
-        if hops.isEmpty, hop.gateway != nil || hop.interface != nil { hops = [hop] }
-        reading.nextHopObjects[id] = hops
+        reading.nextHopObjects[id] = hop.gateway != nil || hop.interface != nil ? [hop] : []
     }
+    for (id, members) in groups { reading.nextHopObjects[id] = group(text, members, reading) }
 }
 
 /// `1,40/1,2`: ids, and a weight behind a comma where it is not 1.

@@ -26,6 +26,8 @@ struct RouteReader {
     let hint: ListingHint
     private var pending: Route?
     private var pendingIsDefault = false
+    /// What `nhid` names; counts where the line tells no next hop itself.
+    private var objectHops: [NextHop] = []
     /// The realm of the route that is read, for the next hop of its own line.
     private var pendingRealm: UInt32? = 0
     private var pendingHasVersion = false
@@ -74,6 +76,7 @@ struct RouteReader {
         route.type = type
         route.table = hintedTable(&reading)
         pendingRealm = 0
+        objectHops = []
         var hop = NextHop()
         var hasHop = false
         while let key = words.next() {
@@ -227,8 +230,7 @@ struct RouteReader {
             return true
         }
         if text.has(key, "nhid"), let id = text.decimal32(value) {
-            if let next = words.peek, text.has(next, "via") || text.has(next, "dev") { return true }
-            route.nextHops = reading.nextHopObjects[id] ?? route.nextHops
+            objectHops = reading.nextHopObjects[id] ?? []
             return true
         }
         // Settings that no decision hangs on.
@@ -290,6 +292,7 @@ struct RouteReader {
     mutating func finish(_ reading: inout HostReading) {
         guard var route = pending else { return }
         pending = nil
+        if route.nextHops.isEmpty { route.nextHops = objectHops }
         if pendingIsDefault, let version { route.destination = .everything(version) }
         if !pendingHasVersion, version == nil {
             reading.tell(

@@ -3,9 +3,14 @@ public import RuleModel
 public import SourceText
 
 /// Writes sets as `ipset restore` reads them: every `create` before the elements, since sets may name each other.
-public func writeIpsetSave(_ sets: [AddressSet], names: NameTable) -> String {
+///
+/// `hasSizes`: with what the header said of sizes, which not every version of ipset takes.
+public func writeIpsetSave(_ sets: [AddressSet], names: NameTable, hasSizes: Bool) -> String {
     var text = ""
-    for set in sets where set.type != .unknown { text += creation(of: set, names) + "\n" }
+    for set in sets where set.type != .unknown {
+        let sizes = hasSizes ? names.text(set.creationText) : ""
+        text += creation(of: set, names) + (sizes.isEmpty ? "" : " " + sizes) + "\n"
+    }
     for set in sets where set.type != .unknown {
         for element in set.elements { text += "add \(names.text(set.name)) \(line(of: element, in: set, names))\n" }
     }

@@ -2,6 +2,7 @@ internal import CNetfilter
 internal import Glibc
 internal import KernelLink
 internal import NetTypes
+internal import NetlinkBytes
 
 /// What the kernel has learned of paths by ICMP: a smaller size, another gateway.
 ///

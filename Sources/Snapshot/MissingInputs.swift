@@ -1,3 +1,4 @@
+import HostText
 import NetTypes
 import RuleModel
 import SourceText
@@ -10,10 +11,12 @@ func missingInputs(_ node: NodeState) -> [MissingInput] {
     }
     let host = node.host
     let families = Set(node.ruleset.tables.map(\.family))
-    if !families.contains(.ip), !families.contains(.inet) {
+    // Where all tables are listed, a family that is not among them has none.
+    let isWhole = node.inputs.contains { $0.kind == .nftTables }
+    if !isWhole, !families.contains(.ip), !families.contains(.inet) {
         add("iptables", "iptables-save -c", "IPv4 packets meet no rules")
     }
-    if !families.contains(.ip6), !families.contains(.inet) {
+    if !isWhole, !families.contains(.ip6), !families.contains(.inet) {
         add("ip6tables", "ip6tables-save -c", "IPv6 packets meet no rules")
     }
     if !host.knowsInterfaces || !host.knowsAddressesV4 {

@@ -25,6 +25,7 @@ func assemble(
     var reading = HostReading()
     var iptables = IptablesInput(latest: settings.latest)
     var nftListings: [Listing] = []
+    var order = TableOrder()
     // Names of routing tables and next hops with an id first: routes and rules may use them.
     for isFirst in [true, false] {
         for (index, file) in files.enumerated() {
@@ -34,6 +35,7 @@ func assemble(
                 case .iptablesSave, .iptablesRules:
                     try iptables.read(text, listing, files: files, names: &reading.names, &reading.diagnostics)
                 case .nftText, .nftJSON: nftListings.append(listing)
+                case .nftTables: order.read(text, listing, &node)
                 default:
                     readOther(text, listing, file, &reading, &node)
                 }
@@ -44,6 +46,7 @@ func assemble(
     // What iptables-save showed is there: it says more of those tables than nft does.
     try readNft(nftListings, files, settings, &iptables, &reading, &node)
     node.ruleset = iptables.ruleset
+    order.apply(to: &node.ruleset.tables, reading.names)
     node.inputs += iptables.inputs
     node.inputs.sort { ($0.place.file.index, $0.place.start) < ($1.place.file.index, $1.place.start) }
     node.names = reading.names

@@ -1,6 +1,7 @@
 import NetTypes
 import NetlinkBytes
 public import RuleModel
+import SourceText
 
 /// One entry of the kernel's connection table.
 public struct KernelConnection: Hashable, Sendable {
@@ -11,6 +12,8 @@ public struct KernelConnection: Hashable, Sendable {
     public var status: UInt32 = 0
     /// The application helper's name, empty where there is none.
     public var helper = ""
+    /// How many hold on to it.
+    var useCount: UInt32?
     /// The state of SCTP or DCCP, by the kernel's number.
     var otherState: UInt8?
 
@@ -50,6 +53,7 @@ public struct KernelConnection: Hashable, Sendable {
         case Attribute.mark: entry.mark = word
         case Attribute.zone: entry.zone = UInt16(truncatingIfNeeded: number)
         case Attribute.timeout: entry.expires = word
+        case Attribute.use: useCount = word
         case Attribute.id: id = word
         case Attribute.originalCounters: entry.originalCounters = counters(payload, attribute.value)
         case Attribute.replyCounters: entry.replyCounters = counters(payload, attribute.value)
@@ -63,7 +67,7 @@ public struct KernelConnection: Hashable, Sendable {
             var walk = AttributeWalk(attribute.value)
             // CTA_HELP_NAME
             while let part = walk.next(in: payload) {
-                if part.type == 1 { helper = String(decoding: name(payload, part.value), as: UTF8.self) }
+                if part.type == 1 { helper = String(decoding: nameWord(payload, part.value), as: UTF8.self) }
             }
         case Attribute.protocolState: noteState(payload, attribute.value)
         default: break
@@ -101,6 +105,7 @@ private enum Attribute {
     static let mark = 8
     static let originalCounters = 9
     static let replyCounters = 10
+    static let use = 11
     static let id = 12
     static let zone = 18
     static let labels = 22

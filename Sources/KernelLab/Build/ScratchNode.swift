@@ -86,7 +86,7 @@ struct ScratchNode: ~Copyable {
     /// They are written from what was read of them: of a rule that can't be read, as it stands in the snapshot.
     mutating func load(_ node: NodeState) throws(LabFailure) {
         try unload()
-        try restoreSets(writeIpsetSave(node.host.sets, names: node.names))
+        try restoreSets(writeIpsetSave(node.host.sets, names: node.names, hasSizes: false))
         let native = NativeTables(node)
         if native.comeFirst { try load(native) }
         for backend in [Backend.nfTables, .legacy] {

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import HostText
 internal import KernelLink
 internal import NetTypes
 internal import PacketPath

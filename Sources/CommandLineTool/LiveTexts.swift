@@ -1,0 +1,94 @@
+internal import HostText
+internal import IptablesText
+internal import KernelLab
+internal import KernelLink
+internal import Nftables
+internal import RuleModel
+internal import SourceText
+
+/// What this machine's kernel says, written as its tools would print it.
+///
+/// These texts are the snapshot, be it that they are read at once (`--live`) or kept (`hookline capture`): there is one
+/// way to read rules, and one set of places.
+struct LiveTexts {
+    /// In the order of their names, which is that of a directory with them.
+    private(set) var texts: [ToolText]
+    /// What is to be said of rules that have parts which are not known.
+    private(set) var diagnostics: [Diagnostic]
+    /// What could not be read.
+    private(set) var unread: [HostDump.Unread]
+    private(set) var hasRules: Bool
+
+    /// Reads the network namespace of the calling thread.
+    static func read() throws(Stop) -> LiveTexts {
+        let rules: KernelDump
+        do { rules = try KernelDump.read() } catch { throw .message("hookline: error: \(error.description)") }
+        let host = HostDump.read()
+        var names = NameTable()
+        let lifted = liftNftables(rules, names: &names)
+        var live = LiveTexts(
+            texts: writeToolTexts(host) + ruleTexts(lifted, names), diagnostics: lifted.diagnostics,
+            unread: host.unread, hasRules: !lifted.tables.isEmpty)
+        for isV6 in [false, true] { live.readLegacy(isV6: isV6) }
+        live.texts.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+        return live
+    }
+
+    /// The texts as files of a folder that is not there.
+    var files: [SourceFile] { texts.map { SourceFile(path: "live/" + $0.name, bytes: $0.bytes) } }
+
+    /// Rules of iptables-legacy. The kernel tells them in a form that only iptables' own program understands.
+    private mutating func readLegacy(isV6: Bool) {
+        let family = isV6 ? "ip6" : "ip"
+        guard let found = try? readFile("/proc/net/\(family)_tables_names", limit: 1 << 16), !found.isEmpty else {
+            // Without the file the module is not loaded: there are none.
+            return
+        }
+        let tables = String(decoding: found, as: UTF8.self).split(separator: "\n").joined(separator: ", ")
+        var why = "\(family)tables-legacy-save, which alone can read them, is missing"
+        for program in ["\(family)tables-legacy-save", "\(family)tables-save"] {
+            for folder in ["", "/usr/sbin/", "/sbin/"] {
+                do throws(KernelFailure) {
+                    let result = try ChildProcess.run([folder + program, "-c"])
+                    // A program of that name may be that of iptables-nft.
+                    if result.outputText.contains("(nf_tables)") { continue }
+                    guard result.status == 0 else {
+                        why = "\(program): \(result.errorText.split(separator: "\n").first ?? "it failed")"
+                        continue
+                    }
+                    texts.append(ToolText(name: "\(family)tables-legacy-save.txt", bytes: result.output))
+                    hasRules = true
+                    return
+                } catch {
+                    if error.code != 2 { why = error.description }
+                }
+            }
+        }
+        unread.append(HostDump.Unread(what: "the tables \(tables) of \(family)tables-legacy", why: why))
+    }
+}
+
+/// What iptables-save and nft would show of these tables, and in which order the kernel has them.
+private func ruleTexts(_ live: NftablesReading, _ names: NameTable) -> [ToolText] {
+    var saved: [UInt8] = []
+    var savedV6: [UInt8] = []
+    var listed: [UInt8] = []
+    var order: [UInt8] = []
+    for (table, isManaged) in zip(live.tables, live.isManagedByIptables) {
+        let name = "table \(table.family.name) \(names.text(table.name))"
+        order += Array((name + "\n").utf8)
+        guard table.isNative else {
+            let text = writeIptablesSave([table], names: names, settings: IptablesSaveSettings(hasCounters: true))
+            if table.family == .ip6 { savedV6 += text } else { saved += text }
+            continue
+        }
+        if isManaged { listed += Array("# Warning: \(name) is managed by iptables-nft, do not touch!\n".utf8) }
+        listed += writeNftables([table], names: names, settings: NftablesSettings(hasCounters: true))
+    }
+    var texts = [ToolText(name: "nft-tables.txt", command: "nft list tables", body: order)]
+    for (name, bytes) in [("iptables-save.txt", saved), ("ip6tables-save.txt", savedV6), ("nft.txt", listed)]
+    where !bytes.isEmpty {
+        texts.append(ToolText(name: name, bytes: bytes))
+    }
+    return texts
+}

@@ -1,0 +1,63 @@
+/// What the kernel answered when it was asked for a host's state over netlink: of each kind the payloads of the
+/// messages, without the netlink header, in the order in which they came. `nil`: could not be read.
+public struct HostDump: Sendable {
+    /// RTM_NEWLINK, from `struct ifinfomsg` on.
+    public var links: [[UInt8]]?
+    /// RTM_NEWADDR, from `struct ifaddrmsg` on.
+    public var addresses: [[UInt8]]?
+    /// RTM_NEWROUTE, from `struct rtmsg` on, of all tables.
+    public var routesV4: [[UInt8]]?
+    public var routesV6: [[UInt8]]?
+    /// RTM_NEWNEXTHOP, from `struct nhmsg` on.
+    public var nextHops: [[UInt8]]?
+    /// RTM_NEWRULE, from `struct fib_rule_hdr` on.
+    public var rulesV4: [[UInt8]]?
+    public var rulesV6: [[UInt8]]?
+    /// RTM_NEWNEIGH, from `struct ndmsg` on.
+    public var neighbours: [[UInt8]]?
+    /// The same of the family `bridge`.
+    public var forwardingEntries: [[UInt8]]?
+    /// IPSET_CMD_LIST, from `struct nfgenmsg` on. Empty where ip_set is not loaded.
+    public var sets: [[UInt8]]?
+    /// IPCTNL_MSG_CT_NEW, from `struct nfgenmsg` on. Empty where nf_conntrack is not loaded.
+    public var connections: [[UInt8]]?
+    /// Files below /proc/sys, by their path from there: `net/ipv4/ip_forward`.
+    public var settings: [Setting]?
+    /// Numbers of routing tables with their names, in the order of the files of iproute2.
+    public var tableNames: [TableName] = []
+    /// What could not be read.
+    public var unread: [Unread] = []
+    public init() {}
+
+    public struct Setting: Hashable, Sendable {
+        public var path: String
+        public var value: [UInt8]
+
+        public init(path: String, value: [UInt8]) {
+            self.path = path
+            self.value = value
+        }
+    }
+
+    public struct TableName: Hashable, Sendable {
+        public var number: UInt32
+        public var name: String
+
+        public init(number: UInt32, name: String) {
+            self.number = number
+            self.name = name
+        }
+    }
+
+    public struct Unread: Hashable, Sendable {
+        /// What it is to a person: `connections`.
+        public var what: String
+        /// A clause.
+        public var why: String
+
+        public init(what: String, why: String) {
+            self.what = what
+            self.why = why
+        }
+    }
+}
