@@ -75,12 +75,11 @@ let package = Package(
         tests("NftablesTests", ["SourceText", "NetTypes", "RuleModel", "Nftables"], exclude: ["Fixtures"]),
         tests(
             "KernelLinkTests",
-            [
-                "SourceText", "NetTypes", "RuleModel", "IptablesText", "Nftables", "HostText", "Snapshot", "KernelLink",
-                "KernelLab",
-            ],
+            ["SourceText", "NetTypes", "RuleModel", "IptablesText", "Nftables", "KernelLink", "KernelLab"],
             exclude: ["Fixtures"]),
-        tests("HostTextTests", ["SourceText", "NetTypes", "RuleModel", "HostText"], exclude: ["Fixtures"]),
+        tests(
+            "HostTextTests", ["SourceText", "NetTypes", "RuleModel", "HostText", "KernelLink", "KernelLab"],
+            exclude: ["Fixtures"]),
         tests(
             "SnapshotTests",
             ["SourceText", "NetTypes", "RuleModel", "ArchiveFile", "HostText", "IptablesText", "Snapshot"]),

@@ -123,7 +123,8 @@ private func walk(_ path: String, _ depth: Int, _ settings: inout [HostDump.Sett
     guard depth < 4, let names = try? directoryEntries("/proc/sys/" + path, limit: 1 << 20) else { return }
     for name in names where name != "neigh" && name != "route" && name != "stable_secret" {
         let inner = path + "/" + name
-        if let value = try? readFile("/proc/sys/" + inner, limit: 1 << 16) {
+        // In one piece: of many settings the kernel tells nothing to a second read. Observed on Linux 6.18.
+        if let value = try? readStart("/proc/sys/" + inner, count: 1 << 16) {
             settings.append(HostDump.Setting(path: inner, value: value))
         } else {
             walk(inner, depth + 1, &settings)

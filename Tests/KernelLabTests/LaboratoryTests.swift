@@ -1,3 +1,4 @@
+import HostText
 import NetTypes
 import RuleModel
 import Testing

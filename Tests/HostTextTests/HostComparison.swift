@@ -1,0 +1,116 @@
+import HostText
+import RuleModel
+import SourceText
+
+/// A host read twice: from texts that this program wrote of what the kernel said, and from its tools' own.
+struct HostComparison {
+    let ours: HostReading
+    let tools: HostReading
+    private(set) var differences: [String] = []
+
+    /// Both with one table of names, so that names can be compared.
+    init(ours texts: [ToolText], tools: String) {
+        var reading = HostReading()
+        for text in texts { read(text.bytes, text.name, into: &reading) }
+        ours = reading
+        var other = HostReading(names: reading.names)
+        if !tools.isEmpty { read(Array(tools.utf8), "tools", into: &other) }
+        self.tools = other
+    }
+
+    /// Compares all but places, times that run, and what `Docs/live-forms.md` lists.
+    mutating func compareAll() {
+        let (a, b) = (ours.host, tools.host)
+        differences += ours.diagnostics.filter { $0.severity > .note }.map { "netlink: \($0.message)" }
+        compare("interface", a.interfaces.map(bare), b.interfaces.map(bare)) { $0.name }
+        compare("route", a.routes.map(bare), b.routes.map(bare)) { _ in .empty }
+        compare("rule", (a.routingRulesV4 ?? []).map(bare), (b.routingRulesV4 ?? []).map(bare)) { _ in .empty }
+        compare("rule6", (a.routingRulesV6 ?? []).map(bare), (b.routingRulesV6 ?? []).map(bare)) { _ in .empty }
+        compare("neighbour", a.neighbours.map(bare), b.neighbours.map(bare)) { $0.interface }
+        compare("fdb", a.forwardingEntries.map(bare), b.forwardingEntries.map(bare)) { $0.interface }
+        compare("set", a.sets.map(bare), b.sets.map(bare)) { $0.name }
+        compare("connection", (a.connections ?? []).map(bare), (b.connections ?? []).map(bare)) { _ in .empty }
+        for (name, value) in a.sysctls.sorted(by: { $0.key < $1.key }) where !b.sysctls.isEmpty {
+            // A count of what is there now.
+            if name.hasSuffix("_count") || name.contains("dentry") { continue }
+            if b.sysctls[name] != value { differences.append("\(name): \(value), not \(b.sysctls[name] ?? "there")") }
+        }
+        let known = (a.routesKnownV4, a.routesKnownV6, a.knowsInterfaces, a.knowsAddressesV4, a.knowsAddressesV6)
+        if known != (b.routesKnownV4, b.routesKnownV6, b.knowsInterfaces, b.knowsAddressesV4, b.knowsAddressesV6) {
+            differences.append("what is known: \(known)")
+        }
+    }
+
+    /// Both lists hold the same, in whatever order: tools ask for one version at a time.
+    private mutating func compare<Value: Hashable>(
+        _ what: String, _ a: [Value], _ b: [Value], name: (Value) -> Symbol
+    ) {
+        let (first, second) = (Set(a), Set(b))
+        if a.count != b.count { differences.append("\(a.count) times \(what), not \(b.count)") }
+        for value in a where !second.contains(value) {
+            differences.append("netlink \(what) \(ours.names.text(name(value))): \(value)")
+        }
+        for value in b where !first.contains(value) {
+            differences.append("   text \(what) \(tools.names.text(name(value))): \(value)")
+        }
+    }
+
+    private func bare(_ interface: NetworkInterface) -> NetworkInterface {
+        var interface = interface
+        interface.place = .none
+        return interface
+    }
+
+    private func bare(_ route: Route) -> Route {
+        var route = route
+        route.place = .none
+        return route
+    }
+
+    private func bare(_ rule: RoutingRule) -> RoutingRule {
+        var rule = rule
+        rule.place = .none
+        return rule
+    }
+
+    private func bare(_ neighbour: Neighbour) -> Neighbour {
+        var neighbour = neighbour
+        neighbour.place = .none
+        return neighbour
+    }
+
+    private func bare(_ entry: ForwardingEntry) -> ForwardingEntry {
+        var entry = entry
+        entry.place = .none
+        return entry
+    }
+
+    private func bare(_ set: AddressSet) -> AddressSet {
+        var set = set
+        set.place = .none
+        for index in set.elements.indices {
+            set.elements[index].place = .none
+            // For ever or not; how long still runs.
+            if let left = set.elements[index].timeout { set.elements[index].timeout = left == 0 ? 0 : 1 }
+        }
+        set.elements.sort { "\($0)" < "\($1)" }
+        return set
+    }
+
+    private func bare(_ entry: ConnectionEntry) -> ConnectionEntry {
+        var entry = entry
+        entry.place = .none
+        entry.expires = entry.expires.map { _ in 1 }
+        return entry
+    }
+}
+
+private func read(_ bytes: [UInt8], _ path: String, into reading: inout HostReading) {
+    let listings = recognise(bytes.span, file: FileID(0), path: path).listings
+    // Next hops with an id first, as a snapshot is read.
+    for isFirst in [true, false] {
+        for listing in listings where (listing.kind == .nextHops || listing.kind == .tableNames) == isFirst {
+            readListing(bytes.span, listing, into: &reading)
+        }
+    }
+}
