@@ -57,6 +57,11 @@ func call(_ arguments: [String], _ around: Around = Around()) -> Call {
             recorder.time += around.step
             return recorder.time
         })
+    surroundings.makeDirectory = { (path) throws(FileFailure) in
+        if path.hasPrefix("/taken") { throw FileFailure(call: "mkdir", code: 17, path: path) }
+    }
+    surroundings.hostName = "node-a"
+    surroundings.timeStamp = { "20261126T110457Z" }
     surroundings.environment = around.environment
     surroundings.outputIsTerminal = around.outputIsTerminal
     surroundings.errorIsTerminal = around.errorIsTerminal

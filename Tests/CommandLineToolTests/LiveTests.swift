@@ -39,7 +39,6 @@ private let canLoad: Bool = {
         let result = try live(Self.rules, "show --live --format nft")
         #expect(result.status == 0)
         #expect(result.output == Self.rules)
-        #expect(result.error.contains("of this machine only nf_tables was read"))
     }
 
     @Test func followsAPacketThroughThem() throws {
@@ -85,6 +84,6 @@ private let canLoad: Bool = {
     @Test func saysThatThereAreNoRules() throws {
         let result = try live("", "show --live")
         #expect(result.status == 2)
-        #expect(result.error == "hookline: error: there are no rules of nf_tables in this network namespace\n")
+        #expect(result.error.hasSuffix("hookline: error: there are no rules in this network namespace\n"))
     }
 }

@@ -64,6 +64,22 @@ import Testing
         }
     }
 
+    /// Of two chains of one hook and priority the kernel asks that of the older table first.
+    @Test func tablesStandInTheOrderOfTheKernel() throws {
+        let order = "# Written by hookline as `nft list tables`\ntable inet own\ntable ip6 gone\ntable ip filter\n"
+        let native = "table inet own {\n\tchain c {\n\t\ttype filter hook input priority filter;\n\t}\n}\n"
+        for (text, first) in [(order, "own"), ("", "filter")] {
+            let node = try read(("a-save", save), ("b-nft", native), ("c-order", text))
+            #expect(node.ruleset.tables.map { node.names.text($0.name) }.first == first)
+            #expect(node.ruleset.tables.count == 2)
+            // All tables are listed: what is not among them is not there.
+            #expect(node.missing.contains { $0.name == "ip6tables" } == false)
+        }
+        let alone = try read(("a-save", save), ("c-order", order.replacing("table inet own\n", with: "")))
+        #expect(!alone.missing.contains { $0.name == "ip6tables" })
+        #expect(try read(("a-save", save)).missing.contains { $0.name == "ip6tables" })
+    }
+
     @Test func aTableOfIptablesThatNftAloneShowsIsReadWithAWarning() throws {
         let node = try read(("nft", listed))
         #expect(codes(node) == ["iptables-by-nft"])
