@@ -267,6 +267,9 @@ struct Judgement {
         guard !ours.isEmpty, let last = events.last else {
             let isRoute = isLocal && [ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, ENETDOWN].contains(error)
             seen.outcome = isRoute ? .unroutable(error: error) : .unseen(error: error)
+            // What the call took meets the probe in OUTPUT before all else: its events are missing. The kernel tells none
+            // where it gets no memory for them at once. Source: net/netfilter/nft_trace.c `nft_trace_notify`.
+            if isLocal, error == 0, seen.isTraced, seen.interface.isEmpty { seen.outcome = .lost }
             // A frame that a bridge passed on by itself, or a packet that is not traced.
             if !seen.interface.isEmpty, !isLocal || !seen.isTraced {
                 seen.outcome = isLocal ? .sent(isSeen: true) : .forwarded(isSeen: true)

@@ -34,7 +34,8 @@ struct Bench: ~Copyable {
 
     /// Loads rules and sets in the place of those that are there. Connections stay.
     ///
-    /// - Parameter isExchange: conntrack goes on meanwhile where the rules before had it.
+    /// - Parameter isExchange: conntrack goes on meanwhile where the rules before had it and the new ones do. Else it must
+    ///   stop at once, and what holds it on would let go of it only some time after.
     mutating func load(_ rules: [SnapshotText], _ backend: Backend, isExchange: Bool = false) throws(LabFailure) {
         self.rules = rules.map { rules in
             guard rules.name.hasSuffix("tables-save.txt") else { return rules }
@@ -49,7 +50,8 @@ struct Bench: ~Copyable {
         if !isExchange, let counts = node.host.sysctls[Self.counting] {
             try ScratchNamespace.set(Self.counting, to: counts)
         }
-        let tracking = IPVersion.allCases.filter { isExchange && before.tracks($0) }
+        let after = model.compiled
+        let tracking = IPVersion.allCases.filter { isExchange && before.tracks($0) && after.tracks($0) }
         try scratch.load(texts: self.rules, backend, tracking: tracking)
     }
 
