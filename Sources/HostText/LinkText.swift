@@ -266,6 +266,10 @@ struct LinkReader {
         // With `link/` lines and addresses it was a whole `ip addr`; `-4` and `-6` leave the `link/` lines out.
         if sawV4 || (sawLinkLine && sawAddressLine) { reading.host.knowsAddressesV4 = true }
         if sawV6 || (sawLinkLine && sawAddressLine) { reading.host.knowsAddressesV6 = true }
+        if listing.hint.isWholeAddresses {
+            reading.host.knowsAddressesV4 = true
+            reading.host.knowsAddressesV6 = true
+        }
         if !sawHeader, !sawAddressLine {
             reading.tell(.note, "empty-listing", "no interface in this listing", at: listing.excerpt.firstPlace)
         }

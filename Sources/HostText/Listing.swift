@@ -95,6 +95,8 @@ public struct ListingHint: Hashable, Sendable {
     public var isAllTables = false
     public var isLegacy = false
     public var isNFTables = false
+    /// Whether all addresses of all links are shown, as this program says of its own texts: then there are no others.
+    public var isWholeAddresses = false
     public init() {}
 
     /// From a command line such as `ip -6 route show table 100`, or a path such as `node/ip_-6_route_table_all`.

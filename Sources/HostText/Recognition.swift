@@ -70,7 +70,7 @@ public func recognise(_ text: Span<UInt8>, file: FileID, path: String) -> Recogn
         }
         if let written = writtenListing(text, line) {
             close(at: cursor.range.lowerBound)
-            command = ListingHint(text, written.command, isCommand: true)
+            command = written.hint
             open(written.kind, at: cursor.following, line: cursor.number + 1)
             sawHeader = true
             continue

@@ -66,7 +66,9 @@ private let hasLegacy: Bool = {
     }
 
     /// The same but for the folder, whose name stands in it.
-    private func without(_ folder: String, _ text: String) -> String { text.replacingOccurrences(of: folder, with: "F") }
+    private func without(_ folder: String, _ text: String) -> String {
+        text.replacingOccurrences(of: folder + "/", with: "F/")
+    }
 
     @Test func folderAnswersAsTheMachineItself() throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
@@ -90,8 +92,8 @@ private let hasLegacy: Bool = {
         #expect(live[0].output.contains("\"outcome\":\"forwarded\""))
         #expect(live[1].output.contains("\"outcome\":\"dropped\""))
         #expect(live[2].output.contains("\"destination\":\"10.1.0.5\""))
-        // The native table was there first: it drops what the one of iptables would reject.
-        #expect(live[3].output.contains("\"outcome\":\"dropped\""))
+        // Both tables want it; that of iptables was made last, and is asked first.
+        #expect(live[3].output.contains("\"outcome\":\"rejected\""))
         #expect(live[4].output.contains("\"table\":\"100\""))
         #expect(live[5].output.contains("\"interface\":\"eth0\""))
     }
@@ -106,9 +108,8 @@ private let hasLegacy: Bool = {
                 == "hookline: note: not read of this machine: listening sockets, traffic control, IPsec policies, IPVS and Open vSwitch [live]\n"
         )
         #expect(result.output.contains("listeners"))
-        for name in ["addresses", "routes", "rules", "sysctl", "connections", "ip6tables"] {
-            #expect(!result.output.contains("\n  \(name) "), "\(name) is not missing")
-        }
+        let missing = result.output.split(separator: "\n").drop { !$0.hasPrefix("Missing") }.dropFirst()
+        #expect(missing.count == 1, "\(missing)")
     }
 
     @Test(.enabled(if: hasLegacy, "needs iptables-legacy")) func rulesOfLegacyAreRead() throws {

@@ -13,11 +13,22 @@ private let canLoad: Bool = {
 @Suite(.enabled(if: canLoad, "needs root, namespaces and nft")) struct LiveTests {
     private func live(_ rules: String, _ arguments: String) throws -> Call {
         let namespace = try ScratchNamespace()
+        _ = try ChildProcess.check(["sh", "-s"], input: Self.wires)
         if !rules.isEmpty { _ = try ChildProcess.check(["nft", "-f", "-"], input: rules) }
         let result = call(arguments)
         try namespace.leave()
         return result
     }
+
+    private static let wires = """
+        ip link set lo up
+        ip addr add 198.51.100.1/32 dev lo
+        ip link add eth0 type veth peer name far0
+        ip link set far0 up
+        ip link set eth0 up
+        ip addr add 192.0.2.254/24 dev eth0
+
+        """
 
     private static let rules = """
         table inet f {
@@ -65,6 +76,7 @@ private let canLoad: Bool = {
 
             """
         let namespace = try ScratchNamespace()
+        _ = try ChildProcess.check(["sh", "-s"], input: Self.wires)
         _ = try ChildProcess.check(["iptables-nft-restore"], input: saved)
         _ = try ChildProcess.check(["ip6tables-nft-restore"], input: "*raw\n:OUTPUT DROP [0:0]\nCOMMIT\n")
         _ = try ChildProcess.check(["nft", "-f", "-"], input: Self.rules)

@@ -11,10 +11,14 @@ struct HostComparison {
     /// Both with one table of names, so that names can be compared.
     init(ours texts: [ToolText], tools: String) {
         var reading = HostReading()
-        for text in texts { read(text.bytes, text.name, into: &reading) }
+        for isFirst in [true, false] {
+            for text in texts { read(text.bytes, text.name, isFirst: isFirst, into: &reading) }
+        }
         ours = reading
         var other = HostReading(names: reading.names)
-        if !tools.isEmpty { read(Array(tools.utf8), "tools", into: &other) }
+        for isFirst in [true, false] where !tools.isEmpty {
+            read(Array(tools.utf8), "tools", isFirst: isFirst, into: &other)
+        }
         self.tools = other
     }
 
@@ -105,12 +109,10 @@ struct HostComparison {
     }
 }
 
-private func read(_ bytes: [UInt8], _ path: String, into reading: inout HostReading) {
-    let listings = recognise(bytes.span, file: FileID(0), path: path).listings
-    // Next hops with an id first, as a snapshot is read.
-    for isFirst in [true, false] {
-        for listing in listings where (listing.kind == .nextHops || listing.kind == .tableNames) == isFirst {
-            readListing(bytes.span, listing, into: &reading)
-        }
+/// Next hops with an id and names of tables come first, as a snapshot is read.
+private func read(_ bytes: [UInt8], _ path: String, isFirst: Bool, into reading: inout HostReading) {
+    for listing in recognise(bytes.span, file: FileID(0), path: path).listings
+    where (listing.kind == .nextHops || listing.kind == .tableNames) == isFirst {
+        readListing(bytes.span, listing, into: &reading)
     }
 }

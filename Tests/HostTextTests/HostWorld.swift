@@ -158,6 +158,6 @@ let connectionWorld = [
     "-p sctp -s 10.0.0.1 -d 10.0.0.2 --sport 1000 --dport 80 --state ESTABLISHED --orig-vtag 1 --reply-vtag 2",
     "-p gre -s 10.0.0.1 -d 10.0.0.2 --srckey 5 --dstkey 6",
     "-p 89 -s 10.0.0.1 -d 10.0.0.2",
-    "-f ipv6 -p udp -s 2001:db8::1 -d 2001:db8::2 --sport 5 --dport 6",
-    "-f ipv6 -p icmpv6 -s 2001:db8::1 -d 2001:db8::2 --icmpv6-type 128 --icmpv6-code 0 --icmpv6-id 3",
+    "-p udp -s 2001:db8::1 -d 2001:db8::2 --sport 5 --dport 6",
+    "-p icmpv6 -s 2001:db8::1 -d 2001:db8::2 --icmpv6-type 128 --icmpv6-code 0 --icmpv6-id 3",
 ]

@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    /// Of two chains of one hook and priority the kernel asks that of the older table first.
+    /// Of two chains of one hook and priority the order of their tables decides which is asked first.
     @Test func tablesStandInTheOrderOfTheKernel() throws {
         let order = "# Written by hookline as `nft list tables`\ntable inet own\ntable ip6 gone\ntable ip filter\n"
         let native = "table inet own {\n\tchain c {\n\t\ttype filter hook input priority filter;\n\t}\n}\n"

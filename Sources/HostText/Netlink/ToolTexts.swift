@@ -31,7 +31,10 @@ public func writeToolTexts(_ dump: HostDump) -> [ToolText] {
     func add(_ name: String, _ command: String, _ body: [UInt8]?) {
         if let body { texts.append(ToolText(name: name, command: command, body: body)) }
     }
-    if dump.links != nil { add("ip-addr.txt", "ip -d addr", writeAddresses(dump, links, tables)) }
+    if dump.links != nil {
+        let command = dump.addresses == nil ? "ip -d link" : "ip -d addr"
+        add("ip-addr.txt", command, writeAddresses(dump, links, tables))
+    }
     add("ip-route.txt", "ip route show table all", dump.routesV4.map { writeRoutes($0, .v4, links, tables) })
     add("ip6-route.txt", "ip -6 route show table all", dump.routesV6.map { writeRoutes($0, .v6, links, tables) })
     add("ip-nexthop.txt", "ip nexthop", dump.nextHops.map { writeNextHops($0, links) })
