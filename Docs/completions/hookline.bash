@@ -2,7 +2,7 @@
 _hookline() {
     local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" options=""
     if [ "$COMP_CWORD" -eq 1 ]; then
-        COMPREPLY=($(compgen -W "trace show graph completions man help --help --version" -- "$current"))
+        COMPREPLY=($(compgen -W "trace show graph capture completions man help --help --version" -- "$current"))
         return
     fi
     case "${COMP_WORDS[1]}" in
@@ -53,6 +53,12 @@ _hookline() {
         --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
         esac
         options="--format --output -o --node --live --latest --strict --color --help -h"
+        ;;
+    capture)
+        case "$previous" in
+        --output|-o) COMPREPLY=($(compgen -f -- "$current")); return ;;
+        esac
+        options="--output -o --help -h"
         ;;
     completions)
         case "$previous" in
