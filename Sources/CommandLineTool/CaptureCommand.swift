@@ -8,7 +8,7 @@ struct CaptureSettings: Hashable {
     static let options: [Option<CaptureSettings>] = [
         .value(
             "--output", "-o", name: "DIRECTORY", kind: .file, group: "Where to write",
-            help: "a directory that is new or empty; without it a new one in this place, named for the host and the time"
+            help: "a directory that is new or empty; without it a new one here, named for the host and the time"
         ) { settings, text in settings.outputPath = text }
     ]
 }

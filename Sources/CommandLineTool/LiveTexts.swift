@@ -40,7 +40,8 @@ struct LiveTexts {
     /// Rules of iptables-legacy. The kernel tells them in a form that only iptables' own program understands.
     private mutating func readLegacy(isV6: Bool) {
         let family = isV6 ? "ip6" : "ip"
-        guard let found = try? readFile("/proc/thread-self/net/\(family)_tables_names", limit: 1 << 16), !found.isEmpty else {
+        guard let found = try? readFile("/proc/thread-self/net/\(family)_tables_names", limit: 1 << 16), !found.isEmpty
+        else {
             // Without the file the module is not loaded: there are none.
             return
         }

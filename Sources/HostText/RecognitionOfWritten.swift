@@ -8,7 +8,8 @@ func writtenListing(_ text: Span<UInt8>, _ line: Range<Int>) -> (kind: ListingKi
     guard let end = text.firstIndex(of: UInt8(ascii: "`"), in: start..<line.upperBound) else { return nil }
     let command = start..<end
     let kinds: [(StaticString, ListingKind)] = [
-        ("ip -d addr", .addresses), ("ip -d link", .addresses), ("ip route show table all", .routes), ("ip -6 route show table all", .routes),
+        ("ip -d addr", .addresses), ("ip -d link", .addresses), ("ip route show table all", .routes),
+        ("ip -6 route show table all", .routes),
         ("ip nexthop", .nextHops), ("ip rule", .policyRules), ("ip -6 rule", .policyRules), ("ip neigh", .neighbours),
         ("bridge fdb", .bridgeForwarding), ("ipset save", .setSave), ("conntrack -L", .connections),
         ("sysctl -a", .sysctl), ("nft list tables", .nftTables),

@@ -1,21 +1,21 @@
 /// The messages of what one read brought, one after another. A message that does not fit ends the walk.
-package struct MessageWalk {
-    package struct Message {
-        package var type: Int
-        package var flags: UInt16
-        package var sequence: UInt32
-        package var payload: Range<Int>
+public struct MessageWalk {
+    public struct Message {
+        public var type: Int
+        public var flags: UInt16
+        public var sequence: UInt32
+        public var payload: Range<Int>
     }
 
     private var offset: Int
     private let end: Int
 
-    package init(_ range: Range<Int>) {
+    public init(_ range: Range<Int>) {
         offset = range.lowerBound
         end = range.upperBound
     }
 
-    package mutating func next(in bytes: Span<UInt8>) -> Message? {
+    public mutating func next(in bytes: Span<UInt8>) -> Message? {
         guard offset + 16 <= min(end, bytes.count) else { return nil }
         let length = Int(bytes.native(UInt32.self, at: offset))
         guard length >= 16, offset + length <= min(end, bytes.count) else { return nil }
@@ -28,24 +28,24 @@ package struct MessageWalk {
 }
 
 /// The attributes of one message or one nest, one after another. An attribute that does not fit ends the walk.
-package struct AttributeWalk {
-    package struct Attribute {
-        package var type: Int
-        package var value: Range<Int>
+public struct AttributeWalk {
+    public struct Attribute {
+        public var type: Int
+        public var value: Range<Int>
     }
 
     private var offset: Int
     private let end: Int
 
-    package init(_ range: Range<Int>) {
+    public init(_ range: Range<Int>) {
         offset = range.lowerBound
         end = range.upperBound
     }
 
     /// The attributes after the header of `length` bytes that a message begins with.
-    package init(_ payload: Span<UInt8>, after length: Int) { self.init(min(length, payload.count)..<payload.count) }
+    public init(_ payload: Span<UInt8>, after length: Int) { self.init(min(length, payload.count)..<payload.count) }
 
-    package mutating func next(in bytes: Span<UInt8>) -> Attribute? {
+    public mutating func next(in bytes: Span<UInt8>) -> Attribute? {
         guard offset + 4 <= min(end, bytes.count) else { return nil }
         let length = Int(bytes.native(UInt16.self, at: offset))
         guard length >= 4, offset + length <= min(end, bytes.count) else { return nil }

@@ -34,8 +34,8 @@ private let canMakeHost: Bool = {
             _ = try ChildProcess.run(["conntrack", "-I"] + words + ["-t", "50000"])
         }
         let commands = [
-            "ip -d addr", "ip route show table all", "ip -6 route show table all", "ip nexthop", "ip rule", "ip -6 rule",
-            "ip neigh", "bridge fdb", "ipset save", "conntrack -L", "conntrack -L -f ipv6", "sysctl -a",
+            "ip -d addr", "ip route show table all", "ip -6 route show table all", "ip nexthop", "ip rule",
+            "ip -6 rule", "ip neigh", "bridge fdb", "ipset save", "conntrack -L", "conntrack -L -f ipv6", "sysctl -a",
         ]
         var host = Host(dump: HostDump(), texts: [])
         // Links come up one after the other, and routes with them: until nothing changes any more.

@@ -31,7 +31,8 @@ import Testing
     @Test func ipip() throws {
         let ends = attribute(2, local) + attribute(3, remote) + attribute(1, native(UInt32(2)))
         let read = try read(
-            "ipip", type: 768, flags: 0x91, ends + attribute(9, [4]) + attribute(4, [0]) + attribute(20, native(UInt32(5))),
+            "ipip", type: 768, flags: 0x91,
+            ends + attribute(9, [4]) + attribute(4, [0]) + attribute(20, native(UInt32(5))),
             attribute(1, local) + attribute(2, remote))
         #expect(read.line == "ipip ipip remote 198.51.100.2 local 192.0.2.1 dev eth0 ttl inherit fwmark 0x5")
         #expect(read.interface.kind == .ipip)
@@ -56,7 +57,8 @@ import Testing
 
     @Test func greWithAKey() throws {
         let ends = attribute(6, local) + attribute(7, remote)
-        let keyed = attribute(2, [0x20, 0]) + attribute(3, [0x20, 0]) + attribute(4, [0, 0, 0, 5]) + attribute(5, [0, 0, 0, 6])
+        let flags = attribute(2, [0x20, 0]) + attribute(3, [0x20, 0])
+        let keyed = flags + attribute(4, [0, 0, 0, 5]) + attribute(5, [0, 0, 0, 6])
         let read = try read("gretap", ends + keyed + attribute(8, [0]))
         #expect(
             read.line == "gretap remote 198.51.100.2 local 192.0.2.1 ttl inherit ikey 0.0.0.5 okey 0.0.0.6")
@@ -81,7 +83,8 @@ import Testing
     }
 
     @Test func geneve() throws {
-        let read = try read("geneve", attribute(1, native(UInt32(77))) + attribute(2, remote) + attribute(5, [0x17, 0xc1]))
+        let data = attribute(1, native(UInt32(77))) + attribute(2, remote) + attribute(5, [0x17, 0xc1])
+        let read = try read("geneve", data)
         #expect(read.line == "geneve id 77 remote 198.51.100.2 dstport 6081")
         #expect(read.interface.kind == .geneve && read.interface.tunnel?.port == 6081)
     }

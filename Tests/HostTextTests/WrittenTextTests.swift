@@ -37,9 +37,11 @@ import Testing
     /// `ip route` tells the hops of an object too, unless the kernel is told not to (nexthop_compat_mode 0).
     @Test func hopsOfAnObjectCountOnce() {
         let objects = "id 2 group 3/4,5\nid 3 via 10.0.0.3 dev a\nid 4 via 10.0.0.4 dev a\n\n"
-        let told = Read(objects + "10.1.0.0/16 nhid 2\n\tnexthop via 10.0.0.3 dev a weight 1\n\tnexthop via 10.0.0.4 dev a weight 5\n")
+        let hops = "\tnexthop via 10.0.0.3 dev a weight 1\n\tnexthop via 10.0.0.4 dev a weight 5\n"
+        let told = Read(objects + "10.1.0.0/16 nhid 2\n" + hops)
         #expect(told.host.routes.map { $0.nextHops.map(\.weight) } == [[1, 5]])
-        let named = Read(objects + "10.1.0.0/16 nhid 2\n10.2.0.0/16 nhid 3 proto static\n10.3.0.0/16 nhid 3 via 10.0.0.3 dev a\n")
+        let routes = "10.1.0.0/16 nhid 2\n10.2.0.0/16 nhid 3 proto static\n10.3.0.0/16 nhid 3 via 10.0.0.3 dev a\n"
+        let named = Read(objects + routes)
         #expect(named.host.routes.map { $0.nextHops.map(\.weight) } == [[1, 5], [1], [1]])
     }
 }

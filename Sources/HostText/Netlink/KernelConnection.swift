@@ -28,7 +28,9 @@ public struct KernelConnection: Hashable, Sendable {
         var zones: (original: UInt16, reply: UInt16) = (0, 0)
         var walk = AttributeWalk(payload, after: 4)
         while let attribute = walk.next(in: payload) {
-            if attribute.type == Attribute.original { original = tuple(payload, attribute.value, zone: &zones.original) }
+            if attribute.type == Attribute.original {
+                original = tuple(payload, attribute.value, zone: &zones.original)
+            }
             if attribute.type == Attribute.reply { reply = tuple(payload, attribute.value, zone: &zones.reply) }
         }
         guard let original, let reply else { return nil }

@@ -14,7 +14,8 @@ public func liftAddressSets(_ payloads: [[UInt8]], names: inout NameTable) -> [A
         let message = MessageParts(payload, after: 4)
         guard let name = message.name(Attribute.setName), !name.isEmpty else { continue }
         let symbol = names.intern(name.span)
-        if let header = message.nest(Attribute.data), let type = message.name(Attribute.typeName), places[symbol] == nil {
+        if let header = message.nest(Attribute.data), let type = message.name(Attribute.typeName), places[symbol] == nil
+        {
             places[symbol] = sets.count
             sets.append(lift(header, symbol, type, family: message.byte(Attribute.family) ?? 0, &names))
         }

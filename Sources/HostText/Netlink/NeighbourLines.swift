@@ -67,7 +67,9 @@ func writeForwardingEntries(_ payloads: [[UInt8]], _ names: LinkNames) -> [UInt8
         ]
         // With its name the bridge is told in place of the bare flag.
         let master = entry.word(9)
-        for (bit, word) in words where flags & bit != 0 && (bit != Flag.master || master == nil) { lines.add(word + " ") }
+        for (bit, word) in words where flags & bit != 0 && (bit != Flag.master || master == nil) {
+            lines.add(word + " ")
+        }
         if let master { lines.add("master", names.name(master)) }
         lines.add(forwardingState(entry.header(UInt16.self, at: 8)))
         lines.endLine()
