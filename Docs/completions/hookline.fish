@@ -59,7 +59,7 @@ complete -c hookline -n '__fish_seen_subcommand_from graph' -l latest -d 'of two
 complete -c hookline -n '__fish_seen_subcommand_from graph' -l strict -d 'exit with 2 where a line of the input can'\''t be read'
 complete -c hookline -n '__fish_seen_subcommand_from graph' -l color -x -a 'auto always never' -d 'colour the output: auto (on a terminal, unless NO_COLOR is set), always or never'
 complete -c hookline -n '__fish_seen_subcommand_from graph' -l help -s h -d 'tell how the command is used'
-complete -c hookline -n '__fish_seen_subcommand_from capture' -l output -s o -r -F -d 'a directory that is new or empty; without it a new one in this place, named for the host and the time'
+complete -c hookline -n '__fish_seen_subcommand_from capture' -l output -s o -r -F -d 'a directory that is new or empty; without it a new one here, named for the host and the time'
 complete -c hookline -n '__fish_seen_subcommand_from capture' -l help -s h -d 'tell how the command is used'
 complete -c hookline -f -n '__fish_seen_subcommand_from completions' -a 'bash zsh fish'
 complete -c hookline -n '__fish_seen_subcommand_from completions' -l help -s h -d 'tell how the command is used'

@@ -123,13 +123,22 @@ private func walk(_ path: String, _ depth: Int, _ settings: inout [HostDump.Sett
     guard depth < 4, let names = try? directoryEntries("/proc/sys/" + path, limit: 1 << 20) else { return }
     for name in names where name != "neigh" && name != "route" && name != "stable_secret" {
         let inner = path + "/" + name
-        // In one piece: of many settings the kernel tells nothing to a second read. Observed on Linux 6.18.
-        if let value = try? readStart("/proc/sys/" + inner, count: 1 << 16) {
+        if let value = readSetting("/proc/sys/" + inner) {
             settings.append(HostDump.Setting(path: inner, value: value))
         } else {
             walk(inner, depth + 1, &settings)
         }
     }
+}
+
+/// In one piece: of many settings the kernel tells nothing to a second read. Observed on Linux 6.18.
+private func readSetting(_ path: String) -> [UInt8]? {
+    // Thousands of them are short.
+    for size in [1 << 10, 1 << 16] {
+        guard let value = try? readStart(path, count: size) else { return nil }
+        if value.count < size { return value }
+    }
+    return nil
 }
 
 /// Names out of iproute2's files: the first `rt_tables` that is there, and all of `rt_tables.d`.
