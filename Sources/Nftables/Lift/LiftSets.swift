@@ -190,6 +190,8 @@ extension Lifter {
     }
 
     private mutating func extra(_ data: Attributes) -> NativeElements.Extra? {
+        // Most elements are a key, its end, flags and a value.
+        guard data.entries.contains(where: { $0.type > 3 && $0.type != 10 }) else { return nil }
         var made = NativeElements.Extra()
         made.timeout = data.number(4)
         made.expires = data.number(5)
@@ -212,6 +214,12 @@ extension Lifter {
 
     /// The parts of a key or of data as the model has them: numbers highest byte first, without what fills up words.
     private func canonical(_ bytes: [UInt8], _ parts: [LiftedSet.Part]) -> [UInt8] {
+        // Addresses above all lie there as they are wanted; an interface's number becomes its name.
+        if parts.count == 1, !parts[0].isHostOrder, parts[0].shift == 0, parts[0].type.bits == bytes.count * 8,
+            parts[0].type != .interfaceIndex
+        {
+            return bytes
+        }
         var result: [UInt8] = []
         var offset = 0
         for part in parts {
@@ -252,8 +260,8 @@ extension Lifter {
             }
         } else {
             for element in set.elements where !element.isEnd {
-                found.append(
-                    (canonical(element.key, set.parts), canonical(element.end ?? element.key, set.parts), element))
+                let low = canonical(element.key, set.parts)
+                found.append((low, element.end.map { canonical($0, set.parts) } ?? low, element))
             }
         }
         found.sort { $0.low.lexicographicallyPrecedes($1.low) }
