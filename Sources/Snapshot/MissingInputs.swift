@@ -23,14 +23,18 @@ func missingInputs(_ node: NodeState) -> [MissingInput] {
         add("addresses", "ip -d addr", "which addresses are this host's is not known")
     }
     let needsV6 = families.contains(.ip6) || host.knowsAddressesV6
-    if host.routesKnownV4 != .allTables || (needsV6 && host.routesKnownV6 == .none) {
-        add(
-            "routes", needsV6 ? "ip route show table all; ip -6 route show table all" : "ip route show table all",
-            "where packets leave is not known, or known from the main table only")
+    // What is there is not asked for again.
+    func addBoth(_ name: String, _ words: String, lacksV4: Bool, lacksV6: Bool, _ effect: String) {
+        let commands = (lacksV4 ? ["ip \(words)"] : []) + (lacksV6 ? ["ip -6 \(words)"] : [])
+        if !commands.isEmpty { add(name, commands.joined(separator: "; "), effect) }
     }
-    if host.routingRulesV4 == nil || (needsV6 && host.routingRulesV6 == nil) {
-        add("rules", needsV6 ? "ip rule; ip -6 rule" : "ip rule", "the three rules that every kernel has are assumed")
-    }
+    addBoth(
+        "routes", "route show table all", lacksV4: host.routesKnownV4 != .allTables,
+        lacksV6: needsV6 && host.routesKnownV6 == .none,
+        "where packets leave is not known, or known from the main table only")
+    addBoth(
+        "rules", "rule", lacksV4: host.routingRulesV4 == nil, lacksV6: needsV6 && host.routingRulesV6 == nil,
+        "the three rules that every kernel has are assumed")
     if !host.knowsSets, node.usesSets {
         add("sets", "ipset save", "whether an address is in a set is not known")
     }

@@ -1,4 +1,5 @@
 import NetTypes
+import PathModel
 import RuleModel
 import SourceText
 import Testing
@@ -66,7 +67,7 @@ import Testing
             """
             *mangle
             :OUTPUT ACCEPT [0:0]
-            -A OUTPUT -j HMARK --hmark-spi 1 --hmark-mod 9
+            -A OUTPUT -j HMARK --hmark-spi 1 --hmark-rnd 0x5 --hmark-mod 9
             COMMIT
 
             """, routerAddresses,
