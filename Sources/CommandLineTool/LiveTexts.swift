@@ -40,33 +40,47 @@ struct LiveTexts {
     /// Rules of iptables-legacy. The kernel tells them in a form that only iptables' own program understands.
     private mutating func readLegacy(isV6: Bool) {
         let family = isV6 ? "ip6" : "ip"
-        guard let found = try? readFile("/proc/thread-self/net/\(family)_tables_names", limit: 1 << 16), !found.isEmpty
+        guard let found = try? readFile("/proc/thread-self/net/\(family)_tables_names", limit: 1 << 16),
+            !found.isEmpty
         else {
             // Without the file the module is not loaded: there are none.
             return
         }
-        let tables = String(decoding: found, as: UTF8.self).split(separator: "\n").joined(separator: ", ")
-        var why = "\(family)tables-legacy-save, which alone can read them, is missing"
-        for program in ["\(family)tables-legacy-save", "\(family)tables-save"] {
-            for folder in ["", "/usr/sbin/", "/sbin/"] {
-                do throws(KernelFailure) {
-                    let result = try ChildProcess.run([folder + program, "-c"])
-                    // A program of that name may be that of iptables-nft.
-                    if result.outputText.contains("(nf_tables)") { continue }
-                    guard result.status == 0 else {
-                        why = "\(program): \(result.errorText.split(separator: "\n").first ?? "it failed")"
-                        continue
-                    }
-                    texts.append(ToolText(name: "\(family)tables-legacy-save.txt", bytes: result.output))
-                    hasRules = true
-                    return
-                } catch {
-                    if error.code != 2 { why = error.description }
-                }
-            }
+        // The second may be that of iptables-nft, which is told by what it writes.
+        let names = ["\(family)tables-legacy-save", "\(family)tables-save"]
+        switch saveLegacy(names.flatMap { [$0, "/usr/sbin/" + $0, "/sbin/" + $0] }) {
+        case .success(let bytes):
+            texts.append(ToolText(name: "\(family)tables-legacy-save.txt", bytes: bytes))
+            hasRules = true
+        case .failure(let why):
+            let tables = String(decoding: found, as: UTF8.self).split(separator: "\n").joined(separator: ", ")
+            unread.append(HostDump.Unread(what: "the tables \(tables) of \(family)tables-legacy", why: why))
         }
-        unread.append(HostDump.Unread(what: "the tables \(tables) of \(family)tables-legacy", why: why))
     }
+}
+
+enum LegacySave: Equatable {
+    case success([UInt8])
+    /// Why not: a clause.
+    case failure(String)
+}
+
+/// What the first of `programs` writes that is there and is not of iptables-nft.
+func saveLegacy(_ programs: [String]) -> LegacySave {
+    let name = programs.first?.split(separator: "/").last ?? ""
+    var why = "\(name), which alone can read them, is missing"
+    for program in programs {
+        do throws(KernelFailure) {
+            let result = try ChildProcess.run([program, "-c"])
+            if result.outputText.contains("(nf_tables)") { continue }
+            if result.status == 0 { return .success(result.output) }
+            why = "\(program): \(result.errorText.split(separator: "\n").first ?? "it failed")"
+        } catch {
+            // ENOENT
+            if error.code != 2 { why = error.description }
+        }
+    }
+    return .failure(why)
 }
 
 /// What iptables-save and nft would show of these tables, and in which order the kernel has them.

@@ -1,7 +1,8 @@
-import CommandLineTool
 import Foundation
 import KernelLab
 import Testing
+
+@testable import CommandLineTool
 
 /// Whether a host with rules can be made here.
 private let canMakeHost: Bool = {
@@ -26,7 +27,7 @@ private let hasLegacy: Bool = {
         ip link set lo up
         ip link add eth0 type veth peer name far0
         ip link add eth1 type veth peer name far1
-        for l in eth0 far0 eth1 far1; do ip link set $l up; done
+        for l in eth0 far0 eth1 far1; do ip link set $l addrgenmode none; ip link set $l up; done
         ip addr add 192.0.2.1/24 dev eth0
         ip addr add 10.1.0.1/24 dev eth1
         ip addr add 2001:db8::1/64 dev eth0 nodad
@@ -76,8 +77,14 @@ private let hasLegacy: Bool = {
         try? FileManager.default.removeItem(at: folder)
         let namespace = try ScratchNamespace()
         _ = try ChildProcess.check(["sh", "-s"], input: Self.host)
-        let live = Self.questions.map { ask($0, "--live") }
-        let captured = call(["capture", "-o", folder.path + "/"])
+        var captured = Call()
+        var live: [Call] = []
+        // The kernel adds routes of a link that has come up by and by.
+        for _ in 0..<40 {
+            captured = call(["capture", "-o", folder.path + "/"])
+            live = Self.questions.map { ask($0, "--live") }
+            if call(["capture", "-o", folder.path + "/"]).written == captured.written { break }
+        }
         try namespace.leave()
         #expect(captured.status == 0)
         #expect(captured.output == folder.path + "\n")
@@ -145,6 +152,16 @@ private let hasLegacy: Bool = {
 
 /// Calls that read nothing.
 @Suite struct CaptureCallTests {
+    @Test func saysThatTheProgramOfLegacyIsMissing() {
+        let result = saveLegacy(["/nowhere/iptables-legacy-save", "/nowhere/iptables-save"])
+        #expect(result == .failure("iptables-legacy-save, which alone can read them, is missing"))
+    }
+
+    @Test func complaintsOfTheProgramAreTold() {
+        #expect(saveLegacy(["/bin/false"]) == .failure("/bin/false: it failed"))
+        #expect(saveLegacy(["/bin/echo"]) == .success(Array("-c\n".utf8)))
+    }
+
     @Test(arguments: ["a.tar.gz", "a.tgz", "a.tar", "a.zip"]) func archivesAreNotWritten(_ name: String) {
         let result = call("capture -o \(name)")
         #expect(result.status == 2)
