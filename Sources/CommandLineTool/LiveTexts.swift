@@ -21,14 +21,24 @@ struct LiveTexts {
 
     /// Reads the network namespace of the calling thread.
     static func read() throws(Stop) -> LiveTexts {
-        let rules: KernelDump
-        do { rules = try KernelDump.read() } catch { throw .message("hookline: error: \(error.description)") }
+        var rules: KernelDump?
+        do throws(KernelFailure) {
+            rules = try KernelDump.read()
+        } catch {
+            // EINVAL: a kernel without nf_tables may have rules of iptables-legacy.
+            guard error.code == 22 else { throw .message("hookline: error: \(error.description)") }
+        }
         let host = HostDump.read()
-        var names = NameTable()
-        let lifted = liftNftables(rules, names: &names)
-        var live = LiveTexts(
-            texts: writeToolTexts(host) + ruleTexts(lifted, names), diagnostics: lifted.diagnostics,
-            unread: host.unread, hasRules: !lifted.tables.isEmpty)
+        var live = LiveTexts(texts: writeToolTexts(host), diagnostics: [], unread: host.unread, hasRules: false)
+        if let rules {
+            var names = NameTable()
+            let lifted = liftNftables(rules, names: &names)
+            live.texts += ruleTexts(lifted, names)
+            live.diagnostics = lifted.diagnostics
+            live.hasRules = !lifted.tables.isEmpty
+        } else {
+            live.unread.append(HostDump.Unread(what: "rules of nf_tables", why: "this kernel does not know nf_tables"))
+        }
         for isV6 in [false, true] { live.readLegacy(isV6: isV6) }
         live.texts.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
         return live

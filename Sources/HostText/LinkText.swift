@@ -81,13 +81,18 @@ struct LinkReader {
         sawHeader = true
         _ = words.next()
         readFlags(text, next, position, &reading)
-        if let peer, !text.begins(peer, "if"), !text.has(peer, "NONE") {
+        if let peer, !isNumber(text, peer), !text.has(peer, "NONE") {
             // `eth0.10@eth0`: the device below. A veth's peer is told so too, hence only for what is one.
             lower = reading.name(text, peer)
         } else {
             lower = nil
         }
         headerParts(text, &words, cursor, position, &reading)
+    }
+
+    /// Whether a device stands behind `@` by its number in another namespace: `if7`, where `ifb0` is a name.
+    private func isNumber(_ text: Span<UInt8>, _ peer: Range<Int>) -> Bool {
+        text.begins(peer, "if") && text.decimal32(peer.lowerBound + 2..<peer.upperBound) != nil
     }
 
     /// The device named behind `@` in the header.

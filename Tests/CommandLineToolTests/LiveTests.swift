@@ -20,7 +20,9 @@ private let canLoad: Bool = {
         return result
     }
 
+    /// Without packets of IPv6's own, which policies would count.
     private static let wires = """
+        sysctl -qw net.ipv6.conf.default.disable_ipv6=1
         ip link set lo up
         ip addr add 198.51.100.1/32 dev lo
         ip link add eth0 type veth peer name far0

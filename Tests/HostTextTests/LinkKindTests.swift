@@ -76,6 +76,16 @@ import Testing
         #expect(read.interface.tunnel?.device.map { read.reading.names.text($0) } == "eth0")
     }
 
+    @Test func deviceBelowMayBeNamedAsANumberIs() {
+        func below(_ peer: String) -> String? {
+            let read = Read(
+                "7: x0@\(peer): <UP> mtu 1500\n    link/ether 02:00:00:00:00:01 brd ff:ff:ff:ff:ff:ff\n    vlan id 10\n")
+            return read.name(read.interface("x0")?.tunnel?.device)
+        }
+        #expect(below("ifb0") == "ifb0")
+        #expect(below("if7") == nil)
+    }
+
     @Test func vrf() throws {
         let read = try read("vrf", attribute(1, native(UInt32(1010))))
         #expect(read.line == "vrf table 1010")
