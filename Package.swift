@@ -84,7 +84,7 @@ let package = Package(
             "SnapshotTests",
             ["SourceText", "NetTypes", "RuleModel", "ArchiveFile", "HostText", "IptablesText", "Snapshot"]),
         tests("ArchitectureTests", []),
-        tests("CommandLineToolTests", ["SourceText", "Snapshot", "KernelLab", "CommandLineTool"]),
+        tests("CommandLineToolTests", ["SourceText", "HostText", "Snapshot", "KernelLab", "CommandLineTool"]),
         tests("GoldenTests", ["SourceText", "CommandLineTool"], exclude: ["Expected"]),
         tests(
             "ReportsTests",

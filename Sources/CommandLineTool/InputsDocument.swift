@@ -31,7 +31,8 @@ func inputsDocument(_ node: NodeState) -> Document {
         var items: [[Block]] = []
         for unread in node.unreadRulesets {
             let tables = unread.tables.isEmpty ? "" : ": " + unread.tables.joined(separator: ", ")
-            items.append([.paragraph(RichText("native nftables rules\(tables) (\(location(unread.place, node)))"))])
+            let name = unread.kind == .unreadRules ? "rules of iptables-legacy" : "native nftables rules"
+            items.append([.paragraph(RichText("\(name)\(tables) (\(location(unread.place, node)))"))])
         }
         for decider in node.host.otherDeciders {
             items.append([.paragraph(RichText("\(decider.evidence) (\(location(decider.place, node)))"))])

@@ -63,10 +63,20 @@ struct LiveTexts {
             texts.append(ToolText(name: "\(family)tables-legacy-save.txt", bytes: bytes))
             hasRules = true
         case .failure(let why):
-            let tables = String(decoding: found, as: UTF8.self).split(separator: "\n").joined(separator: ", ")
-            unread.append(HostDump.Unread(what: "the tables \(tables) of \(family)tables-legacy", why: why))
+            let tables = String(decoding: found, as: UTF8.self).split(separator: "\n")
+            let list = tables.joined(separator: ", ")
+            unread.append(HostDump.Unread(what: "the tables \(list) of \(family)tables-legacy", why: why))
+            texts.append(unreadTables(family, tables.map(String.init), why: why))
         }
     }
+}
+
+/// A text that says which tables decide about packets and could not be read: no answer is sure then.
+func unreadTables(_ family: String, _ tables: [String], why: String) -> ToolText {
+    let lines = tables.map { "# \(family) \($0): \(why)\n" }
+    return ToolText(
+        name: "\(family)tables-legacy-save.txt", command: "\(family)tables-legacy-save",
+        body: Array(lines.joined().utf8))
 }
 
 enum LegacySave: Equatable {

@@ -22,8 +22,15 @@ struct LoadedNode {
     private func unreadText(_ unread: UnreadRuleset) -> String {
         let tables = unread.tables.isEmpty ? "" : " (\(unread.tables.joined(separator: ", ")))"
         let place = node.file(of: unread.place).map { ", \($0.path):\(unread.place.line)" } ?? ""
-        return "native nftables rules, which this version does not read, decide about packets too\(tables)\(place)"
+        return "\(unreadRulesName(unread)) decide about packets too\(tables)\(place)"
     }
+}
+
+/// What rules are that could not be read.
+func unreadRulesName(_ unread: UnreadRuleset) -> String {
+    unread.kind == .unreadRules
+        ? "rules of iptables-legacy, which could not be read,"
+        : "native nftables rules, which this version does not read,"
 }
 
 /// Reads the snapshot at `paths` and tells on standard error what could not be read.

@@ -6,6 +6,8 @@ public enum ListingKind: UInt8, Hashable, Sendable, CaseIterable {
     case nftText, nftJSON
     /// Which tables of nf_tables there are, in the kernel's order.
     case nftTables
+    /// Tables of iptables-legacy that are there and could not be read, as this program tells them.
+    case unreadRules
     case setSave, setList, setXML
     case addresses, addressLines, addressesBrief, linksBrief, addressesJSON
     case routes, routesJSON
@@ -39,6 +41,7 @@ public enum ListingKind: UInt8, Hashable, Sendable, CaseIterable {
         case .nftText: "nft list ruleset"
         case .nftJSON: "nft -j list ruleset"
         case .nftTables: "nft list tables"
+        case .unreadRules: "rules that could not be read"
         case .setSave: "ipset save"
         case .setList: "ipset list"
         case .setXML: "ipset list -o xml"
@@ -78,7 +81,7 @@ public enum ListingKind: UInt8, Hashable, Sendable, CaseIterable {
     /// Whether this version reads it. What it does not read is told.
     public var isRead: Bool {
         switch self {
-        case .iptablesList, .setXML, .kubernetes, .otherJSON: false
+        case .iptablesList, .setXML, .kubernetes, .otherJSON, .unreadRules: false
         default: true
         }
     }

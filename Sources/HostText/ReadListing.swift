@@ -31,7 +31,8 @@ public func readListing(_ text: Span<UInt8>, _ listing: Listing, into reading: i
     case .transformPolicies: readTransformPolicies(text, listing, into: &reading)
     case .openVSwitch: readOpenVSwitch(text, listing, into: &reading)
     case .virtualServers: readVirtualServers(text, listing, into: &reading)
-    case .iptablesSave, .iptablesRules, .iptablesList, .nftText, .nftJSON, .nftTables, .setXML, .kubernetes,
+    case .iptablesSave, .iptablesRules, .iptablesList, .nftText, .nftJSON, .nftTables, .unreadRules, .setXML,
+        .kubernetes,
         .emptyJSON, .otherJSON:
         break
     }

@@ -30,6 +30,7 @@ func continues(_ kind: ListingKind, _ text: Span<UInt8>, _ line: Range<Int>) -> 
     case .nftText:
         // Everything between the braces: blank lines, rules, closing braces.
         return first == UInt8(ascii: "\t") || first == UInt8(ascii: "}") || first == UInt8(ascii: " ")
+    case .unreadRules: return text.begins(line, "# ip") && text.find(": ", in: line) != nil
     case .nftTables: return text.begins(line, "table ") && text.find("{", in: line) == nil
     case .openVSwitch, .transformPolicies, .kubernetes, .setXML, .iptablesList, .addresses, .ifconfig:
         return first == UInt8(ascii: " ") || first == UInt8(ascii: "\t")

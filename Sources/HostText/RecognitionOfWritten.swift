@@ -12,7 +12,8 @@ func writtenListing(_ text: Span<UInt8>, _ line: Range<Int>) -> (kind: ListingKi
         ("ip -6 route show table all", .routes),
         ("ip nexthop", .nextHops), ("ip rule", .policyRules), ("ip -6 rule", .policyRules), ("ip neigh", .neighbours),
         ("bridge fdb", .bridgeForwarding), ("ipset save", .setSave), ("conntrack -L", .connections),
-        ("sysctl -a", .sysctl), ("nft list tables", .nftTables),
+        ("sysctl -a", .sysctl), ("nft list tables", .nftTables), ("iptables-legacy-save", .unreadRules),
+        ("ip6tables-legacy-save", .unreadRules),
     ]
     for (name, kind) in kinds where text.has(command, name) {
         var hint = ListingHint(text, command, isCommand: true)

@@ -36,6 +36,7 @@ func assemble(
                     try iptables.read(text, listing, files: files, names: &reading.names, &reading.diagnostics)
                 case .nftText, .nftJSON: nftListings.append(listing)
                 case .nftTables: order.read(text, listing, &node)
+                case .unreadRules: keepUnread(text, listing, &node)
                 default:
                     readOther(text, listing, file, &reading, &node)
                 }
@@ -72,7 +73,10 @@ private func noRules(_ node: NodeState, _ root: String?) -> SnapshotFailure {
             return SnapshotFailure(.noRules, file: file, place: list.place, message: message)
         }
     } else if let unread = node.unreadRulesets.first, let file = node.file(of: unread.place) {
-        message = "this JSON of nft's is broken, and there are no other rules"
+        message =
+            unread.kind == .unreadRules
+            ? "the rules here could not be read, and there are no others"
+            : "this JSON of nft's is broken, and there are no other rules"
         return SnapshotFailure(.noRules, file: file, place: unread.place, message: message)
     } else if !node.inputs.isEmpty {
         message = "no rule set among what was recognised; iptables-save writes one"
@@ -87,6 +91,21 @@ private func noRules(_ node: NodeState, _ root: String?) -> SnapshotFailure {
         message += "; \(unread.path) could not be read: \(unread.reason.text)"
     }
     return SnapshotFailure(.noRules, path: path, message: message)
+}
+
+/// `# ip filter: why`: tables that decide about packets and could not be read.
+private func keepUnread(_ text: Span<UInt8>, _ listing: Listing, _ node: inout NodeState) {
+    let excerpt = listing.excerpt
+    var tables: [String] = []
+    for line in text.extracting(excerpt.start..<min(excerpt.end, text.count)).text.split(separator: "\n") {
+        if line.hasPrefix("# "), let end = line.firstIndex(of: ":") { tables.append(String(line[..<end].dropFirst(2))) }
+    }
+    let place = firstLine(of: excerpt, text)
+    node.unreadRulesets.append(UnreadRuleset(kind: .unreadRules, place: place, tables: tables))
+    node.inputs.append(
+        RecognisedInput(
+            kind: .unreadRules, place: place, lastLine: lastLine(of: excerpt, text),
+            summary: "rules of iptables-legacy that could not be read"))
 }
 
 /// A listing of anything but iptables rules.

@@ -1,4 +1,5 @@
 import Foundation
+import HostText
 import KernelLab
 import Testing
 
@@ -155,6 +156,22 @@ private let hasLegacy: Bool = {
     @Test func saysThatTheProgramOfLegacyIsMissing() {
         let result = saveLegacy(["/nowhere/iptables-legacy-save", "/nowhere/iptables-save"])
         #expect(result == .failure("iptables-legacy-save, which alone can read them, is missing"))
+    }
+
+    /// Rules that are there and could not be read leave no answer sure.
+    @Test func rulesThatCouldNotBeReadDecideToo() {
+        let unread = unreadTables("ip", ["filter", "nat"], why: "iptables-legacy-save is missing")
+        var around = Around()
+        around.input += String(decoding: unread.bytes, as: UTF8.self)
+        let traced = call("trace - --in eth0 --from 192.0.2.7 --to 192.0.2.1:22/tcp --json", around)
+        #expect(traced.output.contains("\"outcome\":\"undecided\""))
+        let words = "rules of iptables-legacy, which could not be read, decide about packets too (ip filter, ip nat)"
+        #expect(traced.output.contains(words))
+        let inputs = call("show - --inputs", around)
+        #expect(inputs.output.contains("rules of iptables-legacy: ip filter, ip nat (-:"))
+        let alone = call("show -", Around(input: String(decoding: unread.bytes, as: UTF8.self)))
+        #expect(alone.status == 2)
+        #expect(alone.error.contains("the rules here could not be read, and there are no others"))
     }
 
     @Test func complaintsOfTheProgramAreTold() {

@@ -79,7 +79,8 @@ import Testing
     @Test func deviceBelowMayBeNamedAsANumberIs() {
         func below(_ peer: String) -> String? {
             let read = Read(
-                "7: x0@\(peer): <UP> mtu 1500\n    link/ether 02:00:00:00:00:01 brd ff:ff:ff:ff:ff:ff\n    vlan id 10\n")
+                "7: x0@\(peer): <UP> mtu 1500\n    link/ether 02:00:00:00:00:01 brd ff:ff:ff:ff:ff:ff\n    vlan id 10\n"
+            )
             return read.name(read.interface("x0")?.tunnel?.device)
         }
         #expect(below("ifb0") == "ifb0")
