@@ -32,8 +32,7 @@ public func readListing(_ text: Span<UInt8>, _ listing: Listing, into reading: i
     case .openVSwitch: readOpenVSwitch(text, listing, into: &reading)
     case .virtualServers: readVirtualServers(text, listing, into: &reading)
     case .iptablesSave, .iptablesRules, .iptablesList, .nftText, .nftJSON, .nftTables, .unreadRules, .setXML,
-        .kubernetes,
-        .emptyJSON, .otherJSON:
+        .kubernetes, .emptyJSON, .otherJSON:
         break
     }
     reading.endListing(at: listing.excerpt.firstPlace)
