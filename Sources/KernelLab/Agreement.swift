@@ -62,6 +62,24 @@ struct Comparison {
         return best ?? Agreement(differences: ["no way at all"], way: Way(end: trace, steps: [], assumptions: []))
     }
 
+    /// What differs on the way of a fragment that the kernel keeps for the others: what comes behind is of the whole
+    /// datagram. Empty where they agree.
+    func differencesUntilKept(_ trace: Trace) -> [String] {
+        var first: [String]?
+        for var way in ways(of: trace) {
+            let kept = way.steps.firstIndex {
+                if case .defragmentation = $0.kind { return true }
+                return false
+            }
+            guard let kept else { continue }
+            way.steps.removeSubrange(kept...)
+            let found = ruleDifferences(way) + policyDifferences(way) + countDifferences(way)
+            if found.isEmpty { return [] }
+            first = first ?? found
+        }
+        return first ?? ["hookline keeps no fragment"]
+    }
+
     private func differences(_ way: Way) -> [String] {
         guard seen.isTraced else { return countDifferences(way) + outcomeDifferences(way) }
         var found = ruleDifferences(way) + policyDifferences(way) + countDifferences(way) + outcomeDifferences(way)

@@ -116,11 +116,7 @@ struct Judge {
                 (fragment.packet.mark, fragment.packet.ttl, fragment.packet.tos) = (then.mark, then.ttl, then.tos)
             }
             kept = fragment
-            var isHeld = seen.steps.isEmpty && seen.policies.isEmpty
-            // Without conntrack it is kept between routing and INPUT.
-            if case .gone(after: .prerouting) = seen.outcome { isHeld = true }
-            verdict.finding =
-                isHeld ? .agrees(undecided: []) : .disagrees(["a fragment that hookline keeps: kernel \(seen.outcome)"])
+            verdict.finding = heldFinding(Comparison(model: model, seen: seen), trace)
             return verdict
         }
         var comparison = Comparison(model: model, seen: seen)
@@ -152,6 +148,17 @@ struct Judge {
         sets = agreement.way.end.setChanges
         self.doubtsSets = doubtsSets && sets.isInDoubt
         return verdict
+    }
+
+    /// What to make of a fragment that waits for others.
+    private func heldFinding(_ comparison: Comparison, _ trace: Trace) -> Verdict.Finding {
+        switch comparison.seen.outcome {
+        case .gone, .unseen:
+            let differences = comparison.differencesUntilKept(trace)
+            return differences.isEmpty ? .agrees(undecided: []) : .disagrees(differences)
+        case .forwarded, .sent, .delivered, .dropped, .rejected, .queued, .unroutable, .lost:
+            return .disagrees(["a fragment that hookline keeps: kernel \(comparison.seen.outcome)"])
+        }
     }
 
     private func request(_ packet: LabPacket, whole: Packet?) -> TraceRequest {
