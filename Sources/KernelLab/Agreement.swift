@@ -221,10 +221,11 @@ struct Comparison {
             kernel[Place(chain: ChainKey(family, count.rule.table, count.rule.chain), number: number)] = count.packets
         }
         for place in Set(ours.keys).union(kernel.keys).sorted(by: { "\($0)" < "\($1)" }) {
+        let hasCopies = seen.hasCopies || !seen.isTraced && copies(way)
             let told = ours[place, default: 0]
             let counted = kernel[place, default: 0]
             // The kernel's own packets may have met further ones, and what TEE sends has.
-            let isAlone = seen.answers.isEmpty && !seen.hasCopies && !seen.hasOthers
+            let isAlone = seen.answers.isEmpty && !hasCopies && !seen.hasOthers
             if told > counted || possible[place, default: 0] < counted && isAlone {
                 return ["rule \(place.chain) \(place.number): the kernel counted \(counted), hookline tells \(told)"]
             }

@@ -41,7 +41,7 @@ struct Judgement {
     private var others: [Place] = []
     private var knowsConnection = false
     /// The links that copies of the packet left by, as TEE makes them, each before the packet itself.
-    private var copiesLeft: [UInt32] = []
+    private var copiesLeft: [(link: UInt32, isWhole: Bool)] = []
     /// Answers that came out of an interface: a reset to a bridge's port passes no hook.
     private var answersSeen: [ObservedAnswer] = []
 
@@ -94,7 +94,8 @@ struct Judgement {
                     case .postrouting where !isLocal && isNew && seen.hasCopies: kind = .copy
                     case .prerouting where isLooped: kind = .copy
                     // A copy that TEE sent over lo, where it does not keep its identity, comes before the packet.
-                    case .prerouting where isLocal && isNew && copiesLeft.contains(Self.loopback): kind = .copy
+                    case .prerouting where isLocal && isNew && copiesLeft.contains { $0.link == Self.loopback }:
+                        kind = .copy
                     // What TEE sent to the host itself: a packet from the wire passes PREROUTING once.
                     case .prerouting where !isLocal && isNew && seen.hasCopies: kind = .copy
                     default: break
@@ -102,9 +103,10 @@ struct Judgement {
                 }
                 kinds[event.identity] = kind
             }
-            if hook == .postrouting { hasLeftOutput = true }
+            // The kernel may have sent something of its own accord before.
+            if hook == .postrouting, !ours.isEmpty { hasLeftOutput = true }
             if kinds[event.identity] == .copy, hook == .prerouting,
-                let copy = copiesLeft.firstIndex(of: Self.loopback)
+                let copy = copiesLeft.firstIndex(where: { $0.link == Self.loopback })
             {
                 copiesLeft.remove(at: copy)
             }
@@ -121,7 +123,7 @@ struct Judgement {
                 seen.hasCopies = true
                 // One of a bridged packet passes POSTROUTING as a packet, and again as a frame.
                 if !isLooped, event.station?.isLast(of: .postrouting) == true, lastCopy != event.identity {
-                    copiesLeft.append(event.outIndex)
+                    copiesLeft.append((event.outIndex, Self.isWhole(event.network)))
                     lastCopy = event.identity
                 }
             case .outer: outer.append(place)
@@ -166,6 +168,11 @@ struct Judgement {
         event.network = event.transport + fragment[20..<40]
         event.transport = isLaterFragment ? Array(fragment.dropFirst(40).prefix(20)) : []
         return event
+    }
+
+    /// Whether a packet of IPv4 must not be fragmented: TEE says so of its copies (net/ipv4/netfilter/nf_dup_ipv4.c).
+    private static func isWhole(_ packet: [UInt8]) -> Bool {
+        packet.count >= 20 && packet[0] >> 4 == 4 && packet[6] & 0x40 != 0
     }
 
     /// The packet as an event shows it.
@@ -246,7 +253,10 @@ struct Judgement {
             answersSeen.append(ObservedAnswer(kind: kind, fate: fate))
         }
         if header.isSame(as: sent), header.answer == sent.answer {
-            if let copy = copiesLeft.firstIndex(where: { node.name($0) == node.master(name) }) {
+            // One that must not be fragmented may have been too large to leave: what leaves in its place is the packet.
+            let isWhole = Self.isWhole(packet)
+            let copy = copiesLeft.firstIndex { node.name($0.link) == node.master(name) && (isWhole || !$0.isWhole) }
+            if let copy {
                 copiesLeft.remove(at: copy)
                 return
             }

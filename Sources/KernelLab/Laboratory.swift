@@ -24,6 +24,7 @@ public struct Laboratory: ~Copyable {
     private var lastTag: UInt16 = 0
     /// Reused, so that an observation allocates little.
     private var events: [TraceEvent] = []
+    private var lastSent: IPHeader?
     private(set) var tunnelPorts: Set<UInt16>
     /// Whether something has told the kernel of a path.
     private var mayKnowPaths = false
@@ -137,6 +138,7 @@ public struct Laboratory: ~Copyable {
                 code = error.code
             }
         }
+        lastSent = header
         events.removeAll(keepingCapacity: true)
         let (left, isWhole) = try collect(header)
         guard isWhole else {
@@ -151,7 +153,12 @@ public struct Laboratory: ~Copyable {
         if isTunnel { judgement.unwrap(observesWrapping: dispatch.observesWrapping) }
         judgement.judge(left, node, isLocal: isLocal, error: code)
         judgement.seen.tag = tag
-        if counters != nil { judgement.add(counts: try counters?.since() ?? []) }
+        if counters != nil {
+            judgement.add(counts: try counters?.since() ?? [])
+            // What the kernel sent of its own accord behind the events may have been counted.
+            let known = events.count
+            if try !trace.read(into: &events) || events.count > known { judgement.seen.hasOthers = true }
+        }
         let isAnsweredOfPath = judgement.seen.answers.contains { $0.kind.tellsOfPath }
         if isAnsweredOfPath || tellsOfPath(packet) { mayKnowPaths = true }
         return judgement.seen
@@ -165,26 +172,41 @@ public struct Laboratory: ~Copyable {
         var left = try frames()
         // Who is told of a neighbour sends what waited for it: there may be more to read.
         if !left.isEmpty { isWhole = try trace.read(into: &events) && isWhole }
-        // Not for what the kernel sends because of it: that is told by its trace.
-        let last = events.last { event in
-            event.station?.isLast(of: .postrouting) == true && event.header.map { mayBe($0, sent) } ?? false
+        // Not for what the kernel sends because of it: that is told by its trace. But for each that TEE sends before it.
+        // One of those to many comes back to the host alone.
+        var leaving: [UInt32: UInt32] = [:]
+        for event in events where event.station?.isLast(of: .postrouting) == true && mayShow(event.outIndex) {
+            guard let header = event.header, mayBe(header, sent) else { continue }
+            leaving[header.isToMany ? 0 : event.identity] = event.outIndex
         }
-        guard let last, mayShow(last.outIndex) else { return (left, isWhole) }
-        func isOurs(_ frame: (name: String, packet: [UInt8])) -> Bool {
-            IPHeader(frame.packet).map { mayBe($0, sent) } ?? false
+        func isMissing() -> Bool {
+            left.count { IPHeader($0.packet).map { mayBe($0, sent) } ?? false } < leaving.count
         }
-        if sent.version == .v6, !left.contains(where: isOurs),
-            try route.tellNeighbours(Self.neighbour, link: last.outIndex)
-        {
-            left += try frames()
+        if sent.version == .v6 {
+            for link in Set(leaving.values).sorted() where isMissing() {
+                if try route.tellNeighbours(Self.neighbour, link: link) { left += try frames() }
+            }
         }
         let clock = ContinuousClock()
         let end = clock.now + .milliseconds(patience)
-        while !left.contains(where: isOurs), clock.now < end {
+        while isMissing(), clock.now < end {
             left += try frames(waiting: patience)
             isWhole = try trace.read(into: &events) && isWhole
         }
         return (left, isWhole)
+    }
+
+    /// Whether the kernel goes on with the packet that was observed last: a busy machine leaves it to a thread of its own
+    /// (`ksoftirqd`), which may have been at it when the trace was read.
+    public mutating func isStillAtIt() throws(LabFailure) -> Bool {
+        usleep(20_000)
+        let known = Set(events.map(\.identity))
+        var later: [TraceEvent] = []
+        guard try trace.read(into: &later) else { return true }
+        guard let lastSent else { return false }
+        return later.contains { event in
+            known.contains(event.identity) || event.header.map { mayBe($0, lastSent) } ?? false
+        }
     }
 
     /// Whether what goes out by a link comes out of one of the TAPs.

@@ -102,6 +102,11 @@ struct Driver: ~Copyable {
         let seen = try bench.scratch.laboratory.observe(dispatch)
         if seen.outcome == .lost { isFlooded = true }
         var verdict = judge.judge(packet, seen)
+        if verdict.disagrees, try bench.scratch.laboratory.isStillAtIt() {
+            verdict.finding = .skipped("the kernel was still at it when its trace was read")
+            isFlooded = true
+            return verdict
+        }
         for entry in judge.connections.entries where entry.hasDrawnPort {
             guard let kernel = try bench.scratch.laboratory.netfilter.connection(like: entry) else { continue }
             guard !judge.takePort(of: entry, from: kernel) else { continue }
