@@ -1,18 +1,25 @@
 internal import ChainGraph
 internal import NetTypes
-internal import PathModel
+public import PathModel
 internal import RuleModel
 internal import SourceText
+
+extension SetChanges {
+    /// Nothing is sure any more of what rules may change: more packets have met them than are followed.
+    public mutating func doubtAll(changedBy model: HostModel) {
+        for name in model.compiled.changedSets {
+            let members = model.sets.entries[name]?.set.elements.compactMap { $0.member } ?? []
+            for set in [name] + members { change(set) { $0.doubt() } }
+        }
+        for name in model.compiled.changedNativeSets { change(name) { $0.doubt() } }
+    }
+}
 
 extension Evaluator {
     /// Notes what may become of a way that is followed no further, and of the sets that rules may still change on it.
     func leaveUnfollowed(_ state: inout WalkState) {
         state.possibleOutcomes = possibleOutcomes(of: state)
-        for name in model.compiled.changedSets {
-            let members = model.sets.entries[name]?.set.elements.compactMap { $0.member } ?? []
-            for set in [name] + members { state.setChanges.change(set) { $0.doubt() } }
-        }
-        for name in model.compiled.changedNativeSets { state.setChanges.change(name) { $0.doubt() } }
+        state.setChanges.doubtAll(changedBy: model)
     }
 
     /// How a way that is followed no further may end: what routing and the rules of all hooks before it can come to,

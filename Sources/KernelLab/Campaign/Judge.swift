@@ -138,7 +138,8 @@ struct Judge {
         let timed: Set<String> = packet.packet.protocol == .udp ? ["ct-status"] : []
         let doubtsSets = doubtsSets || !excused.isDisjoint(with: open)
         let needless = open.filter {
-            !excused.contains($0) && !drawn.contains($0) && !timed.contains($0) && !(doubtsSets && $0 == changedSet)
+            !excused.contains($0) && !drawn.contains($0) && !timed.contains($0)
+                && !(doubtsSets && ofDoubtfulSets.contains($0))
         }
         verdict.finding =
             needless.isEmpty
@@ -147,6 +148,11 @@ struct Judge {
         for entry in agreement.way.end.connections { connections.update(entry) }
         sets = agreement.way.end.setChanges
         self.doubtsSets = doubtsSets && sets.isInDoubt
+        // The kernel's errors meet rules too; those of REJECT are followed.
+        if seen.hasOthers, agreement.way.end.outcome != .rejected {
+            sets.doubtAll(changedBy: model)
+            self.doubtsSets = sets.isInDoubt
+        }
         return verdict
     }
 
@@ -174,6 +180,7 @@ struct Judge {
         request.isFromRawSocket = packet.arrival == .host
         // No program runs there.
         request.assumptions["multicast-joined"] = "no"
+        request.assumptions["socket"] = "no"
         return request
     }
 
@@ -202,8 +209,8 @@ struct Judge {
 
 /// What nobody can know from a snapshot and a packet: chance, the time, other programs, what rules counted before.
 private let excused: Set<String> = [
-    "limit", "hashlimit", "connlimit", "quota", "statistic", "rateest", "recent", "time", "cpu", "nfqueue", "synproxy",
-    "tproxy", "clusterip", "assured", "path-mtu", "socket", "next-hop", "nat-address", "nat-port", "rule",
+    "limit", "hashlimit", "connlimit", "connlimit-empty", "quota", "statistic", "rateest", "recent", "time", "cpu",
+    "nfqueue", "synproxy", "tproxy", "clusterip", "assured", "path-mtu", "next-hop", "nat-address", "nat-port", "rule",
     // Whose chains were hung up last, legacy's or nf_tables': no dump tells.
     "order",
     // A packet's ports are known here until NAT draws one: net/netfilter/nf_nat_core.c `nf_nat_l4proto_unique_tuple`.
@@ -217,6 +224,9 @@ private let openByDrawnPort: Set<String> = [
 
 /// A set to which a rule may have done something.
 private let changedSet = "changed-set"
+
+/// What hangs on a set of which nobody knows what rules did to it: SET takes marks from it.
+private let ofDoubtfulSets: Set<String> = [changedSet, "mark"]
 
 /// Whether NAT drew a port for the packet, or has drawn one for its connection.
 private func drawsPort(_ trace: Trace) -> Bool {
