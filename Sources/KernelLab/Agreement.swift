@@ -209,7 +209,8 @@ struct Comparison {
         var possible: [Place: UInt64] = [:]
         for step in visible(way) {
             // The kernel counts once all of a rule's matches have held (net/ipv4/netfilter/ip_tables.c `ipt_do_table`).
-            guard case .rule(let rule) = step.kind, !isTraced(rule.rule.chain), !rule.isDropOfMatch else { continue }
+            guard case .rule(let rule) = step.kind, !isTraced(rule.rule.chain) else { continue }
+            if rule.isDropOfMatch, !rule.isCounted { continue }
             let place = Place(chain: key(rule.rule.chain), number: rule.rule.index + 1)
             possible[place, default: 0] += 1
             if step.isCertain { ours[place, default: 0] += 1 }

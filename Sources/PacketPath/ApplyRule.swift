@@ -39,12 +39,8 @@ extension Evaluator {
                 let defaults = fields(of: match).intersection(way.state.packet.defaulted)
                 way.state.history.defaultsUsed.formUnion(defaults)
                 if dropsItself(match, way.state.packet, reference) || countsNothing(match, way.state) {
-                    var own = RuleStep(rule: reference, verdict: .drop, changes: way.changes)
-                    own.isDropOfMatch = true
-                    var step = Step(.rule(own), way.before)
-                    step.layer = way.state.layer
-                    way.state.history.steps.append(step)
-                    frame.ends.append(ChainEnd(state: way.state, verdict: .drop))
+                    let isCounted = countsDropped(by: match, at: index, of: rule, reference, way)
+                    dropInMatch(reference, &way, &frame, isCounted: isCounted && open.unknowns.isEmpty)
                     return nil
                 }
                 let answer = test(match, in: way.state, rule: reference)
@@ -78,6 +74,39 @@ extension Evaluator {
         if !open.unknowns.isEmpty { close(&open, reference, &way, &frame) }
         if let call = finish(reference, &way, rule.statements.count, &frame) { return (call, way.state) }
         return nil
+    }
+
+    /// Ends the way in a rule whose match drops the packet.
+    private func dropInMatch(
+        _ reference: RuleReference, _ way: inout RuleWay, _ frame: inout ChainFrame, isCounted: Bool = false
+    ) {
+        var own = RuleStep(rule: reference, verdict: .drop, changes: way.changes)
+        own.isDropOfMatch = true
+        own.isCounted = isCounted
+        var step = Step(.rule(own), way.before)
+        step.layer = way.state.layer
+        way.state.history.steps.append(step)
+        frame.ends.append(ChainEnd(state: way.state, verdict: .drop))
+    }
+
+    /// Whether a legacy rule counts the packet that its match drops: the negated test for chunks of SCTP, or an option of
+    /// DCCP, holds where the packet is cut short, and a table looks only after its rule whether to drop.
+    /// Source: net/netfilter/xt_sctp.c `match_packet`, xt_dccp.c `dccp_find_option`, net/ipv4/netfilter/ip_tables.c
+    /// `ipt_do_table`, Linux 6.18.
+    private func countsDropped(
+        by match: Match, at index: Int, of rule: Rule, _ reference: RuleReference, _ way: RuleWay
+    ) -> Bool {
+        var isNegated = false
+        if case .sctp(let match) = match { isNegated = match.chunkMode?.isNegated ?? false }
+        if case .dccp(let match) = match { isNegated = match.option?.isNegated ?? false }
+        // Without the first header of either the match fails.
+        guard isNegated, !isInNFTables(reference), let layout = PacketLayout(way.state.packet.bytes),
+            layout.transport.offset + 12 <= way.state.packet.bytes.count
+        else { return false }
+        return rule.statements[(index + 1)...].allSatisfy { statement in
+            guard case .match(let next) = statement else { return true }
+            return test(next, in: way.state, rule: reference) == .yes
+        }
     }
 
     /// Conditions of a rule whose answers are not known.

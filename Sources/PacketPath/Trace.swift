@@ -147,6 +147,8 @@ public struct RuleStep: Hashable, Sendable {
     /// Whether it is a match that drops the packet, which so does not match the rule.
     public var isDropOfMatch = false
     /// Whether the rule did not match after all: a later part of it failed, and what it had changed stays so.
+    /// Whether the rule's counter counts the packet that its match drops.
+    public var isCounted = false
     public var isBroken = false
 }
 
