@@ -43,6 +43,10 @@ extension Evaluator {
                     dropInMatch(reference, &way, &frame, isCounted: isCounted && open.unknowns.isEmpty)
                     return nil
                 }
+                if let emptied = countsEmptiedGroup(match, reference, way.state) {
+                    guard isClosed(&open, reference, &way, &frame) else { return nil }
+                    if isDropped(for: emptied, reference, &way, &frame) { return nil }
+                }
                 let answer = test(match, in: way.state, rule: reference)
                 switch take(answer, of: index, &way.state, &open) {
                 case true?: applyEffect(of: match, holding: true, to: &way.state)
@@ -74,6 +78,21 @@ extension Evaluator {
         if !open.unknowns.isEmpty { close(&open, reference, &way, &frame) }
         if let call = finish(reference, &way, rule.statements.count, &frame) { return (call, way.state) }
         return nil
+    }
+
+    /// Whether a match drops the packet where `unknown` holds; one way of two is ended where that is not known.
+    private func isDropped(
+        for unknown: Unknown, _ reference: RuleReference, _ way: inout RuleWay, _ frame: inout ChainFrame
+    ) -> Bool {
+        let settled = settle(unknown, &way.state)
+        if settled == false { return false }
+        var dropped = way
+        if settled == nil {
+            dropped.state = assume([unknown], true, reference, way.state)
+            way.state = assume([unknown], false, reference, way.state)
+        }
+        dropInMatch(reference, &dropped, &frame)
+        return settled == true
     }
 
     /// Ends the way in a rule whose match drops the packet.

@@ -36,6 +36,20 @@ extension Evaluator {
                 "the packet's group has more than \(match.limit) connections"), if: !match.isUpTo)
     }
 
+    /// Whether connlimit drops the packet because the connections that the kernel has listed in its group are over: one that
+    /// is assured is not listed any more, and none at all is taken for a lack of memory. `nil` where that can't be.
+    /// Source: net/netfilter/nf_conncount.c `__nf_conncount_add`, `count_tree`, net/netfilter/xt_connlimit.c, Linux 6.18.
+    func countsEmptiedGroup(_ match: Match, _ rule: RuleReference, _ state: WalkState) -> Unknown? {
+        guard case .connectionLimit = match, case .entry(let tracked) = state.connection, !tracked.isNew,
+            tracked.entry.status.contains(.assured) || tracked.isPerhapsAssured
+        else { return nil }
+        let answer = perhaps(
+            "connlimit-empty", of: rule, "every connection that was counted in the packet's group is over",
+            "a connection that was counted in the packet's group is still there, or none ever was")
+        if case .perhaps(let unknown) = answer { return unknown }
+        return nil
+    }
+
     /// Whether connlimit drops the packet: it has no entry, and none could be made of it.
     /// Source: net/netfilter/xt_connlimit.c `connlimit_mt`, net/netfilter/nf_conntrack_core.c `nf_ct_get_tuplepr`,
     /// Linux 6.18.
