@@ -221,8 +221,8 @@ struct Comparison {
             let family: TableFamily = count.rule.version == .v4 ? .ip : .ip6
             kernel[Place(chain: ChainKey(family, count.rule.table, count.rule.chain), number: number)] = count.packets
         }
-        for place in Set(ours.keys).union(kernel.keys).sorted(by: { "\($0)" < "\($1)" }) {
         let hasCopies = seen.hasCopies || !seen.isTraced && copies(way)
+        for place in Set(ours.keys).union(kernel.keys).sorted(by: { "\($0)" < "\($1)" }) {
             let told = ours[place, default: 0]
             let counted = kernel[place, default: 0]
             // The kernel's own packets may have met further ones, and what TEE sends has.
@@ -253,8 +253,8 @@ struct Comparison {
             return answerDifferences(end)
         case .lost: return []
         // A connection whose answers belong to another is not confirmed, behind everything that could be seen.
-        case .forwarded(isSeen: false) where end.reason == .natNoAddress: return []
-        case .sent(isSeen: false) where end.reason == .natNoAddress: return []
+        case .forwarded(isSeen: false) where end.reason == .natNoAddress || end.reason == .natInterface: return []
+        case .sent(isSeen: false) where end.reason == .natNoAddress || end.reason == .natInterface: return []
         case .forwarded(isSeen: false) where end.reason == .tooBig: return []
         case .sent(isSeen: false) where end.reason == .ttl || end.reason == .tooBig || end.reason == .beyondScope:
             return []

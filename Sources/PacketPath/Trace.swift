@@ -26,7 +26,7 @@ public enum Outcome: UInt8, Hashable, Sendable, CaseIterable {
 public enum Reason: UInt8, Hashable, Sendable, CaseIterable {
     case rule, policy, noRoute, blackhole, unreachable, prohibit, rpFilter, martianSource, martianDestination
     case notAddressed, badHeader, beyondScope, notJoined, forwardingOff, ttl, tooBig, hairpinOff
-    case natNoAddress, unknownRule, tooManyBranches
+    case natNoAddress, natInterface, unknownRule, tooManyBranches
 
     public var name: String {
         switch self {
@@ -48,6 +48,7 @@ public enum Reason: UInt8, Hashable, Sendable, CaseIterable {
         case .tooBig: "too-big"
         case .hairpinOff: "hairpin-off"
         case .natNoAddress: "nat-no-address"
+        case .natInterface: "nat-interface"
         case .unknownRule: "unknown-rule"
         case .tooManyBranches: "too-many-branches"
         }
@@ -146,9 +147,9 @@ public struct RuleStep: Hashable, Sendable {
     public var changes: [Change] = []
     /// Whether it is a match that drops the packet, which so does not match the rule.
     public var isDropOfMatch = false
-    /// Whether the rule did not match after all: a later part of it failed, and what it had changed stays so.
     /// Whether the rule's counter counts the packet that its match drops.
     public var isCounted = false
+    /// Whether the rule did not match after all: a later part of it failed, and what it had changed stays so.
     public var isBroken = false
 }
 

@@ -96,7 +96,7 @@ extension Evaluator {
             gone.entry.isGone = true
             state.connection = .entry(gone)
             state.outcome = .dropped
-            state.reason = .natNoAddress
+            state.reason = .natInterface
             return [state]
         }
         guard let chains, isAsked, !isSettled else {

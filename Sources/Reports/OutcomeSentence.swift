@@ -129,6 +129,8 @@ struct OutcomeWords {
     private func dropped(_ way: Way) -> String {
         switch way.trace.reason {
         case .natNoAddress?: return "is dropped\(by(way)): there is no address to translate it to"
+        case .natInterface?:
+            return "is dropped: its connection was masqueraded for another interface than it would leave by"
         case .policy?:
             if let index = way.trace.decidedBy, index < way.steps.count,
                 case .policy(let chain, _) = way.steps[index].kind
@@ -179,6 +181,7 @@ struct OutcomeWords {
         case .hairpinOff?:
             return "would leave by the bridge port it came in by, and that port is not in hairpin mode"
         case .natNoAddress?: return "has no address to be translated to"
+        case .natInterface?: return "belongs to a connection that was masqueraded for another interface"
         case .rule?, .policy?, .unknownRule?, .tooManyBranches?, nil: return "ends between the rules"
         }
     }

@@ -315,6 +315,7 @@ import Testing
             table.update(entry)
             let next = trace(packet, in: "eth1", world, table)
             #expect(next.outcome == outcome)
+            #expect(next.reason == (outcome == .dropped ? .natInterface : nil))
             #expect(next.connections.contains { $0.isGone } == (outcome == .dropped))
         }
     }
