@@ -39,8 +39,10 @@ extension Evaluator {
                 let defaults = fields(of: match).intersection(way.state.packet.defaulted)
                 way.state.history.defaultsUsed.formUnion(defaults)
                 if dropsItself(match, way.state.packet, reference) || countsNothing(match, way.state) {
+                    // Only where those before hold is it asked.
+                    guard isClosed(&open, reference, &way, &frame) else { return nil }
                     let isCounted = countsDropped(by: match, at: index, of: rule, reference, way)
-                    dropInMatch(reference, &way, &frame, isCounted: isCounted && open.unknowns.isEmpty)
+                    dropInMatch(reference, &way, &frame, isCounted: isCounted)
                     return nil
                 }
                 if let emptied = countsEmptiedGroup(match, reference, way.state) {

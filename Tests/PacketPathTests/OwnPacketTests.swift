@@ -162,6 +162,23 @@ import Testing
         }
     }
 
+    /// A match that drops is not asked where one before it fails.
+    @Test func noMatchDropsWhatAnotherBeforeItPassesOver() throws {
+        let world = try world(
+            "*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -p icmp -m statistic --mode nth --every 5 --packet 0 -m connlimit "
+                + "--connlimit-above 5 -j ACCEPT\nCOMMIT\n")
+        let bytes: [UInt8] = [
+            0x45, 0, 0, 24, 0, 1, 0, 0, 64, 1, 0, 0, 192, 0, 2, 1, 192, 0, 2, 9, 8, 0, 0, 0,
+        ]
+        let decoded = Packet(decoding: bytes.span)
+        var packet = try #require(decoded)
+        packet.bytes = bytes
+        for (turn, outcome) in [("hit", Outcome.dropped), ("miss", .sent)] {
+            #expect(world.trace(packet, in: nil) { $0.assumptions["statistic"] = turn }.outcome == outcome)
+        }
+        #expect(world.trace(packet, in: nil).branches.count == 2)
+    }
+
     /// Who is assured is counted no more: where all others of the group are over, the kernel drops the packet as one for
     /// which it has no memory. Source: net/netfilter/nf_conncount.c `__nf_conncount_add`, net/netfilter/xt_connlimit.c;
     /// observed on Linux 6.18.
