@@ -82,7 +82,7 @@ extension Evaluator {
         guard case .known(let interface) = state.arrival else { return [state] }
         if state.outPort == nil { state.outPort = port(of: interface, toward: state) }
         state.route = RoutingStep(interface: interface, type: .unicast, table: 0)
-        return deliverable(state, by: state.outPort, of: interface)
+        return deliverable(state, by: state.outPort, of: interface, through: entering.route?.nextHop)
     }
 
     /// Whether a frame that passed iptables is too long for the port it leaves by: IPv4 may be fragmented there.
@@ -101,11 +101,15 @@ extension Evaluator {
 
     /// A frame leaves by the port it came in by only where that port is in hairpin mode.
     /// Source: net/bridge/br_forward.c `should_deliver`, Linux 6.18.
-    private func deliverable(_ state: WalkState, by out: Symbol?, of bridge: Symbol) -> [WalkState] {
+    ///
+    /// - Parameter gateway: who the frame is for in the destination's place.
+    private func deliverable(
+        _ state: WalkState, by out: Symbol?, of bridge: Symbol, through gateway: IPAddress? = nil
+    ) -> [WalkState] {
         let came = state.inPort ?? port(of: bridge, where: request.packet.source)
         // Who talks to itself is behind one port, whichever that is; a frame says by itself where it goes.
         let isItself =
-            state.packet.destination == request.packet.source && request.outPort == nil
+            state.packet.destination == request.packet.source && request.outPort == nil && gateway == nil
             && (request.destinationMAC == nil || state.packet.destination != request.packet.destination)
         guard isItself || came != nil && came == out else { return [state] }
         let port = came ?? out

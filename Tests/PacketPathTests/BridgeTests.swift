@@ -135,6 +135,14 @@ import Testing
         }
     }
 
+    /// Whose own address the rules make its destination is not behind its port where a gateway is in between. Observed on
+    /// Linux 6.18.
+    @Test func whatComesBackByAGatewayLeavesByTheGatewaysPort() throws {
+        let world = try world(hairpin: "hairpin off", to: "203.0.113.9", via: "192.0.2.9")
+        let trace = world.trace(try world.packet("203.0.113.9", "192.0.2.50"), in: "port1")
+        #expect(trace.outcome == .forwarded)
+    }
+
     /// Source: net/ipv4/route.c `ip_route_input_slow`; observed on Linux 6.18.
     @Test func whereNothingIsForwardedNothingTurnsRound() throws {
         let world = try world(hairpin: "hairpin on", settings: "net.ipv4.conf.br0.forwarding = 0\n")
