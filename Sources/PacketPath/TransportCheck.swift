@@ -41,7 +41,7 @@ struct TransportCheck {
 
     var isRefused: Bool {
         // Nothing follows, or what does is not to be found.
-        guard layout.isComplete, layout.fragmentOffset == 0 else { return true }
+        guard layout.isComplete, layout.fragmentOffset == 0 else { return !isFoundBehindItsEnd }
         switch layout.transport.kind {
         case .tcp:
             let header = byte(12) >> 4 * 4
@@ -59,6 +59,15 @@ struct TransportCheck {
         case .noNextHeader: return layout.version == .v6
         default: return false
         }
+    }
+
+    /// Whether conntrack steps over the two or three bytes that are there of a routing header, to a protocol of which it
+    /// reads nothing. Source: net/ipv6/exthdrs_core.c `ipv6_skip_exthdr`; observed on Linux 6.18.
+    private var isFoundBehindItsEnd: Bool {
+        guard layout.fragmentOffset == 0, layout.transport.kind == .routing, size >= 2 else { return false }
+        let kind = IPProtocol(UInt8(byte(0)))
+        if kind.isExtensionHeader || kind == .noNextHeader { return false }
+        return !kind.isTrackedByPorts && !kind.isICMP && kind != .gre
     }
 
     private func hasWrongChecksum(covering coverage: Int? = nil, as kind: IPProtocol? = nil) -> Bool {

@@ -52,6 +52,22 @@ import Testing
         return trace.branches.isEmpty ? trace.last?.packet.mark : nil
     }
 
+    /// Of a routing header conntrack asks for two bytes, and for none of what a protocol that it does not know has behind it.
+    /// Source: net/ipv6/exthdrs_core.c `ipv6_skip_exthdr`; observed on Linux 6.18.
+    @Test(arguments: [
+        ("2b0105020000010800000000000000008702", "04", true), ("2b01050200000108000000000000000087", "", false),
+        ("2b0105020000010800000000000000001102", "04", false),
+    ])
+    func aRoutingHeaderMayBeCutShort(_ row: (headers: String, more: String, isNew: Bool)) throws {
+        let headers = HeaderBytesTests.bytes(row.headers + row.more)
+        var bytes = HeaderBytesTests.bytes("60800119") + [0, UInt8(headers.count), 0x3c, 5]
+        bytes += HeaderBytesTests.bytes("20010db8ffff00000000000000000009fd000000000000010000000000000005") + headers
+        let world = try World(Self.rulesOfV6, routerAddresses, routerRoutes + routerRoutesV6, routerSettings)
+        let decoded = Packet(decoding: bytes.span)
+        let trace = world.trace(try #require(decoded), in: "eth1")
+        #expect(world.rules(trace).contains("mangle/PREROUTING:1 continue") == row.isNew)
+    }
+
     /// Source: net/netfilter/nf_conntrack_proto_tcp.c `tcp_error`, _udp.c `udp_error`, `udplite_error`, Linux 6.18.
     @Test func aHeaderThatCanNotBeIsInvalid() throws {
         let world = try world()
