@@ -6,6 +6,9 @@ extension Evaluator {
     /// Where conntrack is on, fragments are put together before the first rule.
     func defragmented(_ state: WalkState) -> WalkState {
         if state.fragments != nil, keepsFragments(state) { return state }
+        // What is not to be tracked, by a chain before this, is not put together either. Source:
+        // net/ipv4/netfilter/nf_defrag_ipv4.c `ipv4_conntrack_defrag`, nf_defrag_ipv6_hooks.c, Linux 6.18.
+        if case .untracked = state.connection { return state }
         switch gathering(state.packet) {
         case .passedBy: return state
         case .refused: return ended(state, .filtered, .badHeader)

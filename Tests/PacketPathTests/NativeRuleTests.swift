@@ -363,6 +363,27 @@ import Testing
         }
     }
 
+    /// Source: net/ipv4/netfilter/nf_defrag_ipv4.c `ipv4_conntrack_defrag`, Linux 6.18; observed there.
+    @Test func aFragmentThatIsNotTrackedIsNotPutTogether() throws {
+        var packet = NativeWorld.packet()
+        packet.moreFragments = true
+        for (priority, keeps) in [(-450, false), (-300, true)] {
+            let world = try NativeWorld(
+                "table ip t { chain r { type filter hook prerouting priority \(priority); ct state new; notrack; }; }")
+            let isPutTogether = world.trace(packet).steps.contains {
+                if case .defragmentation = $0.kind { return true }
+                return false
+            }
+            #expect(isPutTogether == keeps)
+        }
+    }
+
+    /// What was followed from its first packet on has no bit that this program does not know of.
+    @Test func theWholeStatusOfANewConnectionIsKnown() throws {
+        #expect(try met("ct status == 0 drop") == ["c:1 drop"])
+        #expect(try met("ct status == confirmed drop") == [])
+    }
+
     /// Source: net/netfilter/nft_payload.c `nft_payload_csum_inet`, Linux 6.18; observed there.
     @Test func aWriteWhoseChecksumIsCutOffBreaks() throws {
         for (length, met) in [(28, "c:1 continue"), (27, "c:1 continue!")] {

@@ -82,12 +82,17 @@ extension Evaluator {
             if tracked.hasSourceMapping { bits |= 0x80 }
             if tracked.hasDestinationMapping { bits |= 0x100 }
         }
-        // Adjusted sequence numbers, an end that is near, and what was offloaded are not followed.
-        known &= ~0x240
-        if !tracked.isNew { known &= ~0x180 | bits }
+        // Adjusted sequence numbers, an end that is near, offload (bit 14): a listing does not tell them, and only a
+        // helper, a reset or a flowtable gives them to a connection that was followed here from its first packet.
+        let isFollowed = tracked.entry.place.isNone && tracked.entry.helper == .empty && !hasFlowtables
+        if !isFollowed { known &= ~0x240 }
+        // Nor does it tell which mappings are settled.
+        if !tracked.isNew, !tracked.entry.place.isNone { known &= ~0x180 | bits }
         func word(_ number: UInt64) -> [UInt8] { Literal(number, .integer, bits: 32).bytes }
-        return .bytes(word(bits & known), known: word(known | 0xffff_bc00))
+        return .bytes(word(bits & known), known: word(known | (isFollowed ? 0xffff_fc00 : 0xffff_bc00)))
     }
+
+    private var hasFlowtables: Bool { model.linked.ruleset.tables.contains { !$0.flowtables.isEmpty } }
 
     private func asksNAT(_ version: IPVersion) -> Bool {
         let linked = model.linked
