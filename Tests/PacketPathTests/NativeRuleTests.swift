@@ -410,7 +410,8 @@ import Testing
         var packet = NativeWorld.packet(version: .v6)
         packet.destination = IPAddress(v6High: 0xff02 << 48, low: 1)
         let world = try NativeWorld(
-            "table inet t { chain c { type filter hook prerouting priority 0; fib daddr . iif oifname \"eth1\" drop; }; }")
+            "table inet t { chain c { type filter hook prerouting priority 0; fib daddr . iif oifname \"eth1\" drop; }; }"
+        )
         #expect(world.rules(world.trace(packet)) == ["c:1 drop"])
     }
 }
