@@ -106,7 +106,7 @@ extension Evaluator {
         var answer: Packet
         if let icmp = with.icmp {
             guard packet.fragmentOffset == 0, packet.packetType == .unicast, !isError(packet), !isForMany(packet),
-                hasSumOfErrors(packet)
+                hasSumOfErrors(packet), packet.version == .v4 || !isOfMany(state)
             else { return nil }
             let isFromDestination = answersFromDestination(state)
             if isFromDestination, isRefusedAsSource(packet.destination) { return nil }
@@ -149,8 +149,9 @@ extension Evaluator {
         return start
     }
 
-    /// Whether REJECT sends no reset because of an address of the packet. Source: net/ipv4/netfilter/nf_reject_ipv4.c
-    /// `nf_send_reset`, net/ipv6/netfilter/nf_reject_ipv6.c `nf_send_reset6`, Linux 6.18.
+    /// Whether REJECT sends no reset because of an address of the packet, and with IPv6 no error. Source:
+    /// net/ipv4/netfilter/nf_reject_ipv4.c `nf_send_reset`, net/ipv6/netfilter/nf_reject_ipv6.c `nf_send_reset6`,
+    /// net/ipv6/icmp.c `icmp6_send`, Linux 6.18.
     private func isOfMany(_ state: WalkState) -> Bool {
         let packet = state.packet
         if packet.version == .v6 {
