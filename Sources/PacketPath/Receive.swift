@@ -36,12 +36,20 @@ extension Evaluator {
     /// Whether it came in a frame to many, and the host is told to take no packet to itself from those.
     /// Source: net/ipv4/ip_input.c `ip_rcv_finish_core`, net/ipv6/ip6_input.c `ip6_rcv_core`, Linux 6.18.
     func refusesFrameToMany(_ state: WalkState) -> Bool {
-        guard let type = frameType(state), type == .broadcast || type == .multicast,
+        guard !isReaddressed(state), let type = frameType(state), type == .broadcast || type == .multicast,
             case .known(let interface) = state.arrival
         else { return false }
         let setting = "drop_unicast_in_l2_multicast"
         if model.interfaceSetting(state.packet.version, interface, setting) == 1 { return true }
         return state.packet.version == .v4 && model.commonSetting(.v4, setting) == 1
+    }
+
+    /// Whether the bridge that a frame came by has made it one to the host: rules of PREROUTING, which ran within it, gave
+    /// the packet another destination that is not on that bridge.
+    /// Source: net/bridge/br_netfilter_hooks.c `br_nf_pre_routing_finish`; observed on Linux 6.18.
+    func isReaddressed(_ state: WalkState) -> Bool {
+        ranPreroutingOnBridge(state) && bridgeCallsIptables(state.packet.version) == true
+            && state.packet.destination != request.packet.destination
     }
 
     /// Why the IP layer refuses a packet that it comes to behind PREROUTING: one out of a tunnel, or from a bridge that has

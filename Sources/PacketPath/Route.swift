@@ -93,6 +93,7 @@ extension Evaluator {
         var state = entering
         let step = routingStep(decision)
         state.record(.routing(step))
+        if isReaddressed(state) { state.packet.packetType = .unicast }
         switch decision.type {
         case .blackhole: return [ended(state, .unroutable, .blackhole)]
         case .unreachable, .throw, .nat: return [ended(state, .unroutable, .unreachable)]

@@ -143,6 +143,17 @@ import Testing
         #expect(trace.outcome == .forwarded)
     }
 
+    /// Source: net/bridge/br_netfilter_hooks.c `br_nf_pre_routing_finish`; observed on Linux 6.18.
+    @Test(arguments: [("192.0.2.50", Reason?.none), ("198.51.100.7", .notAddressed)])
+    func whatIsTranslatedToAnotherLinkIsForTheHostThoughItsFrameWasForAll(
+        _ destination: String, _ reason: Reason?
+    ) throws {
+        let world = try world(hairpin: "hairpin off", to: "198.51.100.7")
+        var packet = try world.packet("192.0.2.8", destination)
+        packet.packetType = .broadcast
+        #expect(world.trace(packet, in: "port1").reason == reason)
+    }
+
     /// Source: net/ipv4/route.c `ip_route_input_slow`; observed on Linux 6.18.
     @Test func whereNothingIsForwardedNothingTurnsRound() throws {
         let world = try world(hairpin: "hairpin on", settings: "net.ipv4.conf.br0.forwarding = 0\n")
