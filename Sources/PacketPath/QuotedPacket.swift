@@ -10,6 +10,8 @@ struct QuotedPacket: Hashable, Sendable {
     let offset: Int
     let layout: PacketLayout
     let tuple: ConnectionTuple
+    /// Whether NAT refuses to change the packet for want of bytes.
+    let isTooShortForNAT: Bool
 
     /// `nil` where the error quotes no packet that conntrack could know.
     init?(_ error: Packet) {
@@ -33,7 +35,14 @@ struct QuotedPacket: Hashable, Sendable {
         }
         offset = start
         self.layout = layout
+        isTooShortForNAT = QuotedPacket.isTooShortForNAT(packet.protocol, layout, bytes: quoted.count)
         tuple = ConnectionTuple(packet)
+    }
+
+    /// Source: net/netfilter/nf_nat_proto.c `l4proto_manip_pkt`, Linux 6.18.
+    static func isTooShortForNAT(_ kind: IPProtocol, _ layout: PacketLayout, bytes: Int) -> Bool {
+        let isLookedInto = kind.isTrackedByPorts || kind.isICMP || kind == .gre
+        return isLookedInto && layout.transport.offset + 8 > bytes
     }
 
     /// A redirect quotes in an option, which has to be the first. Source: net/netfilter/nf_conntrack_proto_icmpv6.c

@@ -106,7 +106,7 @@ extension Evaluator {
         var answer: Packet
         if let icmp = with.icmp {
             guard packet.fragmentOffset == 0, packet.packetType == .unicast, !isError(packet), !isForMany(packet),
-                hasSumOfErrors(packet), packet.version == .v4 || !isOfMany(state)
+                hasSumOfErrors(packet), !lacksICMPType(packet), packet.version == .v4 || !isOfMany(state)
             else { return nil }
             let isFromDestination = answersFromDestination(state)
             if isFromDestination, isRefusedAsSource(packet.destination) { return nil }
@@ -139,6 +139,10 @@ extension Evaluator {
             start.position = .transmit
             start.route = RoutingStep(interface: state.context.inPort, type: .unicast, table: 0)
             return start
+        }
+        if with.icmp != nil, let layout = PacketLayout(packet.bytes), !packet.unknown.contains(.length) {
+            start.quotesTooLittle = QuotedPacket.isTooShortForNAT(
+                packet.protocol, layout, bytes: Int(packet.length))
         }
         if case .untracked = state.connection { start.isLeftByCT = true }
         if case .entry(var tracked) = state.connection {
@@ -194,11 +198,13 @@ extension Evaluator {
     }
 
     /// The source of an error about a packet for another host. IPv6 takes the one that suits the interface the packet came
-    /// by, unless the route back names one; the zero address where the route back decides.
-    /// Source: net/ipv6/icmp.c `icmp6_send`, `icmpv6_rt_has_prefsrc`, Linux 6.18.
+    /// by, unless the route back names one; the zero address where the route back decides. What a bridge passes on came by
+    /// no interface. Source: net/ipv6/icmp.c `icmp6_send`, `icmpv6_rt_has_prefsrc`, net/bridge/br_netfilter_ipv6.c
+    /// `br_validate_ipv6`, Linux 6.18.
     private func sourceOfError(_ state: WalkState) -> IPAddress {
         let none = IPAddress.zero(state.packet.version)
-        guard state.packet.version == .v6, !state.isLocal, case .known(let arrival) = state.arrival else { return none }
+        guard state.packet.version == .v6, !state.isLocal, !state.isBridged, case .known(let arrival) = state.arrival
+        else { return none }
         if case .found(let decision) = routeLookup(RouteQuery(destination: state.packet.source), .v6),
             decision.route?.source != nil
         {
@@ -228,6 +234,13 @@ extension Evaluator {
         if layout.transport.offset + 8 > bytes.count { return layout.hasRightSum(bytes) }
         if !packet.unknown.isDisjoint(with: rewritten) || packet.sourcePortChoices != nil { return true }
         return layout.hasRightSum(bytes)
+    }
+
+    /// Whether a packet of ICMP is over before its type, so that it might be an error.
+    /// Source: net/ipv4/icmp.c `__icmp_send`, Linux 6.18; IPv6 finds no right checksum in such a packet.
+    private func lacksICMPType(_ packet: Packet) -> Bool {
+        guard packet.protocol == .icmp, let layout = PacketLayout(packet.bytes) else { return false }
+        return !packet.unknown.contains(.length) && Int(packet.length) <= layout.transport.offset
     }
 
     /// The receiver's answer: back by the interface the packet left by, or made here where it was delivered.

@@ -140,27 +140,47 @@ extension Evaluator {
         return out != interface
     }
 
-    /// NAT drops a packet of GRE that it has to change if there are fewer than eight bytes behind the IP header.
-    /// Source: net/netfilter/nf_nat_proto.c `gre_manip_pkt`; observed on Linux 6.18.
+    /// A packet of GRE, or an error that quotes one of a protocol which NAT looks into, with fewer than eight bytes of it.
+    private func isCutOff(_ packet: Packet) -> Bool {
+        guard !packet.unknown.contains(.length), !packet.bytes.isEmpty else { return false }
+        if packet.protocol == .gre {
+            guard let layout = PacketLayout(packet.bytes) else { return false }
+            return Int(packet.length) < layout.transport.offset + 8
+        }
+        guard !packet.unknown.contains(.payload), let quoted = QuotedPacket(packet) else { return false }
+        return quoted.isTooShortForNAT
+    }
+
+    /// NAT drops a packet of GRE that it has to change, and an error that quotes what it has to change, if there are fewer
+    /// than eight bytes behind the IP header.
+    /// Source: net/netfilter/nf_nat_proto.c `gre_manip_pkt`, `nf_nat_icmp_reply_translation`; observed on Linux 6.18.
     private func rewritable(_ state: WalkState, _ manipulation: Manipulation) -> WalkState {
-        guard state.packet.protocol == .gre, state.outcome == nil, case .entry(let tracked) = state.connection,
-            let layout = PacketLayout(state.packet.bytes), !state.packet.unknown.contains(.length),
-            Int(state.packet.length) < layout.transport.offset + 8
+        guard state.outcome == nil, case .entry(let tracked) = state.connection, tracked.isTranslated(manipulation)
         else { return state }
-        guard tracked.isTranslated(manipulation) else { return state }
+        let isAsked = state.packet.protocol == .gre || tracked.state == .related && state.packet.protocol.isICMP
+        guard isAsked, state.quotesTooLittle || isCutOff(state.packet) else { return state }
         var state = state
         state.outcome = .dropped
         state.reason = .natNoAddress
         return state
     }
 
-    /// NAT drops an error about a connection where its checksum is wrong, which SNPT and DNPT make it where they meet
-    /// another prefix than theirs. Behind the hooks that take a packet in it asks no more.
+    /// NAT drops an error about a connection where its checksum is wrong, as DNPT makes it where it meets another prefix
+    /// than its own. It asks what nobody has summed up: what is sent from here, and what comes in where conntrack asks no
+    /// checksums. Else it goes by conntrack's sum over the whole packet, which tells of no other addresses, but is no use
+    /// where rules changed another field of an IPv6 header.
     /// Source: net/netfilter/nf_nat_proto.c `nf_nat_icmpv6_reply_translation`, net/netfilter/utils.c `nf_ip6_checksum`,
-    /// Linux 6.18.
+    /// net/core/skbuff.c `__skb_checksum_complete`, Linux 6.18.
     private func isErrorWithWrongSum(_ tracked: TrackedConnection, _ state: WalkState) -> Bool {
-        guard tracked.state == .related, state.packet.protocol.isICMP, state.context.hook != .postrouting else {
-            return false
+        guard tracked.state == .related, state.packet.protocol.isICMP else { return false }
+        switch state.context.hook {
+        case .output: break
+        case .prerouting:
+            let isUnasked = state.round == 0 && model.sysctl("net.netfilter.nf_conntrack_checksum") == 0
+            let (given, now) = (request.packet, state.packet)
+            let isOther = now.version == .v6 && (given.ttl != now.ttl || given.tos != now.tos)
+            guard isUnasked || isOther else { return false }
+        case .input, .forward, .postrouting, .ingress, .egress: return false
         }
         return TransportCheck(state.packet, verifiesChecksum: true)?.isRefused == true
     }

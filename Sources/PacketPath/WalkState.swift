@@ -124,6 +124,8 @@ struct WalkState: Hashable, Sendable {
     /// Whether CT leaves the packet alone: an answer of REJECT about a packet that was not tracked, which has no entry but
     /// counts as a related one's. Source: net/netfilter/nf_conntrack_core.c `nf_conntrack_attach`, net/netfilter/xt_CT.c.
     var isLeftByCT = false
+    /// Whether it is REJECT's error about a packet that has too few bytes for NAT to change.
+    var quotesTooLittle = false
     /// What nat's chains in POSTROUTING did to the copy that the host itself gets of a packet of IPv4 to many: they were
     /// asked of that first, and it is told when the packet comes to them.
     var natOfCopy: [Step]?

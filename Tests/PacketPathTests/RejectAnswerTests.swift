@@ -79,6 +79,47 @@ import Testing
         #expect(trace.answer.isEmpty != isAnswered)
     }
 
+    /// It might be an error. Source: net/ipv4/icmp.c `__icmp_send`; observed on Linux 6.18.
+    @Test(arguments: [(0, false), (8, true)])
+    func noErrorAnswersWhatEndsBeforeItsType(_ count: Int, isAnswered: Bool) throws {
+        let world = try World(
+            "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p icmp -j REJECT\nCOMMIT\n", routerAddresses, routerRoutes,
+            routerSettings)
+        var whole = try world.packet("203.0.113.9", "192.0.2.1", .icmp)
+        whole.length = 28
+        var bytes = Array(whole.encoded().prefix(20 + count))
+        bytes[3] = UInt8(20 + count)
+        let packet = Packet(decoding: bytes.span)
+        #expect(world.trace(try #require(packet), in: "eth0").answer.isEmpty == !isAnswered)
+    }
+
+    /// What NAT can't change in the quoted packet it drops with the error. Source: net/netfilter/nf_nat_proto.c
+    /// `gre_manip_pkt`, `nf_nat_icmp_reply_translation`; observed on Linux 6.18.
+    @Test(arguments: [(4, Outcome.dropped), (8, .sent)])
+    func anErrorAboutTooLittleGREIsDroppedByNAT(_ count: Int, _ outcome: Outcome) throws {
+        let world = try World(
+            "*nat\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A PREROUTING -j DNAT --to-destination 203.0.113.9\nCOMMIT\n"
+                + "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -o eth1 -p gre -j REJECT\nCOMMIT\n", routerAddresses,
+            routerRoutes, routerSettings)
+        func packet(_ source: String, _ destination: String, _ count: Int) throws -> Packet {
+            var plain = try world.packet(source, destination, .gre)
+            plain.length = 28
+            var bytes = Array(plain.encoded().prefix(20)) + [0, 0, 8, 0, 0, 0, 0, 0].prefix(count)
+            bytes[3] = UInt8(20 + count)
+            let decoded = Packet(decoding: bytes.span)
+            return try #require(decoded)
+        }
+        let first = world.trace(try packet("198.51.100.7", "192.0.2.1", 8), in: "eth1")
+        #expect(first.outcome == .forwarded)
+        var table = world.model.connections
+        for entry in first.connections { table.update(entry) }
+        let request = TraceRequest(
+            packet: try packet("203.0.113.9", "198.51.100.7", count), origin: .interface(world.interface("eth0")))
+        let back = PacketPath.trace(request, on: world.model, connections: table)
+        #expect(back.outcome == .rejected)
+        #expect(try #require(back.answer.first).outcome == outcome)
+    }
+
     /// Source: net/ipv4/ip_output.c `__ip_make_skb`, Linux 6.18.
     @Test func anErrorToAGroupGoesNoFartherThanTheLink() throws {
         let world = try World(
