@@ -92,17 +92,12 @@ struct Comparison {
         return found
     }
 
-    /// What conntrack said first of the packet. Of an invalid one the kernel tells nothing, until it finds its connection
-    /// when it comes back over lo.
     private func firstState(_ way: Way) -> ConnectionStates? {
-        var first: ConnectionStates?
         for step in way.steps where step.layer == 0 {
             guard case .conntrack(let states, _, _) = step.kind else { continue }
-            let told = states.intersection([.invalid, .new, .related, .established, .untracked])
-            if told != .invalid { return seen.connection?.state?.asModel == .untracked ? first ?? told : told }
-            first = told
+            return states.intersection([.invalid, .new, .related, .established, .untracked])
         }
-        return first
+        return nil
     }
 
     private func word(_ states: ConnectionStates) -> String {
@@ -164,15 +159,36 @@ struct Comparison {
             hook: step.view.hook, chain: key(rule.rule.chain), number: rule.rule.index + 1, verdict: verdict)
     }
 
-    /// Whether TEE sends a copy on this way.
-    private func copies(_ way: Way) -> Bool {
-        way.steps.contains { step in
+    /// How many copies TEE sends on this way.
+    private func copies(_ way: Way) -> Int {
+        way.steps.count { step in
             guard case .rule(let rule) = step.kind else { return false }
             return linked.rule(rule.rule).statements.contains { statement in
                 if case .target(.tee) = statement { return true }
                 return false
             }
         }
+    }
+
+    /// Without a trace what TEE sends looks like the packet itself: which of the frames is the packet's, `nil` for none,
+    /// and whether there are more than there can be copies.
+    private func ownFrame(_ way: Way) -> (frame: SeenFrame?, hasMore: Bool) {
+        let end = way.end
+        let leaves = end.outcome == .sent || end.outcome == .forwarded
+        let links = Set(seen.frames.map(\.interface)).count
+        let hasMore = links > copies(way) + (leaves ? 1 : 0)
+        guard leaves, let packet = end.last?.packet else { return (nil, hasMore) }
+        let own = seen.frames.filter { isOut(end, by: $0.interface) }
+        let same = own.first { packetDifferences("", packet, $0.packet, leaving: []).isEmpty }
+        return (same ?? own.first ?? seen.frames.last, hasMore)
+    }
+
+    /// Whether the packet leaves by an interface: a frame at a port is taken for its bridge's, which may have been the
+    /// port's own.
+    private func isOut(_ end: Trace, by interface: String) -> Bool {
+        guard let told = end.outInterface else { return false }
+        return linked.names.text(told) == interface
+            || model.host.interface(told)?.master.map { linked.names.text($0) } == interface
     }
 
     private func queues(_ rule: RuleReference) -> Bool {
@@ -240,12 +256,15 @@ struct Comparison {
         let end = way.end
         var isSeenWhole = false
         var left: String?
-        // Without a trace what TEE sends looks like the packet itself.
-        let mayBeOfTEE = !seen.isTraced && end.outcome != .sent && end.outcome != .forwarded && copies(way)
+        var bytes = seen.packet
+        var isPastAllHooks = false
+        let hasCopies = !seen.isTraced && copies(way) > 0
+        let own: (frame: SeenFrame?, hasMore: Bool) = hasCopies ? ownFrame(way) : (nil, false)
+        if own.hasMore { return ["frames: more than hookline's copies"] }
         switch seen.outcome {
         // Of what came out of no interface nothing more is known.
         case .unseen where !seen.isTraced && end.outcome != .forwarded && end.outcome != .sent: return []
-        case .sent where mayBeOfTEE, .forwarded where mayBeOfTEE: return []
+        case .sent where hasCopies && own.frame == nil, .forwarded where hasCopies && own.frame == nil: return []
         case .gone, .unroutable, .unseen:
             guard [.filtered, .unroutable, .dropped].contains(end.outcome) else {
                 return ["outcome: kernel \(seen.outcome), hookline \(end.outcome.name)"]
@@ -256,13 +275,15 @@ struct Comparison {
         case .forwarded(isSeen: false) where end.reason == .natNoAddress || end.reason == .natInterface: return []
         case .sent(isSeen: false) where end.reason == .natNoAddress || end.reason == .natInterface: return []
         case .forwarded(isSeen: false) where end.reason == .tooBig: return []
-        case .sent(isSeen: false) where end.reason == .ttl || end.reason == .tooBig || end.reason == .beyondScope:
-            return []
+        case .sent(isSeen: false) where end.reason == .ttl || end.reason == .tooBig: return []
+        // A group that does not reach beyond the host is kept back behind POSTROUTING.
+        case .sent(isSeen: false) where end.reason == .beyondScope && end.last?.hook == .postrouting:
+            isPastAllHooks = true
         case .delivered where end.reason == .natNoAddress && end.last?.hook == .input: return []
-        case .delivered where end.reason == .badHeader && end.last?.hook == .input: return []
         case .forwarded(let isSeen), .sent(let isSeen):
             isSeenWhole = isSeen
-            left = seen.interface
+            left = own.frame?.interface ?? seen.interface
+            if let frame = own.frame { bytes = frame.packet }
         case .delivered: isSeenWhole = true
         case .dropped, .rejected, .queued: break
         }
@@ -270,7 +291,7 @@ struct Comparison {
         if case .rejected = seen.outcome, end.outcome == .dropped, isDroppedByMatch(way), seen.answers.isEmpty {
             return []
         }
-        guard end.outcome.name == seen.outcome.name else {
+        guard isPastAllHooks || end.outcome.name == seen.outcome.name else {
             let reason = end.reason.map { " (\($0.name))" } ?? ""
             return ["outcome: kernel \(seen.outcome), hookline \(end.outcome.name)\(reason)"]
         }
@@ -284,17 +305,17 @@ struct Comparison {
         } else if passesStandIn, let inner = end.inner.first {
             packet = inner
         }
-        if !seen.packet.isEmpty, isEndSeen {
+        if !bytes.isEmpty, isEndSeen {
             var hidden: PacketFields = isSeenWhole ? [] : [.ttl, .dscp]
             if seen.hidesAddresses { hidden.formUnion([.source, .destination]) }
+            // The host's own copy may have changed it behind all that is told.
+            if isPastAllHooks { hidden.insert(.destination) }
             let told = seen.outer.isEmpty ? packetAsLastTold(way) ?? packet : packet
-            found += packetDifferences("packet", told, seen.packet, leaving: hidden)
+            found += packetDifferences("packet", told, bytes, leaving: hidden)
         }
         if let left {
             let told = end.outInterface.map { linked.names.text($0) } ?? "none that it knows"
-            // A frame at a port is taken for its bridge's, which may have been the port's own.
-            let bridge = end.outInterface.flatMap { model.host.interface($0)?.master }.map { linked.names.text($0) }
-            if !passesStandIn, told != left, bridge != left { found.append("out: kernel \(left), hookline \(told)") }
+            if !passesStandIn, !isOut(end, by: left) { found.append("out: kernel \(left), hookline \(told)") }
             if !isSeenWhole, left != "lo" { found.append("nothing left \(left)") }
         }
         found += rejectDifferences(end)
@@ -374,12 +395,16 @@ struct Comparison {
             kind = isV4 ? .icmp(type: icmp.type, code: icmp.code) : .icmpv6(type: icmp.type, code: icmp.code)
         }
         if kind == .reset, holdsResets { return [] }
-        let kernel = seen.answers.first { $0.kind == kind }?.fate
+        let all = seen.answers.filter { $0.kind == kind }.map(\.fate)
+        let kernel = all.first
+        // One of them may be to a copy.
+        let fates: [ObservedAnswer.Fate?] = seen.hasRejectedCopy ? all + [nil] : [kernel]
         guard let answer = end.answer.first else {
-            return kernel == nil ? [] : ["answer: the kernel's \(kind) \(fateWords(kernel)), hookline has none"]
+            if fates.contains(nil) { return [] }
+            return ["answer: the kernel's \(kind) \(fateWords(kernel)), hookline has none"]
         }
         let told = ways(of: answer).map(\.end)
-        if told.contains(where: { isSame($0, kernel) }) { return [] }
+        if told.contains(where: { way in fates.contains { isSame(way, $0) } }) { return [] }
         return [
             "answer: the kernel's \(kind) \(fateWords(kernel)), hookline's is \(told.first?.outcome.name ?? "none")"
         ]

@@ -121,6 +121,10 @@ struct Judgement {
                 if base?.type == .nat { ours.append(place) }
             case .copy:
                 seen.hasCopies = true
+                if event.kind == .rule, event.verdict == .drop {
+                    let isReject = chains.rule(event.key, handle: event.handle)?.isReject == true
+                    if isReject { seen.hasRejectedCopy = true }
+                }
                 // One of a bridged packet passes POSTROUTING as a packet, and again as a frame.
                 if !isLooped, event.station?.isLast(of: .postrouting) == true, lastCopy != event.identity {
                     copiesLeft.append((event.outIndex, Self.isWhole(event.network)))
@@ -260,6 +264,7 @@ struct Judgement {
                 copiesLeft.remove(at: copy)
                 return
             }
+            seen.frames.append(SeenFrame(interface: node.master(name), packet: packet))
             (seen.port, seen.interface, seen.packet) = (name, node.master(name), packet)
             return
         }

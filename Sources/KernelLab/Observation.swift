@@ -115,6 +115,13 @@ public struct ObservedAnswer: Hashable, Sendable {
     }
 }
 
+/// A packet as it came out of an interface.
+public struct SeenFrame: Hashable, Sendable {
+    /// Of a bridge's port the bridge.
+    public var interface: String
+    public var packet: [UInt8]
+}
+
 /// All that was seen of one packet.
 public struct Observation: Hashable, Sendable {
     public var tag: UInt16 = 0
@@ -143,6 +150,10 @@ public struct Observation: Hashable, Sendable {
     /// Whether there were copies, by TEE or to the host itself of what it sent to many: nothing else is told of them, but
     /// that `counts` has them too.
     public var hasCopies = false
+    /// Whether REJECT met a copy: its answer looks like one to the packet itself.
+    public var hasRejectedCopy = false
+    /// Frames that look like the packet's, in the order in which they were read: TEE's too where nothing is traced.
+    public var frames: [SeenFrame] = []
     /// Whether other packets than answers passed hooks meanwhile, such as a reply to a timestamp request or what asks for a
     /// neighbour: `counts` has them too.
     public var hasOthers = false
