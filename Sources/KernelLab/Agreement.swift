@@ -237,7 +237,7 @@ struct Comparison {
             let family: TableFamily = count.rule.version == .v4 ? .ip : .ip6
             kernel[Place(chain: ChainKey(family, count.rule.table, count.rule.chain), number: number)] = count.packets
         }
-        let hasCopies = seen.hasCopies || !seen.isTraced && copies(way)
+        let hasCopies = seen.hasCopies || !seen.isTraced && copies(way) > 0
         for place in Set(ours.keys).union(kernel.keys).sorted(by: { "\($0)" < "\($1)" }) {
             let told = ours[place, default: 0]
             let counted = kernel[place, default: 0]
