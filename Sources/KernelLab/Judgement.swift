@@ -347,10 +347,6 @@ struct Judgement {
                 let told = events.last(where: { !$0.network.isEmpty }), let header = told.header,
                 let kind = header.answer
             else { continue }
-            // Its way out over lo was told as a packet of its own.
-            if let index = seen.answers.firstIndex(where: { $0.kind == kind && $0.isOnLoopback }) {
-                seen.answers.remove(at: index)
-            }
             let fate: ObservedAnswer.Fate
             if last.verdict == .drop || last.policy == .drop {
                 fate = .dropped(last.key, number: chains.rule(last.key, handle: last.handle)?.number)
@@ -361,7 +357,11 @@ struct Judgement {
             } else {
                 fate = .gone
             }
-            seen.answers.append(ObservedAnswer(kind: kind, fate: fate))
+            let answer = ObservedAnswer(kind: kind, fate: fate)
+            // Its way out over lo was told as a packet of its own; what TEE sent meanwhile did not come in there.
+            let isArrival = events.first?.station?.hook == .prerouting
+            let onLoopback = seen.answers.firstIndex { isArrival && $0.kind == kind && $0.isOnLoopback }
+            if let onLoopback { seen.answers[onLoopback] = answer } else { seen.answers.append(answer) }
         }
         for answer in answersSeen where !seen.answers.contains(where: { $0.kind == answer.kind }) {
             seen.answers.append(answer)
