@@ -36,8 +36,7 @@ extension Evaluator {
     /// does not ask any more whether NAT has looked at the other.
     private func winner(over loser: TrackedConnection, _ state: WalkState) -> TrackedConnection? {
         let zone = loser.entry.fullZone
-        guard loser.entry.original.protocol != .tcp, loser.entry.original.protocol != .sctp,
-            let found = remaining(state).find(loser.entry.reply, zone: zone)
+        guard mayClash(loser.entry.original.protocol), let found = remaining(state).find(loser.entry.reply, zone: zone)
         else { return nil }
         let other = found.entry
         let isReverse =
@@ -54,4 +53,7 @@ extension Evaluator {
         }
         return winner
     }
+
+    /// No flow of TCP and SCTP goes on as another one. Source: `allow_clash` of net/netfilter/nf_conntrack_proto_*.c.
+    func mayClash(_ protocol: IPProtocol) -> Bool { `protocol` != .tcp && `protocol` != .sctp }
 }

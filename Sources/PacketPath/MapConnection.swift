@@ -101,7 +101,10 @@ extension Evaluator {
     ) {
         let isICMP = mapping.tuple.protocol.isICMP
         let port = mapping.tuple.sourcePort
-        if keepsPort(nat, mapping.tuple), nat.ports?.isSingle == true || !isTaken(mapping.tuple.inverted, state) {
+        if keepsPort(nat, mapping.tuple),
+            nat.ports?.isSingle == true || !isTaken(mapping.tuple.inverted, state)
+                || isLeftToConfirmation(mapping.tuple, tracked, state)
+        {
             return
         }
         guard isICMP || mapping.tuple.protocol.isTrackedByPorts else { return }
@@ -113,6 +116,19 @@ extension Evaluator {
         }
         mapping.tuple.sourcePort = own.first
         mapping.evicted = evictable(by: tracked, mapping.tuple.inverted, state)
+    }
+
+    /// Whether a flow that is another one's answers keeps its port although those are taken: neither is translated, and
+    /// what comes of it is decided when it enters the table. Source: net/netfilter/nf_nat_core.c
+    /// `nf_nat_used_tuple_new`, Linux 6.18; observed there.
+    private func isLeftToConfirmation(
+        _ tuple: ConnectionTuple, _ tracked: TrackedConnection, _ state: WalkState
+    ) -> Bool {
+        guard mayClash(tuple.protocol), tuple == tracked.entry.original, !tracked.sourceIsTranslated,
+            !tracked.destinationIsTranslated,
+            let other = remaining(state).find(tuple.inverted, zone: tracked.entry.fullZone)
+        else { return false }
+        return other.direction == .original && other.entry.original == tuple.inverted && other.entry.reply == tuple
     }
 
     /// The port that goes with a destination: its own where it is among the rule's, else the first of those that is free.

@@ -190,6 +190,8 @@ import Testing
         let drawn = try clash(nat, .tcp, isSettled: true)
         #expect(drawn.outcome == .sent)
         #expect(try #require(drawn.last).packet.sourcePortChoices == PortRange(1024, 65535))
+        // net/netfilter/nf_nat_core.c `nf_nat_used_tuple_new`: UDP keeps its port, and clashes.
+        #expect(try clash(nat, .udp, isSettled: true).outcome == .dropped)
         #expect(try clash(Self.noNAT, .tcp, isSettled: false).outcome == .dropped)
         #expect(try clash(Self.noNAT, .udp, isSettled: true).outcome == .dropped)
         #expect(try clash(Self.noNAT, .udp, isSettled: false).outcome == .dropped)
