@@ -22,13 +22,18 @@ extension Evaluator {
         let packet = state.packet
         if packet.packetType == .otherHost { return .notAddressed }
         guard packet.version == .v6 else { return nil }
-        if !packet.unknown.contains(.source), packet.source.isMulticast || packet.source.isLoopback {
+        var isOnLoopback = false
+        if case .known(let arrival) = state.arrival { isOnLoopback = isLoopback(arrival) }
+        if !packet.unknown.contains(.source),
+            packet.source.isMulticast || packet.source.isLoopback && !isOnLoopback
+        {
             return .martianSource
         }
         if packet.unknown.contains(.destination) { return nil }
-        if packet.destination.isLoopback { return .martianDestination }
+        if packet.destination.isLoopback, !isOnLoopback { return .martianDestination }
         // Scope 0 is reserved, and 1 does not leave an interface.
-        if packet.destination.isMulticast, packet.destination.high >> 48 & 15 <= 1 { return .martianDestination }
+        let scope = packet.destination.high >> 48 & 15
+        if packet.destination.isMulticast, scope == 0 || scope == 1 && !isOnLoopback { return .martianDestination }
         if !packet.destination.isMulticast, refusesFrameToMany(state) { return .notAddressed }
         return hasBadHopOptions(packet) ? .badHeader : nil
     }
