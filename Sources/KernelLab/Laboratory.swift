@@ -172,6 +172,10 @@ public struct Laboratory: ~Copyable {
         var left = try frames()
         // Who is told of a neighbour sends what waited for it: there may be more to read.
         if !left.isEmpty { isWhole = try trace.read(into: &events) && isWhole }
+        if let bridge = bridgeOfWaiting(sent), try route.tellNeighbours(Self.neighbour, link: bridge) {
+            left += try frames()
+            isWhole = try trace.read(into: &events) && isWhole
+        }
         // Not for what the kernel sends because of it: that is told by its trace. But for each that TEE sends before it.
         // One of those to many comes back to the host alone.
         var leaving: [UInt32: UInt32] = [:]
@@ -194,6 +198,16 @@ public struct Laboratory: ~Copyable {
             isWhole = try trace.read(into: &events) && isWhole
         }
         return (left, isWhole)
+    }
+
+    /// The bridge at which a packet of IPv6 may wait for its neighbour: one that NAT sends to an address on the bridge's
+    /// own link is seen no more between PREROUTING and that.
+    /// Source: net/bridge/br_netfilter_hooks.c `br_nf_pre_routing_finish_bridge`, Linux 6.18.
+    private func bridgeOfWaiting(_ sent: IPHeader) -> UInt32? {
+        guard sent.version == .v6, let last = events.last(where: { $0.header.map { mayBe($0, sent) } ?? false }),
+            last.station?.hook == .prerouting, let link = node.links[last.inIndex], !node.ports(of: link.name).isEmpty
+        else { return nil }
+        return last.inIndex
     }
 
     /// Whether the kernel goes on with the packet that was observed last: a busy machine leaves it to a thread of its own

@@ -189,7 +189,7 @@ struct Judge {
         guard packet.arrival == .host else { return nil }
         switch seen.outcome {
         case .unseen(error: EMSGSIZE): return "a raw socket sends no more than the link takes"
-        case .unseen(error: EINVAL), .unroutable(error: EINVAL):
+        case .unseen(error: EINVAL), .unroutable(error: EINVAL), .unseen(error: EADDRNOTAVAIL):
             guard packet.packet.version == .v6 else { return nil }
             if packet.packet.source.isLinkLocal { return "a socket is bound to a link's address with the link alone" }
             return packet.packet.source.isMulticast ? "no socket can be bound to this group" : nil
