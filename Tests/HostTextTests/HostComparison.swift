@@ -26,12 +26,12 @@ struct HostComparison {
     mutating func compareAll() {
         let (a, b) = (ours.host, tools.host)
         differences += ours.diagnostics.filter { $0.severity > .note }.map { "netlink: \($0.message)" }
-        compare("interface", a.interfaces.map(bare), b.interfaces.map(bare)) { $0.name }
-        compare("route", a.routes.map(bare), b.routes.map(bare)) { _ in .empty }
-        compare("rule", (a.routingRulesV4 ?? []).map(bare), (b.routingRulesV4 ?? []).map(bare)) { _ in .empty }
-        compare("rule6", (a.routingRulesV6 ?? []).map(bare), (b.routingRulesV6 ?? []).map(bare)) { _ in .empty }
-        compare("neighbour", a.neighbours.map(bare), b.neighbours.map(bare)) { $0.interface }
-        compare("fdb", a.forwardingEntries.map(bare), b.forwardingEntries.map(bare)) { $0.interface }
+        compare("interface", bare(a.interfaces, \.place), bare(b.interfaces, \.place)) { $0.name }
+        compare("route", bare(a.routes, \.place), bare(b.routes, \.place)) { _ in .empty }
+        compare("rule", bare(a.routingRulesV4 ?? [], \.place), bare(b.routingRulesV4 ?? [], \.place)) { _ in .empty }
+        compare("rule6", bare(a.routingRulesV6 ?? [], \.place), bare(b.routingRulesV6 ?? [], \.place)) { _ in .empty }
+        compare("neighbour", bare(a.neighbours, \.place), bare(b.neighbours, \.place)) { $0.interface }
+        compare("fdb", bare(a.forwardingEntries, \.place), bare(b.forwardingEntries, \.place)) { $0.interface }
         compare("set", a.sets.map(bare), b.sets.map(bare)) { $0.name }
         compare("connection", (a.connections ?? []).map(bare), (b.connections ?? []).map(bare)) { _ in .empty }
         for (name, value) in a.sysctls.sorted(by: { $0.key < $1.key }) where !b.sysctls.isEmpty {
@@ -59,34 +59,13 @@ struct HostComparison {
         }
     }
 
-    private func bare(_ interface: NetworkInterface) -> NetworkInterface {
-        var interface = interface
-        interface.place = .none
-        return interface
-    }
-
-    private func bare(_ route: Route) -> Route {
-        var route = route
-        route.place = .none
-        return route
-    }
-
-    private func bare(_ rule: RoutingRule) -> RoutingRule {
-        var rule = rule
-        rule.place = .none
-        return rule
-    }
-
-    private func bare(_ neighbour: Neighbour) -> Neighbour {
-        var neighbour = neighbour
-        neighbour.place = .none
-        return neighbour
-    }
-
-    private func bare(_ entry: ForwardingEntry) -> ForwardingEntry {
-        var entry = entry
-        entry.place = .none
-        return entry
+    /// `values` without the places where they stand.
+    private func bare<Value>(_ values: [Value], _ place: WritableKeyPath<Value, Place>) -> [Value] {
+        values.map { value in
+            var value = value
+            value[keyPath: place] = .none
+            return value
+        }
     }
 
     private func bare(_ set: AddressSet) -> AddressSet {
