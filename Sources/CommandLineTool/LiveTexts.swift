@@ -50,12 +50,13 @@ struct LiveTexts {
     /// Rules of iptables-legacy. The kernel tells them in a form that only iptables' own program understands.
     private mutating func readLegacy(isV6: Bool) {
         let family = isV6 ? "ip6" : "ip"
-        guard let found = try? readFile("/proc/thread-self/net/\(family)_tables_names", limit: 1 << 16),
-            !found.isEmpty
-        else {
-            // Without the file the module is not loaded: there are none.
-            return
+        let tables: [String]
+        do throws(FileFailure) {
+            tables = try legacyTables(at: "/proc/thread-self/net/\(family)_tables_names")
+        } catch {
+            return leaveOut("the tables of \(family)tables-legacy", family, ["any"], error.reason)
         }
+        if tables.isEmpty { return }
         // The second may be that of iptables-nft, which is told by what it writes.
         let names = ["\(family)tables-legacy-save", "\(family)tables-save"]
         switch saveLegacy(names.flatMap { [$0, "/usr/sbin/" + $0, "/sbin/" + $0] }) {
@@ -63,11 +64,27 @@ struct LiveTexts {
             texts.append(ToolText(name: "\(family)tables-legacy-save.txt", bytes: bytes))
             hasRules = true
         case .failure(let why):
-            let tables = String(decoding: found, as: UTF8.self).split(separator: "\n")
             let list = tables.joined(separator: ", ")
-            unread.append(HostDump.Unread(what: "the tables \(list) of \(family)tables-legacy", why: why))
-            texts.append(unreadTables(family, tables.map(String.init), why: why))
+            leaveOut("the tables \(list) of \(family)tables-legacy", family, tables, why)
         }
+    }
+
+    private mutating func leaveOut(_ what: String, _ family: String, _ tables: [String], _ why: String) {
+        unread.append(HostDump.Unread(what: what, why: why))
+        texts.append(unreadTables(family, tables, why: why))
+    }
+}
+
+/// The tables of iptables-legacy that the kernel lists in a file. Without the file the module is not loaded, and there
+/// are none; one that can't be read says nothing of what there is.
+func legacyTables(at path: String) throws(FileFailure) -> [String] {
+    do throws(FileFailure) {
+        return String(decoding: try readFile(path, limit: 1 << 16), as: UTF8.self).split(separator: "\n").map(
+            String.init)
+    } catch {
+        // ENOENT
+        if error.code == 2 { return [] }
+        throw error
     }
 }
 

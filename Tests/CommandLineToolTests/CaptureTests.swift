@@ -1,6 +1,7 @@
 import Foundation
 import HostText
 import KernelLab
+import SourceText
 import Testing
 
 @testable import CommandLineTool
@@ -156,6 +157,12 @@ private let hasLegacy: Bool = {
     @Test func saysThatTheProgramOfLegacyIsMissing() {
         let result = saveLegacy(["/nowhere/iptables-legacy-save", "/nowhere/iptables-save"])
         #expect(result == .failure("iptables-legacy-save, which alone can read them, is missing"))
+    }
+
+    /// No module, no tables; but a list that can't be read is not an empty one.
+    @Test func aListOfTablesThatCannotBeReadIsNotEmpty() throws {
+        #expect(try legacyTables(at: "/nowhere/ip_tables_names") == [])
+        #expect(throws: FileFailure.self) { try legacyTables(at: "/") }
     }
 
     /// Rules that are there and could not be read leave no answer sure.
