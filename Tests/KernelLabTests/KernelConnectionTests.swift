@@ -43,4 +43,10 @@ import Testing
         let state = Self.translated + bytes("14000480 10000180 0500010003000000 0500020000000000")
         #expect(connection(state)?.entry.tcpState == .established)
     }
+
+    /// The kernel sends 16 bytes; who sends more is not the kernel.
+    @Test func noMoreLabelsAreReadThanThereCanBe() {
+        let long = Self.translated + bytes("2c231600") + [UInt8](repeating: 0xff, count: 9000)
+        #expect(connection(long)?.entry.labels.sorted() == Array(0..<128))
+    }
 }

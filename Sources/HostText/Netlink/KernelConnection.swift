@@ -60,7 +60,8 @@ public struct KernelConnection: Hashable, Sendable {
         case Attribute.originalCounters: entry.originalCounters = counters(payload, attribute.value)
         case Attribute.replyCounters: entry.replyCounters = counters(payload, attribute.value)
         case Attribute.labels:
-            for index in attribute.value {
+            // NF_CT_LABELS_MAX_SIZE; what lies beyond has no number.
+            for index in attribute.value.prefix(16) {
                 for bit in 0..<8 where payload[index] >> UInt8(bit) & 1 == 1 {
                     entry.labels.append(label((index - attribute.value.lowerBound) * 8 + bit))
                 }
