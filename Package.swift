@@ -41,6 +41,7 @@ let package = Package(
         module(
             "Snapshot", ["SourceText", "NetTypes", "RuleModel", "ArchiveFile", "IptablesText", "Nftables", "HostText"]),
         module("PathModel", ["SourceText", "NetTypes", "RuleModel", "ChainGraph"]),
+        module("Annotations", ["SourceText", "NetTypes", "RuleModel", "ChainGraph"]),
         module("PacketPath", ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "PathModel"]),
         module(
             "Questions",
@@ -83,6 +84,7 @@ let package = Package(
         tests(
             "SnapshotTests",
             ["SourceText", "NetTypes", "RuleModel", "ArchiveFile", "HostText", "IptablesText", "Snapshot"]),
+        tests("AnnotationsTests", ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "Annotations", "Snapshot"]),
         tests("ArchitectureTests", []),
         tests("CommandLineToolTests", ["SourceText", "HostText", "Snapshot", "KernelLab", "CommandLineTool"]),
         tests("GoldenTests", ["SourceText", "CommandLineTool"], exclude: ["Expected"]),

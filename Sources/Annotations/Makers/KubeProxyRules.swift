@@ -1,0 +1,175 @@
+internal import ChainGraph
+internal import NetTypes
+internal import RuleModel
+internal import SourceText
+
+/// What the chains and rules of kube-proxy's are for, by their names, comments and shapes.
+///
+/// Source: kubernetes pkg/proxy/iptables/proxier.go (v1.16 to v1.34), pkg/proxy/ipvs/proxier.go, pkg/kubelet
+/// kubelet_network_linux.go.
+struct KubeProxyRules: Sendable {
+    /// Service ports by the hash that is in the names of their chains, from the objects of the input.
+    private var servicesByHash: [String: ServicePortName] = [:]
+
+    init(_ services: [ServicePortName: Set<String>]) {
+        for (name, protocols) in services {
+            for transport in protocols { servicesByHash[Self.hash(name, transport)] = name }
+        }
+    }
+
+    /// The 16 characters behind `KUBE-SVC-` and its like.
+    static func hash(_ name: ServicePortName, _ transport: String, endpoint: String = "") -> String {
+        base32(SHA2.digest(Array((name.text + transport + endpoint).utf8)), count: 16)
+    }
+
+    // MARK: Chains
+
+    func purpose(of chain: ChainFacts) -> KubeProxyPurpose? {
+        if chain.table.isNative { return nativePurpose(of: chain) }
+        guard chain.name.hasPrefix("KUBE-") else { return nil }
+        switch chain.name {
+        case "KUBE-SERVICES": return .services
+        case "KUBE-NODEPORTS", "KUBE-NODE-PORT": return chain.tableName == "filter" ? .healthChecks : .nodePorts
+        case "KUBE-EXTERNAL-SERVICES": return .externalServices
+        case "KUBE-PROXY-FIREWALL": return .firewalls
+        case "KUBE-MARK-MASQ", "KUBE-LOAD-BALANCER": return .markMasquerade
+        case "KUBE-MARK-DROP": return .markDrop
+        case "KUBE-POSTROUTING": return .postrouting
+        case "KUBE-FORWARD": return .forward
+        case "KUBE-FIREWALL": return chain.tableName == "filter" ? .localFirewall : .firewalls
+        case "KUBE-PROXY-CANARY", "KUBE-KUBELET-CANARY", "KUBE-IPTABLES-HINT": return .canary
+        case "KUBE-IPVS-FILTER", "KUBE-IPVS-OUT-FILTER", "KUBE-SOURCE-RANGES-FIREWALL": return .firewalls
+        default: return hashedPurpose(of: chain)
+        }
+    }
+
+    /// A chain that is named by a hash: its own comments name the Service, else the objects of the input do.
+    private func hashedPurpose(of chain: ChainFacts) -> KubeProxyPurpose? {
+        let parts = chain.name.split(separator: "-", maxSplits: 2)
+        guard parts.count == 3, parts[2].utf8.count == 16 else { return nil }
+        var name: ServicePortName?
+        for comment in chain.comments(first: 8) where name == nil { name = serviceName(in: comment) }
+        if name == nil { name = servicesByHash[String(parts[2])] }
+        switch parts[1] {
+        case "SVC": return name.map { .service($0) } ?? .unnamed("a service")
+        case "SVL": return name.map { .localService($0) } ?? .unnamed("a service's endpoints on this node")
+        case "EXT", "XLB": return name.map { .external($0) } ?? .unnamed("a service reached from outside")
+        case "FW": return name.map { .firewall($0) } ?? .unnamed("a service's source ranges")
+        case "SEP":
+            guard let name, let address = endpoint(of: chain) else { return .unnamed("an endpoint") }
+            return .endpoint(name, address: address)
+        default: return nil
+        }
+    }
+
+    /// Where a KUBE-SEP chain's DNAT leads.
+    private func endpoint(of chain: ChainFacts) -> String? {
+        for index in chain.linked.chain(chain.id).rules.indices.prefix(4) {
+            guard case .dnat(let nat)? = chain.facts(index).rule.target, let address = nat.addresses?.first else {
+                continue
+            }
+            return endpointText(address, port: nat.ports?.first)
+        }
+        return nil
+    }
+
+    // MARK: Rules
+
+    /// What `rule` is for; `chain` is the purpose of the chain that it stands in.
+    func purpose(of rule: RuleFacts, in chain: KubeProxyPurpose?) -> KubeProxyPurpose? {
+        guard let chain else { return jumpPurpose(of: rule) }
+        if rule.linked.table(of: rule.reference.chain).isNative { return nativePurpose(of: rule, in: chain) }
+        let comments = rule.comments
+        for comment in comments {
+            if let purpose = commentedPurpose(of: rule, comment, in: chain) { return purpose }
+        }
+        return shapedPurpose(of: rule, in: chain)
+    }
+
+    /// A jump from a built-in chain into one of kube-proxy's.
+    private func jumpPurpose(of rule: RuleFacts) -> KubeProxyPurpose? {
+        guard let name = rule.jump, name.hasPrefix("KUBE-"),
+            let target = rule.linked.sibling(of: rule.reference.chain, named: rule.jumpSymbol ?? .empty)
+        else { return nil }
+        return purpose(of: ChainFacts(linked: rule.linked, id: target))
+    }
+
+    private func commentedPurpose(
+        of rule: RuleFacts, _ comment: String, in chain: KubeProxyPurpose
+    ) -> KubeProxyPurpose? {
+        guard let name = serviceName(in: comment) else { return nil }
+        let marks = rule.jump == "KUBE-MARK-MASQ"
+        if comment.hasSuffix(" has no endpoints") { return .noEndpoints(name) }
+        if comment.hasSuffix(" has no local endpoints") { return .noLocalEndpoints(name) }
+        if comment.hasSuffix(" health check node port") { return .healthCheck(name) }
+        if comment.contains(" traffic not accepted by ") { return .outsideSourceRanges(name) }
+        if comment.hasPrefix("other traffic to ") { return .outsideSourceRanges(name) }
+        if comment.hasPrefix("pod traffic for ") || comment.hasPrefix("route LOCAL traffic for ") {
+            return .clusterRoute(name)
+        }
+        if comment.hasPrefix("masquerade LOCAL traffic for ") { return .markLocal(name) }
+        if comment.hasPrefix("masquerade traffic for ") { return .markExternal(name) }
+        if comment.hasSuffix(" cluster IP") { return marks ? .markFromOutside(name) : .dispatch(name, .cluster) }
+        if comment.hasSuffix(" external IP") { return marks ? .markExternal(name) : .dispatch(name, .external) }
+        if comment.hasSuffix(" loadbalancer IP") {
+            if case .firewall = chain { return .sourceRange(name) }
+            return .dispatch(name, .loadBalancer)
+        }
+        switch chain {
+        case .endpoint(let name, let address): return marks ? .markHairpin(name, endpoint: address) : chain
+        case .nodePorts: return .dispatch(name, .nodePort)
+        case .service, .localService:
+            guard let arrow = comment.split(separator: " ").last, comment.contains(" -> ") else { return nil }
+            return .endpointChoice(name, endpoint: String(arrow), isAffinity: rule.asksRecent)
+        default: return nil
+        }
+    }
+
+    /// Rules that carry no Service's name.
+    private func shapedPurpose(of rule: RuleFacts, in chain: KubeProxyPurpose) -> KubeProxyPurpose? {
+        switch (chain, rule.rule.target) {
+        case (.postrouting, .return?): .notMarked
+        case (.postrouting, .mark?): .clearMark
+        case (.postrouting, .masquerade?): .masquerade
+        case (.forward, .drop?): .dropInvalid
+        case (.forward, .accept?): rule.asksMark ? .acceptMarked : .acceptEstablished
+        case (.localFirewall, .drop?): rule.asksMark ? .dropMarked : .dropLocalnet
+        case (.external(let name), .jump?) where rule.jump == "KUBE-MARK-MASQ": .markExternal(name)
+        case (.service(let name), .jump?) where rule.jump == "KUBE-MARK-MASQ": .markFromOutside(name)
+        default: nil
+        }
+    }
+}
+
+extension RuleFacts {
+    var jumpSymbol: Symbol? {
+        switch rule.target {
+        case .jump(let name)?, .goto(let name)?: name
+        default: nil
+        }
+    }
+
+    /// Whether the rule asks for the packet's mark.
+    var asksMark: Bool {
+        for statement in rule.statements {
+            if case .match(.mark) = statement { return true }
+        }
+        return false
+    }
+
+    fileprivate var asksRecent: Bool {
+        for statement in rule.statements {
+            if case .match(.recent) = statement { return true }
+        }
+        return false
+    }
+}
+
+/// The Service in a comment of kube-proxy's: the one word of the form `NS/NAME[:PORT]`.
+func serviceName(in comment: String) -> ServicePortName? {
+    for word in comment.split(separator: " ") {
+        guard let name = ServicePortName(word), !name.name.contains("/") else { continue }
+        return name
+    }
+    return nil
+}
