@@ -37,7 +37,9 @@ struct ChainFacts {
     var tableName: String { linked.name(table.name) }
     var isBase: Bool { linked.chain(id).base != nil }
 
-    func facts(_ index: Int) -> RuleFacts { RuleFacts(linked: linked, reference: RuleReference(chain: id, index: index)) }
+    func facts(_ index: Int) -> RuleFacts {
+        RuleFacts(linked: linked, reference: RuleReference(chain: id, index: index))
+    }
 
     /// The comments of the chain's rules, in their order.
     func comments(first count: Int = 64) -> [String] {

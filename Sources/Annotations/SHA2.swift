@@ -11,13 +11,18 @@ struct SHA2 {
         let bitCount = UInt64(block.count) * 8
         block.append(0x80)
         while block.count % 64 != 56 { block.append(0) }
-        for shift in stride(from: 56, through: 0, by: -8) { block.append(UInt8(truncatingIfNeeded: bitCount >> shift)) }
+        append(bitCount, bytes: 8, to: &block)
         for start in stride(from: 0, to: block.count, by: 64) { compress(&state, block[start..<start + 64]) }
         var digest: [UInt8] = []
-        for word in state.prefix(length == .bits256 ? 8 : 7) {
-            for shift in stride(from: 24, through: 0, by: -8) { digest.append(UInt8(truncatingIfNeeded: word >> shift)) }
-        }
+        for word in state.prefix(length == .bits256 ? 8 : 7) { append(UInt64(word), bytes: 4, to: &digest) }
         return digest
+    }
+
+    /// Appends the low `count` bytes of `value`, the highest first.
+    private static func append(_ value: UInt64, bytes count: Int, to bytes: inout [UInt8]) {
+        for index in stride(from: count - 1, through: 0, by: -1) {
+            bytes.append(UInt8(truncatingIfNeeded: value >> (8 * index)))
+        }
     }
 
     private static func compress(_ state: inout [UInt32], _ block: ArraySlice<UInt8>) {

@@ -23,9 +23,9 @@ extension KubeProxyRules {
         var object = parts[2][...]
         var address = ""
         if parts[0] == "endpoint", let mark = doubleUnderscore(object) {
-            let where_ = object[object.index(mark, offsetBy: 2)...].split(separator: "/")
-            if where_.count == 2, let ip = IPAddress(String(where_[0])) {
-                address = endpointText(ip, port: UInt16(where_[1]))
+            let place = object[object.index(mark, offsetBy: 2)...].split(separator: "/")
+            if place.count == 2, let ip = IPAddress(String(place[0])) {
+                address = endpointText(ip, port: UInt16(place[1]))
             }
             object = object[..<mark]
         }
