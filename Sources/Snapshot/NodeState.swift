@@ -9,6 +9,8 @@ public struct NodeState: Sendable {
     public var names = NameTable()
     public var ruleset = Ruleset()
     public var host = HostState()
+    /// What Kubernetes' and Calico's objects say; empty where the input holds none.
+    public var cluster = ClusterObjects()
     public var diagnostics: [Diagnostic] = []
     /// Each listing that was recognised, in the order of reading.
     public var inputs: [RecognisedInput] = []

@@ -34,6 +34,8 @@ public struct HostState: Hashable, Sendable {
     public var knowsSets = false
     /// Sockets that listen, from `ss -lntup` or `netstat -lntup`.
     public var listeners: [Listener]?
+    /// IPVS's, from `ipvsadm`; `nil`: not in the input.
+    public var virtualServices: [VirtualService]?
     /// What else on the host decides about packets.
     public var otherDeciders: [OtherDecider] = []
     public init() {}
