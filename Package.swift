@@ -28,11 +28,13 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .systemLibrary(name: "CNetfilter", pkgConfig: "libmnl", providers: [.apt(["libmnl-dev"])]),
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         module("SourceText", [], audited),
         module("NetTypes", []),
         module("NetlinkBytes", ["NetTypes"]),
         module("RuleModel", ["SourceText", "NetTypes"]),
         module("ArchiveFile", ["SourceText", "CArchive"], audited),
+        module("YAMLText", ["SourceText", "CYAML"], audited),
         module("IptablesText", ["SourceText", "NetTypes", "RuleModel"]),
         module("Nftables", ["SourceText", "NetTypes", "RuleModel"]),
         module("KernelLink", ["SourceText", "NetlinkBytes", "RuleModel", "CNetfilter"], audited),
@@ -72,6 +74,7 @@ let package = Package(
             ], audited),
         tests("SourceTextTests", ["SourceText"]),
         tests("NetTypesTests", ["NetTypes"]),
+        tests("YAMLTextTests", ["SourceText", "YAMLText"]),
         tests("ArchiveFileTests", ["ArchiveFile", "CArchive"]),
         tests("NftablesTests", ["SourceText", "NetTypes", "RuleModel", "Nftables"], exclude: ["Fixtures"]),
         tests(
