@@ -39,6 +39,7 @@ let package = Package(
         module("Nftables", ["SourceText", "NetTypes", "RuleModel"]),
         module("KernelLink", ["SourceText", "NetlinkBytes", "RuleModel", "CNetfilter"], audited),
         module("HostText", ["SourceText", "NetTypes", "NetlinkBytes", "RuleModel"]),
+        module("KubernetesText", ["SourceText", "NetTypes", "RuleModel"]),
         module("ChainGraph", ["SourceText", "NetTypes", "RuleModel"]),
         module(
             "Snapshot", ["SourceText", "NetTypes", "RuleModel", "ArchiveFile", "IptablesText", "Nftables", "HostText"]),
@@ -75,6 +76,7 @@ let package = Package(
         tests("SourceTextTests", ["SourceText"]),
         tests("NetTypesTests", ["NetTypes"]),
         tests("YAMLTextTests", ["SourceText", "YAMLText"]),
+        tests("KubernetesTextTests", ["SourceText", "NetTypes", "RuleModel", "YAMLText", "KubernetesText"]),
         tests("ArchiveFileTests", ["ArchiveFile", "CArchive"]),
         tests("NftablesTests", ["SourceText", "NetTypes", "RuleModel", "Nftables"], exclude: ["Fixtures"]),
         tests(

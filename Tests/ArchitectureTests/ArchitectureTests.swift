@@ -7,16 +7,16 @@ import Testing
     static let levels: [String: Int] = [
         "CArchive": -1, "CNetfilter": -1, "CYAML": -1, "SourceText": 0, "NetTypes": 0, "NetlinkBytes": 1, "RuleModel": 1,
         "ArchiveFile": 1, "YAMLText": 1,
-        "IptablesText": 2, "Nftables": 2, "HostText": 2, "KernelLink": 2, "ChainGraph": 3, "Snapshot": 3,
-        "PathModel": 4, "Annotations": 4,
+        "IptablesText": 2, "Nftables": 2, "HostText": 2, "KubernetesText": 2, "KernelLink": 2, "ChainGraph": 3,
+        "Snapshot": 3, "PathModel": 4, "Annotations": 4,
         "PacketPath": 5, "Questions": 6, "KernelLab": 6, "Reports": 7, "CommandLineTool": 8, "hookline": 9,
         "kernel-compare": 9,
     ]
 
     /// Modules that also compile as Embedded Swift.
     static let embedded: Set<String> = [
-        "SourceText", "NetTypes", "NetlinkBytes", "RuleModel", "IptablesText", "Nftables", "HostText", "ChainGraph",
-        "PathModel", "Annotations", "PacketPath", "Reports",
+        "SourceText", "NetTypes", "NetlinkBytes", "RuleModel", "IptablesText", "Nftables", "HostText", "KubernetesText",
+        "ChainGraph", "PathModel", "Annotations", "PacketPath", "Reports",
     ]
 
     /// Modules that may name pointers: they wrap C or lend bytes.
