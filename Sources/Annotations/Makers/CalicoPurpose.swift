@@ -47,7 +47,7 @@ public enum CalicoPurpose: Hashable, Sendable {
     case entry(Layer, hook: String)
     /// Finds a workload's chain by its interface.
     case workloadDispatch(PolicyDirection)
-    case workload(interface: String, PolicyDirection)
+    case workload(WorkloadName, PolicyDirection)
     case policy(PolicyName, PolicyDirection)
     /// Several policies with the same selector.
     case policyGroup(String, PolicyDirection)
@@ -62,11 +62,13 @@ public enum CalicoPurpose: Hashable, Sendable {
     case natOutgoing
     case floatingIP(changesSource: Bool)
     case dscp
+    /// ARP requests that workloads may send (nftables mode, v3.32 and later).
+    case arp
     case spoofingExceptions
     case wireguardMark
     // kube-proxy in ipvs mode.
     case serviceCheck, setEndpointMark, fromEndpointMark, forwardByEndpointMark
-    case endpointMark(interface: String)
+    case endpointMark(WorkloadName)
     // eBPF mode.
     case untrackedPolicy, untrackedFlows
     /// A chain of Felix's of 2016 and before.
@@ -93,8 +95,8 @@ public enum CalicoPurpose: Hashable, Sendable {
     case flowLog(String)
 
     // Rules of policies and profiles.
-    case policyRule(PolicyName, PolicyDirection, PolicyRule)
-    case profileRule(String, PolicyDirection, PolicyRule)
+    case policyRule(PolicyName, PolicyDirection, PolicyRulePart)
+    case profileRule(String, PolicyDirection, PolicyRulePart)
     /// The one rule of a policy's chain that has none in this direction: it matches nothing.
     case emptyPolicy(PolicyName, PolicyDirection)
     case emptyProfile(String, PolicyDirection)
@@ -105,13 +107,14 @@ public enum CalicoPurpose: Hashable, Sendable {
     case untrackedTunnel(Tunnel)
     case fromWorkload
     case antiSpoofing
-    case spoofingException(interface: String)
+    case spoofingException(WorkloadName)
     /// Policy accepted the packet at an earlier hook.
     case acceptedBefore(Layer)
     case hostEndpointAccepted(Layer)
     case tunnelFromHost(Tunnel)
     case tunnelFromStranger(Tunnel)
     case tunnelToHost(Tunnel)
+    /// What the host itself sends to its workloads is not judged.
     case hostToWorkload
     /// The last word on what a workload sends to its own host.
     case endpointToHostAction
@@ -126,7 +129,7 @@ public enum CalicoPurpose: Hashable, Sendable {
     case setDSCP
     case flowOffload
     // kube-proxy in ipvs mode.
-    case toService, toNodePort, markedByEndpoint
+    case toService, toNodePort, markedByEndpoint, otherEndpointMark
     /// A rule of eBPF mode, where programs and not rules decide.
     case bpf
     case unknownRule
@@ -139,8 +142,7 @@ extension CalicoPurpose {
         case .entry(let layer, let hook): "Calico's rules of \(layer.name) at \(hook)"
         case .workloadDispatch(let way):
             way == .egress ? "finds the workload that a packet comes from" : "finds the workload that a packet goes to"
-        case .workload(let interface, .egress): "egress policy of the workload behind \(interface)"
-        case .workload(let interface, .ingress): "ingress policy of the workload behind \(interface)"
+        case .workload(let workload, let way): "\(way.name) policy of \(workload.text)"
         case .policy(let name, let way): "\(name.text), \(way.name)"
         case .policyGroup(_, let way): "policies with the same selector, \(way.name)"
         case .profile(let name, let way): "\(Self.profileText(name)), \(way.name)"
@@ -154,6 +156,7 @@ extension CalicoPurpose {
         case .natOutgoing: "gives what pods send out of the cluster this host's address (natOutgoing)"
         case .floatingIP(let changesSource):
             changesSource ? "floating IP: the source of hairpin traffic" : "floating IPs of workloads"
+        case .arp: "ARP of workloads"
         case .dscp: "sets the DSCP of traffic that leaves the cluster"
         case .spoofingExceptions: "sources that the anti-spoofing check lets a workload use"
         case .wireguardMark: "marks what did not come by WireGuard, for the reverse path check"
@@ -161,7 +164,7 @@ extension CalicoPurpose {
         case .setEndpointMark: "marks which endpoint a packet came from (kube-proxy in ipvs mode)"
         case .fromEndpointMark: "finds the source endpoint by its mark (kube-proxy in ipvs mode)"
         case .forwardByEndpointMark: "policy for what ipvs forwards"
-        case .endpointMark(let interface): "the mark of the endpoint behind \(interface)"
+        case .endpointMark(let endpoint): "the mark of \(endpoint.text)"
         case .untrackedPolicy: "untracked policy (eBPF mode)"
         case .untrackedFlows: "flows that are not tracked (eBPF mode)"
         case .historic: "left by a Felix of before 2017"
@@ -193,14 +196,15 @@ extension CalicoPurpose {
         case .untrackedTunnel(let tunnel): "keeps \(tunnel.name) packets out of connection tracking"
         case .fromWorkload: "marks what comes from a workload"
         case .antiSpoofing: "drops what a workload sends from an address that is not its own"
-        case .spoofingException(let interface): "a source that the workload behind \(interface) may use"
+        case .spoofingException(let workload): "a source that \(workload.text) may use"
         case .acceptedBefore: "lets through what policy accepted at an earlier hook"
         case .hostEndpointAccepted: "lets through what the host endpoint's policy accepted"
         case .tunnelFromHost(let tunnel): "lets \(tunnel.name) packets of Calico's hosts in"
         case .tunnelFromStranger(let tunnel): "drops \(tunnel.name) packets of hosts that are not Calico's"
         case .tunnelToHost(let tunnel): "lets \(tunnel.name) packets to Calico's hosts out"
         case .hostToWorkload: "does not judge what the host itself sends to its workloads"
-        case .endpointToHostAction: "DefaultEndpointToHostAction: what egress policy allowed a workload to send to its host"
+        case .endpointToHostAction:
+            "DefaultEndpointToHostAction: the last word on what policy allowed a workload to send to its host"
         case .neighbourDiscovery: "lets IPv6 neighbour and multicast listener discovery in"
         case .openStack: "DHCP, DNS or metadata of OpenStack"
         case .explicitAccept: "lets through what policy accepted"
@@ -214,6 +218,7 @@ extension CalicoPurpose {
         case .toService: "goes to a Service (kube-proxy in ipvs mode)"
         case .toNodePort: "goes to a node port (kube-proxy in ipvs mode)"
         case .markedByEndpoint: "carries the mark of the endpoint it came from (kube-proxy in ipvs mode)"
+        case .otherEndpointMark: "marks what comes from no endpoint of Calico's (kube-proxy in ipvs mode)"
         case .bpf: "eBPF mode: programs decide, not this rule"
         case .unknownRule: "a rule of Calico's that this program does not know"
         }
@@ -242,7 +247,7 @@ extension CalicoPurpose.HostPolicy {
     }
 }
 
-extension PolicyRule {
+extension PolicyRulePart {
     fileprivate var text: String {
         switch step {
         case .condition: "notes a condition of \(number)"

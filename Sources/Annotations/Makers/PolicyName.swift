@@ -28,7 +28,7 @@ public struct PolicyName: Hashable, Sendable {
             case .stagedKubernetesNetworkPolicy: "StagedKubernetesNetworkPolicy"
             case .adminNetworkPolicy: "AdminNetworkPolicy"
             case .baselineAdminNetworkPolicy: "BaselineAdminNetworkPolicy"
-            case .clusterNetworkPolicy: "ClusterNetworkPolicy"
+            case .clusterNetworkPolicy: "KubernetesClusterNetworkPolicy"
             case .openStackSecurityGroup: "OpenStack security group"
             case .unnamed: "policy"
             }
@@ -38,7 +38,7 @@ public struct PolicyName: Hashable, Sendable {
     public var kind: Kind
     /// Empty where the kind has none.
     public var namespace: String
-    /// Without the tier's prefix that Calico's store puts before it.
+    /// As the object has it: in another tier than `default` up to v3.31 with the tier and a dot before it.
     public var name: String
     /// Empty where it is not known.
     public var tier: String
@@ -50,17 +50,50 @@ public struct PolicyName: Hashable, Sendable {
         self.tier = tier
     }
 
-    /// `NetworkPolicy shop/allow-web`; with the tier where it is another than `default`.
+    /// `NetworkPolicy shop/allow-web`; with the tier where it is another than `default` and the name does not say it.
     public var text: String {
         if kind == .unnamed { return "the policy of chain id \(name)" }
         let full = namespace.isEmpty ? name : "\(namespace)/\(name)"
-        let kindName = kind == .kubernetesNetworkPolicy ? "Kubernetes NetworkPolicy" : kind.name
-        return tier.isEmpty || tier == "default" ? "\(kindName) \(full)" : "\(kindName) \(full) of tier \(tier)"
+        let words = "\(kind.words) \(full)"
+        return tier.isEmpty || tier == "default" || name.hasPrefix(tier + ".") ? words : "\(words) of tier \(tier)"
     }
 }
 
-/// Which rule of a policy's or profile's list an iptables rule is part of, and which part.
-public struct PolicyRule: Hashable, Sendable {
+extension PolicyName.Kind {
+    /// As `name`, but Kubernetes' own kinds in two words.
+    fileprivate var words: String {
+        switch self {
+        case .kubernetesNetworkPolicy: "Kubernetes NetworkPolicy"
+        case .clusterNetworkPolicy: "Kubernetes ClusterNetworkPolicy"
+        case .networkPolicy, .globalNetworkPolicy, .stagedNetworkPolicy, .stagedGlobalNetworkPolicy,
+            .stagedKubernetesNetworkPolicy, .adminNetworkPolicy, .baselineAdminNetworkPolicy, .openStackSecurityGroup,
+            .unnamed:
+            name
+        }
+    }
+}
+
+/// A pod's or other workload's interface on the host, with its pod where that is known.
+public struct WorkloadName: Hashable, Sendable {
+    public var interface: String
+    /// Empty where only the interface is known.
+    public var namespace: String
+    public var pod: String
+
+    public init(interface: String, namespace: String = "", pod: String = "") {
+        self.interface = interface
+        self.namespace = namespace
+        self.pod = pod
+    }
+
+    /// `pod shop/web-0 (cali1234567890a)`, or `the workload behind cali1234567890a`.
+    public var text: String {
+        pod.isEmpty ? "the workload behind \(interface)" : "pod \(namespace)/\(pod) (\(interface))"
+    }
+}
+
+/// Which rule of a policy's or profile's list a rule of the kernel's is part of, and which part.
+public struct PolicyRulePart: Hashable, Sendable {
     public enum Action: UInt8, Hashable, Sendable {
         case allow, deny, pass, log
 
