@@ -1,33 +1,49 @@
 public import ChainGraph
-internal import RuleModel
+public import RuleModel
 
 /// A rule set with what is known of who made its parts, and what for.
 ///
 /// Nothing is worked out before it is asked for: a node may have 700,000 rules, and a trace tells of forty.
 public struct AnnotatedRuleset: Sendable {
     public let linked: LinkedRuleset
+    private let calico: CalicoRules
     private let kubeProxy: KubeProxyRules
 
-    public init(_ linked: LinkedRuleset) {
+    /// - Parameter cluster: whose names are looked for behind hashes.
+    public init(_ linked: LinkedRuleset, cluster: ClusterObjects = ClusterObjects()) {
         self.linked = linked
+        calico = CalicoRules(linked, cluster)
         kubeProxy = KubeProxyRules([:])
     }
 
     /// What `chain` is for; `nil` where its maker is not known, and for built-in chains.
     public func purpose(of chain: ChainID) -> Purpose? {
         let facts = ChainFacts(linked: linked, id: chain)
+        if let purpose = calico.purpose(of: facts) { return .calico(purpose) }
         return kubeProxy.purpose(of: facts).map { .kubeProxy($0) }
     }
 
     /// What `rule` itself is for; `nil` where only its chain is known, or not even that.
     public func purpose(of rule: RuleReference) -> Purpose? {
+        let chain = ChainFacts(linked: linked, id: rule.chain)
         let facts = RuleFacts(linked: linked, reference: rule)
-        let chain = kubeProxy.purpose(of: ChainFacts(linked: linked, id: rule.chain))
-        return kubeProxy.purpose(of: facts, in: chain).map { .kubeProxy($0) }
+        if let purpose = calico.purpose(of: facts, in: calico.purpose(of: chain)) { return .calico(purpose) }
+        return kubeProxy.purpose(of: facts, in: kubeProxy.purpose(of: chain)).map { .kubeProxy($0) }
     }
 
     /// Who made `rule`: the maker of the rule itself, else of its chain.
     public func maker(of rule: RuleReference) -> Maker? {
         (purpose(of: rule) ?? purpose(of: rule.chain))?.maker
+    }
+
+    /// What the set or map `name` holds; `nil` where its maker is not known.
+    public func purpose(ofSet name: String) -> Purpose? {
+        calico.purpose(ofSet: name).map { .calico($0) }
+    }
+
+    /// The pod behind an interface of this host; `nil` where no object of the input tells.
+    public func workload(behind interface: String) -> WorkloadName? {
+        let workload = calico.names.workload(interface)
+        return workload.pod.isEmpty ? nil : workload
     }
 }

@@ -26,3 +26,8 @@ private func encoded(_ bytes: [UInt8], alphabet: [UInt8], bits: Int, count: Int)
     if heldBits > 0 { text.append(alphabet[held << (bits - heldBits) & (alphabet.count - 1)]) }
     return String(decoding: text.prefix(count), as: UTF8.self)
 }
+
+/// Lower case hexadecimal digits, cut to `count` characters.
+func base16(_ bytes: [UInt8], count: Int) -> String {
+    encoded(bytes, alphabet: Array("0123456789abcdef".utf8), bits: 4, count: count)
+}

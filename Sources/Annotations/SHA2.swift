@@ -7,32 +7,13 @@ struct SHA2 {
     /// The digest of `message`, 28 or 32 bytes.
     static func digest(_ message: some Sequence<UInt8>, _ length: Length = .bits256) -> [UInt8] {
         var state = length == .bits256 ? initial256 : initial224
-        var block = Array(message)
-        let bitCount = UInt64(block.count) * 8
-        block.append(0x80)
-        while block.count % 64 != 56 { block.append(0) }
-        append(bitCount, bytes: 8, to: &block)
-        for start in stride(from: 0, to: block.count, by: 64) { compress(&state, block[start..<start + 64]) }
-        var digest: [UInt8] = []
-        for word in state.prefix(length == .bits256 ? 8 : 7) { append(UInt64(word), bytes: 4, to: &digest) }
-        return digest
-    }
-
-    /// Appends the low `count` bytes of `value`, the highest first.
-    private static func append(_ value: UInt64, bytes count: Int, to bytes: inout [UInt8]) {
-        for index in stride(from: count - 1, through: 0, by: -1) {
-            bytes.append(UInt8(truncatingIfNeeded: value >> (8 * index)))
-        }
+        let bytes = paddedTo64(message)
+        for start in stride(from: 0, to: bytes.count, by: 64) { compress(&state, bytes[start..<start + 64]) }
+        return bigEndian(length == .bits256 ? state : Array(state.dropLast()))
     }
 
     private static func compress(_ state: inout [UInt32], _ block: ArraySlice<UInt8>) {
-        var words: [UInt32] = []
-        words.reserveCapacity(64)
-        var word: UInt32 = 0
-        for (index, byte) in block.enumerated() {
-            word = word << 8 | UInt32(byte)
-            if index % 4 == 3 { words.append(word) }
-        }
+        var words = bigEndianWords(block, room: 64)
         for index in 16..<64 {
             let a = words[index - 15]
             let b = words[index - 2]
@@ -40,16 +21,18 @@ struct SHA2 {
             let high = rotated(b, 17) ^ rotated(b, 19) ^ (b >> 10)
             words.append(words[index - 16] &+ low &+ words[index - 7] &+ high)
         }
-        var v = state
+        var (a, b, c, d) = (state[0], state[1], state[2], state[3])
+        var (e, f, g, h) = (state[4], state[5], state[6], state[7])
         for index in 0..<64 {
-            let mixed = rotated(v[4], 6) ^ rotated(v[4], 11) ^ rotated(v[4], 25)
-            let choice = (v[4] & v[5]) ^ (~v[4] & v[6])
-            let first = v[7] &+ mixed &+ choice &+ constants[index] &+ words[index]
-            let sum = rotated(v[0], 2) ^ rotated(v[0], 13) ^ rotated(v[0], 22)
-            let majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2])
-            v = [first &+ sum &+ majority, v[0], v[1], v[2], v[3] &+ first, v[4], v[5], v[6]]
+            let mixed = rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)
+            let choice = (e & f) ^ (~e & g)
+            let first = h &+ mixed &+ choice &+ constants[index] &+ words[index]
+            let sum = rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)
+            let majority = (a & b) ^ (a & c) ^ (b & c)
+            (a, b, c, d, e, f, g, h) = (first &+ sum &+ majority, a, b, c, d &+ first, e, f, g)
         }
-        for index in 0..<8 { state[index] = state[index] &+ v[index] }
+        let round = [a, b, c, d, e, f, g, h]
+        for index in state.indices { state[index] = state[index] &+ round[index] }
     }
 
     private static func rotated(_ word: UInt32, _ count: UInt32) -> UInt32 { word >> count | word << (32 - count) }
@@ -71,4 +54,35 @@ struct SHA2 {
         0x19a4_c116, 0x1e37_6c08, 0x2748_774c, 0x34b0_bcb5, 0x391c_0cb3, 0x4ed8_aa4a, 0x5b9c_ca4f, 0x682e_6ff3,
         0x748f_82ee, 0x78a5_636f, 0x84c8_7814, 0x8cc7_0208, 0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7, 0xc671_78f2,
     ]
+}
+
+// What SHA-1 and SHA-2 with words of 32 bits have in common.
+
+/// `message` with its padding and its length in bits, in whole blocks of 64 bytes.
+func paddedTo64(_ message: some Sequence<UInt8>) -> [UInt8] {
+    var bytes = Array(message)
+    let bitCount = UInt64(bytes.count) * 8
+    bytes.append(0x80)
+    while bytes.count % 64 != 56 { bytes.append(0) }
+    for shift in stride(from: 56, through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: bitCount >> shift)) }
+    return bytes
+}
+
+func bigEndianWords(_ bytes: ArraySlice<UInt8>, room: Int) -> [UInt32] {
+    var words: [UInt32] = []
+    words.reserveCapacity(room)
+    var word: UInt32 = 0
+    for (index, byte) in bytes.enumerated() {
+        word = word << 8 | UInt32(byte)
+        if index % 4 == 3 { words.append(word) }
+    }
+    return words
+}
+
+func bigEndian(_ words: [UInt32]) -> [UInt8] {
+    var bytes: [UInt8] = []
+    for word in words {
+        for shift in stride(from: 24, through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: word >> shift)) }
+    }
+    return bytes
 }

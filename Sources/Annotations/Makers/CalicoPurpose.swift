@@ -80,6 +80,7 @@ public enum CalicoPurpose: Hashable, Sendable {
     case established
     case invalid
     case clearMarks
+    /// The name is empty where the rule's comment was cut.
     case tierStart(String)
     case tierEnd(String, PolicyDirection)
     case returnIfPolicyAccepted(PolicyDirection)
@@ -130,6 +131,7 @@ public enum CalicoPurpose: Hashable, Sendable {
     case flowOffload
     // kube-proxy in ipvs mode.
     case toService, toNodePort, markedByEndpoint, otherEndpointMark
+    case set(CalicoSet)
     /// A rule of eBPF mode, where programs and not rules decide.
     case bpf
     case unknownRule
@@ -172,9 +174,9 @@ extension CalicoPurpose {
         case .established: "lets replies and other packets of known connections through"
         case .invalid: "drops what conntrack calls invalid"
         case .clearMarks: "clears Calico's marks"
-        case .tierStart(let tier): "start of tier \(tier)"
+        case .tierStart(let tier): "start of \(Self.tierText(tier))"
         case .tierEnd(let tier, let way):
-            "end of tier \(tier): \(way.name) policy applies and none of its policies allowed or passed the packet"
+            "end of \(Self.tierText(tier)): \(way.name) policy applies, and none allowed or passed the packet"
         case .returnIfPolicyAccepted: "leaves: a policy accepted the packet"
         case .returnIfProfileAccepted: "leaves: a profile accepted the packet"
         case .noProfile(let way): "drops: no profile allows the packet, \(way.name)"
@@ -219,10 +221,13 @@ extension CalicoPurpose {
         case .toNodePort: "goes to a node port (kube-proxy in ipvs mode)"
         case .markedByEndpoint: "carries the mark of the endpoint it came from (kube-proxy in ipvs mode)"
         case .otherEndpointMark: "marks what comes from no endpoint of Calico's (kube-proxy in ipvs mode)"
+        case .set(let set): set.text
         case .bpf: "eBPF mode: programs decide, not this rule"
         case .unknownRule: "a rule of Calico's that this program does not know"
         }
     }
+
+    private static func tierText(_ tier: String) -> String { tier.isEmpty ? "a tier" : "tier \(tier)" }
 
     /// `kns.shop` is what Calico makes of a namespace, `ksa.shop.web` of a service account.
     /// Source: libcalico-go/lib/backend/k8s/conversion/constants.go.
