@@ -47,3 +47,8 @@ public struct AnnotatedRuleset: Sendable {
         return workload.pod.isEmpty ? nil : workload
     }
 }
+
+extension AnnotatedRuleset {
+    /// What the hashes of Felix's rules prove; `nil` where no rule has one. Takes time in proportion to the rules.
+    public func calicoIntegrity() -> CalicoIntegrity? { CalicoIntegrityCheck.run(linked) }
+}

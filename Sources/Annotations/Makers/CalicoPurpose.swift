@@ -190,8 +190,8 @@ extension CalicoPurpose {
         case .packetRate(let way): "limit on packets \(way.preposition) the workload"
         case .connectionCount(let way): "limit on connections \(way.preposition) the workload"
         case .flowLog: "tells the flow log"
-        case .policyRule(let name, let way, let rule): "\(rule.text) of \(name.text), \(way.name)"
-        case .profileRule(let name, let way, let rule): "\(rule.text) of \(Self.profileText(name)), \(way.name)"
+        case .policyRule(let name, let way, let rule): rule.text(of: "\(name.text), \(way.name)")
+        case .profileRule(let name, let way, let rule): rule.text(of: "\(Self.profileText(name)), \(way.name)")
         case .emptyPolicy(let name, let way): "\(name.text) has no \(way.name) rules"
         case .emptyProfile(let name, let way): "\(Self.profileText(name)) has no \(way.name) rules"
         case .returnOnVerdict: "leaves: a policy has decided"
@@ -199,7 +199,9 @@ extension CalicoPurpose {
         case .fromWorkload: "marks what comes from a workload"
         case .antiSpoofing: "drops what a workload sends from an address that is not its own"
         case .spoofingException(let workload): "a source that \(workload.text) may use"
-        case .acceptedBefore: "lets through what policy accepted at an earlier hook"
+        case .acceptedBefore(let layer):
+            layer == .filter
+                ? "leaves what passed FORWARD as it is" : "lets through what policy accepted at an earlier hook"
         case .hostEndpointAccepted: "lets through what the host endpoint's policy accepted"
         case .tunnelFromHost(let tunnel): "lets \(tunnel.name) packets of Calico's hosts in"
         case .tunnelFromStranger(let tunnel): "drops \(tunnel.name) packets of hosts that are not Calico's"
@@ -253,12 +255,16 @@ extension CalicoPurpose.HostPolicy {
 }
 
 extension PolicyRulePart {
-    fileprivate var text: String {
-        switch step {
-        case .condition: "notes a condition of \(number)"
-        case .decision: action == .log ? "\(number) logs" : "\(number) \(action.verb)"
-        case .verdict: "does what \(number) says: \(action.verb)"
-        case .flowLog: "tells the flow log of \(number)"
+    fileprivate func text(of owner: String) -> String {
+        let what: String
+        switch (step, action) {
+        case (.condition, _): what = "notes a part of its conditions"
+        case (.decision, _): what = action.verb
+        case (.verdict, .deny): what = "drops what it denied"
+        case (.verdict, .pass): what = "leaves with what it passed on"
+        case (.verdict, .allow), (.verdict, .log): what = "leaves with what it allowed"
+        case (.flowLog, _): what = "tells the flow log"
         }
+        return "\(number) of \(owner): \(what)"
     }
 }
