@@ -105,7 +105,8 @@ public struct FelixVersionRange: Hashable, Sendable {
             if !chain.isOwn, chain.layer == .nat, chain.name == "POSTROUTING", !chain.isNative {
                 takePostrouting(rule.hash ?? "", facts, index)
             }
-            if chain.name == "cali-POSTROUTING", chain.layer == .nat, rule.act == .translate, rule.protocolNumber == 17 {
+            if chain.name == "cali-POSTROUTING", chain.layer == .nat, rule.act == .translate, rule.protocolNumber == 17
+            {
                 from(33, "UDP has a rule of its own before the masquerading into tunnels")
             }
         }

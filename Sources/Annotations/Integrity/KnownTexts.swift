@@ -2,7 +2,8 @@ internal import ChainGraph
 internal import RuleModel
 internal import SourceText
 
-/// Texts that Felix may have written: those of the other rules of the rule set, and jumps to the chains that there are.
+/// Texts that Felix may have written: those it writes everywhere, those of the other rules of the rule set, and jumps to
+/// the chains that there are.
 struct KnownTexts {
     /// What stood where the hashes stop fitting.
     enum Step {
@@ -21,6 +22,12 @@ struct KnownTexts {
     init(_ linked: LinkedRuleset, _ text: FelixText) {
         var seen: Set<String> = []
         let marks = CalicoMarks(linked)
+        if let marks {
+            for version in ["4", "6"] {
+                let fixed = StaticTexts.iptables(marks, version: version) + StaticTexts.native(marks, version: version)
+                for text in fixed where seen.insert(text).inserted { texts.append(text) }
+            }
+        }
         for index in linked.chainIDs {
             let id = ChainID(index)
             let facts = ChainFacts(linked: linked, id: id)
