@@ -1,0 +1,74 @@
+public import Annotations
+internal import ChainGraph
+internal import NetTypes
+internal import PacketPath
+public import PathModel
+public import RuleModel
+internal import SourceText
+
+/// One node as the doctor sees it.
+public struct Patient: Sendable {
+    public let model: HostModel
+    public let annotations: AnnotatedRuleset
+    /// What the cluster's own objects say; empty where they are not in the input.
+    public let cluster: ClusterObjects
+    /// The other nodes of the input.
+    public let others: [HostModel]
+
+    public init(
+        _ model: HostModel, annotations: AnnotatedRuleset, cluster: ClusterObjects, others: [HostModel] = []
+    ) {
+        self.model = model
+        self.annotations = annotations
+        self.cluster = cluster
+        self.others = others
+    }
+
+    var host: HostState { model.host }
+    var linked: LinkedRuleset { model.linked }
+
+    func name(_ symbol: Symbol) -> String { model.names.text(symbol) }
+
+    /// The interface of this name.
+    func interface(named name: String) -> NetworkInterface? {
+        host.interfaces.first { self.name($0.name) == name }
+    }
+
+    /// The base chains of this hook, IPv4's and IPv6's each once, in the order they run.
+    func baseChains(_ hook: Hook) -> [ChainID] {
+        var found: [ChainID] = []
+        for version in [IPVersion.v4, .v6] {
+            for chain in linked.baseChains(version, hook) where !found.contains(chain) { found.append(chain) }
+        }
+        return found
+    }
+
+    /// Follows a packet; `nil` where it can't be described so on this node.
+    func trace(_ description: PacketDescription) -> (trace: Trace, options: String)? {
+        var own = model
+        guard let prepared = try? prepare(description, on: &own) else { return nil }
+        return (PacketPath.trace(prepared.request, on: own), traceOptions(description))
+    }
+}
+
+/// The options of `hookline trace` for a packet that the doctor made.
+func traceOptions(_ description: PacketDescription) -> String {
+    var words: [String] = []
+    if case .interface(let name)? = description.arrival { words += ["--in", name] }
+    func end(_ end: PacketEnd?, _ port: UInt16?) -> String {
+        switch end {
+        case .address(let address)?:
+            guard let port else { return "\(address)" }
+            return address.version == .v6 ? "[\(address)]:\(port)" : "\(address):\(port)"
+        case .host?: return port.map { "host:\($0)" } ?? "host"
+        case .internet?: return port.map { "internet:\($0)" } ?? "internet"
+        case .named(let kind, let name)?: return "\(kind):\(name)"
+        case nil: return ""
+        }
+    }
+    words += ["--from", end(description.source, description.sourcePort)]
+    let suffix = description.protocol.flatMap { $0.hasPorts ? "/\($0.shortName)" : nil } ?? ""
+    words += ["--to", end(description.destination, description.destinationPort) + suffix]
+    if let transport = description.protocol, !transport.hasPorts { words += ["--proto", transport.shortName] }
+    return words.joined(separator: " ")
+}

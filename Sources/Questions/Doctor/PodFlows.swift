@@ -1,0 +1,99 @@
+internal import Annotations
+internal import ChainGraph
+internal import NetTypes
+internal import PathModel
+internal import RuleModel
+
+/// A packet that has to get through on a healthy node, with words for it.
+struct SampleFlow {
+    var text: String
+    var packet: PacketDescription
+}
+
+extension Patient {
+    /// Addresses of pods or containers on this node with the interface that leads to each: what host routes of one
+    /// address lead to, and what is on bridges that have an address.
+    var localPods: [(address: IPAddress, interface: NetworkInterface)] {
+        var found: [(address: IPAddress, interface: NetworkInterface)] = []
+        for route in host.routes where route.destination.length == (route.destination.address.version == .v4 ? 32 : 128)
+        {
+            guard route.type == .unicast, route.nextHops.first?.gateway == nil, let name = route.interface,
+                let interface = host.interface(name), interface.isUp, !interface.isLoopback
+            else { continue }
+            found.append((route.destination.address, interface))
+        }
+        for neighbour in host.neighbours where !neighbour.isUnreachable {
+            guard let interface = host.interface(neighbour.interface), interface.kind == .bridge, interface.isUp,
+                interface.addresses.contains(where: { $0.prefix.contains(neighbour.address) }),
+                !found.contains(where: { $0.address == neighbour.address })
+            else { continue }
+            found.append((neighbour.address, interface))
+        }
+        // A bridge of containers none of which is known: any address of its subnet stands for them.
+        for interface in host.interfaces where interface.kind == .bridge && interface.isUp {
+            for own in interface.addresses where own.address.version == .v4 && (8...29).contains(own.prefixLength) {
+                guard !found.contains(where: { $0.interface.name == interface.name }) else { continue }
+                let pod = IPAddress(own.address.version, high: own.address.high, low: own.address.low &+ 1)
+                if own.prefix.contains(pod) { found.append((pod, interface)) }
+            }
+        }
+        return found
+    }
+
+    /// What pods of this node send to each other and to the outside.
+    var podFlows: [SampleFlow] {
+        var flows: [SampleFlow] = []
+        let pods = localPods.filter { $0.address.version == .v4 }
+        guard let first = pods.first else { return [] }
+        if let other = pods.dropFirst().first {
+            flows.append(
+                SampleFlow(
+                    text: "what pods of this node send to each other",
+                    packet: packet(first.interface, from: first.address, to: .address(other.address))))
+        }
+        flows.append(
+            SampleFlow(
+                text: "what pods send to the outside",
+                packet: packet(first.interface, from: first.address, to: .internet)))
+        return flows
+    }
+
+    /// What this host routes from one network to another, where it forwards at all.
+    var routedFlows: [SampleFlow] {
+        guard model.sysctl("net.ipv4.ip_forward") == 1 else { return [] }
+        var networks: [(interface: NetworkInterface, peer: IPAddress)] = []
+        for interface in host.interfaces where interface.isUp && !interface.isLoopback && interface.kind != .bridge {
+            for own in interface.addresses where own.address.version == .v4 && own.prefixLength <= 29 {
+                let first = own.prefix.address.low &+ 9
+                let peer = IPAddress(.v4, high: 0, low: first == own.address.low ? first &+ 1 : first)
+                if !networks.contains(where: { $0.interface.name == interface.name }) {
+                    networks.append((interface, peer))
+                }
+            }
+        }
+        var flows: [SampleFlow] = []
+        for (from, to) in zip(networks, networks.dropFirst()) {
+            flows.append(
+                SampleFlow(
+                    text: "what this host routes from \(name(from.interface.name)) to \(name(to.interface.name))",
+                    packet: packet(from.interface, from: from.peer, to: .address(to.peer))))
+        }
+        return flows
+    }
+
+    private func packet(_ interface: NetworkInterface, from source: IPAddress, to end: PacketEnd) -> PacketDescription {
+        var packet = PacketDescription()
+        packet.arrival = .interface(name(interface.name))
+        packet.source = .address(source)
+        packet.destination = end
+        packet.protocol = .tcp
+        packet.sourcePort = 40000
+        packet.destinationPort = 80
+        return packet
+    }
+
+    /// Whether one of `maker`'s chains is here.
+    func hasMaker(_ maker: Maker) -> Bool {
+        linked.chainIDs.contains { annotations.purpose(of: ChainID($0))?.maker == maker }
+    }
+}

@@ -1,0 +1,103 @@
+internal import ChainGraph
+public import PathModel
+public import Questions
+public import SourceText
+
+/// What the doctor found, the gravest first, each with its evidence quoted, and what to do.
+public func doctorReport(
+    _ diagnoses: [Diagnosis], checked: Int, snapshot: String, model: HostModel, files: [SourceFile]
+) -> Document {
+    let quotes = Quotes(model: model, files: files)
+    var document = Document()
+    if diagnoses.isEmpty {
+        document.add(.paragraph(RichText("Nothing found: none of \(checked) known causes is at work here.")))
+        return document
+    }
+    for (index, diagnosis) in diagnoses.enumerated() {
+        if index > 0 { document.add(.space) }
+        let finding = diagnosis.finding
+        var title = RichText([TextRun(finding.severity.word, finding.severity.role), TextRun(": \(finding.title).")])
+        title.add(" [\(diagnosis.check)]", .quiet)
+        document.add(.paragraph(title))
+        var blocks: [Block] = []
+        for evidence in finding.evidence { blocks += evidenceBlocks(evidence, quotes) }
+        if !finding.traffic.isEmpty { blocks.append(.paragraph(RichText("It hits: \(finding.traffic)."))) }
+        if let example = finding.example {
+            blocks.append(.paragraph(RichText("To see it:")))
+            blocks.append(.indented([.verbatim([RichText("hookline trace \(snapshot) \(example)", .code)])]))
+        }
+        for remedy in finding.remedies { blocks.append(.paragraph(RichText("To do: \(remedy)."))) }
+        for doubt in finding.doubts { blocks.append(.paragraph(RichText("Not sure: \(doubt).", .quiet))) }
+        document.add(.indented(blocks))
+    }
+    return document
+}
+
+private func evidenceBlocks(_ evidence: DoctorFinding.Evidence, _ quotes: Quotes) -> [Block] {
+    var blocks: [Block] = []
+    if let text = quotes.text(evidence.place), let location = quotes.location(evidence.place) {
+        blocks.append(
+            .verbatim([RichText([TextRun(location + ": ", .quiet), TextRun(withoutTabs(text), .code)])]))
+        if !evidence.text.isEmpty { blocks.append(.indented([.paragraph(RichText(evidence.text))])) }
+    } else if !evidence.text.isEmpty {
+        blocks.append(.paragraph(RichText(evidence.text)))
+    }
+    return blocks
+}
+
+extension DoctorFinding.Severity {
+    fileprivate var word: String {
+        switch self {
+        case .note: "NOTE"
+        case .risk: "RISK"
+        case .problem: "PROBLEM"
+        }
+    }
+
+    fileprivate var role: TextRole {
+        switch self {
+        case .note: .strong
+        case .risk: .doubtful
+        case .problem: .bad
+        }
+    }
+}
+
+/// One finding as a JSON object on a line of its own.
+public func writeDoctorJSON(
+    _ diagnosis: Diagnosis, model: HostModel, files: [SourceFile], into json: inout JSONWriter
+) {
+    let quotes = Quotes(model: model, files: files)
+    let finding = diagnosis.finding
+    json.beginObject()
+    json.member("hookline", 1)
+    json.member("check", diagnosis.check)
+    json.member("severity", finding.severity.name)
+    json.member("title", finding.title)
+    json.key("evidence")
+    json.beginArray()
+    for evidence in finding.evidence {
+        json.beginObject()
+        writePlace(evidence.place, quotes, into: &json)
+        if let line = quotes.text(evidence.place) { json.member("line", line) }
+        if !evidence.text.isEmpty { json.member("text", evidence.text) }
+        json.endObject()
+    }
+    json.endArray()
+    if !finding.traffic.isEmpty { json.member("traffic", finding.traffic) }
+    if let example = finding.example { json.member("example", example) }
+    json.key("remedies")
+    json.strings(finding.remedies)
+    json.key("doubts")
+    json.strings(finding.doubts)
+    json.endObject()
+    json.endLine()
+}
+
+extension JSONWriter {
+    fileprivate mutating func strings(_ texts: [String]) {
+        beginArray()
+        for text in texts { string(text) }
+        endArray()
+    }
+}
