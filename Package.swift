@@ -49,14 +49,13 @@ let package = Package(
         module(
             "Questions",
             [
-                "SourceText", "NetTypes", "RuleModel", "IptablesText", "HostText", "ChainGraph", "Snapshot",
-                "PathModel",
-                "PacketPath",
+                "SourceText", "NetTypes", "RuleModel", "ChainGraph", "Annotations", "PathModel", "PacketPath",
             ]),
         module(
             "Reports",
             [
-                "SourceText", "NetTypes", "RuleModel", "IptablesText", "Nftables", "ChainGraph", "PathModel",
+                "SourceText", "NetTypes", "RuleModel", "IptablesText", "Nftables", "ChainGraph", "Annotations",
+                "PathModel",
                 "PacketPath",
                 "Questions",
             ]),
@@ -70,7 +69,7 @@ let package = Package(
             "CommandLineTool",
             [
                 "SourceText", "Nftables", "NetTypes", "RuleModel", "IptablesText", "HostText", "ChainGraph", "Snapshot",
-                "PathModel",
+                "Annotations", "PathModel",
                 "PacketPath", "Questions", "KernelLink", "KernelLab", "Reports",
             ], audited),
         tests("SourceTextTests", ["SourceText"]),
@@ -95,10 +94,16 @@ let package = Package(
         tests("GoldenTests", ["SourceText", "CommandLineTool"], exclude: ["Expected"]),
         tests(
             "ReportsTests",
-            ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "Snapshot", "PathModel", "PacketPath", "Reports"]),
+            [
+                "SourceText", "NetTypes", "RuleModel", "ChainGraph", "Annotations", "Snapshot", "PathModel",
+                "PacketPath", "Reports",
+            ]),
         tests(
             "QuestionsTests",
-            ["SourceText", "NetTypes", "RuleModel", "Snapshot", "PathModel", "PacketPath", "Questions"]),
+            [
+                "SourceText", "NetTypes", "RuleModel", "Snapshot", "Annotations", "PathModel", "PacketPath",
+                "Questions",
+            ]),
         tests(
             "ChainGraphTests", ["SourceText", "NetTypes", "RuleModel", "IptablesText", "ChainGraph", "Snapshot"]),
         tests("PathModelTests", ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "PathModel", "Snapshot"]),

@@ -1,3 +1,4 @@
+internal import Annotations
 internal import NetTypes
 internal import PacketPath
 internal import PathModel
@@ -75,7 +76,7 @@ private func trace(_ arguments: [String], _ console: borrowing Console) throws(S
     do { answer = try tracer.answer(description) } catch { throw .usage(UsageFailure(error.message)) }
     let unused = tracer.unusedAssumptions()
     if let first = unused.wrongValues.first { throw .usage(first) }
-    try write(answer, tracer.model, loaded.node.files, settings, console)
+    try write(answer, tracer.model, loaded.node, settings, console)
     for name in unused.names {
         console.error(
             "hookline: note: nothing on this packet's way asks for the assumption '\(escapedForTerminal(name))'")
@@ -86,17 +87,18 @@ private func trace(_ arguments: [String], _ console: borrowing Console) throws(S
 }
 
 private func write(
-    _ answer: TraceAnswer, _ model: HostModel, _ files: [SourceFile], _ settings: TraceSettings,
+    _ answer: TraceAnswer, _ model: HostModel, _ node: NodeState, _ settings: TraceSettings,
     _ console: borrowing Console
 ) throws(Stop) {
     var output = console.output()
     if settings.json {
         var json = JSONWriter(output)
-        writeTraceJSON(answer, model, files: files, into: &json)
+        writeTraceJSON(answer, model, files: node.files, into: &json)
         try console.finish(&json.output)
         return
     }
-    let document = traceReport(answer, model, files: files, detail: settings.detail)
+    let annotations = AnnotatedRuleset(model.linked, cluster: node.cluster)
+    let document = traceReport(answer, model, annotations: annotations, files: node.files, detail: settings.detail)
     render(document, settings.common.style(console.surroundings), into: &output)
     try console.finish(&output)
 }

@@ -183,6 +183,6 @@ private func tcpdumpICMP(_ text: String) throws(PacketFailure) -> ICMPTypeText {
         ("time stamp query", "timestamp-request"), ("time stamp reply", "timestamp-reply"),
         ("unreachable", "destination-unreachable"),
     ]
-    for entry in names where text.contains(entry.words) { return try ICMPTypeText(entry.name) }
+    for entry in names where text.holds(entry.words) { return try ICMPTypeText(entry.name) }
     throw PacketFailure("the ICMP message '\(text)' is not known here: give --from, --to and --icmp-type")
 }

@@ -1,3 +1,4 @@
+public import Annotations
 internal import ChainGraph
 internal import NetTypes
 internal import PacketPath
@@ -7,14 +8,16 @@ public import SourceText
 
 /// The answer as a person reads it: the outcome, the rule that decided and why, then the way, then what it rests on.
 public func traceReport(
-    _ answer: TraceAnswer, _ model: HostModel, files: [SourceFile], detail: Detail
+    _ answer: TraceAnswer, _ model: HostModel, annotations: AnnotatedRuleset, files: [SourceFile], detail: Detail
 ) -> Document {
-    let reporter = TraceReporter(quotes: Quotes(model: model, files: files), answer: answer, detail: detail)
+    let reporter = TraceReporter(
+        quotes: Quotes(model: model, files: files), annotations: annotations, answer: answer, detail: detail)
     return reporter.document()
 }
 
 struct TraceReporter {
     let quotes: Quotes
+    let annotations: AnnotatedRuleset
     let answer: TraceAnswer
     let detail: Detail
 
@@ -66,12 +69,34 @@ struct TraceReporter {
         sentence.add(way.trace.branches.isEmpty ? "." : ":")
         var blocks: [Block] = [.paragraph(sentence)]
         if way.trace.branches.isEmpty {
-            blocks += decision(way)
+            blocks += explained(way) + decision(way)
         } else {
             var told: Set<MarkSource> = []
             blocks += translations(way, &told) + [.space] + branches(way) + settling(way)
         }
         return blocks
+    }
+
+    /// The way in the words of those who run the cluster.
+    ///
+    /// - Parameter start: steps before it were told by an enclosing trace.
+    func explained(_ way: Way, from start: Int = 0) -> [Block] {
+        let told = Explainer(reporter: self, way: way).explanations().filter { ($0.step ?? start) >= start }
+        if told.isEmpty { return [] }
+        var items: [[Block]] = []
+        for explanation in told {
+            var item: [Block] = [.paragraph(RichText(sentenceCase(explanation.text) + "."))]
+            if !explanation.details.isEmpty {
+                item.append(.list(explanation.details.map { [.paragraph(RichText($0))] }))
+            }
+            items.append(item)
+        }
+        return start == 0 ? [.space, .list(items)] : [.list(items)]
+    }
+
+    /// With a capital letter, unless it begins with the name of a program.
+    private func sentenceCase(_ text: String) -> String {
+        Maker.allCases.contains { text.utf8.starts(with: $0.name.utf8) } ? text : capitalised(text)
     }
 
     private func arrival(_ way: Way) -> String {

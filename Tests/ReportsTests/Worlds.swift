@@ -1,3 +1,4 @@
+import Annotations
 import ChainGraph
 import NetTypes
 import PacketPath
@@ -80,7 +81,9 @@ struct World {
             bytes += piece
             return true
         }
-        render(traceReport(answer, model, files: files, detail: detail), TextStyle(), into: &output)
+        let annotations = AnnotatedRuleset(model.linked)
+        let report = traceReport(answer, model, annotations: annotations, files: files, detail: detail)
+        render(report, TextStyle(), into: &output)
         output.flush()
         return String(decoding: bytes, as: UTF8.self)
     }

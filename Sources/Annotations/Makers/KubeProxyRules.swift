@@ -102,7 +102,7 @@ struct KubeProxyRules: Sendable {
         if comment.hasSuffix(" has no endpoints") { return .noEndpoints(name) }
         if comment.hasSuffix(" has no local endpoints") { return .noLocalEndpoints(name) }
         if comment.hasSuffix(" health check node port") { return .healthCheck(name) }
-        if holds(comment, " traffic not accepted by ") { return .outsideSourceRanges(name) }
+        if comment.holds(" traffic not accepted by ") { return .outsideSourceRanges(name) }
         if comment.hasPrefix("other traffic to ") { return .outsideSourceRanges(name) }
         if comment.hasPrefix("pod traffic for ") || comment.hasPrefix("route LOCAL traffic for ") {
             return .clusterRoute(name)
@@ -119,7 +119,7 @@ struct KubeProxyRules: Sendable {
         case .endpoint(let name, let address): return marks ? .markHairpin(name, endpoint: address) : chain
         case .nodePorts: return .dispatch(name, .nodePort)
         case .service, .localService:
-            guard let arrow = comment.split(separator: " ").last, holds(comment, " -> ") else { return nil }
+            guard let arrow = comment.split(separator: " ").last, comment.holds(" -> ") else { return nil }
             return .endpointChoice(name, endpoint: String(arrow), isAffinity: rule.asksRecent)
         default: return nil
         }
@@ -163,14 +163,6 @@ extension RuleFacts {
         }
         return false
     }
-}
-
-/// Whether `part` is somewhere in `text`.
-func holds(_ text: String, _ part: String) -> Bool {
-    let bytes = Array(text.utf8)
-    let wanted = Array(part.utf8)
-    guard !wanted.isEmpty, bytes.count >= wanted.count else { return wanted.isEmpty }
-    return (0...bytes.count - wanted.count).contains { bytes[$0..<$0 + wanted.count].elementsEqual(wanted) }
 }
 
 /// The Service in a comment of kube-proxy's: the one word of the form `NS/NAME[:PORT]`.

@@ -1,0 +1,142 @@
+internal import Annotations
+internal import ChainGraph
+internal import NetTypes
+internal import PacketPath
+internal import RuleModel
+
+/// Tells one whole way of a packet in the words of the programs that wrote the rules: which policies were asked, which
+/// Service was meant, who translated it for whom.
+struct Explainer {
+    let reporter: TraceReporter
+    /// With the rules that were met and did not match, where the same packet can be sent the same way again.
+    let way: Way
+
+    init(reporter: TraceReporter, way: Way) {
+        self.reporter = reporter
+        self.way = Explainer.detailed(way, reporter) ?? way
+    }
+
+    /// The way again with its misses, which are not recorded at first: what a rule looked at and did not match would
+    /// be told as a reason of the answer.
+    private static func detailed(_ way: Way, _ reporter: TraceReporter) -> Way? {
+        var request = reporter.answer.request
+        request.recordsMisses = true
+        request.traceReply = false
+        for assumption in way.assumptions { request.assumptions[assumption.name] = assumption.value }
+        let trace = trace(request, on: reporter.quotes.model)
+        guard trace.branches.isEmpty, trace.outcome == way.trace.outcome else { return nil }
+        let again = Way(trace, packet: way.packet)
+        var index = 0
+        for step in again.steps {
+            if case .miss = step.kind { continue }
+            guard index < way.steps.count, way.steps[index].kind == step.kind else { return nil }
+            index += 1
+        }
+        return index == way.steps.count ? again : nil
+    }
+
+    /// The index of a step among those that are no misses.
+    private func told(_ index: Int) -> Int {
+        index - way.steps.prefix(index).count { if case .miss = $0.kind { true } else { false } }
+    }
+
+    var quotes: Quotes { reporter.quotes }
+    var annotations: AnnotatedRuleset { reporter.annotations }
+
+    /// - Returns: with the indexes that steps have in a way without misses.
+    func explanations() -> [Explanation] {
+        var told = inOrder()
+        for index in told.indices { told[index].step = told[index].step.map { self.told($0) } }
+        return told
+    }
+
+    private func inOrder() -> [Explanation] {
+        let visits = endpointVisits()
+        var told: [Explanation] = []
+        for index in way.steps.indices {
+            if let visit = visits.first(where: { $0.start == index }) { told += explain(visit) }
+            if case .translation(let translation) = way.steps[index].kind {
+                told += explain(translation, at: index)
+            }
+        }
+        if let index = way.trace.decidedBy, index < way.steps.count,
+            !visits.contains(where: { $0.range.contains(index) && $0.isDecided }),
+            let end = explainDecision(index)
+        {
+            told.append(end)
+        }
+        return told + explainEnd()
+    }
+
+    /// The purpose of the rule at `index`, and of its chain where the rule has none of its own.
+    func purpose(_ index: Int) -> Purpose? {
+        guard case .rule(let step) = way.steps[index].kind else { return nil }
+        return annotations.purpose(of: step.rule) ?? annotations.purpose(of: step.rule.chain)
+    }
+
+    /// The rule that ended the way where it did not get through, or refused it: who made it, and what for.
+    private func explainDecision(_ index: Int) -> Explanation? {
+        guard let purpose = purpose(index) else { return nil }
+        if [.forwarded, .sent, .delivered].contains(way.trace.outcome) {
+            guard case .calico(let own) = purpose, let text = acceptance(own) else { return nil }
+            return Explanation(text: way.tunnel == nil ? text : "the outer packet: \(text)", step: index)
+        }
+        if case .kubeProxy(let own) = purpose, let text = refusal(own) {
+            return Explanation(text: text, step: index)
+        }
+        if case .calico(let own) = purpose, let text = denial(own) { return Explanation(text: text, step: index) }
+        return Explanation(text: "\(purpose.maker.name): \(purpose.text)", step: index)
+    }
+
+    /// Accepts that are no policy's.
+    private func acceptance(_ purpose: CalicoPurpose) -> String? {
+        switch purpose {
+        case .failsafe(let direction):
+            "port \(way.steps.last?.view.packet.destinationPort ?? way.packet.destinationPort) is among Felix's failsafe"
+                + " \(direction == .ingress ? "inbound" : "outbound") ports, which no policy can close"
+        case .endpointToHostAction:
+            "what egress policy lets a workload send to its own host, DefaultEndpointToHostAction decides about: it"
+                + " accepts, and no policy of a host endpoint is asked"
+        case .tunnelFromHost(let tunnel): "\(tunnel.name) packets of Calico's hosts are let in whatever policy says"
+        case .tunnelToHost(let tunnel): "\(tunnel.name) packets to Calico's hosts are let out whatever policy says"
+        default: nil
+        }
+    }
+
+    private func refusal(_ purpose: KubeProxyPurpose) -> String? {
+        switch purpose {
+        case .noEndpoints(let name):
+            "service \(name.text) has no ready endpoint on any node, so kube-proxy refuses its packets"
+        case .noLocalEndpoints(let name):
+            "service \(name.text) has traffic policy Local and no ready endpoint on this node, so kube-proxy drops"
+                + " what comes here for it; nodes that have one answer"
+        case .outsideSourceRanges(let name):
+            "\(way.packet.source) is in none of the loadBalancerSourceRanges of service \(name.text), so kube-proxy"
+                + " drops it"
+        case .dropInvalid:
+            "conntrack calls the packet invalid, and kube-proxy drops what is: otherwise it would pass untranslated"
+        case .dropLocalnet: "kubelet and kube-proxy let nobody else reach 127.0.0.0/8 of this node"
+        default: nil
+        }
+    }
+
+    private func denial(_ purpose: CalicoPurpose) -> String? {
+        switch purpose {
+        case .serviceLoop:
+            "\(way.steps.last?.view.packet.destination ?? way.packet.destination) is in a Service range, and no rule of"
+                + " kube-proxy's took the packet (no such Service or port, or no endpoints): Calico's loop prevention"
+                + " drops it before any REJECT answers"
+        case .antiSpoofing:
+            "Calico lets a workload send from its own addresses only, and no route leads back to"
+                + " \(way.packet.source) by the interface it came from"
+        case .tunnelFromStranger(let tunnel):
+            "\(tunnel.name) packets are let in from Calico's hosts only, and the list of them does not have"
+                + " \(way.packet.source)"
+        case .unknownInterface(let direction):
+            "Calico knows no workload endpoint of the interface that this"
+                + (direction == .egress ? " came from" : " goes to")
+                + ": Felix has not (or no longer) heard of it, or it has another prefix than its endpoints"
+        default: nil
+        }
+    }
+}
