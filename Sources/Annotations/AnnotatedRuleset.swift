@@ -6,7 +6,7 @@ public import RuleModel
 /// Nothing is worked out before it is asked for: a node may have 700,000 rules, and a trace tells of forty.
 public struct AnnotatedRuleset: Sendable {
     public let linked: LinkedRuleset
-    private let calico: CalicoRules
+    let calico: CalicoRules
     private let kubeProxy: KubeProxyRules
 
     /// - Parameter cluster: whose names are looked for behind hashes.
@@ -29,6 +29,14 @@ public struct AnnotatedRuleset: Sendable {
         let facts = RuleFacts(linked: linked, reference: rule)
         if let purpose = calico.purpose(of: facts, in: calico.purpose(of: chain)) { return .calico(purpose) }
         return kubeProxy.purpose(of: facts, in: kubeProxy.purpose(of: chain)).map { .kubeProxy($0) }
+    }
+
+    /// What each rule of `chain` is for: as asking one by one, but in time that grows with the rules alone.
+    public func purposes(ofRulesIn chain: ChainID) -> [Purpose?] {
+        if let own = calico.policyPurposes(ofRulesIn: ChainFacts(linked: linked, id: chain)) {
+            return own.map { .calico($0) }
+        }
+        return linked.chain(chain).rules.indices.map { purpose(of: RuleReference(chain: chain, index: $0)) }
     }
 
     /// Who made `rule`: the maker of the rule itself, else of its chain.

@@ -1,3 +1,4 @@
+internal import Annotations
 internal import HostText
 internal import IptablesText
 internal import Nftables
@@ -44,7 +45,8 @@ let showCommand = Command(
     name: "show", summary: "the rule set itself: as a tree, as iptables-save, as JSON",
     synopsis: "[OPTION…] SNAPSHOT…",
     about: [
-        "Shows the rules of a snapshot from the hooks down, in the order in which packets meet them."
+        "Shows the rules of a snapshot from the hooks down, in the order in which packets meet them, with who wrote"
+            + " them and what for where that is known."
     ],
     options: ShowSettings.options.map(\.description),
     examples: [
@@ -69,7 +71,10 @@ private func show(_ arguments: [String], _ console: borrowing Console) throws(St
         render(inputsDocument(node), style, into: &output)
     } else {
         switch settings.format {
-        case .tree: writeRulesetTree(loaded.makeModel(), files: node.files, style, into: &output)
+        case .tree:
+            let model = loaded.makeModel()
+            let owners = AnnotatedRuleset(model.linked, cluster: node.cluster)
+            writeRulesetTree(model, files: node.files, owners: owners, style, into: &output)
         case .iptablesSave:
             let writing = IptablesSaveSettings(hasCounters: settings.hasCounters)
             for table in node.ruleset.tables where !table.isNative {
@@ -83,7 +88,9 @@ private func show(_ arguments: [String], _ console: borrowing Console) throws(St
             tellLeftOut(node, isNative: false, "it is of iptables: --format iptables-save shows it", console)
         case .json:
             var json = JSONWriter(output)
-            writeRulesetJSON(loaded.makeModel(), files: node.files, into: &json)
+            let model = loaded.makeModel()
+            let owners = AnnotatedRuleset(model.linked, cluster: node.cluster)
+            writeRulesetJSON(model, files: node.files, owners: owners, into: &json)
             try console.finish(&json.output)
             return loaded.status(ExitStatus.answered, settings.common)
         }

@@ -1,3 +1,4 @@
+public import Annotations
 internal import ChainGraph
 internal import NetTypes
 public import PathModel
@@ -5,21 +6,24 @@ internal import RuleModel
 public import SourceText
 
 /// Writes the rules as a tree from the hooks down: base chains in the order they run, and below each rule the chain
-/// that it jumps to, which is shown once.
+/// that it jumps to, which is shown once. Who made chains and rules, and what for, stands beside them.
 public func writeRulesetTree(
-    _ model: HostModel, files: [SourceFile], _ style: TextStyle, into output: inout OutputBuffer
+    _ model: HostModel, files: [SourceFile], owners: AnnotatedRuleset, _ style: TextStyle,
+    into output: inout OutputBuffer
 ) {
-    var writer = TreeWriter(quotes: Quotes(model: model, files: files), style: style)
+    var writer = TreeWriter(quotes: Quotes(model: model, files: files), owners: owners, style: style)
     writer.write(into: &output)
 }
 
 private struct TreeWriter {
     let quotes: Quotes
+    let owners: AnnotatedRuleset
     let style: TextStyle
     var isShown: [Bool]
 
-    init(quotes: Quotes, style: TextStyle) {
+    init(quotes: Quotes, owners: AnnotatedRuleset, style: TextStyle) {
         self.quotes = quotes
+        self.owners = owners
         self.style = style
         isShown = [Bool](repeating: false, count: quotes.linked.chainCount)
     }
@@ -53,6 +57,9 @@ private struct TreeWriter {
         var chain: ChainID
         var rule: Int
         var indent: Int
+        var owner: Purpose?
+        var ruleOwners: [Purpose?]
+        var targets: [Int: ChainID]
     }
 
     /// Depth first with a stack of its own, so that deep nesting costs no recursion.
@@ -60,19 +67,16 @@ private struct TreeWriter {
         writeChain(root, indent: indent, into: &output)
         if isShown[root.index] { return }
         isShown[root.index] = true
-        var stack = [Open(chain: root, rule: 0, indent: indent)]
-        var targetStack = [targets(of: root)]
+        var stack = [open(root, indent: indent)]
         while let top = stack.last {
             let rules = linked.chain(top.chain).rules
             guard top.rule < rules.count else {
                 stack.removeLast()
-                targetStack.removeLast()
                 continue
             }
             stack[stack.count - 1].rule += 1
-            let reference = RuleReference(chain: top.chain, index: top.rule)
-            writeRule(reference, indent: top.indent + 1, into: &output)
-            guard let target = targetStack[targetStack.count - 1][top.rule] else { continue }
+            writeRule(top, into: &output)
+            guard let target = top.targets[top.rule] else { continue }
             if isShown[target.index] {
                 let name = quotes.name(linked.chain(target).name)
                 line(top.indent + 2, [TextRun("\(name) is shown above", .quiet)], into: &output)
@@ -82,9 +86,14 @@ private struct TreeWriter {
             let deeper = min(top.indent + 2, 24)
             writeChain(target, indent: deeper, into: &output)
             isShown[target.index] = true
-            stack.append(Open(chain: target, rule: 0, indent: deeper))
-            targetStack.append(targets(of: target))
+            stack.append(open(target, indent: deeper))
         }
+    }
+
+    private func open(_ chain: ChainID, indent: Int) -> Open {
+        Open(
+            chain: chain, rule: 0, indent: indent, owner: owners.purpose(of: chain),
+            ruleOwners: owners.purposes(ofRulesIn: chain), targets: targets(of: chain))
     }
 
     private func targets(of chain: ChainID) -> [Int: ChainID] {
@@ -104,19 +113,30 @@ private struct TreeWriter {
         }
         if table.isCutOff { text += ", the dump is cut off" }
         runs.append(TextRun(text, .quiet))
+        if let owner = owners.purpose(of: id) { runs.append(TextRun("  \(owner.maker.name): \(owner.text)", .quiet)) }
         if isShown[id.index] { runs.append(TextRun(" (shown above)", .quiet)) }
         line(indent, runs, into: &output)
     }
 
-    private func writeRule(_ reference: RuleReference, indent: Int, into output: inout OutputBuffer) {
-        let chain = linked.chain(reference.chain)
-        let rule = chain.rules[reference.index]
-        var runs = [TextRun("\(reference.index + 1)  "), TextRun(quotes.text(reference), .code)]
+    private func writeRule(_ open: Open, into output: inout OutputBuffer) {
+        let chain = linked.chain(open.chain)
+        let rule = chain.rules[open.rule]
+        let reference = RuleReference(chain: open.chain, index: open.rule)
+        var runs = [TextRun("\(open.rule + 1)  "), TextRun(quotes.text(reference), .code)]
         var tail = ""
         if let counters = chain.counters(of: rule) { tail += "  [\(counters.packets):\(counters.bytes)]" }
         if let place = quotes.location(rule.place) { tail += "  " + place }
+        if let owner = open.ruleOwners[open.rule], !isToldBeside(owner, open) {
+            let maker = owner.maker == open.owner?.maker ? "" : owner.maker.name + ": "
+            tail += "  \(maker)\(owner.text)"
+        }
         runs.append(TextRun(tail, .quiet))
-        line(indent, runs, into: &output)
+        line(open.indent + 1, runs, into: &output)
+    }
+
+    /// Whether the line of the rule's chain, or of the one that it leads to, says the same.
+    private func isToldBeside(_ owner: Purpose, _ open: Open) -> Bool {
+        owner == open.owner || open.targets[open.rule].map { owners.purpose(of: $0) } == owner
     }
 
     private func line(_ indent: Int, _ runs: [TextRun], into output: inout OutputBuffer) {

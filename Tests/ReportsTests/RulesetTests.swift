@@ -1,3 +1,4 @@
+import Annotations
 import Reports
 import SourceText
 import Testing
@@ -5,7 +6,10 @@ import Testing
 @Suite struct RulesetTests {
     private func tree(_ rules: String) throws -> String {
         let world = try World(rules)
-        return text { writeRulesetTree(world.model, files: world.files, TextStyle(), into: &$0) }
+        return text { 
+            writeRulesetTree(
+                world.model, files: world.files, owners: AnnotatedRuleset(world.model.linked), TextStyle(), into: &$0)
+         }
     }
 
     @Test func aChainStandsBelowTheRuleThatJumpsToIt() throws {
@@ -47,7 +51,10 @@ import Testing
     @Test func jsonHasEveryRule() throws {
         let world = try World(
             filter("[3:180] -A INPUT -s 10.0.0.0/8 -p tcp -m tcp --dport 22 -j A", "[0:0] -A A -j DROP", chains: ["A"]))
-        let bytes = written { writeRulesetJSON(world.model, files: world.files, into: &$0) }
+        let bytes = written {
+            writeRulesetJSON(
+                world.model, files: world.files, owners: AnnotatedRuleset(world.model.linked), into: &$0)
+        }
         let value = try readJSON(bytes.span)
         #expect(value["hookline"]?.number?.unsigned == 1)
         let table = try #require(value["tables"]?.array?.first)

@@ -7,23 +7,26 @@ internal import RuleModel
 /// denial drops at once), one that tells the flow log, and one that returns or drops by the mark. Returns at the end of
 /// a chain are left out since v3.28.
 extension CalicoRules {
-    func policyPurpose(
-        of facts: RuleFacts, _ rule: FelixRule, _ name: PolicyName, _ way: PolicyDirection
-    ) -> CalicoPurpose {
-        guard rule.act != .none else { return .emptyPolicy(name, way) }
-        return .policyRule(name, way, part(facts))
+    /// What the rules of a policy's or profile's chain are for; `nil` for other chains.
+    func policyPurposes(ofRulesIn facts: ChainFacts) -> [CalicoPurpose]? {
+        let chain = purpose(of: facts)
+        switch chain {
+        case .policy, .profile: break
+        default: return nil
+        }
+        let parts = parts(of: facts.id, facts.linked)
+        return facts.linked.chain(facts.id).rules.indices.map { index in
+            policyPurpose(FelixRule(facts.facts(index)), parts[index], in: chain)
+        }
     }
 
-    func profilePurpose(
-        of facts: RuleFacts, _ rule: FelixRule, _ name: String, _ way: PolicyDirection
-    ) -> CalicoPurpose {
-        guard rule.act != .none else { return .emptyProfile(name, way) }
-        return .profileRule(name, way, part(facts))
-    }
-
-    private func part(_ facts: RuleFacts) -> PolicyRulePart {
-        let parts = parts(of: facts.reference.chain, facts.linked)
-        return parts[facts.reference.index]
+    func policyPurpose(_ rule: FelixRule, _ part: PolicyRulePart, in chain: CalicoPurpose?) -> CalicoPurpose {
+        let isEmpty = rule.act == .none
+        return switch chain {
+        case .policy(let name, let way): isEmpty ? .emptyPolicy(name, way) : .policyRule(name, way, part)
+        case .profile(let name, let way): isEmpty ? .emptyProfile(name, way) : .profileRule(name, way, part)
+        default: .unknownRule
+        }
     }
 
     /// Which rule of the policy's list each rule of its chain is a part of.

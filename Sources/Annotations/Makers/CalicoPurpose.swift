@@ -141,7 +141,7 @@ extension CalicoPurpose {
     /// A clause for a person.
     public var text: String {
         switch self {
-        case .entry(let layer, let hook): "Calico's rules of \(layer.name) at \(hook)"
+        case .entry(let layer, let hook): "its rules of \(layer.name) at \(hook)"
         case .workloadDispatch(let way):
             way == .egress ? "finds the workload that a packet comes from" : "finds the workload that a packet goes to"
         case .workload(let workload, let way): "\(way.name) policy of \(workload.text)"
@@ -173,7 +173,7 @@ extension CalicoPurpose {
         case .unknownChain: "a chain of Calico's that this program does not know"
         case .established: "lets replies and other packets of known connections through"
         case .invalid: "drops what conntrack calls invalid"
-        case .clearMarks: "clears Calico's marks"
+        case .clearMarks: "clears its own marks"
         case .tierStart(let tier): "start of \(Self.tierText(tier))"
         case .tierEnd(let tier, let way):
             "end of \(Self.tierText(tier)): \(way.name) policy applies, and none allowed or passed the packet"

@@ -130,8 +130,12 @@ struct CalicoRules: Sendable {
         let rule = FelixRule(facts)
         guard let place = FelixChain(ChainFacts(linked: facts.linked, id: facts.reference.chain)) else { return nil }
         guard let chain else { return foreignPurpose(of: rule, facts, place) }
-        if case .policy(let name, let way) = chain { return policyPurpose(of: facts, rule, name, way) }
-        if case .profile(let name, let way) = chain { return profilePurpose(of: facts, rule, name, way) }
+        switch chain {
+        case .policy, .profile:
+            let parts = parts(of: facts.reference.chain, facts.linked)
+            return policyPurpose(rule, parts[facts.reference.index], in: chain)
+        default: break
+        }
         if let purpose = commentedPurpose(of: rule, facts, place, chain) { return purpose }
         if let purpose = jumpPurpose(of: rule, facts) { return purpose }
         return shapedPurpose(of: rule, place, chain) ?? .unknownRule
