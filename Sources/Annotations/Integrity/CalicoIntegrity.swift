@@ -13,6 +13,8 @@ public struct CalicoIntegrity: Sendable {
             case missing(original: String)
             /// The rule was edited, or rules above it are gone: what Felix wrote is not to be found.
             case editedOrMissing
+            /// The rule has a part that this program can't spell as Felix does: it and those below it can't be checked.
+            case notSpelled
             /// A rule that Felix did not write stands in a chain of Felix's.
             case foreign
             /// The rule stands behind one that it was written before.
@@ -50,6 +52,7 @@ extension CalicoIntegrity.Finding {
         case .edited(let original): "was changed by hand: Felix wrote `\(original)`"
         case .missing(let original): "follows a gap: Felix wrote `\(original)` before it"
         case .editedOrMissing: "was changed by hand, or rules above it are gone"
+        case .notSpelled: "can't be checked, nor can those below it: Felix's own text of it is not known"
         case .foreign: "was not written by Felix, and stands in a chain of Felix's"
         case .misplaced: "stands below a rule that Felix wrote after it"
         case .copied: "is a copy of a rule above it"

@@ -191,7 +191,7 @@ struct CalicoIntegrityCheck {
 
     private mutating func giveUp(_ pending: [Pending]) {
         guard let first = pending.first else { return }
-        if first.spelling.isCertain { add(.editedOrMissing, first) }
+        add(first.spelling.isCertain ? .editedOrMissing : .notSpelled, first)
         result.uncheckedCount += pending.count
     }
 

@@ -14,6 +14,7 @@ extension FelixText {
         var implied: UInt8?
         var asksProtocol = false
         var hasLimit = false
+        var resetsConnection = false
         for statement in rule.statements {
             switch statement {
             case .match(.comment): break
@@ -33,6 +34,7 @@ extension FelixText {
                 hasLimit = true
                 spelling.conditions.insert(FelixSpelling.Part(limitTexts(limit), .limit), at: 0)
             case .target(let target):
+                if case .native(.reject(.tcpReset)) = target { resetsConnection = true }
                 guard let part = nativeAction(target, family) else {
                     spelling.isCertain = false
                     continue
@@ -42,6 +44,13 @@ extension FelixText {
                 } else {
                     spelling.tail.append(part)
                 }
+            }
+        }
+        if asksProtocol, resetsConnection {
+            // nft adds the protocol that a reset needs; Felix's rule may have it or not.
+            spelling.conditions = spelling.conditions.map { part in
+                guard part.rank == .protocol else { return part }
+                return FelixSpelling.Part(part.spellings + [""], .protocol)
             }
         }
         if let implied, !asksProtocol {
@@ -186,9 +195,9 @@ extension FelixText {
             return ["\(address)", "\(address)/\(address.version.addressBits)"]
         case .range(let low, let high):
             guard let first = address(low), let last = address(high) else { return nil }
-            for length in 0...UInt8(first.version.addressBits) where IPPrefix(first, length: length).last == last {
+            for length in 0...UInt8(first.version.addressBits) {
                 let prefix = IPPrefix(first, length: length)
-                return prefix.address == first ? ["\(first)/\(length)"] : nil
+                if prefix.address == first, prefix.last == last { return ["\(first)/\(length)"] }
             }
             return nil
         case .set, .expression: return nil
