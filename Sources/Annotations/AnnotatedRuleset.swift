@@ -16,19 +16,24 @@ public struct AnnotatedRuleset: Sendable {
         kubeProxy = KubeProxyRules([:])
     }
 
-    /// What `chain` is for; `nil` where its maker is not known, and for built-in chains.
+    /// What `chain` is for; `nil` where its maker is not known, and for built-in chains of iptables.
     public func purpose(of chain: ChainID) -> Purpose? {
         let facts = ChainFacts(linked: linked, id: chain)
         if let purpose = calico.purpose(of: facts) { return .calico(purpose) }
-        return kubeProxy.purpose(of: facts).map { .kubeProxy($0) }
+        if let purpose = kubeProxy.purpose(of: facts) { return .kubeProxy(purpose) }
+        return OtherMakers.purpose(of: facts)
     }
 
     /// What `rule` itself is for; `nil` where only its chain is known, or not even that.
+    ///
+    /// A rule that only leads to a chain is for what that chain is for.
     public func purpose(of rule: RuleReference) -> Purpose? {
-        let chain = ChainFacts(linked: linked, id: rule.chain)
         let facts = RuleFacts(linked: linked, reference: rule)
-        if let purpose = calico.purpose(of: facts, in: calico.purpose(of: chain)) { return .calico(purpose) }
-        return kubeProxy.purpose(of: facts, in: kubeProxy.purpose(of: chain)).map { .kubeProxy($0) }
+        let calicos = calico.purpose(of: ChainFacts(linked: linked, id: rule.chain))
+        if let purpose = calico.purpose(of: facts, in: calicos) { return .calico(purpose) }
+        let chain = purpose(of: rule.chain)
+        if let purpose = kubeProxy.purpose(of: facts, in: chain) { return .kubeProxy(purpose) }
+        return OtherMakers.purpose(of: facts, in: chain) ?? facts.jumpTarget.flatMap { purpose(of: $0) }
     }
 
     /// What each rule of `chain` is for: as asking one by one, but in time that grows with the rules alone.
@@ -41,12 +46,19 @@ public struct AnnotatedRuleset: Sendable {
 
     /// Who made `rule`: the maker of the rule itself, else of its chain.
     public func maker(of rule: RuleReference) -> Maker? {
-        (purpose(of: rule) ?? purpose(of: rule.chain))?.maker
+        if let purpose = purpose(of: rule) { return purpose.maker }
+        let chain = purpose(of: rule.chain)
+        return chain?.isForOperator == true ? nil : chain?.maker
     }
 
     /// What the set or map `name` holds; `nil` where its maker is not known.
-    public func purpose(ofSet name: String) -> Purpose? {
-        calico.purpose(ofSet: name).map { .calico($0) }
+    ///
+    /// - Parameters:
+    ///   - table: the native table that it is of; `nil` for an ipset.
+    ///   - isV6: whether its elements are addresses of IPv6.
+    public func purpose(ofSet name: String, table: String? = nil, isV6: Bool = false) -> Purpose? {
+        if let purpose = calico.purpose(ofSet: name) { return .calico(purpose) }
+        return OtherMakers.purpose(ofSet: name, table: table, isV6: isV6)
     }
 
     /// The pod behind an interface of this host; `nil` where no object of the input tells.

@@ -1,7 +1,7 @@
 /// A program that writes rules.
 public enum Maker: UInt8, Hashable, Sendable, CaseIterable {
     case calico, kubeProxy, kubelet, docker, flannel, ipMasqAgent, portmap, cniBridge, kubeRouter, cilium, istio
-    case netavark, libvirt, firewalld, ufw, fail2ban, openwrt, tailscale, awsVPC, neutron
+    case netavark, libvirt, firewalld, ufw, fail2ban, openwrt, tailscale, awsVPC, neutron, weave
 
     /// As its own documentation spells it.
     public var name: String {
@@ -13,7 +13,7 @@ public enum Maker: UInt8, Hashable, Sendable, CaseIterable {
         case .flannel: "flannel"
         case .ipMasqAgent: "ip-masq-agent"
         case .portmap: "CNI portmap"
-        case .cniBridge: "CNI bridge"
+        case .cniBridge: "CNI bridge and firewall"
         case .kubeRouter: "kube-router"
         case .cilium: "Cilium"
         case .istio: "Istio"
@@ -25,7 +25,8 @@ public enum Maker: UInt8, Hashable, Sendable, CaseIterable {
         case .openwrt: "OpenWrt's firewall"
         case .tailscale: "Tailscale"
         case .awsVPC: "the AWS VPC CNI"
-        case .neutron: "OpenStack Neutron"
+        case .neutron: "OpenStack"
+        case .weave: "Weave Net"
         }
     }
 }

@@ -13,6 +13,16 @@ public enum Purpose: Hashable, Sendable {
         }
     }
 
+    /// Whether it is a chain whose rules are not its maker's, but the operator's own.
+    public var isForOperator: Bool {
+        switch self {
+        case .calico, .kubeProxy: false
+        case .other(_, let text): text.hasPrefix(Self.operatorsOwn)
+        }
+    }
+
+    static let operatorsOwn = "rules of the operator's own"
+
     /// A clause for a person, without the maker's name and without a final stop.
     public var text: String {
         switch self {
@@ -25,12 +35,19 @@ public enum Purpose: Hashable, Sendable {
 
 /// What a bit of the packet mark says to the program that uses it.
 public struct MarkMeaning: Hashable, Sendable {
+    /// What the bits of `mask` are where it is meant; all of them for one bit.
+    public var value: UInt32
     public var mask: UInt32
     public var maker: Maker
     /// A clause: `the packet is to be masqueraded`.
     public var text: String
 
     public init(mask: UInt32, maker: Maker, text: String) {
+        self.init(value: mask, mask: mask, maker: maker, text: text)
+    }
+
+    public init(value: UInt32, mask: UInt32, maker: Maker, text: String) {
+        self.value = value
         self.mask = mask
         self.maker = maker
         self.text = text

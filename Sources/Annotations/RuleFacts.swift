@@ -8,6 +8,7 @@ struct RuleFacts {
     let reference: RuleReference
 
     var rule: Rule { linked.rule(reference) }
+    var chain: ChainFacts { ChainFacts(linked: linked, id: reference.chain) }
 
     /// The comments of the rule, in its order; for nft the one that a rule may have.
     var comments: [String] {
@@ -19,12 +20,20 @@ struct RuleFacts {
     }
 
     /// The chain that the rule jumps or goes to.
-    var jump: String? {
-        switch rule.target {
-        case .jump(let name)?, .goto(let name)?: linked.name(name)
-        default: nil
+    var jump: String? { jumpSymbol.map { linked.name($0) } }
+
+    var jumpSymbol: Symbol? {
+        for statement in rule.statements.reversed() {
+            switch statement {
+            case .target(.jump(let name)), .target(.goto(let name)): return name
+            case .match, .target: continue
+            }
         }
+        return nil
     }
+
+    /// The same, where the table has it.
+    var jumpTarget: ChainID? { jumpSymbol.flatMap { linked.sibling(of: reference.chain, named: $0) } }
 }
 
 /// What annotators read of a chain.
@@ -36,6 +45,38 @@ struct ChainFacts {
     var table: Table { linked.table(of: id) }
     var tableName: String { linked.name(table.name) }
     var isBase: Bool { linked.chain(id).base != nil }
+
+    var rules: [Rule] { linked.chain(id).rules }
+
+    /// The chain `name` of the same table.
+    func sibling(_ name: String) -> ChainFacts? {
+        guard let symbol = linked.names.find(name), let id = linked.sibling(of: id, named: symbol) else { return nil }
+        return ChainFacts(linked: linked, id: id)
+    }
+
+    /// The chain `name` of iptables' table `table` for the same version of IP.
+    func cousin(_ name: String, table: IptablesTable) -> ChainFacts? {
+        guard let symbol = linked.names.find(name) else { return nil }
+        let family = self.table.family
+        for (index, other) in linked.ruleset.tables.enumerated()
+        where other.iptables == table && other.family == family {
+            if let id = linked.chainID(table: index, named: symbol) { return ChainFacts(linked: linked, id: id) }
+        }
+        return nil
+    }
+
+    /// Rules that lead here, in the order of chains and rules.
+    func callers(first count: Int) -> [RuleFacts] {
+        var found: [RuleFacts] = []
+        let table = linked.tableIndex(of: id)
+        for index in linked.chainIDs where linked.tableIndex(of: ChainID(index)) == table {
+            for jump in linked.jumps[index] where jump.target == id {
+                found.append(ChainFacts(linked: linked, id: ChainID(index)).facts(jump.rule))
+                if found.count == count { return found }
+            }
+        }
+        return found
+    }
 
     func facts(_ index: Int) -> RuleFacts {
         RuleFacts(linked: linked, reference: RuleReference(chain: id, index: index))

@@ -17,7 +17,7 @@ public enum KubeProxyPurpose: Hashable, Sendable {
 
     // Chains.
     case services, nodePorts, externalServices, firewalls, healthChecks, canary
-    case markMasquerade, markDrop, postrouting, forward, localFirewall
+    case hook, endpointChecks, clusterIPChecks, rejects, markMasquerade, postrouting, forward
     case service(ServicePortName)
     case localService(ServicePortName)
     case external(ServicePortName)
@@ -43,8 +43,17 @@ public enum KubeProxyPurpose: Hashable, Sendable {
     case sourceRange(ServicePortName)
     case outsideSourceRanges(ServicePortName)
     case healthCheck(ServicePortName)
-    case notMarked, clearMark, masquerade, dropInvalid, acceptMarked, acceptEstablished, dropLocalnet, dropMarked
-    case rejectOtherPorts, dropUnallocated
+    case notMarked, clearMark, masquerade, dropInvalid, acceptMarked, acceptEstablished
+    case rejectOtherPorts, dropUnallocated, rejectEmpty, remember
+    /// Leaves what this host asks of itself by 127.0.0.0/8 to others.
+    case leaveLoopback
+    /// Of ipvs mode: what is done with what is in a set.
+    case ipvs(KubeProxyIPVSVerb, KubeProxySet)
+
+    // Sets and maps.
+    case set(KubeProxySet)
+    /// Of nftables mode, with what it holds.
+    case map(String)
 
     /// A clause for a person.
     public var text: String {
@@ -55,11 +64,13 @@ public enum KubeProxyPurpose: Hashable, Sendable {
         case .firewalls: "drops what a Service's source ranges do not allow"
         case .healthChecks: "lets health checks of load balancers in"
         case .canary: "tells kube-proxy or kubelet by its absence that rules were flushed; holds no rules"
+        case .hook: "kube-proxy's rules at this hook"
+        case .endpointChecks: "refuses what goes to services without endpoints"
+        case .clusterIPChecks: "refuses what goes to cluster IPs by ports that no service has"
+        case .rejects: "refuses with an answer"
         case .markMasquerade: "marks what is to be masqueraded"
-        case .markDrop: "marks what is to be dropped"
         case .postrouting: "masquerades what is marked for it"
         case .forward: "lets packets of Services through"
-        case .localFirewall: "keeps others out of 127.0.0.0/8"
         case .service(let name): "service \(name.text): chooses an endpoint"
         case .localService(let name): "service \(name.text): chooses an endpoint on this node"
         case .external(let name): "service \(name.text), reached from outside the cluster"
@@ -92,10 +103,14 @@ public enum KubeProxyPurpose: Hashable, Sendable {
         case .dropInvalid: "drops what conntrack calls invalid"
         case .acceptMarked: "lets through what is marked for masquerading"
         case .acceptEstablished: "lets answers through"
-        case .dropLocalnet: "drops what comes from elsewhere to 127.0.0.0/8"
-        case .dropMarked: "drops what is marked to be dropped"
         case .rejectOtherPorts: "refuses ports that a cluster IP does not have"
         case .dropUnallocated: "drops what goes to a cluster IP that no Service has"
+        case .rejectEmpty: "refuses what goes to a service without endpoints"
+        case .remember: "remembers the client's endpoint (session affinity)"
+        case .leaveLoopback: "leaves what this host asks of itself as it is"
+        case .ipvs(let verb, let set): verb.text(set)
+        case .set(let set): "each element: \(set.element)"
+        case .map(let text): text
         }
     }
 
@@ -108,9 +123,11 @@ public enum KubeProxyPurpose: Hashable, Sendable {
             .noEndpoints(let name), .noLocalEndpoints(let name), .sourceRange(let name), .outsideSourceRanges(let name),
             .healthCheck(let name):
             name
-        case .services, .nodePorts, .externalServices, .firewalls, .healthChecks, .canary, .markMasquerade, .markDrop,
-            .postrouting, .forward, .localFirewall, .unnamed, .notMarked, .clearMark, .masquerade, .dropInvalid,
-            .acceptMarked, .acceptEstablished, .dropLocalnet, .dropMarked, .rejectOtherPorts, .dropUnallocated:
+        case .services, .nodePorts, .externalServices, .firewalls, .healthChecks, .canary, .hook, .endpointChecks,
+            .clusterIPChecks, .rejects, .markMasquerade,
+            .postrouting, .forward, .unnamed, .notMarked, .clearMark, .masquerade, .dropInvalid, .acceptMarked,
+            .acceptEstablished, .rejectOtherPorts, .dropUnallocated, .rejectEmpty, .remember, .leaveLoopback, .ipvs,
+            .set, .map:
             nil
         }
     }

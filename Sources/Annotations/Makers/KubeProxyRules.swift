@@ -24,7 +24,7 @@ struct KubeProxyRules: Sendable {
 
     // MARK: Chains
 
-    func purpose(of chain: ChainFacts) -> KubeProxyPurpose? {
+    func purpose(of chain: ChainFacts, depth: Int = 0) -> KubeProxyPurpose? {
         if chain.table.isNative { return nativePurpose(of: chain) }
         guard chain.name.hasPrefix("KUBE-") else { return nil }
         switch chain.name {
@@ -33,33 +33,43 @@ struct KubeProxyRules: Sendable {
         case "KUBE-EXTERNAL-SERVICES": return .externalServices
         case "KUBE-PROXY-FIREWALL": return .firewalls
         case "KUBE-MARK-MASQ", "KUBE-LOAD-BALANCER": return .markMasquerade
-        case "KUBE-MARK-DROP": return .markDrop
         case "KUBE-POSTROUTING": return .postrouting
         case "KUBE-FORWARD": return .forward
-        case "KUBE-FIREWALL": return chain.tableName == "filter" ? .localFirewall : .firewalls
-        case "KUBE-PROXY-CANARY", "KUBE-KUBELET-CANARY", "KUBE-IPTABLES-HINT": return .canary
+        case "KUBE-FIREWALL": return chain.tableName == "filter" ? nil : .firewalls
+        case "KUBE-PROXY-CANARY": return .canary
         case "KUBE-IPVS-FILTER", "KUBE-IPVS-OUT-FILTER", "KUBE-SOURCE-RANGES-FIREWALL": return .firewalls
-        default: return hashedPurpose(of: chain)
+        default: return hashedPurpose(of: chain, depth: depth)
         }
     }
 
     /// A chain that is named by a hash: its own comments name the Service, else the objects of the input do.
-    private func hashedPurpose(of chain: ChainFacts) -> KubeProxyPurpose? {
+    private func hashedPurpose(of chain: ChainFacts, depth: Int) -> KubeProxyPurpose? {
         let parts = chain.name.split(separator: "-", maxSplits: 2)
         guard parts.count == 3, parts[2].utf8.count == 16 else { return nil }
         var name: ServicePortName?
         for comment in chain.comments(first: 8) where name == nil { name = serviceName(in: comment) }
-        if name == nil { name = servicesByHash[String(parts[2])] }
+        if name == nil { name = servicesByHash[String(parts[2])] ?? callerName(of: chain, depth: depth) }
         switch parts[1] {
         case "SVC": return name.map { .service($0) } ?? .unnamed("a service")
         case "SVL": return name.map { .localService($0) } ?? .unnamed("a service's endpoints on this node")
         case "EXT", "XLB": return name.map { .external($0) } ?? .unnamed("a service reached from outside")
         case "FW": return name.map { .firewall($0) } ?? .unnamed("a service's source ranges")
         case "SEP":
-            guard let name, let address = endpoint(of: chain) else { return .unnamed("an endpoint") }
-            return .endpoint(name, address: address)
+            guard let address = endpoint(of: chain) else { return .unnamed("an endpoint") }
+            return name.map { .endpoint($0, address: address) } ?? .unnamed("endpoint \(address) of a service")
         default: return nil
         }
+    }
+
+    /// The Service that the rule which leads here names, or the chain that it stands in: in large clusters, and up to
+    /// v1.16, a Service's chains have no comments of their own.
+    private func callerName(of chain: ChainFacts, depth: Int) -> ServicePortName? {
+        // KUBE-SEP, KUBE-SVC, KUBE-EXT or KUBE-FW: what is deeper is none of kube-proxy's.
+        guard depth < 3, let rule = chain.callers(first: 1).first else { return nil }
+        for comment in rule.comments {
+            if let name = serviceName(in: comment) { return name }
+        }
+        return rule.chain.isBase ? nil : purpose(of: rule.chain, depth: depth + 1)?.service
     }
 
     /// Where a KUBE-SEP chain's DNAT leads.
@@ -76,23 +86,16 @@ struct KubeProxyRules: Sendable {
     // MARK: Rules
 
     /// What `rule` is for; `chain` is the purpose of the chain that it stands in.
-    func purpose(of rule: RuleFacts, in chain: KubeProxyPurpose?) -> KubeProxyPurpose? {
-        guard let chain else { return jumpPurpose(of: rule) }
-        if rule.linked.table(of: rule.reference.chain).isNative { return nativePurpose(of: rule, in: chain) }
-        let comments = rule.comments
-        for comment in comments {
+    func purpose(of rule: RuleFacts, in chain: Purpose?) -> KubeProxyPurpose? {
+        guard case .kubeProxy(let chain)? = chain else { return nil }
+        if rule.chain.table.isNative { return nativePurpose(of: rule, in: chain) }
+        for comment in rule.comments {
             if let purpose = commentedPurpose(of: rule, comment, in: chain) { return purpose }
         }
-        return shapedPurpose(of: rule, in: chain)
+        return ipvsPurpose(of: rule, in: chain) ?? shapedPurpose(of: rule, in: chain)
     }
 
-    /// A jump from a built-in chain into one of kube-proxy's.
-    private func jumpPurpose(of rule: RuleFacts) -> KubeProxyPurpose? {
-        guard let name = rule.jump, name.hasPrefix("KUBE-"),
-            let target = rule.linked.sibling(of: rule.reference.chain, named: rule.jumpSymbol ?? .empty)
-        else { return nil }
-        return purpose(of: ChainFacts(linked: rule.linked, id: target))
-    }
+    static let marks = [MarkMeaning(mask: 0x4000, maker: .kubeProxy, text: "the packet is to be masqueraded")]
 
     private func commentedPurpose(
         of rule: RuleFacts, _ comment: String, in chain: KubeProxyPurpose
@@ -117,7 +120,7 @@ struct KubeProxyRules: Sendable {
         }
         switch chain {
         case .endpoint(let name, let address): return marks ? .markHairpin(name, endpoint: address) : chain
-        case .nodePorts: return .dispatch(name, .nodePort)
+        case .nodePorts: return marks ? .markExternal(name) : .dispatch(name, .nodePort)
         case .service, .localService:
             guard let arrow = comment.split(separator: " ").last, comment.holds(" -> ") else { return nil }
             return .endpointChoice(name, endpoint: String(arrow), isAffinity: rule.asksRecent)
@@ -133,7 +136,10 @@ struct KubeProxyRules: Sendable {
         case (.postrouting, .masquerade?): .masquerade
         case (.forward, .drop?): .dropInvalid
         case (.forward, .accept?): rule.asksMark ? .acceptMarked : .acceptEstablished
-        case (.localFirewall, .drop?): rule.asksMark ? .dropMarked : .dropLocalnet
+        case (.markMasquerade, .mark?): .markMasquerade
+        case (.endpoint, .dnat?): chain
+        case (.endpoint(let name, let address), .jump?) where rule.jump == "KUBE-MARK-MASQ":
+            .markHairpin(name, endpoint: address)
         case (.external(let name), .jump?) where rule.jump == "KUBE-MARK-MASQ": .markExternal(name)
         case (.service(let name), .jump?) where rule.jump == "KUBE-MARK-MASQ": .markFromOutside(name)
         default: nil
@@ -142,13 +148,6 @@ struct KubeProxyRules: Sendable {
 }
 
 extension RuleFacts {
-    var jumpSymbol: Symbol? {
-        switch rule.target {
-        case .jump(let name)?, .goto(let name)?: name
-        default: nil
-        }
-    }
-
     /// Whether the rule asks for the packet's mark.
     var asksMark: Bool {
         for statement in rule.statements {

@@ -8,13 +8,15 @@ internal import SourceText
 extension KubeProxyRules {
     func nativePurpose(of chain: ChainFacts) -> KubeProxyPurpose? {
         guard chain.tableName == "kube-proxy" else { return nil }
+        if chain.isBase { return .hook }
         switch chain.name {
         case "services": return .services
         case "mark-for-masquerade": return .markMasquerade
         case "masquerading": return .postrouting
         case "firewall-check": return .firewalls
-        case "service-endpoints-check", "nodeport-endpoints-check", "cluster-ips-check", "reject-chain":
-            return .externalServices
+        case "service-endpoints-check", "nodeport-endpoints-check": return .endpointChecks
+        case "cluster-ips-check": return .clusterIPChecks
+        case "reject-chain": return .rejects
         default: break
         }
         // service-FY5PMXPG-kube-system/kube-dns/udp/dns, endpoint-…__10.42.2.218/8080
@@ -42,15 +44,6 @@ extension KubeProxyRules {
         }
     }
 
-    private func doubleUnderscore(_ text: Substring) -> Substring.Index? {
-        var last: Substring.Index?
-        for index in text.indices where text[index] == "_" {
-            if let before = last, text.index(after: before) == index { return before }
-            last = index
-        }
-        return nil
-    }
-
     func nativePurpose(of rule: RuleFacts, in chain: KubeProxyPurpose) -> KubeProxyPurpose? {
         if rule.jump == "mark-for-masquerade" {
             switch chain {
@@ -60,18 +53,50 @@ extension KubeProxyRules {
             default: return nil
             }
         }
-        switch (chain, rule.rule.target) {
-        case (.postrouting, .return?): return .notMarked
-        case (.postrouting, .native(.assign)?): return .clearMark
-        case (.postrouting, .native(.translate)?), (.postrouting, .masquerade?): return .masquerade
-        case (.firewall(let name), .drop?): return .outsideSourceRanges(name)
-        case (.externalServices, .drop?): return .dropUnallocated
-        default: break
-        }
+        let outline = rule.outline
         for comment in rule.comments where comment == "Reject traffic to invalid ports of ClusterIPs" {
             return .rejectOtherPorts
         }
-        return nil
+        switch (chain, outline.effect) {
+        case (.services, .dispatch):
+            return outline.sets.contains { $0.name == "nodeport-ips" } ? .nodePorts : .services
+        case (.endpointChecks, .dispatch), (.firewalls, .dispatch): return chain
+        case (.clusterIPChecks, .drop): return .dropUnallocated
+        case (.rejects, .reject): return .rejectEmpty
+        case (.markMasquerade, .mark): return .markMasquerade
+        case (.postrouting, .return): return .notMarked
+        case (.postrouting, .mark): return .clearMark
+        case (.postrouting, .masquerade): return .masquerade
+        case (.firewall(let name), .drop): return .outsideSourceRanges(name)
+        case (.firewall(let name), .return), (.firewall(let name), .accept): return .sourceRange(name)
+        case (.service, .dispatch), (.localService, .dispatch): return chain
+        case (.service(let name), .goto(let target)), (.localService(let name), .goto(let target)):
+            guard let entry = rule.chain.sibling(target),
+                case .endpoint(_, let address)? = nativePurpose(of: entry)
+            else { return nil }
+            return .endpointChoice(name, endpoint: address, isAffinity: !outline.sets.isEmpty)
+        case (.endpoint, .destination): return chain
+        case (.endpoint, .other) where !outline.sets.isEmpty: return .remember
+        case (.endpoint, .nothing) where !outline.sets.isEmpty: return .remember
+        default: return nil
+        }
+    }
+
+    /// An ipset of ipvs mode, or a set or map of nftables mode.
+    static func purpose(ofSet name: String, table: String?) -> KubeProxyPurpose? {
+        guard let table else { return KubeProxySet(name: name).map { .set($0) } }
+        guard table == "kube-proxy" else { return nil }
+        switch name {
+        case "cluster-ips": return .map("cluster IPs of services")
+        case "nodeport-ips": return .map("addresses of this node that node ports are reached by")
+        case "service-ips": return .map("addresses and ports of services")
+        case "service-nodeports": return .map("node ports of services")
+        case "no-endpoint-services": return .map("services without endpoints")
+        case "no-endpoint-nodeports": return .map("node ports of services without endpoints")
+        case "firewall-ips": return .map("load balancer IPs that have source ranges")
+        case "hairpin-connections": return .map("endpoints that reach themselves by their service")
+        default: return name.hasPrefix("affinity-") ? .map("clients of a service with their endpoint") : nil
+        }
     }
 }
 
