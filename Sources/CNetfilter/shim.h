@@ -1,6 +1,7 @@
 // Before any of <linux/…>: it defines the types that both have.
 #include <netinet/in.h>
 #include <libmnl/libmnl.h>
+#include <linux/bpf.h>
 #include <linux/if_tun.h>
 #include <linux/ioctl.h>
 #include <linux/memfd.h>
@@ -15,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <string.h>
 #include <unistd.h>
 
 // Macros that Swift can't read.
@@ -44,3 +46,14 @@ static inline int scratch_process(int process) { return (int)syscall(SYS_pidfd_o
 // Of the calling thread alone.
 static inline int scratch_file_user(unsigned user) { return (int)syscall(SYS_setfsuid, user); }
 static inline int scratch_file_group(unsigned group) { return (int)syscall(SYS_setfsgid, group); }
+// The numbers of the programs that a device runs at one hook; how many, or -1.
+static inline int scratch_programs(unsigned device, unsigned hook, unsigned *numbers, unsigned room) {
+    union bpf_attr request;
+    memset(&request, 0, sizeof request);
+    request.query.target_fd = device;
+    request.query.attach_type = hook;
+    request.query.prog_ids = (unsigned long)numbers;
+    request.query.prog_cnt = room;
+    if (syscall(SYS_bpf, BPF_PROG_QUERY, &request, sizeof request) < 0) return -1;
+    return (int)(request.query.prog_cnt < room ? request.query.prog_cnt : room);
+}

@@ -23,13 +23,9 @@ func loadLive(_ common: CommonSettings, _ console: borrowing Console) throws(Sto
     return LoadedNode(node: node, hasProblems: isBad || !live.unread.isEmpty)
 }
 
-/// What is never read, since nothing that is wanted of it is told over netlink in a form that this program reads.
-let neverRead = "listening sockets, traffic control, IPsec policies, IPVS and Open vSwitch"
-
-/// Says what of this machine could not be read, and what is not read at all.
+/// Says what of this machine could not be read.
 func tellUnread(_ live: LiveTexts, _ console: borrowing Console) {
     for entry in live.unread {
         console.error("hookline: warning: \(escapedForTerminal("\(entry.what): \(entry.why)")) [not-read]")
     }
-    console.error("hookline: note: not read of this machine: \(neverRead) [live]")
 }

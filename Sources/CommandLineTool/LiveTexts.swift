@@ -21,15 +21,18 @@ struct LiveTexts {
 
     /// Reads the network namespace of the calling thread.
     static func read() throws(Stop) -> LiveTexts {
+        let parts = KernelParts()
         var rules: KernelDump?
         do throws(KernelFailure) {
-            rules = try KernelDump.read()
+            // Without nf_tables there are no rules of it, and to ask would load it.
+            rules = parts.has(.tables) ? try KernelDump.read() : KernelDump()
         } catch {
             // EINVAL: a kernel without nf_tables may have rules of iptables-legacy.
             guard error.code == 22 else { throw .message("hookline: error: \(error.description)") }
         }
-        let host = HostDump.read()
-        var live = LiveTexts(texts: writeToolTexts(host), diagnostics: [], unread: host.unread, hasRules: false)
+        let host = HostDump.read(parts)
+        var live = LiveTexts(
+            texts: writeToolTexts(host), diagnostics: [], unread: host.unread + unreadKinds(host), hasRules: false)
         if let rules {
             var names = NameTable()
             let lifted = liftNftables(rules, names: &names)

@@ -26,6 +26,11 @@ public enum ListingKind: UInt8, Hashable, Sendable, CaseIterable {
     case virtualServers
     case tableNames
     case bridgeForwarding
+    /// Programs of BPF that devices run.
+    case attachedPrograms
+    case hostName, kernelRelease
+    /// What could not be read when a snapshot was made, as this program and `Tools/capture.sh` tell it.
+    case captureNotes
     case kubernetes
     /// `[]` of `ip -j`: nothing, of whatever kind.
     case emptyJSON
@@ -72,6 +77,10 @@ public enum ListingKind: UInt8, Hashable, Sendable, CaseIterable {
         case .virtualServers: "ipvsadm -Ln"
         case .tableNames: "rt_tables"
         case .bridgeForwarding: "bridge fdb"
+        case .attachedPrograms: "bpftool net"
+        case .hostName: "hostname"
+        case .kernelRelease: "uname -r"
+        case .captureNotes: "notes of the capture"
         case .kubernetes: "kubectl or calicoctl objects"
         case .emptyJSON: "an empty JSON list"
         case .otherJSON: "JSON"

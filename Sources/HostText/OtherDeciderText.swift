@@ -94,3 +94,18 @@ func readVirtualServers(_ text: Span<UInt8>, _ listing: Listing, into reading: i
         }
     }
 }
+
+/// Recognises programs in `bpftool net`, which devices run before the rules see a packet: `eth0(2) tcx/ingress …`.
+func readAttachedPrograms(_ text: Span<UInt8>, _ listing: Listing, into reading: inout HostReading) {
+    var cursor = LineCursor(listing.excerpt)
+    var words = Words()
+    while cursor.advance(text) {
+        words.split(text, cursor.range)
+        guard let first = words.next(), words.count > 1,
+            let open = text.firstIndex(of: UInt8(ascii: "("), in: first), open > first.lowerBound,
+            text[first.upperBound - 1] == UInt8(ascii: ")")
+        else { continue }
+        let interface = reading.name(text, first.lowerBound..<open)
+        reading.addDecider(.bpf, text, cursor.range, interface: interface, at: cursor.place)
+    }
+}

@@ -1,3 +1,4 @@
+import RuleModel
 import SourceText
 
 /// Reads one listing of a file into `reading`. A listing of a kind that is read elsewhere, or not at all, is left.
@@ -31,6 +32,10 @@ public func readListing(_ text: Span<UInt8>, _ listing: Listing, into reading: i
     case .transformPolicies: readTransformPolicies(text, listing, into: &reading)
     case .openVSwitch: readOpenVSwitch(text, listing, into: &reading)
     case .virtualServers: readVirtualServers(text, listing, into: &reading)
+    case .attachedPrograms: readAttachedPrograms(text, listing, into: &reading)
+    case .hostName: reading.host.name = firstLine(text, listing)
+    case .kernelRelease: reading.host.kernelRelease = firstLine(text, listing)
+    case .captureNotes: readCaptureNotes(text, listing, into: &reading)
     case .iptablesSave, .iptablesRules, .iptablesList, .nftText, .nftJSON, .nftTables, .unreadRules, .setXML,
         .kubernetes, .emptyJSON, .otherJSON:
         break

@@ -141,6 +141,12 @@ private func isLetterOrSlash(_ byte: UInt8) -> Bool {
     (byte | 0x20 >= UInt8(ascii: "a") && byte | 0x20 <= UInt8(ascii: "z")) || byte == UInt8(ascii: "/")
 }
 
+/// Whether this line tells the command whose output follows.
+public func isCommandLine(_ text: Span<UInt8>, _ line: Range<Int>) -> Bool {
+    let line = text.trimmed(line)
+    return !line.isEmpty && (writtenListing(text, line) != nil || commandLine(text, line) != nil)
+}
+
 /// The first word of a command without its folder.
 private func program(_ text: Span<UInt8>, _ range: Range<Int>) -> Range<Int> {
     var end = range.lowerBound

@@ -13,7 +13,10 @@ func writtenListing(_ text: Span<UInt8>, _ line: Range<Int>) -> (kind: ListingKi
         ("ip nexthop", .nextHops), ("ip rule", .policyRules), ("ip -6 rule", .policyRules), ("ip neigh", .neighbours),
         ("bridge fdb", .bridgeForwarding), ("ipset save", .setSave), ("conntrack -L", .connections),
         ("sysctl -a", .sysctl), ("nft list tables", .nftTables), ("iptables-legacy-save", .unreadRules),
-        ("ip6tables-legacy-save", .unreadRules),
+        ("ip6tables-legacy-save", .unreadRules), ("ss -lntup", .sockets), ("netstat -lntup", .netstat),
+        ("tc qdisc show", .trafficControl), ("bpftool net", .attachedPrograms), ("ip xfrm policy", .transformPolicies),
+        ("ipvsadm -Ln", .virtualServers), ("hostname", .hostName), ("uname -r", .kernelRelease),
+        ("capture notes", .captureNotes),
     ]
     for (name, kind) in kinds where text.has(command, name) {
         var hint = ListingHint(text, command, isCommand: true)

@@ -7,6 +7,8 @@ internal import NetlinkBytes
     /// Which part of the kernel answers.
     public enum Bus: Int32, Sendable {
         case route = 0
+        case sockets = 4
+        case transform = 6
         case netfilter = 12
     }
 

@@ -9,12 +9,14 @@ extension HostDump {
     ///
     /// Nothing that is not loaded is loaded for it: without ip_set there are no sets, without nf_conntrack no
     /// connections.
-    public static func read() -> HostDump {
+    public static func read(_ parts: KernelParts = KernelParts()) -> HostDump {
         var dump = HostDump()
         dump.readRoutes()
-        dump.readNetfilter()
+        dump.readNetfilter(parts)
         dump.settings = readSettings(&dump.unread)
         dump.tableNames = readTableNames()
+        dump.readOthers(parts)
+        (dump.hostName, dump.kernelRelease) = readNames()
         return dump
     }
 
@@ -67,9 +69,50 @@ extension HostDump {
         }
     }
 
+    // MARK: what else is there
+
+    private mutating func readOthers(_ parts: KernelParts) {
+        attempt("listening sockets") { (dump) throws(KernelFailure) in
+            let found = try readSockets(parts)
+            dump.sockets = found
+            dump.socketOwners = readSocketOwners(Set(found.compactMap(\.inode)).subtracting([0]))
+            // Those of UDP may be the kernel's own, as that of a VXLAN device: they have no process.
+            let streams = Set(found.filter { $0.protocolNumber == 6 }.compactMap(\.inode))
+            dump.tellSocketsWithout(owners: streams.count { dump.socketOwners[$0] == nil })
+        }
+        attempt("traffic control") { (dump) throws(KernelFailure) in try dump.readTrafficControl() }
+        attempt("programs of BPF at devices") { (dump) throws(KernelFailure) in try dump.readPrograms() }
+        attempt("IPsec policies") { (dump) throws(KernelFailure) in try dump.readTransformPolicies() }
+        attempt("virtual services of IPVS") { (dump) throws(KernelFailure) in try dump.readVirtualServices() }
+    }
+
+    private mutating func tellSocketsWithout(owners count: Int) {
+        let isByLine = (sockets ?? []).contains(where: \.isLine)
+        if isByLine {
+            unread.append(
+                Unread(
+                    what: "the interfaces that sockets are bound to",
+                    why: "tcp_diag and udp_diag are not loaded, and nothing is loaded for reading"))
+        }
+        if count > 0 {
+            unread.append(
+                Unread(
+                    what: "the processes of \(count) listening socket\(count == 1 ? "" : "s")",
+                    why: "they may not be looked into, or are not seen from this PID namespace"))
+        }
+    }
+
+    private mutating func attempt(_ what: String, _ body: (inout HostDump) throws(KernelFailure) -> Void) {
+        do throws(KernelFailure) {
+            try body(&self)
+        } catch {
+            note(what, error)
+        }
+    }
+
     // MARK: netfilter
 
-    private mutating func readNetfilter() {
+    private mutating func readNetfilter(_ parts: KernelParts) {
         sets = read("ipsets") { () throws(KernelFailure) in
             if isKnownAbsent("ip_set") { return [] }
             // IPSET_CMD_LIST with IPSET_ATTR_PROTOCOL. All that is asked for is in 6, which each kernel from 2.6.39 on
@@ -79,6 +122,10 @@ extension HostDump {
             var socket = try NetlinkSocket(.netfilter)
             return try socket.dump(request, "ipsets")
         }
+        if !parts.has(.connections), !isKnownAbsent("nf_conntrack") {
+            attempt("connections") { (dump) throws(KernelFailure) in dump.connectionText = try readConnectionText() }
+            return
+        }
         connections = read("connections") { () throws(KernelFailure) in
             if isKnownAbsent("nf_conntrack") { return [] }
             // Of a large table the answer comes faster than it is read, and the kernel waits.
@@ -86,6 +133,49 @@ extension HostDump {
             let request = NetlinkRequest(
                 subsystem: Int(NFNL_SUBSYS_CTNETLINK), message: Int(IPCTNL_MSG_CT_GET.rawValue))
             return try socket.dump(request, "connections")
+        }
+    }
+}
+
+/// What the kernel tells of connections without nf_conntrack_netlink.
+private func readConnectionText() throws(KernelFailure) -> [UInt8] {
+    do throws(FileFailure) {
+        return try readFile("/proc/thread-self/net/nf_conntrack", limit: 1 << 30)
+    } catch {
+        throw KernelFailure(
+            call: error.call, code: error.code, words: "\(error.path), and nf_conntrack_netlink is not loaded")
+    }
+}
+
+/// What `hostname` and `uname -r` print.
+private func readNames() -> (host: String, release: String) {
+    var names = utsname()
+    guard unsafe uname(&names) == 0 else { return ("", "") }
+    func text<Field>(_ field: Field) -> String {
+        unsafe withUnsafeBytes(of: field) { bytes in
+            unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        }
+    }
+    return (text(names.nodename), text(names.release))
+}
+
+extension HostDump.Socket {
+    fileprivate var isLine: Bool {
+        switch form {
+        case .line: true
+        case .message: false
+        }
+    }
+
+    /// The number by which a process's descriptor names it.
+    fileprivate var inode: UInt32? {
+        switch form {
+        case .message(let bytes):
+            // struct inet_diag_msg
+            return bytes.count >= 72 ? bytes.span.native(UInt32.self, at: 68) : nil
+        case .line(let line):
+            let words = line.split(separator: UInt8(ascii: " "))
+            return words.count > 9 ? UInt32(String(decoding: words[9], as: UTF8.self)) : nil
         }
     }
 }
@@ -121,7 +211,9 @@ private func readSettings(_ unread: inout [HostDump.Unread]) -> [HostDump.Settin
 private func walk(_ path: String, _ depth: Int, _ settings: inout [HostDump.Setting]) {
     // Files that can only be written, or that no answer hangs on, fail or are left out.
     guard depth < 4, let names = try? directoryEntries("/proc/sys/" + path, limit: 1 << 20) else { return }
-    for name in names where name != "neigh" && name != "route" && name != "stable_secret" {
+    // Nor is what is secret, by the names that the kernel gives it: tcp_fastopen_key, stable_secret.
+    for name in names
+    where name != "neigh" && name != "route" && !name.hasSuffix("_key") && !name.contains("secret") {
         let inner = path + "/" + name
         if let value = readSetting("/proc/sys/" + inner) {
             settings.append(HostDump.Setting(path: inner, value: value))

@@ -42,7 +42,16 @@ public func writeToolTexts(_ dump: HostDump) -> [ToolText] {
     add("ip6-rule.txt", "ip -6 rule", dump.rulesV6.map { writePolicyRules($0, .v6, tables) })
     add("ip-neigh.txt", "ip neigh", dump.neighbours.map { writeNeighbours($0, links) })
     add("bridge-fdb.txt", "bridge fdb", dump.forwardingEntries.map { writeForwardingEntries($0, links) })
-    add("conntrack.txt", "conntrack -L", dump.connections.map { writeConnections($0) })
+    add("conntrack.txt", "conntrack -L", dump.connectionText ?? dump.connections.map { writeConnections($0) })
+    add("ss.txt", "ss -lntup", dump.sockets.map { writeSockets(dump, $0, links) })
+    if let disciplines = dump.disciplines {
+        add("tc.txt", "tc qdisc show", writeTrafficControl(disciplines, dump.filters ?? [], links))
+    }
+    add("bpf.txt", "bpftool net", dump.programs.isEmpty ? nil : writePrograms(dump.programs, links))
+    add("ip-xfrm-policy.txt", "ip xfrm policy", dump.transformPolicies.map { writeTransformPolicies($0) })
+    add("ipvsadm.txt", "ipvsadm -Ln", dump.virtualServices.map { writeVirtualServices($0) })
+    if !dump.hostName.isEmpty { add("hostname.txt", "hostname", Array((dump.hostName + "\n").utf8)) }
+    if !dump.kernelRelease.isEmpty { add("uname.txt", "uname -r", Array((dump.kernelRelease + "\n").utf8)) }
     add("sysctl.txt", "sysctl -a", dump.settings.map { writeSettings($0) })
     if let sets = dump.sets {
         var names = NameTable()

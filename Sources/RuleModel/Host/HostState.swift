@@ -36,6 +36,11 @@ public struct HostState: Hashable, Sendable {
     public var listeners: [Listener]?
     /// IPVS's, from `ipvsadm`; `nil`: not in the input.
     public var virtualServices: [VirtualService]?
+    /// What the host calls itself, and its kernel's release; empty where the input does not tell.
+    public var name = ""
+    public var kernelRelease = ""
+    /// Whether names and addresses were replaced: hashes that were made of them then match nothing.
+    public var isRedacted = false
     /// What else on the host decides about packets.
     public var otherDeciders: [OtherDecider] = []
     public init() {}
