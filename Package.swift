@@ -43,6 +43,7 @@ let package = Package(
         module("ChainGraph", ["SourceText", "NetTypes", "RuleModel"]),
         module(
             "Snapshot", ["SourceText", "NetTypes", "RuleModel", "ArchiveFile", "IptablesText", "Nftables", "HostText"]),
+        module("Redaction", ["SourceText", "NetTypes", "HostText"]),
         module("PathModel", ["SourceText", "NetTypes", "RuleModel", "ChainGraph"]),
         module("Annotations", ["SourceText", "NetTypes", "RuleModel", "ChainGraph"]),
         module("PacketPath", ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "PathModel"]),
@@ -70,7 +71,7 @@ let package = Package(
             [
                 "SourceText", "Nftables", "NetTypes", "RuleModel", "IptablesText", "HostText", "ChainGraph", "Snapshot",
                 "Annotations", "PathModel",
-                "PacketPath", "Questions", "KernelLink", "KernelLab", "Reports",
+                "PacketPath", "Questions", "KernelLink", "KernelLab", "Reports", "ArchiveFile", "Redaction",
             ], audited),
         tests("SourceTextTests", ["SourceText"]),
         tests("NetTypesTests", ["NetTypes"]),
@@ -90,7 +91,10 @@ let package = Package(
             ["SourceText", "NetTypes", "RuleModel", "ArchiveFile", "HostText", "IptablesText", "Snapshot"]),
         tests("AnnotationsTests", ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "Annotations", "Snapshot"]),
         tests("ArchitectureTests", []),
-        tests("CommandLineToolTests", ["SourceText", "HostText", "Snapshot", "KernelLab", "CommandLineTool"]),
+        tests(
+            "CommandLineToolTests",
+            ["SourceText", "ArchiveFile", "RuleModel", "HostText", "Snapshot", "KernelLab", "CommandLineTool"]),
+        tests("RedactionTests", ["SourceText", "NetTypes", "HostText", "Snapshot", "Redaction", "CommandLineTool"]),
         tests("GoldenTests", ["SourceText", "CommandLineTool"], exclude: ["Expected"]),
         tests(
             "ReportsTests",

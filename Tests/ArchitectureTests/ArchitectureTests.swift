@@ -9,7 +9,7 @@ import Testing
         "RuleModel": 1,
         "ArchiveFile": 1, "YAMLText": 1,
         "IptablesText": 2, "Nftables": 2, "HostText": 2, "KubernetesText": 2, "KernelLink": 2, "ChainGraph": 3,
-        "Snapshot": 3, "PathModel": 4, "Annotations": 4,
+        "Snapshot": 3, "Redaction": 3, "PathModel": 4, "Annotations": 4,
         "PacketPath": 5, "Questions": 6, "KernelLab": 6, "Reports": 7, "CommandLineTool": 8, "hookline": 9,
         "kernel-compare": 9,
     ]
