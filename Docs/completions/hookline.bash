@@ -66,8 +66,10 @@ _hookline() {
     capture)
         case "$previous" in
         --output|-o) COMPREPLY=($(compgen -f -- "$current")); return ;;
+        --netns) COMPREPLY=(); return ;;
+        --mapping) COMPREPLY=($(compgen -f -- "$current")); return ;;
         esac
-        options="--output -o --help -h"
+        options="--output -o --netns --redact --mapping --help -h"
         ;;
     completions)
         case "$previous" in

@@ -11,7 +11,7 @@ func overviewText() -> String {
 
         A SNAPSHOT is a file, several files, a directory or an archive with what iptables-save, ip6tables-save, ipset,
         ip addr, ip route, ip rule, sysctl, conntrack and ss print; '-' is standard input. 'hookline capture' writes one
-        of this machine, and '--live' reads this machine itself.
+        of this machine, Tools/capture.sh does where nothing is installed, and '--live' reads this machine itself.
 
         'hookline COMMAND --help' tells more. Exit status: 0 answered, 1 not as expected, 2 no answer.
 

@@ -26,6 +26,10 @@ extension Surroundings {
             if let value = unsafe getenv(name) { surroundings.environment[name] = unsafe String(cString: value) }
         }
         surroundings.makeDirectory = { (path) throws(FileFailure) in try makeEmptyDirectory(path) }
+        surroundings.createFile = { (path, bytes) throws(FileFailure) in
+            try writeWholeFile(path, bytes, how: O_EXCL)
+        }
+        surroundings.calendarTime = { time(nil) }
         surroundings.hostName = currentHostName()
         surroundings.timeStamp = currentTimeStamp
         surroundings.outputIsTerminal = isatty(1) == 1
@@ -86,8 +90,8 @@ private func currentTimeStamp() -> String {
     return unsafe day + "T" + two(parts.tm_hour) + two(parts.tm_min) + two(parts.tm_sec) + "Z"
 }
 
-private func writeWholeFile(_ path: String, _ bytes: [UInt8]) throws(FileFailure) {
-    let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+private func writeWholeFile(_ path: String, _ bytes: [UInt8], how: Int32 = O_TRUNC) throws(FileFailure) {
+    let descriptor = unsafe open(path, O_WRONLY | O_CREAT | how | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw FileFailure(call: "open", code: errno, path: path) }
     defer { close(descriptor) }
     let code = writeAll(bytes, to: descriptor)

@@ -21,11 +21,15 @@ public struct Surroundings {
     public var openFile: (String) throws(FileFailure) -> ByteSource
     /// Writes a whole file.
     public var writeFile: (String, [UInt8]) throws(FileFailure) -> Void
+    /// Writes a whole file that is not there yet; EEXIST where one is.
+    public var createFile: (String, [UInt8]) throws(FileFailure) -> Void = { (_, _) throws(FileFailure) in }
     /// Makes a directory, or takes one that is there and empty.
     public var makeDirectory: (String) throws(FileFailure) -> Void = { (_) throws(FileFailure) in }
     public var hostName = ""
     /// The time by the calendar, as a file's name can have it: `20261126T110457Z`.
     public var timeStamp: () -> String = { "" }
+    /// Seconds since 1970.
+    public var calendarTime: () -> Int = { 0 }
     /// Seconds from some beginning.
     public var now: () -> Double
     /// Calls a function once, a second later, from another thread; nothing does it where there is no terminal.

@@ -8,6 +8,10 @@ struct Call {
     var error = ""
     /// Files that were written.
     var written: [String: String] = [:]
+    /// Files that were made new, as bytes.
+    var writtenBytes: [String: [UInt8]] = [:]
+    /// Standard output as bytes.
+    var outputBytes: [UInt8] = []
     /// How many times standard output was written to.
     var writes = 0
 }
@@ -41,6 +45,7 @@ func call(_ arguments: [String], _ around: Around = Around()) -> Call {
             if let failing = around.failingWrite, recorder.call.writes >= failing.number {
                 throw FileFailure(call: "write", code: failing.code, path: "-")
             }
+            recorder.call.outputBytes += bytes
             recorder.call.output += String(decoding: bytes, as: UTF8.self)
         },
         writeError: { recorder.call.error += String(decoding: $0, as: UTF8.self) },
@@ -60,6 +65,11 @@ func call(_ arguments: [String], _ around: Around = Around()) -> Call {
     surroundings.makeDirectory = { (path) throws(FileFailure) in
         if path.hasPrefix("/taken") { throw FileFailure(call: "mkdir", code: 17, path: path) }
     }
+    surroundings.createFile = { (path, bytes) throws(FileFailure) in
+        if path.hasPrefix("/taken") { throw FileFailure(call: "open", code: 17, path: path) }
+        recorder.call.writtenBytes[path] = bytes
+    }
+    surroundings.calendarTime = { 1_795_691_097 }
     surroundings.hostName = "node-a"
     surroundings.timeStamp = { "20261126T110457Z" }
     surroundings.environment = around.environment
