@@ -54,7 +54,8 @@ let captureCommand = Command(
             text: "to be shown to others: a snapshot that is there, without its addresses and names",
             call: "hookline capture --redact node-a.tgz -o shown.tgz --mapping private.txt"),
         Command.Example(
-            text: "where hookline is not installed", call: "ssh root@node-a sh -s -- -o - < Tools/capture.sh > node-a.tgz"),
+            text: "where hookline is not installed",
+            call: "ssh root@node-a sh -s -- -o - < Tools/capture.sh > node-a.tgz"),
     ],
     run: { (arguments, console) throws(Stop) in try capture(arguments, console) })
 
