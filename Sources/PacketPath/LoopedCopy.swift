@@ -1,3 +1,4 @@
+internal import ChainGraph
 internal import NetTypes
 internal import PathModel
 internal import RuleModel
@@ -102,6 +103,26 @@ extension Evaluator {
         return state
     }
 
+    /// Whether a target asked for bytes that are the packet's alone, though it may have changed none of them.
+    /// Source: net/netfilter/xt_HL.c `hl_tg6`, xt_TCPMSS.c `tcpmss_mangle_packet`, xt_TCPOPTSTRIP.c
+    /// `tcpoptstrip_mangle_packet`, nft_payload.c `nft_payload_set_eval`, Linux 6.18.
+    private func asksForOwnBytes(_ step: Step) -> Bool {
+        guard case .rule(let rule) = step.kind, !rule.isDropOfMatch else { return false }
+        return model.linked.rule(rule.rule).statements.contains { statement in
+            guard case .target(let target) = statement else { return false }
+            switch target {
+            case .timeToLive, .native(.assign(.field, _)), .native(.assign(.payload, _)): return true
+            case .tcpMSS, .tcpOptionStrip: return step.view.packet.fragmentOffset == 0
+            case .accept, .drop, .return, .jump, .goto, .queue, .nfQueue, .reject, .dnat, .snat, .masquerade,
+                .redirect, .netmap, .mark, .connectionMark, .connectionSecurityMark, .ct, .notrack, .classify,
+                .checksumFill, .dscp, .tos, .ecn, .hmark, .prefixTranslation, .securityMark, .log, .nfLog, .ulog,
+                .audit, .set, .tee, .idleTimer, .led, .rateEstimate, .trace, .tproxy, .synproxy, .clusterIP, .native,
+                .unknown:
+                return false
+            }
+        }
+    }
+
     /// A copy one stage on, through POSTROUTING, PREROUTING and INPUT; none at its end.
     private func advanced(_ copy: Copy, _ interface: Symbol) -> [Copy] {
         var before = copy.way
@@ -114,13 +135,16 @@ extension Evaluator {
             let plan = model.compiled.plan(before.packet.version, hook)
             if step < plan.count, plan[step].isNAT { manipulation = Manipulation(hook) }
         case .transmit:
-            // What comes in fragments is put together first, elsewhere. An answer of the kernel's has left by then.
-            if before.packet.isFragment || !before.startedHere { return [] }
+            // What conntrack puts together goes on as another packet. An answer of the kernel's has left by then.
+            let isKept = before.packet.isFragment && model.compiled.tracks(before.packet.version)
+            if isKept || !before.startedHere { return [] }
             ways = [cameBack(before, by: interface, isCopy: true)]
         case .routing:
             let destination = before.packet.destination
             if before.packet.version == .v6 {
                 guard destination.isMulticast, hasJoined(destination, before.arrival) == true else { return [] }
+            } else if before.packet.isFragment {
+                return []
             }
             before.position = .hook(.input, step: 0)
             ways = [before]
@@ -132,7 +156,8 @@ extension Evaluator {
             if manipulation == .source, case .hook(.postrouting, _) = before.position {
                 next.steps = Array(way.history.steps.dropFirst(before.history.steps.count))
             }
-            if way.packet.ttl != before.packet.ttl || way.packet.tos != before.packet.tos { next.isShared = false }
+            let steps = way.history.steps.dropFirst(before.history.steps.count)
+            if way.packet.tos != before.packet.tos || steps.contains(where: asksForOwnBytes) { next.isShared = false }
             if let manipulation, case .entry(let tracked) = way.connection, tracked.isTranslated(manipulation) {
                 next.isShared = false
             }

@@ -106,4 +106,25 @@ import Testing
         let trace = try sent(world, "192.0.2.1", "192.0.2.255")
         #expect(Set(trace.branches.map { $0.trace.last?.packet.mark }) == [0, 5])
     }
+
+    /// A segment's targets ask for bytes of their own though they find nothing to change.
+    /// Source: net/netfilter/xt_TCPOPTSTRIP.c `tcpoptstrip_mangle_packet`, net/netfilter/xt_TCPMSS.c.
+    @Test func theCopyHasItsOwnBytesBehindATargetThatAskedForThem() throws {
+        let npt = "-A INPUT -j SNPT --src-pfx fd00:0:0:2::/64 --dst-pfx fd77::/48\n"
+        for (rule, source) in [
+            ("-j TCPOPTSTRIP --strip-options wscale", "fd00:0:0:2::1"), ("-j TOS --set-tos 0x00", "fd77::ff8a:0:0:1"),
+        ] {
+            let world = try world("-A POSTROUTING -p tcp \(rule)\n\(npt)", .v6)
+            let trace = world.trace(try world.packet("fd00:0:0:2::1", "ff02::1"), in: nil)
+            #expect("\(try #require(trace.last).packet.source)" == source)
+        }
+    }
+
+    /// Without conntrack nothing puts them together in PREROUTING.
+    @Test func theCopyOfAFragmentIsReceivedLikeAnother() throws {
+        let world = try world("-A INPUT -j SNPT --src-pfx fd00:0:0:2::/64 --dst-pfx fd77::/48\n", .v6)
+        var packet = try world.packet("fd00:0:0:2::1", "ff02::1", .udp)
+        packet.moreFragments = true
+        #expect("\(try #require(world.trace(packet, in: nil).last).packet.source)" == "fd77::ff8a:0:0:1")
+    }
 }
