@@ -231,4 +231,12 @@ import Testing
         let rest = words.count > 2 ? " " + words[2] : ""
         return try MatchLab("-m set --match-set \(words[0]) \(words[1])\(rest)", sets: Self.dump)
     }
+
+    /// That an element was found does not tell whether it is an exception: two rules ask two things.
+    @Test func whatIsNotKnownOfExceptionsIsAnotherThingThanOfElements() throws {
+        let plain = try MatchLab("-m set --match-set gone src").verdict
+        #expect(plain == "set@gone:198.51.100.7")
+        #expect(try MatchLab("-m set --match-set gone src --return-nomatch").verdict == plain + "!nomatch")
+        #expect(try MatchLab("-m set --match-set gone src --packets-gt 3").verdict == plain + "!counted")
+    }
 }

@@ -87,6 +87,9 @@ extension Evaluator {
         }
         // A set that a rule has changed since it was asked may answer otherwise.
         if let count = state.setChanges[name]?.count, count > 0 { parts += "#\(count)" }
+        // What is told of exceptions and of counters does not tell of elements alone.
+        if match.returnsNoMatch { parts += "!nomatch" }
+        if match.packets != nil || match.bytes != nil { parts += "!counted" }
         let text = names.text(name)
         let sides = match.directions.map { $0 ? "src" : "dst" }.joined(separator: ",")
         return .perhaps(
