@@ -107,11 +107,10 @@ extension Evaluator {
         if let place = quotedPlace(bytes, layout) {
             // An error counts as the packet that it is about.
             let quoted = Array(bytes[place...])
-            guard quoted.count >= (layout.version == .v4 ? 20 : 40) else { return .none }
-            guard let read = PacketLayout(quoted), read.version == layout.version,
-                let decoded = Packet(decoding: quoted.span)
-            else { return .unknown }
-            guard read.version == .v4 || isFound(read) else { return .none }
+            if layout.version == .v4 { return hashedQuoted(target, quoted) }
+            guard let read = PacketLayout(quoted), read.version == .v6, let decoded = Packet(decoding: quoted.span),
+                isFound(read)
+            else { return .none }
             (inner, start, own) = (decoded, place, read)
         }
         fields.take(inner.source, inner.destination, target)
@@ -123,6 +122,25 @@ extension Evaluator {
             let destination = bytes.word16(at: start + header.offset + offset + 2)
         else { return .known(fields) }
         fields.take(source, destination, target)
+        return .known(fields)
+    }
+
+    /// What an error of IPv4 quotes is read as a packet of IPv4, whatever it is.
+    private func hashedQuoted(_ target: HMarkTarget, _ quoted: [UInt8]) -> Hashed {
+        guard quoted.count >= 20 else { return .none }
+        func address(_ place: Int) -> IPAddress {
+            IPAddress(v4: quoted[place..<place + 4].reduce(0) { $0 << 8 | UInt32($1) })
+        }
+        var fields = HashedFields()
+        fields.take(address(12), address(16), target)
+        let kind = IPProtocol(quoted[9])
+        fields.protocol = kind.rawValue
+        let isFragment = (quoted[6] & 0x3f) | quoted[7] != 0
+        guard kind != .icmp, !isFragment, let offset = portsOffset(kind) else { return .known(fields) }
+        let place = Int(quoted[0] & 15) * 4 + offset
+        if let source = quoted.word16(at: place), let destination = quoted.word16(at: place + 2) {
+            fields.take(source, destination, target)
+        }
         return .known(fields)
     }
 

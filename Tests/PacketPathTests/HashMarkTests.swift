@@ -61,6 +61,30 @@ import Testing
         #expect(trace.last?.packet.unknown.contains(.mark) == false)
     }
 
+    /// What an error of IPv4 quotes is hashed, be it no packet at all. Source: net/netfilter/xt_HMARK.c
+    /// `hmark_pkt_set_htuple_ipv4`, Linux 6.18; observed there.
+    @Test func anErrorsMarkIsThatOfTheBytesItQuotes() throws {
+        let world = try World(
+            """
+            *mangle
+            :PREROUTING ACCEPT [0:0]
+            -A PREROUTING -j HMARK --hmark-dst-prefix 32 --hmark-dport-mask 0xffff --hmark-proto-mask 0xff \
+            --hmark-rnd 0x00000005 --hmark-mod 1000
+            COMMIT
+
+            """, routerAddresses)
+        func mark(_ first: UInt8) throws -> UInt32? {
+            var bytes: [UInt8] = [0x45, 0, 0, 56, 0, 1, 0, 0, 64, 1, 0, 0, 10, 0, 0, 5, 10, 0, 0, 1]
+            bytes += [12, 0, 0, 0, 0, 0, 0, 0, first, 0, 0, 28, 0, 2, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 9]
+            bytes += [0, 80, 0, 53, 0, 8, 0, 0]
+            let decoded = Packet(decoding: bytes.span)
+            let last = world.trace(try #require(decoded), in: "eth0").last
+            return last?.packet.unknown.contains(.mark) == false ? last?.packet.mark : nil
+        }
+        #expect(try mark(0x25) == mark(0x45))
+        #expect(try mark(0x25) != nil)
+    }
+
     /// A mark that is not known may lead elsewhere. Source: net/ipv4/netfilter.c `ip_route_me_harder`.
     @Test func aMarkThatIsNotKnownIsRoutedAgain() throws {
         let world = try World(
