@@ -160,7 +160,13 @@ extension Evaluator {
         case .by(let step): return [go(by: step, state)]
         }
         // Protocol and ports are the packet's here, whoever sent it. Observed on Linux 6.18.
-        return look(query(state), state).map { found in
+        var asked = query(state)
+        // What means something on one link alone stays on its own, lo too. Source: net/ipv6/netfilter.c
+        // `ip6_route_me_harder`, Linux 6.18.
+        if new.version == .v6, new.destination.isMulticast || new.destination.isLinkLocal {
+            asked.outInterface = before.route?.interface
+        }
+        return look(asked, state).map { found in
             switch found {
             case .unknown(_, let way): return go(nil, way)
             case .none(let way): return ended(way, .unroutable, .noRoute)

@@ -51,6 +51,7 @@ struct RouteQuery: Hashable, Sendable {
             userID = packet.userID ?? (packet.unknown.contains(.owner) || packet.hasSocket ? nil : 0)
         }
         unknown.formUnion(packet.unknown)
+        if isFragment { unknown.subtract([.sourcePort, .destinationPort]) }
         if packet.sourcePortChoices != nil { unknown.insert(.sourcePort) }
     }
 

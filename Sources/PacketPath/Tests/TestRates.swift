@@ -58,10 +58,11 @@ extension Evaluator {
         guard case .connectionLimit = match, state.template == nil else { return false }
         if case .entry = state.connection { return false }
         let packet = state.packet
-        guard packet.unknown.isDisjoint(with: [.payload, .otherHeaders]), let bytes = packet.currentBytes,
-            let layout = PacketLayout(bytes)
+        guard !packet.unknown.contains(.payload), let bytes = packet.currentBytes, let layout = PacketLayout(bytes)
         else { return false }
+        // Headers that are cut off are all that is not known of such a packet.
         if layout.fragmentOffset > 0 || !layout.isComplete { return true }
+        if packet.unknown.contains(.otherHeaders) { return false }
         let kind = layout.transport.kind
         if packet.version == .v6, kind == .noNextHeader { return true }
         var needed = 0
