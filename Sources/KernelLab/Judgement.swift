@@ -59,7 +59,7 @@ struct Judgement {
         isFragment = Packet(decoding: packet.span)?.isFragment ?? false
         fragment = isFragment && sent.version == .v6 ? packet : []
         isLaterFragment = layout.map { $0.fragmentOffset > 0 } ?? false
-        seen.isTraced = layout.map { !Self.isPastEnd($0, packet) } ?? true
+        seen.isTraced = Self.isTraced(packet)
         var hooks: [UInt32: Hook] = [:]
         var kinds: [UInt32: Kind] = [:]
         // What is sent to many the host itself gets too: a copy, of IPv4 made before POSTROUTING and of IPv6 behind it.
@@ -151,12 +151,13 @@ struct Judgement {
         return transport > 40 && transport < packet.count ? Array(packet[40..<transport]) : []
     }
 
-    /// Whether the kernel takes the transport header to lie beyond the packet's end. It tells no event of such a packet:
+    /// Whether the kernel tells events of a packet. It tells none where it takes the transport header to lie beyond the end:
     /// the header's length comes out as too large to be copied. Source: net/netfilter/nf_tables_trace.c
     /// `nf_trace_fill_pkt_info`, Linux 6.18.
-    private static func isPastEnd(_ layout: PacketLayout, _ packet: [UInt8]) -> Bool {
-        guard layout.version == .v6, layout.isComplete, layout.fragmentOffset == 0 else { return false }
-        return (layout.firstExtension(.ah)?.offset ?? layout.transport.offset) > packet.count
+    static func isTraced(_ packet: [UInt8]) -> Bool {
+        guard let layout = PacketLayout(packet), layout.version == .v6, layout.isComplete, layout.fragmentOffset == 0
+        else { return true }
+        return (layout.firstExtension(.ah)?.offset ?? layout.transport.offset) <= packet.count
     }
 
     /// An event of a later fragment of IPv6 with its headers in place: the kernel has found none and tells the packet's
@@ -244,10 +245,15 @@ struct Judgement {
     /// Whether a frame may be our packet's where TEE has sent others: they leave first, perhaps by other interfaces.
     private func mayBeOurs(_ name: String, _ node: NodeView) -> Bool {
         guard seen.hasCopies, outer.isEmpty else { return true }
-        guard let last = ours.last, last.event.station?.isLast(of: .postrouting) == true else { return false }
-        let told = ours.last { !$0.event.network.isEmpty } ?? last
-        let out = node.name(told.event.outIndex)
+        guard let out = ownLink(node) else { return false }
         return name == out || node.master(name) == out
+    }
+
+    /// The link that the packet left by.
+    private func ownLink(_ node: NodeView) -> String? {
+        guard let last = ours.last, last.event.station?.isLast(of: .postrouting) == true else { return nil }
+        let told = ours.last { !$0.event.network.isEmpty } ?? last
+        return node.name(told.event.outIndex)
     }
 
     private mutating func note(frame packet: [UInt8], _ name: String, _ node: NodeView) {
@@ -259,7 +265,9 @@ struct Judgement {
         if header.isSame(as: sent), header.answer == sent.answer {
             // One that must not be fragmented may have been too large to leave: what leaves in its place is the packet.
             let isWhole = Self.isWhole(packet)
-            let copy = copiesLeft.firstIndex { node.name($0.link) == node.master(name) && (isWhole || !$0.isWhole) }
+            // By a bridge's port itself the packet leaves behind all copies that the bridge has passed on there.
+            let link = seen.hasCopies && ownLink(node) == name ? name : node.master(name)
+            let copy = copiesLeft.firstIndex { node.name($0.link) == link && (isWhole || !$0.isWhole) }
             if let copy {
                 copiesLeft.remove(at: copy)
                 return
@@ -297,11 +305,13 @@ struct Judgement {
         let leaving = ours.last { !$0.event.network.isEmpty && $0.event.station?.isLast(of: .postrouting) == true }
         if let leaving { seen.innerInterface = node.name(leaving.event.outIndex) }
         seen.mark = last.event.mark
-        if seen.interface.isEmpty, let place = ours.last(where: { !$0.event.network.isEmpty }) {
+        seen.outcome = outcome(last, isLocal: isLocal)
+        // What came out of an interface is of no packet that was delivered: the bridge passed it on to others.
+        let isHere = seen.interface.isEmpty || seen.outcome == .delivered
+        if isHere, let place = ours.last(where: { !$0.event.network.isEmpty }) {
             seen.packet = packet(place.event)
             seen.hidesAddresses = place.hidesAddresses
         }
-        seen.outcome = outcome(last, isLocal: isLocal)
         switch seen.outcome {
         case .delivered: seen.interface = node.name(told.event.inIndex)
         case .forwarded(isSeen: false), .sent(isSeen: false):
@@ -375,12 +385,19 @@ struct Judgement {
         guard case .gone(let hook) = seen.outcome, last?.event.station?.isLast != true else { return }
         // What other hooks' chains dropped was an answer to it.
         let others = Hook.allCases.filter { $0 != hook }.map { $0.name.uppercased() }
-        for rule in counts.map(\.rule) where !others.contains(rule.chain) {
-            if ["filter", "security"].contains(rule.table), hook == .prerouting || hook == .postrouting { continue }
+        let rules = counts.map(\.rule).filter { rule in
+            let isElsewhere = ["filter", "security"].contains(rule.table) && (hook == .prerouting || hook == .postrouting)
+            return !isElsewhere && !others.contains(rule.chain)
+        }
+        // Nobody answers what was dropped or queued: where REJECT counted too, that became of its answer.
+        if let rule = rules.first(where: { $0.target == .named("REJECT") }) {
+            seen.outcome = .rejected(.legacy(rule))
+            return
+        }
+        for rule in rules {
             switch rule.target {
             case .drop: seen.outcome = .dropped(.legacy(rule))
             case .queue, .named("NFQUEUE"): seen.outcome = .queued(.legacy(rule))
-            case .named("REJECT"): seen.outcome = .rejected(.legacy(rule))
             case .accept, .return, .goesOn, .named: continue
             }
             return

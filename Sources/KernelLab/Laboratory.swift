@@ -140,7 +140,7 @@ public struct Laboratory: ~Copyable {
         }
         lastSent = header
         events.removeAll(keepingCapacity: true)
-        let (left, isWhole) = try collect(header)
+        let (left, isWhole) = try collect(header, isTraced: Judgement.isTraced(packet))
         guard isWhole else {
             var seen = Observation()
             (seen.tag, seen.outcome) = (tag, .lost)
@@ -166,7 +166,7 @@ public struct Laboratory: ~Copyable {
 
     /// What left, and whether the trace is whole. `events` has the trace.
     private mutating func collect(
-        _ sent: IPHeader
+        _ sent: IPHeader, isTraced: Bool
     ) throws(LabFailure) -> (left: [(name: String, packet: [UInt8])], isWhole: Bool) {
         var isWhole = try trace.read(into: &events)
         var left = try frames()
@@ -186,8 +186,11 @@ public struct Laboratory: ~Copyable {
         func isMissing() -> Bool {
             left.count { IPHeader($0.packet).map { mayBe($0, sent) } ?? false } < leaving.count
         }
+        // Of what is not traced nobody knows by which link it leaves.
+        var links = Set(leaving.values)
+        if !isTraced { links.formUnion(node.links.keys) }
         if sent.version == .v6 {
-            for link in Set(leaving.values).sorted() where isMissing() {
+            for link in links.sorted() where isMissing() || !isTraced && left.isEmpty {
                 if try route.tellNeighbours(Self.neighbour, link: link) { left += try frames() }
             }
         }
