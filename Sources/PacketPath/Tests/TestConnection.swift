@@ -151,7 +151,7 @@ extension Evaluator {
         return .negate(hasNone, if: !test.isNegated)
     }
 
-    private func assured(_ tracked: TrackedConnection) -> Answer {
+    func assured(_ tracked: TrackedConnection) -> Answer {
         let tuple = tracked.entry.original
         let ends = "from \(tuple.source) to \(tuple.destination)"
         return .perhaps(
@@ -199,9 +199,9 @@ extension Evaluator {
         guard case .entry(let tracked) = state.connection else { return .no }
         // The negative is told by exchanged ends, which are the same for one number.
         let isNegated = match.range.isNegated && match.range.value.first != match.range.value.last
-        if match.range.value.isAll { return Answer(!isNegated) }
         func unknown() -> Answer {
-            .negate(
+            if match.range.value.isAll { return Answer(!isNegated) }
+            return .negate(
                 perhaps(
                     "connbytes", of: rule, "the connection's counter is in \(span(match.range.value))",
                     "the connection's counter is not in \(span(match.range.value))"), if: isNegated)
