@@ -41,7 +41,8 @@ extension Evaluator {
         _ entry: ConnectionEntry, _ direction: ConnectionDirection, _ entering: WalkState
     ) -> WalkState {
         var state = entering
-        if let connection = known(entry, direction, state.packet) {
+        let entry = entering.latest(entry)
+        if let connection = known(entry, direction, &state) {
             state.connection = connection
             record(&state, isFromEntry: true)
             return state
@@ -193,15 +194,25 @@ extension Evaluator {
 
     /// What an entry of the table makes of a packet of its; `nil` where that starts a new connection.
     private func known(
-        _ entry: ConnectionEntry, _ direction: ConnectionDirection, _ packet: Packet
+        _ entry: ConnectionEntry, _ direction: ConnectionDirection, _ state: inout WalkState
     ) -> Connection? {
+        let packet = state.packet
         var tracked = existing(entry, direction)
         tracked.entry.count(packet, direction)
+        // What is told of windows and chunks before the packet turns out to make no sense stays told.
+        // Source: net/netfilter/nf_conntrack_proto_tcp.c `tcp_in_window`, `nf_tcp_handle_invalid`,
+        // net/netfilter/nf_conntrack_proto_sctp.c `nf_conntrack_sctp_packet`, Linux 6.18.
+        func refused(_ tracked: TrackedConnection) -> Connection {
+            var left = entry
+            (left.tcp, left.sctp) = (tracked.entry.tcp, tracked.entry.sctp)
+            if left != entry { state.history.entries.append(left) }
+            return .invalid
+        }
         let wasAnswered = entry.status.contains(.seenReply)
         switch packet.protocol {
         case .sctp:
             guard let chunks = chunks(packet), tracked.entry.sctp != nil else { break }
-            guard tracked.entry.sctp?.take(chunks, direction) == true else { return .invalid }
+            guard tracked.entry.sctp?.take(chunks, direction) == true else { return refused(tracked) }
             let isEstablished = tracked.entry.sctp?.state == .established
             if isEstablished, entry.sctp?.state != .established { tracked.entry.status.insert(.assured) }
         // After two seconds. Source: net/netfilter/nf_conntrack_proto_udp.c `nf_conntrack_udp_packet`, Linux 6.18.
@@ -213,7 +224,7 @@ extension Evaluator {
             return .entry(tracked)
         }
         switch step(&tracked.entry, event, direction, from: old, packet, entry.status) {
-        case .invalid: return .invalid
+        case .invalid: return refused(tracked)
         case .anew: return nil
         // Source: net/netfilter/nf_conntrack_proto_tcp.c `nf_conntrack_tcp_packet`, Linux 6.18, which counts last.
         case .passes:
@@ -298,6 +309,13 @@ extension Evaluator {
         case .sctp: return entry.sctp != nil || chunks(packet) == nil
         default: return true
         }
+    }
+}
+
+extension WalkState {
+    /// `entry` as this packet has left it where it was looked up before, over lo.
+    fileprivate func latest(_ entry: ConnectionEntry) -> ConnectionEntry {
+        history.entries.last { $0.original == entry.original && $0.fullZone == entry.fullZone && !$0.isGone } ?? entry
     }
 }
 

@@ -69,6 +69,21 @@ import Testing
         #expect(try talk.segment(.ack, 1, 11, back: true) == 4)
     }
 
+    /// The answer that is refused tells where its sender stands: what comes then is measured by that.
+    @Test func whatARefusedPacketToldOfItsWindowStaysTold() throws {
+        var talk = try Conversation()
+        #expect(try talk.segment(.syn, 0) == 1)
+        #expect(try talk.segment(.ack, 7, 2) == 2)
+        #expect(try talk.segment(.ack, 1, 7, back: true) == 4)
+        // Closed, as by a REJECT: FIN of either side is refused, and the last ACK is a little more than was asked for.
+        var entry = try #require(talk.table.entries.first)
+        entry.tcpState = .close
+        talk.table.update(entry)
+        #expect(try talk.segment([.fin, .ack], 6, 1) == 2)
+        #expect(try talk.segment([.fin, .ack], 1, 7, back: true) == 2)
+        #expect(try talk.segment(.ack, 7, 2) == 4)
+    }
+
     @Test func whatIsBeyondTheWindowIsInvalid() throws {
         var talk = try Conversation()
         try talk.handshake()
