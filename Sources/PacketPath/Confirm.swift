@@ -36,7 +36,8 @@ extension Evaluator {
     /// does not ask any more whether NAT has looked at the other.
     private func winner(over loser: TrackedConnection, _ state: WalkState) -> TrackedConnection? {
         let zone = loser.entry.fullZone
-        guard mayClash(loser.entry.original.protocol), let found = remaining(state).find(loser.entry.reply, zone: zone)
+        guard mayClash(loser.entry.original.protocol),
+            let found = remaining(state).taker(of: loser.entry.reply, zone: zone)
         else { return nil }
         let other = found.entry
         let isReverse =

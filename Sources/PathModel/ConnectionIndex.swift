@@ -21,21 +21,30 @@ public struct ConnectionIndex: Sendable {
     /// The entry that a packet with this tuple belongs to, and in which direction.
     ///
     /// Each direction of an entry has the zone that it has there, and so has the packet, whose direction is not known
-    /// before. Source: net/netfilter/nf_conntrack_core.c `resolve_normal_ct`, `nf_ct_key_equal`; observed on Linux 6.18.
+    /// before: it is looked for in the zone of the first direction, then in the other's. The entry made last is found
+    /// first. Source: net/netfilter/nf_conntrack_core.c `resolve_normal_ct`, `nf_ct_key_equal`,
+    /// `__nf_conntrack_hash_insert`; observed on Linux 6.18.
     ///
     /// - Parameter asTold: answers to an entry of which NAT drew a port have the one that its `reply` tells.
     public func find(
         _ tuple: ConnectionTuple, zone: ConnectionZone, asTold: Bool = false
     ) -> (entry: ConnectionEntry, direction: ConnectionDirection)? {
+        let isOneZone = zone.id(in: .original) == zone.id(in: .reply)
+        if isOneZone { return find(tuple, zone, asTold, among: [.reply, .original]) }
+        return find(tuple, zone, asTold, among: [.original]) ?? find(tuple, zone, asTold, among: [.reply])
+    }
+
+    /// - Parameter directions: within one entry, where the answers look like the questions, the reply is found first.
+    private func find(
+        _ tuple: ConnectionTuple, _ zone: ConnectionZone, _ asTold: Bool, among directions: [ConnectionDirection]
+    ) -> (entry: ConnectionEntry, direction: ConnectionDirection)? {
         let wanted = ConnectionIndex.key(tuple)
-        for index in byTuple[wanted] ?? [] {
+        for index in (byTuple[wanted] ?? []).reversed() {
             let entry = entries[index]
-            // Where the answers look like the questions, the reply is found first. Observed on Linux 6.18.
-            if asTold || !entry.hasDrawnPort, ConnectionIndex.key(entry.reply) == wanted, isIn(index, zone, .reply) {
-                return (entry, .reply)
-            }
-            if ConnectionIndex.key(entry.original) == wanted, isIn(index, zone, .original) {
-                return (entry, .original)
+            for direction in directions where isIn(index, zone, direction) {
+                if direction == .reply, entry.hasDrawnPort, !asTold { continue }
+                let own = direction == .original ? entry.original : entry.reply
+                if ConnectionIndex.key(own) == wanted { return (entry, direction) }
             }
         }
         return nil
@@ -86,11 +95,15 @@ public struct ConnectionIndex: Sendable {
 
     /// Whether a reply tuple is taken by another flow: NAT then chooses another port.
     ///
-    /// Looked for among tuples of the zone that the reply has. Source: net/netfilter/nf_conntrack_core.c
-    /// `nf_conntrack_tuple_taken`.
-    public func isTaken(_ tuple: ConnectionTuple, zone: ConnectionZone) -> Bool {
-        guard let found = find(tuple, zone: zone) else { return false }
-        return found.direction == .reply || zone.id(in: .original) == zone.id(in: .reply)
+    public func isTaken(_ tuple: ConnectionTuple, zone: ConnectionZone) -> Bool { taker(of: tuple, zone: zone) != nil }
+
+    /// The flow that has a reply tuple, looked for among tuples of the zone that the reply has.
+    /// Source: net/netfilter/nf_conntrack_core.c `nf_conntrack_tuple_taken`, `__nf_conntrack_confirm`.
+    public func taker(
+        of tuple: ConnectionTuple, zone: ConnectionZone
+    ) -> (entry: ConnectionEntry, direction: ConnectionDirection)? {
+        let isOneZone = zone.id(in: .original) == zone.id(in: .reply)
+        return find(tuple, zone, false, among: isOneZone ? [.reply, .original] : [.reply])
     }
 
     private static func anyPorts(_ tuple: ConnectionTuple) -> ConnectionTuple {

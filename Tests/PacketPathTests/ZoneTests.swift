@@ -1,9 +1,10 @@
 import NetTypes
-import PacketPath
 import PathModel
 import RuleModel
 import SourceText
 import Testing
+
+@testable import PacketPath
 
 /// Zones, also those of one direction. Every case was observed on Linux 6.18.
 @Suite struct ZoneTests {
@@ -71,6 +72,37 @@ import Testing
                 "raw/OUTPUT:1 continue", "raw/OUTPUT:2 continue", "raw/OUTPUT:3 continue", "raw/OUTPUT:5 continue",
                 "raw/OUTPUT:6 continue", "raw/OUTPUT policy accept", "filter/OUTPUT:1 accept",
             ])
+    }
+
+    /// What goes to itself looks like its own answer: in a zone of the first direction alone it is no answer. Source:
+    /// net/netfilter/nf_conntrack_core.c `resolve_normal_ct`, which looks in that direction's zone first.
+    @Test func aPacketToItselfIsLookedForInTheFirstDirectionsZone() {
+        var tuple = ConnectionTuple(source: .v4(192, 0, 2, 1), destination: .v4(192, 0, 2, 1), protocol: .udplite)
+        (tuple.sourcePort, tuple.destinationPort) = (9, 9)
+        for (zone, direction) in [
+            (ConnectionZone(id: 2, direction: .original), ConnectionDirection.original),
+            (ConnectionZone(id: 2, direction: .reply), .original), (ConnectionZone(id: 2), .reply),
+        ] {
+            var entry = ConnectionEntry(original: tuple, reply: tuple.inverted, place: .none)
+            entry.fullZone = zone
+            #expect(ConnectionIndex([entry]).find(tuple, zone: zone)?.direction == direction)
+        }
+    }
+
+    /// Two entries of different zones in one direction may both have a tuple. Source:
+    /// net/netfilter/nf_conntrack_core.c `__nf_conntrack_hash_insert`, which puts the new one first.
+    @Test func theEntryThatWasMadeLastIsFoundFirst() {
+        var tuple = ConnectionTuple(source: .v4(192, 0, 2, 1), destination: .v4(192, 0, 2, 9), protocol: .udp)
+        (tuple.sourcePort, tuple.destinationPort) = (40001, 22)
+        var other = tuple.inverted
+        other.source = .v4(192, 0, 2, 3)
+        let first = ConnectionEntry(original: other, reply: tuple, place: .none)
+        var second = ConnectionEntry(original: tuple, reply: tuple.inverted, place: .none)
+        second.fullZone = ConnectionZone(id: 1, direction: .reply)
+        for entries in [[first, second], [second, first]] {
+            let found = ConnectionIndex(entries).find(tuple, zone: ConnectionZone())
+            #expect(found?.entry == entries[1])
+        }
     }
 
     /// Source: net/netfilter/nf_conntrack_core.c `nf_conntrack_tuple_taken`: the reply is looked for in its own zone.
