@@ -204,6 +204,26 @@ extension Evaluator {
             destination: target.changesSource ? state.packet.destination : after)
         changes.append(
             Change(target.changesSource ? .source : .destination, before: .address(before), after: .address(after)))
+        translateQuotedPrefix(target, &state)
+    }
+
+    /// In an error the packet that it is about is translated too, at its other end, if it had the prefix. A raw socket
+    /// does not tell where the error's header begins, so that there is none to see.
+    /// Source: net/ipv6/netfilter/ip6t_NPT.c `icmpv6_bounced_ipv6hdr`, net/ipv6/icmp.c `icmpv6_is_err`,
+    /// net/ipv6/raw.c `rawv6_send_hdrinc`, Linux 6.18.
+    private func translateQuotedPrefix(_ target: PrefixTranslationTarget, _ state: inout WalkState) {
+        let isRaw = request.isFromRawSocket && state.startedHere && state.round == 0 && state.layer == 0
+        let packet = state.packet
+        guard !isRaw, packet.protocol == .icmpv6, 1...4 ~= packet.icmpType, !packet.unknown.contains(.payload),
+            var bytes = packet.currentBytes, bytes.count >= 88, bytes[6] == IPProtocol.icmpv6.rawValue
+        else { return }
+        // Behind the error's two headers of 40 and 8 bytes: the source at 8, the destination at 24.
+        let place = target.changesSource ? 72 : 56
+        func word(_ place: Int) -> UInt64 { bytes[place..<place + 8].reduce(0) { $0 << 8 | UInt64($1) } }
+        let before = IPAddress(v6High: word(place), low: word(place + 8))
+        guard target.from.contains(before), let after = prefixTranslated(before, target) else { return }
+        bytes.replaceSubrange(place..<place + 16, with: after.bytes)
+        state.packet.bytes = bytes
     }
 }
 
