@@ -25,7 +25,7 @@ extension Evaluator {
         case .comment: .yes
         case .connectionBytes(let match): testConnectionBytes(match, state, rule)
         case .connectionLabel(let match): testConnectionLabel(match, state)
-        case .connectionLimit(let match): testConnectionLimit(match, rule)
+        case .connectionLimit(let match): testConnectionLimit(match, rule, state)
         case .connectionMark(let test): testConnectionMark(test, state)
         case .conntrack(let match): testConntrack(match, state, rule)
         case .cpu(let test): testCPU(test)

@@ -217,6 +217,37 @@ import Testing
         #expect(open.branches.isEmpty != row.isAssured)
     }
 
+    /// Of UDP that goes both ways it is assumed whether it is assured: one that is not is counted.
+    @Test func connlimitDropsNoneOfThoseThatAreNotAssured() throws {
+        let world = try World(
+            "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p udp -m conntrack --ctstatus ASSURED\n"
+                + "-A FORWARD -p udp -m connlimit --connlimit-above 5\nCOMMIT\n",
+            routerAddresses, routerRoutes, routerSettings,
+            "udp      17 100 src=198.51.100.7 dst=203.0.113.9 sport=40000 dport=80 src=203.0.113.9 dst=198.51.100.7 "
+                + "sport=80 dport=40000 mark=0 use=1\n")
+        let packet = try world.packet("198.51.100.7", "203.0.113.9", .udp)
+        for isAssured in [false, true] {
+            let trace = world.trace(packet, in: "eth1") {
+                $0.assumptions["connlimit"] = "under"
+                $0.assumptions["connlimit-empty"] = "yes"
+                $0.assumptions["assured"] = isAssured ? "yes" : "no"
+            }
+            #expect(trace.outcome == (isAssured ? .dropped : .forwarded))
+        }
+    }
+
+    /// Asked twice the connection is counted twice, or not where the clock ticks between. Source:
+    /// net/netfilter/nf_conncount.c `__nf_conncount_add`; observed on Linux 6.18.
+    @Test func connlimitMayAnswerOtherwiseTheSecondTime() throws {
+        let world = try world(
+            "*filter\n:OUTPUT ACCEPT [0:0]\n:X - [0:0]\n-A OUTPUT -j X\n-A OUTPUT -j X\n"
+                + "-A X -m connlimit --connlimit-above 1 -j DROP\nCOMMIT\n")
+        let trace = world.trace(try world.packet("192.0.2.1", "192.0.2.9", .udp), in: nil)
+        let ways = trace.branches.flatMap { [$0.trace] + $0.trace.branches.map(\.trace) }.filter { $0.branches.isEmpty }
+        #expect(Set(ways.map(\.outcome)) == [.sent, .dropped])
+        #expect(ways.count == 3)
+    }
+
     /// NAT translates it anew in PREROUTING, which costs it its route; lo may have such addresses all the same.
     /// Source: net/ipv6/ip6_input.c `ip6_rcv_core`, Linux 6.18; observed there.
     @Test func aLoopbackAddressIsTakenFromLoThoughItIsRoutedAgain() throws {

@@ -26,14 +26,17 @@ extension Evaluator {
             if: match.isAbove)
     }
 
-    /// The connection itself is counted, so there is at least one. Source: net/netfilter/xt_connlimit.c.
-    func testConnectionLimit(_ match: ConnectionLimitMatch, _ rule: RuleReference) -> Answer {
+    /// The connection itself is counted, so there is at least one; asked again it is counted twice, unless the clock has
+    /// ticked. Source: net/netfilter/xt_connlimit.c, net/netfilter/nf_conncount.c `__nf_conncount_add`; observed on
+    /// Linux 6.18.
+    func testConnectionLimit(_ match: ConnectionLimitMatch, _ rule: RuleReference, _ state: WalkState) -> Answer {
         if match.limit == 0 { return Answer(!match.isUpTo) }
         return .negate(
-            perhaps(
-                "connlimit", of: rule, yes: "under", no: "over",
-                "the packet's group has no more than \(match.limit) connections",
-                "the packet's group has more than \(match.limit) connections"), if: !match.isUpTo)
+            anew(
+                perhaps(
+                    "connlimit", of: rule, yes: "under", no: "over",
+                    "the packet's group has no more than \(match.limit) connections",
+                    "the packet's group has more than \(match.limit) connections"), state), if: !match.isUpTo)
     }
 
     /// Whether connlimit drops the packet because the connections that the kernel has listed in its group are over: one that
@@ -43,6 +46,12 @@ extension Evaluator {
         guard case .connectionLimit = match, case .entry(let tracked) = state.connection, !tracked.isNew,
             tracked.entry.status.contains(.assured) || tracked.isPerhapsAssured
         else { return nil }
+        var way = state
+        if !tracked.entry.status.contains(.assured), case .perhaps(let unknown) = assured(tracked),
+            settle(unknown, &way) == false
+        {
+            return nil
+        }
         let answer = perhaps(
             "connlimit-empty", of: rule, "every connection that was counted in the packet's group is over",
             "a connection that was counted in the packet's group is still there, or none ever was")
