@@ -121,6 +121,25 @@ import Testing
         #expect([behind.sourcePort, behind.destinationPort] == [2, 7])
     }
 
+    /// Source: net/core/flow_dissector.c `__skb_flow_dissect`.
+    @Test func rulesOfIPv6LookNoFartherThanAFragmentHeaderOrAH() throws {
+        let ends = [UInt8](repeating: 0x20, count: 32)
+        func query(_ kind: UInt8, _ headers: [UInt8]) throws -> [Int] {
+            let bytes: [UInt8] = [0x60, 0, 0, 0, 0, UInt8(headers.count), kind, 64] + ends + headers
+            let decoded = Packet(decoding: bytes.span)
+            let query = RouteQuery(try #require(decoded), inInterface: nil)
+            return [Int(query.protocol.rawValue), Int(query.sourcePort), Int(query.destinationPort)]
+        }
+        let udp: [UInt8] = [0x9c, 0x40, 0, 53, 0, 8, 0, 0]
+        let options: [UInt8] = [17, 0, 1, 4, 0, 0, 0, 0]
+        func ah(_ next: UInt8) -> [UInt8] { [next, 4, 0, 0, 0, 2, 0, 7] + [UInt8](repeating: 0xaa, count: 16) }
+        func fragment(_ next: UInt8, at place: UInt8) -> [UInt8] { [next, 0, 0, place << 3 | 1, 0, 0, 0, 9] }
+        #expect(try query(60, options + udp) == [17, 0x9c40, 53])
+        #expect(try query(44, fragment(60, at: 0) + options + udp) == [60, 0, 0])
+        #expect(try query(44, fragment(51, at: 0) + ah(17) + udp) == [51, 0, 0])
+        for place: UInt8 in [0, 3] { #expect(try query(51, ah(44) + fragment(17, at: place) + udp) == [51, 2, 7]) }
+    }
+
     /// Source: net/netfilter/nft_chain_route.c; observed on Linux 6.18.
     @Test func whatAQueueLetsByIsNotRoutedAgain() throws {
         for target in ["NFQUEUE --queue-num 1 --queue-bypass", "ACCEPT"] {

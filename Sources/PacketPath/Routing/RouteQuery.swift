@@ -46,7 +46,7 @@ struct RouteQuery: Hashable, Sendable {
             sourcePort = packet.sourcePort
             destinationPort = packet.destinationPort
         }
-        takeSecurityIndex(packet, isFragment: isFragment)
+        if !stopsAtFragmentHeader(packet) { takeSecurityIndex(packet, isFragment: isFragment && packet.version == .v4) }
         if inInterface == nil {
             userID = packet.userID ?? (packet.unknown.contains(.owner) || packet.hasSocket ? nil : 0)
         }
@@ -55,13 +55,25 @@ struct RouteQuery: Hashable, Sendable {
         if packet.sourcePortChoices != nil { unknown.insert(.sourcePort) }
     }
 
+    /// Takes the protocol behind a fragment header of IPv6, whatever that is, and no ports: the kernel looks no farther,
+    /// and not behind an AH before it. Source: net/core/flow_dissector.c `__skb_flow_dissect`, Linux 6.18; observed there.
+    private mutating func stopsAtFragmentHeader(_ packet: Packet) -> Bool {
+        guard let layout = PacketLayout(packet.bytes), layout.version == .v6,
+            let header = layout.firstExtension(.fragment), header.offset < packet.bytes.count
+        else { return false }
+        if let other = layout.firstExtension(.ah), other.offset < header.offset { return false }
+        self.protocol = IPProtocol(packet.bytes[header.offset])
+        (sourcePort, destinationPort) = (0, 0)
+        return true
+    }
+
     /// The index of ESP and AH stands where the kernel looks for ports, and AH is a transport of its own there.
     /// Source: net/core/flow_dissector.c, include/linux/in.h `proto_ports_offset`; observed on Linux 6.18.
     private mutating func takeSecurityIndex(_ packet: Packet, isFragment: Bool) {
         let layout = PacketLayout(packet.bytes)
         let header = layout?.firstExtension(.ah) ?? layout?.transport
         let kind = header?.kind ?? packet.protocol
-        guard kind == .ah || kind == .esp, packet.fragmentOffset == 0 else { return }
+        guard kind == .ah || kind == .esp, packet.version == .v6 || packet.fragmentOffset == 0 else { return }
         self.protocol = kind
         (sourcePort, destinationPort) = (0, 0)
         if isFragment { return }
