@@ -8,7 +8,8 @@ extension Evaluator {
     func addAnswer(to trace: inout Trace, _ state: WalkState) {
         switch trace.outcome {
         case .rejected:
-            guard let start = rejectAnswer(state) else {
+            let isHeld = request.holdsResets && state.rejectWith?.icmp == nil
+            guard !isHeld, let start = rejectAnswer(state) else {
                 trace.senderView = .timeout
                 return
             }

@@ -26,6 +26,8 @@ public struct TraceRequest: Hashable, Sendable {
     public var destinationMAC: MACAddress?
     /// Whether a raw socket sends it, header and all: its route is looked up without the packet's protocol and ports.
     public var isFromRawSocket = false
+    /// Whether REJECT's resets are dropped before any other rule in OUTPUT, as a laboratory does that keeps the host's own.
+    public var holdsResets = false
     /// `--state`: what conntrack would say of the packet; `nil` to work it out.
     public var state: ConnectionStates?
     public var connectionMark: UInt32?

@@ -43,6 +43,29 @@ import Testing
         #expect(local.senderView == .reset)
     }
 
+    /// One that is held meets no rule, which so marks no connection of its.
+    @Test func aResetThatIsHeldChangesNothing() throws {
+        let world = try World(
+            """
+            *filter
+            :FORWARD ACCEPT [0:0]
+            :OUTPUT ACCEPT [0:0]
+            -A FORWARD -m conntrack --ctstate ESTABLISHED -j REJECT --reject-with tcp-reset
+            -A OUTPUT -j CONNMARK --set-mark 0x3
+            COMMIT
+
+            """, routerAddresses, routerRoutes, routerSettings,
+            "tcp      6 100 ESTABLISHED src=203.0.113.9 dst=198.51.100.9 sport=40000 dport=80 src=198.51.100.9 "
+                + "dst=203.0.113.9 sport=80 dport=40000 [ASSURED] mark=0 use=1\n")
+        var packet = try world.packet("203.0.113.9", "198.51.100.9")
+        packet.tcpFlags = .ack
+        for isHeld in [false, true] {
+            let trace = world.trace(packet, in: "eth0") { $0.holdsResets = isHeld }
+            #expect(trace.answer.isEmpty == isHeld)
+            #expect(trace.connections.map(\.mark) == [isHeld ? 0 : 3])
+        }
+    }
+
     @Test func itsSourceIsTheAddressThatWasAsked() throws {
         let world = try world()
         let forwarded = world.trace(try world.packet("203.0.113.9", "192.0.2.50"), in: "eth0")

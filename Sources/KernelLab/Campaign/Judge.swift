@@ -181,6 +181,7 @@ struct Judge {
         request.recordsMisses = true
         request.destinationMAC = packet.destinationMAC
         request.isFromRawSocket = packet.arrival == .host
+        request.holdsResets = true
         // No program runs there.
         request.assumptions["multicast-joined"] = "no"
         request.assumptions["socket"] = "no"
