@@ -118,6 +118,30 @@ import Testing
         }
     }
 
+    /// Chance decides whether the first packet's address is put in the set, which changes nothing else of its way.
+    @Test(.enabled(if: canMakeNamespaces, "needs root and /dev/net/tun"))
+    func whatIsAskedOfASetThatChanceChangedNobodyCanKnow() throws {
+        var scenario = try scenario(
+            """
+            *filter
+            :INPUT ACCEPT [0:0]
+            -A INPUT -m set --match-set s src -j DROP
+            -A INPUT -m statistic --mode random --probability 0.5 -j SET --add-set s src
+            COMMIT
+
+            """)
+        scenario.texts.append(
+            SnapshotText(name: "ipset-save.txt", text: "create s hash:ip family inet hashsize 1024 maxelem 65536\n"))
+        scenario.packets = [try segment(.syn, 1000), try segment(.syn, 1001)]
+        let findings = try scenario.run().map(\.finding)
+        #expect(findings.first == .agrees(undecided: []))
+        guard case .agrees(let undecided)? = findings.last else {
+            Issue.record("\(findings)")
+            return
+        }
+        #expect(undecided.first == "changed-set")
+    }
+
     private func segment(
         _ flags: TCPFlags, _ sequence: UInt32, _ acknowledgement: UInt32 = 0, isAnswer: Bool = false
     ) throws -> LabPacket {

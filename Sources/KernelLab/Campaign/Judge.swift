@@ -1,3 +1,4 @@
+internal import ChainGraph
 internal import Glibc
 internal import HostText
 internal import NetTypes
@@ -139,7 +140,8 @@ struct Judge {
         let drawn = drawsPort(trace) ? openByDrawnPort : []
         // How long a connection has lived is not told.
         let timed: Set<String> = packet.packet.protocol == .udp ? ["ct-status"] : []
-        let doubtsSets = doubtsSets || !excused.isDisjoint(with: open)
+        let doubtsSets =
+            doubtsSets || !excused.isDisjoint(with: open) || agreement.way.steps.contains(where: mayChangeSet)
         let needless = open.filter {
             !excused.contains($0) && !drawn.contains($0) && !timed.contains($0)
                 && !(doubtsSets && ofDoubtfulSets.contains($0))
@@ -157,6 +159,16 @@ struct Judge {
             self.doubtsSets = sets.isInDoubt
         }
         return verdict
+    }
+
+    /// Whether a rule did something to a set on some ways alone, which then went on alike: what decided is told no more.
+    private func mayChangeSet(_ step: Step) -> Bool {
+        guard !step.isCertain, case .rule(let rule) = step.kind else { return false }
+        for case .target(.set(let target)) in model.linked.rule(rule.rule).statements
+        where target.add != nil || target.delete != nil {
+            return true
+        }
+        return false
     }
 
     /// What to make of a fragment that waits for others.
