@@ -22,6 +22,13 @@ struct Judgement {
         case looped
     }
 
+    /// A copy that left by a link, with its headers as they last were.
+    private struct Copy {
+        var link: UInt32
+        var isWhole: Bool
+        var network: [UInt8]
+    }
+
     /// The number of lo in each namespace.
     private static let loopback: UInt32 = 1
 
@@ -41,7 +48,7 @@ struct Judgement {
     private var others: [Place] = []
     private var knowsConnection = false
     /// The links that copies of the packet left by, as TEE makes them, each before the packet itself.
-    private var copiesLeft: [(link: UInt32, isWhole: Bool)] = []
+    private var copiesLeft: [Copy] = []
     /// Answers that came out of an interface: a reset to a bridge's port passes no hook.
     private var answersSeen: [ObservedAnswer] = []
 
@@ -127,7 +134,8 @@ struct Judgement {
                 }
                 // One of a bridged packet passes POSTROUTING as a packet, and again as a frame.
                 if !isLooped, event.station?.isLast(of: .postrouting) == true, lastCopy != event.identity {
-                    copiesLeft.append((event.outIndex, Self.isWhole(event.network)))
+                    let isWhole = Self.isWhole(event.network)
+                    copiesLeft.append(Copy(link: event.outIndex, isWhole: isWhole, network: event.network))
                     lastCopy = event.identity
                 }
             case .outer: outer.append(place)
@@ -244,6 +252,9 @@ struct Judgement {
 
     /// Whether a frame may be our packet's where TEE has sent others: they leave first, perhaps by other interfaces.
     private func mayBeOurs(_ name: String, _ node: NodeView) -> Bool {
+        // What the host takes in it passes on nowhere: a frame to many that its bridge floods is told nowhere else where
+        // no bridged frame passes iptables.
+        if outer.isEmpty, ours.last?.hook == .input { return false }
         guard seen.hasCopies, outer.isEmpty else { return true }
         guard let out = ownLink(node) else { return false }
         return name == out || node.master(name) == out
@@ -263,12 +274,7 @@ struct Judgement {
             answersSeen.append(ObservedAnswer(kind: kind, fate: fate))
         }
         if header.isSame(as: sent), header.answer == sent.answer {
-            // One that must not be fragmented may have been too large to leave: what leaves in its place is the packet.
-            let isWhole = Self.isWhole(packet)
-            // By a bridge's port itself the packet leaves behind all copies that the bridge has passed on there.
-            let link = seen.hasCopies && ownLink(node) == name ? name : node.master(name)
-            let copy = copiesLeft.firstIndex { node.name($0.link) == link && (isWhole || !$0.isWhole) }
-            if let copy {
+            if let copy = copy(of: packet, name, node) {
                 copiesLeft.remove(at: copy)
                 return
             }
@@ -283,6 +289,32 @@ struct Judgement {
         else { return }
         (seen.port, seen.interface) = (name, node.master(name))
         (seen.packet, seen.outer) = (Array(packet[start...]), Array(packet[..<start]))
+    }
+
+    /// The copy that a frame may be: one with its headers, or where no headers tell the first, as copies are sent before
+    /// the packet but may wait for a neighbour.
+    private func copy(of packet: [UInt8], _ name: String, _ node: NodeView) -> Int? {
+        // One that must not be fragmented may have been too large to leave: what leaves in its place is the packet.
+        let isWhole = Self.isWhole(packet)
+        // By a bridge's port itself the packet leaves behind all copies that the bridge has passed on there.
+        let link = seen.hasCopies && ownLink(node) == name ? name : node.master(name)
+        let possible = copiesLeft.indices.filter { index in
+            node.name(copiesLeft[index].link) == link && (isWhole || !copiesLeft[index].isWhole)
+        }
+        if let same = possible.first(where: { Self.isAlike(copiesLeft[$0].network, packet) }) { return same }
+        let own = ours.last { $0.event.station?.isLast(of: .postrouting) == true && !$0.event.network.isEmpty }
+        if let own, Self.isAlike(own.event.network, packet) { return nil }
+        return possible.first
+    }
+
+    /// Whether two packets have the same addresses, type of service and time to live.
+    private static func isAlike(_ one: [UInt8], _ other: [UInt8]) -> Bool {
+        guard let first = one.first, let second = other.first, first >> 4 == second >> 4 else { return false }
+        func fields(_ packet: [UInt8]) -> [UInt8]? {
+            if first >> 4 == 4 { return packet.count < 20 ? nil : [packet[1], packet[8]] + packet[12..<20] }
+            return packet.count < 40 ? nil : [packet[0], packet[1] & 0xf0, packet[7]] + packet[8..<40]
+        }
+        return fields(one) != nil && fields(one) == fields(other)
     }
 
     private mutating func conclude(_ node: NodeView, isLocal: Bool, error: Int32) {
@@ -397,11 +429,24 @@ struct Judgement {
         for rule in rules {
             switch rule.target {
             case .drop: seen.outcome = .dropped(.legacy(rule))
-            case .queue, .named("NFQUEUE"): seen.outcome = .queued(.legacy(rule))
+            case .queue, .named("NFQUEUE"):
+                // Nobody listens: one that a queue lets by then goes on to the tables behind.
+                if isPast(rule, hook, counts) { continue }
+                seen.outcome = .queued(.legacy(rule))
             case .accept, .return, .goesOn, .named: continue
             }
             return
         }
+    }
+}
+
+/// Whether a packet that ended in `hook` was counted by a table behind that of `rule`.
+private func isPast(_ rule: LegacyRule, _ hook: Hook?, _ counts: [LegacyCount]) -> Bool {
+    let order = ["raw", "mangle", "nat", "filter", "security"]
+    guard let hook, let own = order.firstIndex(of: rule.table) else { return false }
+    return counts.contains { count in
+        count.rule.version == rule.version && count.rule.chain == hook.name.uppercased()
+            && (order.firstIndex(of: count.rule.table) ?? 0) > own
     }
 }
 

@@ -1,0 +1,80 @@
+import NetTypes
+import RuleModel
+import Testing
+
+@testable import KernelLab
+
+/// Which of several frames is the packet's own, and where a packet ends that legacy tables alone tell of.
+@Suite(.serialized, .enabled(if: canMakeNamespaces, "needs root and /dev/net/tun"))
+struct CopyFrameTests {
+    /// A copy is sent before the packet, but waits for the neighbour that its gateway is.
+    @Test func aCopyThatWaitsForItsNeighbourIsNotTakenForThePacket() throws {
+        let rules = """
+            *mangle
+            :PREROUTING ACCEPT
+            :OUTPUT ACCEPT
+            -A PREROUTING -j TEE --gateway 10.1.0.7
+            -A OUTPUT -j TTL --ttl-set 30
+            COMMIT
+
+            """
+        let batch = "neighbor replace 10.1.0.9 lladdr 02:00:00:00:06:09 dev eth1 nud permanent"
+        try Router.run(rules: rules, batch: batch) { laboratory in
+            let bytes = try Router.tcp("10.0.0.9", "10.1.0.9", port: 80)
+            let decoded = Packet(decoding: bytes.span)
+            var packet = try #require(decoded)
+            packet.bytes = bytes
+            packet.ttl = 9
+            packet.dontFragment = true
+            let seen = try laboratory.observe(Dispatch(packet.encoded(identification: 1), .interface("eth0")))
+            #expect(seen.outcome == .forwarded(isSeen: true))
+            #expect(seen.hasCopies)
+            // The copy leaves from here, through OUTPUT: net/ipv4/netfilter/nf_dup_ipv4.c.
+            #expect(seen.decoded?.ttl == 8)
+            #expect(seen.frames.count == 1)
+        }
+    }
+
+    /// A bridge passes on what is sent to all, as it came, and takes it in too.
+    @Test func whatABridgeFloodsIsNotTakenForWhatTheHostTakesIn() throws {
+        let rules = "*mangle\n:INPUT ACCEPT\n-A INPUT -j TTL --ttl-dec 1\nCOMMIT\n"
+        let batch = """
+            link add br0 type bridge stp_state 0
+            address add 10.6.0.1/24 brd + dev br0
+            link set eth0 master br0
+            link set eth1 master br0
+            link set br0 up
+            """
+        try Router.run(rules: rules, batch: batch) { laboratory in
+            try laboratory.readNode()
+            var dispatch = Dispatch(try Router.tcp("10.6.0.9", "10.6.0.1", port: 80), .interface("eth0"))
+            dispatch.destinationMAC = MACAddress(bits: 0xffff_ffff_ffff)
+            let seen = try laboratory.observe(dispatch)
+            #expect(seen.outcome == .delivered)
+            #expect(seen.decoded?.ttl == 63)
+        }
+    }
+
+    /// A queue that lets packets by where nobody listens ends none.
+    @Test func aPacketThatWasLetByAQueueEndsBehindIt() throws {
+        let rules = """
+            *raw
+            :PREROUTING ACCEPT
+            -A PREROUTING -j NFQUEUE --queue-num 3 --queue-bypass
+            COMMIT
+            *mangle
+            :PREROUTING ACCEPT
+            -A PREROUTING -j MARK --set-mark 1
+            -A PREROUTING -m udp -p udp --dport 80 -j ACCEPT
+            COMMIT
+
+            """
+        try Router.run(rules: rules, isLegacy: true) { laboratory in
+            // Of UDP with seven bytes, which the match drops: net/netfilter/xt_tcpudp.c `udp_mt`.
+            let header: [UInt8] = [0x45, 0, 0, 27, 0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 9, 10, 1, 0, 9]
+            let bytes = header + [0x9c, 0x40, 0, 80, 0, 7, 0]
+            let seen = try laboratory.observe(Dispatch(bytes.tagged(1), .interface("eth0")))
+            #expect(seen.outcome == .gone(after: .prerouting))
+        }
+    }
+}
