@@ -214,16 +214,22 @@ public struct Laboratory: ~Copyable {
     }
 
     /// Whether the kernel goes on with the packet that was observed last: a busy machine leaves it to a thread of its own
-    /// (`ksoftirqd`), which may have been at it when the trace was read.
+    /// (`ksoftirqd`), which may have been at it when the trace was read. Of a packet that has not been seen at all longer is
+    /// waited for it to begin.
     public mutating func isStillAtIt() throws(LabFailure) -> Bool {
-        usleep(20_000)
-        let known = Set(events.map(\.identity))
-        var later: [TraceEvent] = []
-        guard try trace.read(into: &later) else { return true }
         guard let lastSent else { return false }
-        return later.contains { event in
+        let known = Set(events.map(\.identity))
+        func isOurs(_ event: TraceEvent) -> Bool {
             known.contains(event.identity) || event.header.map { mayBe($0, lastSent) } ?? false
         }
+        let isUnseen = !events.contains { event in event.header.map { mayBe($0, lastSent) } ?? false }
+        for _ in 0..<(isUnseen ? 20 : 1) {
+            usleep(20_000)
+            var later: [TraceEvent] = []
+            guard try trace.read(into: &later) else { return true }
+            if later.contains(where: isOurs) { return true }
+        }
+        return false
     }
 
     /// Whether what goes out by a link comes out of one of the TAPs.
