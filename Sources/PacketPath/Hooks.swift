@@ -140,8 +140,9 @@ extension Evaluator {
             context.outInterface = out
         case .output, .egress: context.outInterface = out
         case .postrouting:
-            // A user chain may still ask for `-i` here. Source: net/ipv4/ip_output.c `ip_output`.
-            if !state.isLocal { context.inInterface = state.arrival }
+            // A user chain may still ask for `-i` here; what a bridge passes on has none. Source: net/ipv4/ip_output.c
+            // `ip_output`, net/bridge/br_netfilter_hooks.c `br_nf_post_routing`, Linux 6.18.
+            if !state.isLocal, !state.isBridged { context.inInterface = state.arrival }
             context.outInterface = out
         }
         if state.round == 0, !state.isLocal {

@@ -66,6 +66,21 @@ import Testing
         }
     }
 
+    /// A user chain may ask for the interface that a routed packet came by; of a bridged one there is none.
+    /// Source: net/bridge/br_netfilter_hooks.c `br_nf_post_routing`, Linux 6.18.
+    @Test func aBridgedFrameHasComeByNoInterfaceInPostrouting() throws {
+        let world = try world(
+            hairpin: "", translating: "\n:X - [0:0]\n-A POSTROUTING -j X\n-A X ! -i br0 -j RETURN\n-A X -j ACCEPT")
+        let bridged = world.trace(try world.packet("192.0.2.8", "192.0.2.9", .udp), in: "port1") {
+            $0.destinationMAC = MACAddress(bits: 0x0200_0000_0209)
+        }
+        #expect(world.rules(bridged).contains("nat/X:1 return"))
+        let routed = world.trace(try world.packet("192.0.2.8", "198.51.100.9", .udp), in: "port1") {
+            $0.destinationMAC = MACAddress(bits: 0x0200_0000_0001)
+        }
+        #expect(world.rules(routed).contains("nat/X:2 accept"))
+    }
+
     /// Hop-by-hop options that IPv6 refuses pass a bridge that DNAT sends them back to: the IP layer never sees them.
     /// Source: net/bridge/br_netfilter_ipv6.c `br_nf_pre_routing_finish_ipv6`, Linux 6.18.
     @Test(arguments: [("2001:db8:1::8", Reason?.none), ("2001:db8:2::8", .badHeader)])
