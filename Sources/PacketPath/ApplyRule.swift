@@ -29,6 +29,10 @@ extension Evaluator {
         -> (call: ChainCall, state: WalkState)?
     {
         var open = OpenConditions()
+        if way.statement == 0, !mayStart(reference, way.state.packet) {
+            leave(way, at: 0, reference, &frame)
+            return nil
+        }
         while case .continue = way.action, way.statement < rule.statements.count {
             let index = way.statement
             way.statement += 1
@@ -80,6 +84,20 @@ extension Evaluator {
         if !open.unknowns.isEmpty { close(&open, reference, &way, &frame) }
         if let call = finish(reference, &way, rule.statements.count, &frame) { return (call, way.state) }
         return nil
+    }
+
+    /// Whether the packet is of the protocols that nft has the rule ask for before its first statement.
+    private func mayStart(_ reference: RuleReference, _ packet: Packet) -> Bool {
+        let start = model.compiled.start(of: reference)
+        if start.isEmpty { return true }
+        if start.contains(.isV4), packet.version != .v4 { return false }
+        if start.contains(.isV6), packet.version != .v6 { return false }
+        guard start.contains(.isTCP) else { return true }
+        switch transport(packet) {
+        case .missing: return false
+        case .unknown: return true
+        case .found(let own, _): return own == .tcp
+        }
     }
 
     /// Whether a match drops the packet where `unknown` holds; one way of two is ended where that is not known.

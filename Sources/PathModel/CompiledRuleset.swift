@@ -20,6 +20,8 @@ public struct CompiledRule: Hashable, Sendable {
     public var protocolNumber: UInt8 = 0
     /// Whether the rule can match at all as far as these conditions tell.
     public var asksPort = false
+    /// What a native rule asks before all else; the rule is judged by it wherever the prefilter is not looked at, too.
+    public var start: RuleStart = []
     /// `mark & markMask == markValue`; a mask of 0 asks nothing.
     public var markMask: UInt32 = 0
     public var markValue: UInt32 = 0
@@ -31,6 +33,7 @@ public struct CompiledRule: Hashable, Sendable {
         if key.source & sourceMask != source { return false }
         if key.destination & destinationMask != destination { return false }
         if protocolNumber != 0, protocolNumber != key.protocolNumber { return false }
+        if !start.isDisjoint(with: [.isV4, .isV6]), start.contains(.isV6) != (key.version == .v6) { return false }
         if asksPort, key.destinationPort < destinationPortFirst || key.destinationPort > destinationPortLast {
             return false
         }
@@ -45,6 +48,7 @@ public struct PacketKey: Hashable, Sendable {
     public var mark: UInt32
     public var destinationPort: UInt16
     public var protocolNumber: UInt8
+    public var version: IPVersion
 
     public init(_ packet: Packet) {
         source = packet.source.v4Bits
@@ -52,6 +56,7 @@ public struct PacketKey: Hashable, Sendable {
         mark = packet.mark
         destinationPort = packet.destinationPort
         protocolNumber = packet.protocol.rawValue
+        version = packet.version
     }
 
     /// Fields that must be known for the key to say anything.
@@ -99,7 +104,9 @@ public struct CompiledRuleset: Sendable {
                 firstRule.append(rules.count)
                 var endings: RuleEndings = []
                 for rule in chain.rules {
-                    rules.append(CompiledRule(rule))
+                    var compiled = CompiledRule(rule)
+                    compiled.start = RuleStart(rule, of: table)
+                    rules.append(compiled)
                     endings.formUnion(RuleEndings(rule))
                     changed += PathModel.changedSets(rule)
                     for case .target(.native(.changeSet(let change))) in rule.statements {
@@ -149,6 +156,8 @@ extension CompiledRuleset {
         hookEndings[Int(hook.rawValue) * 2 + (version == .v4 ? 0 : 1)]
     }
 }
+    public func start(of rule: RuleReference) -> RuleStart { rules[firstRule[rule.chain.index] + rule.index].start }
+
 
 extension CompiledRule {
     /// The conditions of `rule` that can be tested this way.
