@@ -85,6 +85,22 @@ extension Packet {
         bytes = result
     }
 
+    /// Takes the 0 of a datagram without a checksum for one and carries it along what has changed at `place` since the
+    /// packet's bytes were `before`.
+    public mutating func sumFromNone(_ place: Range<Int>, before: [UInt8]) {
+        guard var after = currentBytes, after.count == before.count, place.upperBound <= after.count,
+            let sumPlace = PacketLayout(after)?.checksumOffset, sumPlace + 2 <= after.count
+        else { return }
+        var sum = InternetSum()
+        sum.add(0xffff)
+        for byte in stride(from: place.lowerBound, to: place.upperBound, by: 2) {
+            sum.add(~(before.word16(at: byte) ?? 0))
+            sum.add(after.word16(at: byte) ?? 0)
+        }
+        after.put16(sum.checksum == 0 ? 0xffff : sum.checksum, at: sumPlace)
+        bytes = after
+    }
+
     /// Gives the packet other addresses without a look at its checksums, as SNPT does.
     public mutating func readdress(source: IPAddress, destination: IPAddress) {
         if var result = currentBytes, let layout = PacketLayout(result) {

@@ -55,9 +55,14 @@ extension Evaluator {
             writeField(bytes, field.row, &state, &changes)
         case .payload(let base, let offset, let bits):
             if payloadValue(base, offset: offset, bits: bits, state) == .absent { return .miss }
+            if isBehindStart(field.row.header.base, state) { return .miss }
+            let isWithoutSum = field.row.header == .udp && hasNoChecksum(state.packet)
+            let before = isWithoutSum ? state.packet.currentBytes : nil
             if let field = HeaderField.all.first(where: { isPlace($0.row, base, offset, bits, state.packet) }) {
+            if let before { sumFromNone(before, field.row, &state.packet) }
                 writeField(bytes, field.row, &state, &changes)
             } else {
+            if isBehindStart(base, state) { return .miss }
                 patch(bytes, base, offset, bits, &state.packet)
             }
         case .extensionHeader(let field): return writeOption(word, field, &state, &changes)
@@ -68,6 +73,28 @@ extension Evaluator {
     /// Whether the packet ends before the checksum that a write into the header has to carry along: the rule breaks then.
     /// Source: net/netfilter/nft_payload.c `nft_payload_csum_inet`, Linux 6.18; nftables src/proto.c for the places.
     private func lacksChecksum(_ header: HeaderKind, _ state: WalkState) -> Bool {
+    /// Whether it is a later fragment, which has nothing at the place of its transport header that could be written.
+    /// Source: net/netfilter/nft_payload.c `nft_payload_set_eval`, Linux 6.18; observed there.
+    private func isBehindStart(_ base: PayloadBase, _ state: WalkState) -> Bool {
+        (base == .transport || base == .inner) && state.packet.fragmentOffset > 0
+    }
+
+    private func hasNoChecksum(_ packet: Packet) -> Bool {
+        guard packet.fragmentOffset == 0, let bytes = packet.currentBytes, let layout = PacketLayout(bytes) else {
+            return false
+        }
+        return layout.isComplete && layout.hasNoChecksum(bytes)
+    }
+
+    /// A write into the header of a datagram without a checksum takes its 0 for one, and leaves a wrong one. Source: net/netfilter/nft_payload.c `nft_csum_replace`, Linux 6.18; observed there.
+    private func sumFromNone(_ before: [UInt8], _ row: HeaderField.Row, _ packet: inout Packet) {
+        guard packet.unknown.isDisjoint(with: [.sourcePort, .destinationPort, .otherHeaders, .payload]),
+            let layout = PacketLayout(before)
+        else { return }
+        let start = layout.transport.offset + row.offset / 8
+        packet.sumFromNone(start..<layout.transport.offset + (row.offset + row.bits + 7) / 8, before: before)
+    }
+
         let byte: Int
         switch header {
         case .icmp, .icmpv6, .igmp: byte = 2
