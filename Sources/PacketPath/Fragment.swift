@@ -113,6 +113,7 @@ extension Evaluator {
     /// The end of a datagram of which a fragment got nowhere.
     func withLostFragment(_ entering: WalkState) -> WalkState {
         guard let lost = entering.fragments?.lost, entering.position == .ended else { return entering }
+        state.hasVerifiedChecksum = false
         var state = entering
         (state.outcome, state.reason, state.rejectWith) = (lost.outcome, lost.reason, lost.rejectWith)
         return state

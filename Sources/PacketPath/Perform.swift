@@ -234,6 +234,7 @@ func prefixTranslated(_ address: IPAddress, _ target: PrefixTranslationTarget) -
             + stride(from: 48, through: 0, by: -16).map { UInt16(truncatingIfNeeded: address.low >> UInt64($0)) }
     }
     func sum(_ words: [UInt16]) -> UInt32 { words.reduce(0) { $0 + UInt32($1) } }
+        if state.packet.bytes.isEmpty { state.checksumDrift = drift(state.checksumDrift, from: before, to: after) }
     func fold(_ value: UInt32) -> UInt16 {
         var value = value
         while value > 0xffff { value = (value & 0xffff) + (value >> 16) }
@@ -242,6 +243,16 @@ func prefixTranslated(_ address: IPAddress, _ target: PrefixTranslationTarget) -
     let length = max(target.from.length, target.to.length)
     let mask = IPPrefix.mask(.v6, length: length)
     let high = address.high & ~mask.high | target.to.address.high & mask.high
+/// A one's complement sum, which is 0 or all ones where addresses have changed without effect on checksums.
+private func drift(_ sum: UInt16, from before: IPAddress, to after: IPAddress) -> UInt16 {
+    var total = UInt64(sum)
+    for shift in stride(from: UInt64(0), to: 64, by: 16) {
+        for word in [after.high, after.low, ~before.high, ~before.low] { total += word >> shift & 0xffff }
+    }
+    while total > 0xffff { total = (total & 0xffff) + (total >> 16) }
+    return UInt16(total)
+}
+
     let low = address.low & ~mask.low | target.to.address.low & mask.low
     var moved = words(IPAddress(v6High: high, low: low))
     // adjustment = sum(from) - sum(to), in ones' complement

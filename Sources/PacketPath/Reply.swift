@@ -106,8 +106,11 @@ extension Evaluator {
         let packet = state.packet
         var answer: Packet
         if let icmp = with.icmp {
-            guard packet.fragmentOffset == 0, packet.packetType == .unicast, !isError(packet), !isForMany(packet),
-                hasSumOfErrors(packet), !lacksICMPType(packet), packet.version == .v4 || !isOfMany(state)
+            // What is sent from here to no address comes back to the host alone.
+            let isForHost = packet.version == .v4 && packet.destination.isZero && state.isLoopedBack
+            guard packet.fragmentOffset == 0, packet.packetType == .unicast, !isError(packet),
+                isForHost || !isForMany(packet), hasSumOfErrors(state), !lacksICMPType(packet),
+                packet.version == .v4 || !isOfMany(state)
             else { return nil }
             let isFromDestination = answersFromDestination(state)
             if isFromDestination, isRefusedAsSource(packet.destination) { return nil }
@@ -124,7 +127,7 @@ extension Evaluator {
         } else {
             // No reset answers a reset, nor what is broken or for many.
             guard packet.protocol == .tcp, !packet.tcpFlags.contains(.rst), packet.fragmentOffset == 0,
-                hasSumOfErrors(packet), !isOfMany(state)
+                hasSumOfErrors(state), !isOfMany(state)
             else { return nil }
             answer = Packet(source: packet.destination, destination: packet.source, protocol: .tcp)
             answer.sourcePort = packet.destinationPort
@@ -194,7 +197,10 @@ extension Evaluator {
     /// Whether no error comes from `address`: IPv4 has it in no local table, though a route of another takes in what is sent
     /// there. Source: net/ipv4/route.c `ip_route_output_key_hash_rcu`, Linux 6.18; observed there.
     private func isRefusedAsSource(_ address: IPAddress) -> Bool {
-        guard address.version == .v4, model.host.knowsAddressesV4, !isOwnAddress(address) else { return false }
+        // The route back gives an error about a packet to no address its own.
+        guard address.version == .v4, address != .zero(.v4), model.host.knowsAddressesV4, !isOwnAddress(address) else {
+            return false
+        }
         return addressType(address) == .unicast
     }
 
@@ -219,7 +225,9 @@ extension Evaluator {
     ///
     /// Source: include/net/netfilter/nf_reject.h `nf_reject_verify_csum`, net/netfilter/utils.c `nf_ip_checksum`,
     /// `nf_ip6_checksum`; observed on Linux 6.18, where DCCP is no exception any more.
-    private func hasSumOfErrors(_ packet: Packet) -> Bool {
+    private func hasSumOfErrors(_ state: WalkState) -> Bool {
+        if state.hasVerifiedChecksum { return true }
+        let packet = state.packet
         guard let bytes = packet.currentBytes, let layout = PacketLayout(bytes), bytes.count == layout.length,
             !packet.unknown.contains(.payload)
         else { return true }

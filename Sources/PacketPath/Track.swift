@@ -14,7 +14,9 @@ extension Evaluator {
         }
         let zone = state.template?.zone ?? ConnectionZone()
         if entering.round == 0, let asked = request.state { return tracked(asked, state) }
-        switch firstLook(state) {
+        let look = firstLook(state)
+        if look != .invalid { state.hasVerifiedChecksum = transportCheck(state)?.isVerified == true }
+        switch look {
         case .invalid: state.connection = .invalid
         case .untracked: state.connection = .untracked
         case .error: return trackError(state, zone: zone)

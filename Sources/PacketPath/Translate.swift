@@ -174,7 +174,7 @@ extension Evaluator {
     private func isErrorWithWrongSum(_ tracked: TrackedConnection, _ state: WalkState) -> Bool {
         guard tracked.state == .related, state.packet.protocol.isICMP else { return false }
         switch state.context.hook {
-        case .output: break
+        case .output: if state.checksumDrift != 0, state.checksumDrift != .max { return true }
         case .prerouting:
             let isUnasked = state.round == 0 && model.sysctl("net.netfilter.nf_conntrack_checksum") == 0
             let (given, now) = (request.packet, state.packet)

@@ -225,6 +225,7 @@ extension Evaluator {
         // An invalid packet has no entry that could stay with it: raw's NOTRACK and conntrack come to it again.
         if case .invalid = state.connection { state.connection = .none }
         state.round += 1
+        state.hasVerifiedChecksum = false
         state.position = .hook(.prerouting, step: 0)
         return state
     }
@@ -270,6 +271,7 @@ extension Evaluator {
             state.arrival = .known(interface)
             state.layer = state.layer > 0 ? state.layer - 1 : 0
             state.round += 1
+            state.hasVerifiedChecksum = false
             state.route = nil
             state.isLoopedBack = false
             state.position = .hook(.prerouting, step: 0)

@@ -61,6 +61,18 @@ struct TransportCheck {
         }
     }
 
+    /// Whether conntrack, which did not refuse the packet, found an internet checksum right: the kernel then takes it for
+    /// right ever after, whatever is written into the packet.
+    /// Source: net/core/skbuff.c `__skb_checksum_complete`, include/linux/skbuff.h `skb_csum_unnecessary`, Linux 6.18.
+    var isVerified: Bool {
+        guard verifiesChecksum, layout.isComplete, layout.fragmentOffset == 0 else { return false }
+        switch layout.transport.kind {
+        case .tcp, .udplite, .icmp, .icmpv6: return true
+        case .udp: return word(6) != 0
+        default: return false
+        }
+    }
+
     /// Whether conntrack steps over the two or three bytes that are there of a routing header, to a protocol of which it
     /// reads nothing. Source: net/ipv6/exthdrs_core.c `ipv6_skip_exthdr`; observed on Linux 6.18.
     private var isFoundBehindItsEnd: Bool {
@@ -79,8 +91,7 @@ extension Evaluator {
     /// What conntrack makes of the packet by itself. Source: net/netfilter/nf_conntrack_core.c `nf_conntrack_in`.
     func firstLook(_ state: WalkState) -> FirstLook {
         let packet = state.packet
-        let verifies = state.context.hook == .prerouting && model.sysctl("net.netfilter.nf_conntrack_checksum") != 0
-        if TransportCheck(packet, verifiesChecksum: verifies)?.isRefused == true { return .invalid }
+        if transportCheck(state)?.isRefused == true { return .invalid }
         switch packet.protocol {
         case .tcp: return hasValidFlags(packet) ? .tracked : .invalid
         case .icmp:
@@ -99,6 +110,11 @@ extension Evaluator {
             }
         default: return .tracked
         }
+    }
+
+    func transportCheck(_ state: WalkState) -> TransportCheck? {
+        let verifies = state.context.hook == .prerouting && model.sysctl("net.netfilter.nf_conntrack_checksum") != 0
+        return TransportCheck(state.packet, verifiesChecksum: verifies)
     }
 
     /// Combinations of flags that a TCP stack sends. PSH, ECE and CWR do not matter.

@@ -92,6 +92,7 @@ extension Evaluator {
         state.route = nil
         state.layer += 1
         state.round += 1
+        state.hasVerifiedChecksum = false
         state.position = .localRouting
         return state
     }

@@ -109,6 +109,10 @@ struct WalkState: Hashable, Sendable {
     var recentEntries: [RecentEntry] = []
     /// What rules did to sets on this way, and what packets before did.
     var setChanges = SetChanges()
+    /// Whether the kernel has found the transport header's checksum right and looks no more.
+    var hasVerifiedChecksum = false
+    /// By how much addresses have come to differ from what the checksum is for, of a packet that has no bytes.
+    var checksumDrift: UInt16 = 0
     /// The bridge port the packet came in by, and the one that a bridged frame leaves by.
     var inPort: Symbol?
     var outPort: Symbol?
