@@ -76,7 +76,7 @@ extension Evaluator {
 
     /// What the paths there and back carry beside the headers. That the kernel has learned of no smaller one is assumed.
     /// Source: net/netfilter/xt_TCPMSS.c `tcpmss_mangle_packet`, `tcpmss_reverse_mtu`, Linux 6.18.
-    private func clampedSize(_ state: WalkState) -> UInt16? {
+    func clampedSize(_ state: WalkState) -> UInt16? {
         let packet = state.packet
         guard let route = state.route, route.isKnown, !packet.unknown.contains(.source),
             let out = pathMTU(route.route, route.interface, packet.version)
@@ -100,7 +100,7 @@ extension Evaluator {
         return UInt16(clamping: least - headers)
     }
 
-    private func assumePath(_ state: inout WalkState) {
+    func assumePath(_ state: inout WalkState) {
         let name = "path-mtu"
         if state.history.assumptions.contains(where: { $0.name == name }) { return }
         state.history.assumptions.append(

@@ -13,7 +13,10 @@ extension Evaluator {
         switch value(of: expression, state, rule) {
         case .absent: return .miss
         case .bytes(let bytes, let known):
-            return write(known.allSatisfy { $0 == 0xff } ? bytes : nil, to: target, &state, &changes)
+            let count = changes.count
+            let action = write(known.allSatisfy { $0 == 0xff } ? bytes : nil, to: target, &state, &changes)
+            if changes.count > count, expression.contains(where: { $0 == .route(.mtu) }) { assumePath(&state) }
+            return action
         case .choices(let values):
             let unknowns = choices(
                 "value@\(cite(rule))",
@@ -52,17 +55,17 @@ extension Evaluator {
         case .connection(let key, let direction): writeConnection(bytes, word, key, direction, &state, &changes)
         case .field(let field):
             if fieldValue(field, state) == .absent || lacksChecksum(field.row.header, state) { return .miss }
-            writeField(bytes, field.row, &state, &changes)
-        case .payload(let base, let offset, let bits):
-            if payloadValue(base, offset: offset, bits: bits, state) == .absent { return .miss }
             if isBehindStart(field.row.header.base, state) { return .miss }
             let isWithoutSum = field.row.header == .udp && hasNoChecksum(state.packet)
             let before = isWithoutSum ? state.packet.currentBytes : nil
-            if let field = HeaderField.all.first(where: { isPlace($0.row, base, offset, bits, state.packet) }) {
+            writeField(bytes, field.row, &state, &changes)
             if let before { sumFromNone(before, field.row, &state.packet) }
+        case .payload(let base, let offset, let bits):
+            if payloadValue(base, offset: offset, bits: bits, state) == .absent { return .miss }
+            if isBehindStart(base, state) { return .miss }
+            if let field = HeaderField.all.first(where: { isPlace($0.row, base, offset, bits, state.packet) }) {
                 writeField(bytes, field.row, &state, &changes)
             } else {
-            if isBehindStart(base, state) { return .miss }
                 patch(bytes, base, offset, bits, &state.packet)
             }
         case .extensionHeader(let field): return writeOption(word, field, &state, &changes)
@@ -70,9 +73,6 @@ extension Evaluator {
         return .continue
     }
 
-    /// Whether the packet ends before the checksum that a write into the header has to carry along: the rule breaks then.
-    /// Source: net/netfilter/nft_payload.c `nft_payload_csum_inet`, Linux 6.18; nftables src/proto.c for the places.
-    private func lacksChecksum(_ header: HeaderKind, _ state: WalkState) -> Bool {
     /// Whether it is a later fragment, which has nothing at the place of its transport header that could be written.
     /// Source: net/netfilter/nft_payload.c `nft_payload_set_eval`, Linux 6.18; observed there.
     private func isBehindStart(_ base: PayloadBase, _ state: WalkState) -> Bool {
@@ -95,6 +95,9 @@ extension Evaluator {
         packet.sumFromNone(start..<layout.transport.offset + (row.offset + row.bits + 7) / 8, before: before)
     }
 
+    /// Whether the packet ends before the checksum that a write into the header has to carry along: the rule breaks then.
+    /// Source: net/netfilter/nft_payload.c `nft_payload_csum_inet`, Linux 6.18; nftables src/proto.c for the places.
+    private func lacksChecksum(_ header: HeaderKind, _ state: WalkState) -> Bool {
         let byte: Int
         switch header {
         case .icmp, .icmpv6, .igmp: byte = 2

@@ -24,7 +24,8 @@ extension Evaluator {
             guard route.isKnown, route.interface != nil else { return .hidden(bits: bits) }
             if let hop = route.nextHop { return NativeValue(hop.bytes) }
             return packet.unknown.contains(.destination) ? .hidden(bits: bits) : NativeValue(packet.destination.bytes)
-        case .mtu: return .hidden(bits: 16)
+        // What TCP has left of it. Source: net/netfilter/nft_rt.c `get_tcpmss`.
+        case .mtu: return clampedSize(state).map { NativeValue(UInt64($0), bits: 16) } ?? .hidden(bits: 16)
         case .isSecured: return .absent
         }
     }
@@ -74,6 +75,8 @@ extension Evaluator {
         route.source = query.flags.contains(.destination) ? state.packet.source : state.packet.destination
         route.mark = query.flags.contains(.mark) ? state.packet.mark : 0
         route.protocol = state.packet.protocol
+        route.tos = state.packet.tos
+        if state.packet.unknown.contains(.dscp) { route.unknown.insert(.dscp) }
         if isOfLink(address) { route.outInterface = interface }
         var found: UInt16 = 0
         if let interface {
