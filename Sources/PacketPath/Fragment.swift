@@ -1,4 +1,5 @@
 internal import NetTypes
+internal import PathModel
 internal import RuleModel
 
 /// A datagram that was put together here and leaves in the fragments it came in.
@@ -18,7 +19,7 @@ struct FragmentedDatagram: Hashable, Sendable {
 
 // What OUTPUT puts together is fragmented again behind POSTROUTING. Over lo each fragment comes back by itself, and what has
 // an entry already is not put together before PREROUTING's rules: of IPv4 only what is not tracked, since NAT wants to see
-// whole datagrams there.
+// whole datagrams there. Chains before that see the fragments in any case.
 // Source: net/ipv6/ip6_output.c `__ip6_finish_output`, `ip6_fragment`, net/ipv6/netfilter/nf_defrag_ipv6_hooks.c
 // `ipv6_defrag`, net/ipv4/ip_output.c `__ip_finish_output`, net/ipv4/netfilter/nf_defrag_ipv4.c `ipv4_conntrack_defrag`,
 // Linux 6.18; observed on Linux 6.18.
@@ -33,9 +34,15 @@ extension Evaluator {
         }
     }
 
+    private func hasChainsOfFragments(_ version: IPVersion) -> Bool {
+        guard let first = model.compiled.plan(version, .prerouting).first else { return false }
+        return first != .defragment
+    }
+
     /// A datagram on its way over lo as the first of its fragments, where it was put together from two.
     func fragmentedAgain(_ entering: WalkState) -> WalkState {
-        guard entering.isPutTogether, entering.layer == 0, !entering.packet.isFragment, keepsFragments(entering),
+        guard entering.isPutTogether, entering.layer == 0, !entering.packet.isFragment,
+            keepsFragments(entering) || entering.isLoopedBack && hasChainsOfFragments(entering.packet.version),
             let bytes = entering.packet.currentBytes, let size = firstFragmentSize
         else { return entering }
         let version = entering.packet.version
@@ -106,6 +113,7 @@ extension Evaluator {
         state.fragments = fragments
         state.packet = next
         state.round += 1
+        state.hasVerifiedChecksum = false
         state.position = .hook(.prerouting, step: 0)
         return state
     }
@@ -113,7 +121,6 @@ extension Evaluator {
     /// The end of a datagram of which a fragment got nowhere.
     func withLostFragment(_ entering: WalkState) -> WalkState {
         guard let lost = entering.fragments?.lost, entering.position == .ended else { return entering }
-        state.hasVerifiedChecksum = false
         var state = entering
         (state.outcome, state.reason, state.rejectWith) = (lost.outcome, lost.reason, lost.rejectWith)
         return state
