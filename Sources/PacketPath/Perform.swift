@@ -121,15 +121,29 @@ extension Evaluator {
     }
 
     /// Source: net/netfilter/xt_connmark.c `connmark_tg_shift`. Without an entry nothing happens; the one that CT made up has
-    /// the mark 0.
+    /// a mark of its own.
     private func connectionMark(_ target: ConnectionMarkTarget, _ state: inout WalkState, _ changes: inout [Change]) {
-        if case .none = state.connection, state.template != nil, target.operation == .restore {
-            setMark(state.packet.mark & ~target.packetMask, known: 0, &state, &changes)
-        }
-        guard case .entry(var tracked) = state.connection else { return }
         func shifted(_ value: UInt32) -> UInt32 {
             target.shift >= 0 ? value << UInt32(target.shift) : value >> UInt32(-Int32(target.shift))
         }
+        if case .none = state.connection, var template = state.template {
+            switch target.operation {
+            case .set:
+                template.mark = shifted((template.mark & ~target.connectionMask) ^ target.value)
+                template.knownMark = shifted(template.knownMark | target.connectionMask) | ~shifted(.max)
+            case .save:
+                let isKnown = !state.packet.unknown.contains(.mark)
+                template.mark =
+                    (template.mark & ~target.connectionMask) ^ shifted(state.packet.mark & target.packetMask)
+                template.knownMark = isKnown ? template.knownMark | target.connectionMask : 0
+            case .restore:
+                let value = shifted(template.mark & target.connectionMask)
+                setMark((state.packet.mark & ~target.packetMask) ^ value, known: 0, &state, &changes)
+                if ~template.knownMark & target.connectionMask != 0 { state.packet.unknown.insert(.mark) }
+            }
+            state.template = template
+        }
+        guard case .entry(var tracked) = state.connection else { return }
         let before = tracked.entry.mark
         switch target.operation {
         case .set:
@@ -156,6 +170,7 @@ extension Evaluator {
             return
         }
         var template = TrackingTemplate()
+        if model.compiled.marksTemplates { template.knownMark = 0 }
         template.takesMark = target.zoneFromMark
         template.zone.id = target.zoneFromMark ? UInt16(truncatingIfNeeded: state.packet.mark) : target.zone ?? 0
         switch target.zoneDirection {
@@ -199,6 +214,7 @@ extension Evaluator {
     ) {
         let before = target.changesSource ? state.packet.source : state.packet.destination
         guard let after = prefixTranslated(before, target) else { return }
+        if state.packet.bytes.isEmpty { state.checksumDrift = drift(state.checksumDrift, from: before, to: after) }
         state.packet.readdress(
             source: target.changesSource ? after : state.packet.source,
             destination: target.changesSource ? state.packet.destination : after)
@@ -227,22 +243,6 @@ extension Evaluator {
     }
 }
 
-/// `address` moved from one prefix to the other; `nil` where no 16-bit word outside the prefix can be adjusted.
-func prefixTranslated(_ address: IPAddress, _ target: PrefixTranslationTarget) -> IPAddress? {
-    func words(_ address: IPAddress) -> [UInt16] {
-        stride(from: 48, through: 0, by: -16).map { UInt16(truncatingIfNeeded: address.high >> UInt64($0)) }
-            + stride(from: 48, through: 0, by: -16).map { UInt16(truncatingIfNeeded: address.low >> UInt64($0)) }
-    }
-    func sum(_ words: [UInt16]) -> UInt32 { words.reduce(0) { $0 + UInt32($1) } }
-        if state.packet.bytes.isEmpty { state.checksumDrift = drift(state.checksumDrift, from: before, to: after) }
-    func fold(_ value: UInt32) -> UInt16 {
-        var value = value
-        while value > 0xffff { value = (value & 0xffff) + (value >> 16) }
-        return UInt16(value)
-    }
-    let length = max(target.from.length, target.to.length)
-    let mask = IPPrefix.mask(.v6, length: length)
-    let high = address.high & ~mask.high | target.to.address.high & mask.high
 /// A one's complement sum, which is 0 or all ones where addresses have changed without effect on checksums.
 private func drift(_ sum: UInt16, from before: IPAddress, to after: IPAddress) -> UInt16 {
     var total = UInt64(sum)
@@ -253,6 +253,21 @@ private func drift(_ sum: UInt16, from before: IPAddress, to after: IPAddress) -
     return UInt16(total)
 }
 
+/// `address` moved from one prefix to the other; `nil` where no 16-bit word outside the prefix can be adjusted.
+func prefixTranslated(_ address: IPAddress, _ target: PrefixTranslationTarget) -> IPAddress? {
+    func words(_ address: IPAddress) -> [UInt16] {
+        stride(from: 48, through: 0, by: -16).map { UInt16(truncatingIfNeeded: address.high >> UInt64($0)) }
+            + stride(from: 48, through: 0, by: -16).map { UInt16(truncatingIfNeeded: address.low >> UInt64($0)) }
+    }
+    func sum(_ words: [UInt16]) -> UInt32 { words.reduce(0) { $0 + UInt32($1) } }
+    func fold(_ value: UInt32) -> UInt16 {
+        var value = value
+        while value > 0xffff { value = (value & 0xffff) + (value >> 16) }
+        return UInt16(value)
+    }
+    let length = max(target.from.length, target.to.length)
+    let mask = IPPrefix.mask(.v6, length: length)
+    let high = address.high & ~mask.high | target.to.address.high & mask.high
     let low = address.low & ~mask.low | target.to.address.low & mask.low
     var moved = words(IPAddress(v6High: high, low: low))
     // adjustment = sum(from) - sum(to), in ones' complement

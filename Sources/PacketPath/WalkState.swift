@@ -58,6 +58,10 @@ struct TrackingTemplate: Hashable, Sendable {
     /// Source: include/net/netfilter/nf_conntrack_zones.h `nf_ct_zone_tmpl`, Linux 6.18.
     var takesMark = false
     var helper = Symbol.empty
+    /// The mark that CONNMARK gives it, as it would an entry. It stays with the rule that made it up, so that packets before
+    /// may have left another than 0. Source: net/netfilter/xt_connmark.c, xt_CT.c, Linux 6.18.
+    var mark: UInt32 = 0
+    var knownMark = UInt32.max
 }
 
 /// An address of which a packet's own way tells whether a list of `recent` has it.
@@ -105,14 +109,14 @@ struct WalkState: Hashable, Sendable {
     var round = 0
     /// What CT gave the packet before conntrack.
     var template: TrackingTemplate?
-    /// What rules put in `recent` lists on this way, and what they took out.
-    var recentEntries: [RecentEntry] = []
-    /// What rules did to sets on this way, and what packets before did.
-    var setChanges = SetChanges()
     /// Whether the kernel has found the transport header's checksum right and looks no more.
     var hasVerifiedChecksum = false
     /// By how much addresses have come to differ from what the checksum is for, of a packet that has no bytes.
     var checksumDrift: UInt16 = 0
+    /// What rules put in `recent` lists on this way, and what they took out.
+    var recentEntries: [RecentEntry] = []
+    /// What rules did to sets on this way, and what packets before did.
+    var setChanges = SetChanges()
     /// The bridge port the packet came in by, and the one that a bridged frame leaves by.
     var inPort: Symbol?
     var outPort: Symbol?

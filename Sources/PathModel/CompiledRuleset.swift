@@ -87,6 +87,8 @@ public struct CompiledRuleset: Sendable {
     /// xt_connbytes.c, nft_ct.c, Linux 6.18.
     public let labelsConnections: Bool
     public let countsConnections: Bool
+    /// Whether a rule may give a mark to what CT makes up before conntrack.
+    public let marksTemplates: Bool
 
     /// Compiles `linked`; linear in the number of statements.
     public init(_ linked: LinkedRuleset) {
@@ -125,6 +127,9 @@ public struct CompiledRuleset: Sendable {
         tracksV4 = needsConntrack(linked.ruleset, .v4)
         tracksV6 = needsConntrack(linked.ruleset, .v6)
         labelsConnections = linked.ruleset.hasStatement(where: setsLabels)
+        marksTemplates = linked.ruleset.tables.contains { table in
+            table.iptables == .raw && table.chains.contains { $0.rules.contains(where: setsConnectionMark) }
+        }
         countsConnections = linked.ruleset.hasStatement(where: asksForCounters)
         let joinsV4 = looksForSockets(linked.ruleset, .v4)
         let joinsV6 = looksForSockets(linked.ruleset, .v6)
@@ -151,13 +156,13 @@ public struct CompiledRuleset: Sendable {
 }
 
 extension CompiledRuleset {
+    public func start(of rule: RuleReference) -> RuleStart { rules[firstRule[rule.chain.index] + rule.index].start }
+
     /// What the rules at `hook` may make of packets of `version`, whatever they ask.
     public func endings(_ version: IPVersion, _ hook: Hook) -> RuleEndings {
         hookEndings[Int(hook.rawValue) * 2 + (version == .v4 ? 0 : 1)]
     }
 }
-    public func start(of rule: RuleReference) -> RuleStart { rules[firstRule[rule.chain.index] + rule.index].start }
-
 
 extension CompiledRule {
     /// The conditions of `rule` that can be tested this way.

@@ -196,6 +196,13 @@ func setsLabels(_ statement: Statement) -> Bool {
     }
 }
 
+func setsConnectionMark(_ rule: Rule) -> Bool {
+    rule.statements.contains { statement in
+        if case .target(.connectionMark(let target)) = statement { return target.operation != .restore }
+        return false
+    }
+}
+
 func asksForCounters(_ statement: Statement) -> Bool {
     func isCounter(_ expression: Expression) -> Bool {
         guard case .connection(let key, _) = expression else { return false }

@@ -123,4 +123,19 @@ import Testing
         #expect(other.isTaken(entry.reply, zone: ConnectionZone(id: 5)))
         #expect(!other.isTaken(entry.reply, zone: ConnectionZone(id: 5, direction: .original)))
     }
+
+    /// Source: net/netfilter/xt_connmark.c, which takes what CT made up for an entry; observed: CT's rule keeps it, with the
+    /// mark that packets before have left it.
+    @Test(arguments: [
+        ("-A PREROUTING -m connmark --mark 0x0", Outcome.dropped),
+        ("-A PREROUTING -j CONNMARK --set-mark 0x10\n-A PREROUTING -m connmark --mark 0x10", .dropped),
+        ("-A PREROUTING -j CONNMARK --set-mark 0x10/0xff\n-A PREROUTING -m connmark --mark 0x0/0xff", .delivered),
+        ("-A PREROUTING -j CONNMARK --xor-mark 0x10\n-A PREROUTING -m connmark --mark 0x10", .undecided),
+    ])
+    func whatCTMakesUpKeepsItsMark(_ rules: String, _ outcome: Outcome) throws {
+        let world = try World(
+            "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j CT --zone 5\n\(rules) -j DROP\nCOMMIT\n",
+            routerAddresses, routerRoutes, routerSettings)
+        #expect(try original(world) == outcome)
+    }
 }

@@ -223,7 +223,8 @@ struct Judge {
 
 /// What nobody can know from a snapshot and a packet: chance, the time, other programs, what rules counted before.
 private let excused: Set<String> = [
-    "limit", "hashlimit", "connlimit", "connlimit-empty", "quota", "statistic", "rateest", "recent", "time", "cpu",
+    "limit", "hashlimit", "connlimit", "connlimit-empty", "template-mark", "quota", "statistic", "rateest", "recent",
+    "time", "cpu",
     "nfqueue", "synproxy", "tproxy", "clusterip", "assured", "path-mtu", "next-hop", "nat-address", "nat-port", "rule",
     // Whose chains were hung up last, legacy's or nf_tables': no dump tells.
     "order",

@@ -174,8 +174,17 @@ extension Evaluator {
 
     /// Nothing matches without an entry, negated or not. Source: net/netfilter/xt_connmark.c.
     func testConnectionMark(_ test: Negatable<MaskedWord>, _ state: WalkState) -> Answer {
-        if case .none = state.connection, state.template != nil {
-            return Answer(test.value.matches(0) != test.isNegated)
+        if case .none = state.connection, let template = state.template {
+            guard test.value.mask & ~template.knownMark == 0 else {
+                let asked = masked(test.value)
+                return .negate(
+                    .perhaps(
+                        Unknown(
+                            "template-mark@\(asked)",
+                            whenYes: "packets before left CT's entry the mark \(asked)",
+                            whenNo: "packets before did not leave CT's entry the mark \(asked)")), if: test.isNegated)
+            }
+            return Answer(test.value.matches(template.mark) != test.isNegated)
         }
         guard case .entry(let tracked) = state.connection else { return .no }
         return .negate(
