@@ -114,4 +114,14 @@ import Testing
         let expected = ["mangle/PREROUTING:1 continue", "mangle/INPUT:1 continue", "mangle/PREROUTING:1 continue"]
         #expect(world.rules(trace).filter { $0.contains(":") } == expected + ["mangle/INPUT:2 continue"])
     }
+
+    /// One byte of AH is there, over which the kernel can't step. Source: net/netfilter/xt_connlimit.c `connlimit_mt`.
+    @Test func connlimitDropsWhatHasNoTransport() throws {
+        let source = try #require(IPAddress("2001:db8:1::9"))
+        let destination = try #require(IPAddress("2001:db8:1::1"))
+        let bytes = [0x60, 0, 0, 7, 0, 1, 51, 64] + source.bytes + destination.bytes + [58]
+        let packet = Packet(decoding: bytes.span)
+        let world = try world("-A PREROUTING -m connlimit --connlimit-above 5 -j ACCEPT\n")
+        #expect(world.trace(try #require(packet), in: "eth0").outcome == .dropped)
+    }
 }
