@@ -94,6 +94,8 @@ struct Comparison {
 
     private func firstState(_ way: Way) -> ConnectionStates? {
         for step in way.steps where step.layer == 0 {
+            // What was not tracked in OUTPUT may yet be in PREROUTING, and the kernel's word is of the former.
+            if case .loopback = step.kind, seen.connection?.state == .untracked { return nil }
             guard case .conntrack(let states, _, _) = step.kind else { continue }
             return states.intersection([.invalid, .new, .related, .established, .untracked])
         }
@@ -345,7 +347,7 @@ struct Comparison {
             case .policy(let chain, .drop) where table == nil: table = linked.tableIndex(of: chain)
             case .rule(let rule) where !rule.isBroken:
                 let own = linked.tableIndex(of: rule.rule.chain)
-                guard table ?? own == own, told == nil || rule.verdict != .accept else { return told }
+                guard table ?? own == own, rule.verdict != .accept else { return told }
                 table = own
                 told = after
             case .rule, .miss: break

@@ -119,7 +119,7 @@ struct Judgement {
             }
             let base = bases[event.identity]
             let place = Place(
-                event: event, hook: hook, position: position, priority: base?.priority ?? 0,
+                event: event, hook: hook, position: position, priority: base.map { Self.place(of: $0) } ?? 0,
                 hidesAddresses: event.network != told.network)
             switch kinds[event.identity] ?? .other {
             case .ours: ours.append(place)
@@ -151,6 +151,10 @@ struct Judgement {
         let sorted = ours[first...].sorted { ($0.priority, $0.position) < ($1.priority, $1.position) }
         ours.replaceSubrange(first..., with: sorted)
     }
+
+    /// Where among POSTROUTING's chains the kernel asks one: all of nat's together, whatever priorities they have.
+    /// Source: net/netfilter/nf_nat_proto.c `nf_nat_ipv4_ops`, Linux 6.18.
+    private static func place(of base: BaseChain) -> Int32 { base.type == .nat ? 100 : base.priority }
 
     /// Source: net/netfilter/nf_tables_trace.c `nf_trace_fill_pkt_info`, Linux 6.18; to nf_tables AH is a transport header.
     private static func leftOut(of packet: [UInt8]) -> [UInt8] {
@@ -226,11 +230,18 @@ struct Judgement {
         addAnswers(node)
     }
 
+    /// Whether the event is of an untracked packet to which a rule before conntrack may yet give a zone, and with that a
+    /// connection.
+    private func mayYetBeTracked(_ place: Place) -> Bool {
+        guard place.hook == .prerouting || place.hook == .output, place.priority < -200 else { return false }
+        return place.event.connection?.state == .untracked && place.event.station?.isLast != true
+    }
+
     private mutating func note(_ place: Place, layer: Int) {
         let event = place.event
         // Before conntrack there is what CT made up at most.
         if layer == 0, !knowsConnection {
-            if event.table != "raw" { seen.connection = event.connection }
+            if event.table != "raw", !mayYetBeTracked(place) { seen.connection = event.connection }
             // Behind it at the end of its first hook: what has none there is invalid, whatever it is over lo.
             knowsConnection = seen.connection != nil || event.station?.isLast == true
         }

@@ -241,6 +241,8 @@ private let openByDrawnPort: Set<String> = [
 private let changedSet = "changed-set"
 
 /// What hangs on a set of which nobody knows what rules did to it: SET takes marks from it.
+    // A map of a native rule, and `@th,16,16`.
+    "value", "vmap", "nat-address", "",
 private let ofDoubtfulSets: Set<String> = [changedSet, "mark"]
 
 /// Whether NAT drew a port for the packet, or has drawn one for its connection.
