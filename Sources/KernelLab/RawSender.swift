@@ -49,7 +49,7 @@ public enum RawSender {
             var value = option.value
             guard unsafe setsockopt(descriptor.number, option.level, option.name, &value, 4) == 0 else { return errno }
         }
-        var source = socketAddress(header.source), destination = socketAddress(header.destination)
+        var source = Self.socketAddress(header.source), destination = Self.socketAddress(header.destination)
         let length = socklen_t(source.count)
         let bound = unsafe source.withUnsafeMutableBytes { buffer in
             unsafe buffer.withMemoryRebound(to: sockaddr.self) {
@@ -65,11 +65,12 @@ public enum RawSender {
         return sent == packet.count ? 0 : errno
     }
 
-    /// `struct sockaddr_in` or `sockaddr_in6` as bytes, port 0.
-    private static func socketAddress(_ address: IPAddress) -> [UInt8] {
+    /// `struct sockaddr_in` or `sockaddr_in6` as bytes.
+    static func socketAddress(_ address: IPAddress, port: UInt16 = 0) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.append(native: UInt16(address.version == .v6 ? AF_INET6 : AF_INET))
-        bytes += [UInt8](repeating: 0, count: address.version == .v6 ? 6 : 2)
+        bytes += [UInt8(port >> 8), UInt8(port & 0xff)]
+        bytes += [UInt8](repeating: 0, count: address.version == .v6 ? 4 : 0)
         bytes += address.bytes
         bytes += [UInt8](repeating: 0, count: address.version == .v6 ? 4 : 8)
         return bytes

@@ -1,11 +1,12 @@
 import Foundation
 import IptablesText
-import KernelLab
 import NetTypes
 import RuleModel
 import Snapshot
 import SourceText
 import Testing
+
+@testable import KernelLab
 
 @Suite struct RandomNodeTests {
     private static let nodes: [(topology: RandomTopology, rules: RandomRules)] = (UInt64(0)..<60).map { seed in
@@ -44,9 +45,25 @@ import Testing
             #expect(complaints.isEmpty, "seed \(rules.seed): \(complaints.first?.message ?? "")")
             #expect(node.unrecognised.isEmpty)
             #expect(node.host.interfaces.count == topology.interfaces.count + 1)
+            #expect(node.host.listeners?.count == topology.sockets.count)
             #expect(node.host.routesKnownV4 == .allTables)
             #expect(node.host.routesKnownV6 == .allTables)
         }
+    }
+
+    /// Marks that have other bits beside those that a rule asks for go by another table, on most hosts.
+    @Test func mostHostsRouteBySomeBitsOfTheMark() {
+        let texts = (UInt64(0)..<40).map { seed in
+            RandomTopology(seed: seed).files.first { $0.name == "ip-rule.txt" }?.text ?? ""
+        }
+        #expect(texts.count { $0.contains("50:\tfrom all fwmark 0x") } > 24)
+    }
+
+    @Test func mostHostsHaveTransparentSocketsAndOthers() {
+        let hosts = (UInt64(0)..<40).map { RandomTopology(seed: $0).sockets }
+        #expect(hosts.count { sockets in sockets.contains { $0.isTransparent } } > 30)
+        #expect(hosts.count { sockets in sockets.contains { $0.address != nil && !$0.isTransparent } } > 30)
+        #expect(hosts.count { sockets in sockets.contains { $0.address == nil } } > 24)
     }
 
     @Test func everyFeatureIsDrawn() {

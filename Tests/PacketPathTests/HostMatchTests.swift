@@ -147,6 +147,14 @@ import Testing
             $0.listens(.v4(203, 0, 113, 9))
         },
         MatchCase("-m socket", "no", "one listens on every address", hook: .prerouting) { $0.listens(nil) },
+        MatchCase("-m socket", "yes", "an error about what a listener sent", hook: .prerouting) {
+            $0.listens(.v4(203, 0, 113, 9))
+            $0.takeError(aboutPort: 80)
+        },
+        MatchCase("-m socket", "socket@203.0.113.9:81/tcp", "an error about another's", hook: .prerouting) {
+            $0.listens(.v4(203, 0, 113, 9))
+            $0.takeError(aboutPort: 81)
+        },
         MatchCase("-m socket --nowildcard", "yes", "one listens on every address", hook: .prerouting) {
             $0.listens(nil)
         },
@@ -368,5 +376,17 @@ extension MatchLab {
         var rule = RoutingRule(priority: 100, action: .lookup(table: 9), place: .none)
         rule.mark = MaskedWord(5)
         host.routingRulesV4 = [rule] + RoutingRule.defaults(.v4)
+    }
+}
+
+extension MatchLab {
+    /// An error of ICMP about a segment that came from 203.0.113.9 and `port`.
+    fileprivate mutating func takeError(aboutPort port: UInt8) {
+        let own = IPAddress.v4(203, 0, 113, 9).bytes
+        let far = IPAddress.v4(198, 51, 100, 7).bytes
+        let quoted: [UInt8] =
+            [0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6, 0, 0] + own + far + [0, port, 0x9c, 0x40, 0, 0, 0, 1]
+        let bytes: [UInt8] = [0x45, 0, 0, 56, 0, 1, 0, 0, 64, 1, 0, 0] + far + own + [3, 1, 0, 0, 0, 0, 0, 0] + quoted
+        if let error = Packet(decoding: bytes.span) { packet = error }
     }
 }

@@ -17,6 +17,7 @@ struct Bench: ~Copyable {
     private(set) var backend = Backend.nfTables
     /// By the name of the text that has them.
     private var legacyTables: [String: Set<String>] = [:]
+    private let sockets: BoundSockets
 
     /// - Parameters:
     ///   - texts: the host's set-up in short, as a snapshot.
@@ -26,8 +27,10 @@ struct Bench: ~Copyable {
         let node = try read(texts + [anyRules])
         // All at once: a value that can't be copied must be whole or not be there when something throws.
         let scratch = try ScratchNode(node, neighbours: neighbours)
+        let sockets = try BoundSockets(node.host.listeners ?? [])
         let host = try record(texts)
         self.scratch = scratch
+        self.sockets = sockets
         self.host = host
         model = HostModel(node.ruleset, node.host, names: node.names)
     }
@@ -95,7 +98,7 @@ private func record(_ texts: [SnapshotText]) throws(LabFailure) -> [SnapshotText
     let commands: [(name: String, words: [String])] = [
         ("ip-addr.txt", ["ip", "-d", "addr"]), ("ip-route.txt", ["ip", "route", "show", "table", "all"]),
         ("ip-rule.txt", ["ip", "rule"]), ("ip6-rule.txt", ["ip", "-6", "rule"]), ("ip-neigh.txt", ["ip", "neigh"]),
-        ("bridge-fdb.txt", ["bridge", "fdb"]), ("ss.txt", ["ss", "-tulnp"]),
+        ("bridge-fdb.txt", ["bridge", "fdb"]), ("ss.txt", ["ss", "-tuln"]),
         ("sysctl.txt", ["sysctl", "-a", "-r", settings]),
     ]
     var recorded: [SnapshotText] = []

@@ -194,9 +194,15 @@ struct Judge {
         request.destinationMAC = packet.destinationMAC
         request.isFromRawSocket = packet.arrival == .host
         request.holdsResets = true
-        // No program runs there.
+        // No program runs there, and no socket is connected.
         request.assumptions["multicast-joined"] = "no"
         request.assumptions["socket"] = "no"
+        for socket in model.host.listeners ?? [] where BoundSockets.isTransparent(socket) {
+            guard let address = socket.address else { continue }
+            let name = "socket@\(address):\(socket.port)/\(socket.protocol.shortName):transparent"
+            request.assumptions[name] = "yes"
+            request.assumptions[name + ":wildcard"] = "yes"
+        }
         return request
     }
 
@@ -235,14 +241,14 @@ private let excused: Set<String> = [
 /// What may look at a port, by itself or as part of the packet's bytes.
 private let openByDrawnPort: Set<String> = [
     "set", changedSet, "mark", "string", "u32", "bpf", "original-source-port", "original-destination-port", "route",
+    // A map of a native rule, and `@th,16,16`.
+    "value", "vmap", "nat-address", "",
 ]
 
 /// A set to which a rule may have done something.
 private let changedSet = "changed-set"
 
 /// What hangs on a set of which nobody knows what rules did to it: SET takes marks from it.
-    // A map of a native rule, and `@th,16,16`.
-    "value", "vmap", "nat-address", "",
 private let ofDoubtfulSets: Set<String> = [changedSet, "mark"]
 
 /// Whether NAT drew a port for the packet, or has drawn one for its connection.

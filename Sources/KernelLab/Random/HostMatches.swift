@@ -20,7 +20,7 @@ enum HostMatches {
         MatchEntry(name: "rpfilter", tables: [.raw, .mangle], hooks: .prerouting, weight: 60, write: reversePath),
         MatchEntry(name: "physdev", hooks: [.prerouting, .input, .forward, .postrouting], weight: 38, write: bridge),
         MatchEntry(name: "owner", hooks: [.output, .postrouting], weight: 30, write: owner),
-        MatchEntry(name: "socket", hooks: [.prerouting, .input], weight: 10, write: socket),
+        MatchEntry(name: "socket", hooks: [.prerouting, .input], weight: 18, write: socket),
         MatchEntry(
             name: "realm", versions: .v4, hooks: [.input, .forward, .output, .postrouting], weight: 12,
             write: { draft in "-m realm \(draft.not())--realm \(draft.pick(["5", "7", "0xc", "0", "0x4/0x4"]))" }),
@@ -128,10 +128,17 @@ enum HostMatches {
     }
 
     private static func socket(_ draft: inout RuleDraft) -> String? {
-        var words = "-m socket"
-        if draft.percent(50) { words += " --nowildcard" }
-        if draft.percent(30) { words += " --transparent" }
-        return words
+        let countsAny = draft.percent(50)
+        let isTransparent = draft.percent(45)
+        let fitting = draft.sockets.filter { socket in
+            (countsAny || socket.address != nil) && (!isTransparent || socket.isTransparent)
+        }
+        if let socket = draft.chance.pickAny(fitting), draft.number == nil || draft.number == 17 {
+            draft.hint(.protocol(17))
+            draft.hint(.ports(source: nil, destination: socket.port))
+            draft.hint(.destination(socket.address ?? draft.pick(draft.pools.own)))
+        }
+        return "-m socket" + (countsAny ? " --nowildcard" : "") + (isTransparent ? " --transparent" : "")
     }
 
     private static func deviceGroup(_ draft: inout RuleDraft) -> String? {

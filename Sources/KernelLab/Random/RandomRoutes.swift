@@ -79,6 +79,20 @@ extension RandomTopology {
         }
     }
 
+    /// A rule for some bits of the mark, before others, and a table that leads elsewhere: of most hosts.
+    mutating func drawMaskedMark(_ chance: inout Chance) {
+        guard chance.percent(75) else { return }
+        let table = 110
+        let ways = routed.filter { interface in
+            !routes.contains { $0.hasPrefix("default via") && $0.contains(interface.name) }
+        }
+        addDefault(by: chance.pickAny(ways) ?? chance.pick(routed), table: " table \(table)", &chance)
+        // Marks of the pool have other bits beside these.
+        let mark = chance.pick(["0x1/0x1", "0x1/0x1", "0x2/0x2", "0x1/0x5", "0x100/0x300"])
+        rules.insert("50:\tfrom all fwmark \(mark) lookup \(table)", at: 0)
+        rulesV6.insert("50:\tfrom all fwmark \(mark) lookup \(table)", at: 0)
+    }
+
     private mutating func drawTable(_ table: Int, _ chance: inout Chance) {
         if chance.percent(10) {
             // As for TPROXY: everything is for this host.

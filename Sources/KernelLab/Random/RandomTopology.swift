@@ -33,6 +33,7 @@ package struct RandomTopology: Sendable {
     var rules: [String] = []
     var rulesV6: [String] = []
     var sysctls: [(name: String, value: Int)] = []
+    var sockets: [RandomSocket] = []
     package internal(set) var hasDefaultRoute = false
 
     package init(seed: UInt64) {
@@ -43,6 +44,10 @@ package struct RandomTopology: Sendable {
         drawRoutes(&chance)
         drawPolicy(&chance)
         drawSettings(&chance)
+        var maskedChance = Chance(seed: seed, purpose: 11)
+        drawMaskedMark(&maskedChance)
+        var socketChance = Chance(seed: seed, purpose: 12)
+        drawSockets(&socketChance)
     }
 
     /// Interfaces that IP is spoken on: all but bridge ports.

@@ -7,6 +7,7 @@ struct RuleDraft {
     let pools: VersionPools
     let interfaces: [String]
     let bridgePorts: [String]
+    let sockets: [RandomSocket]
     let sets: [RandomSet]
     var table = RuleTable.filter
     /// The hooks that the chain is reached from.
@@ -25,6 +26,7 @@ struct RuleDraft {
         pools = topology.pools(version)
         interfaces = topology.pools.interfaceNames
         bridgePorts = topology.pools.bridgePorts
+        sockets = topology.sockets.filter { ($0.address?.version ?? $0.version ?? version) == version }
     }
 
     var isV4: Bool { version == .v4 }

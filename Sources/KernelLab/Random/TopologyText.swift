@@ -14,7 +14,7 @@ extension RandomTopology {
             SnapshotText(name: "ip-rule.txt", text: ruleText(.v4)),
             SnapshotText(name: "ip6-rule.txt", text: ruleText(.v6)),
             SnapshotText(name: "sysctl.txt", text: lines(sysctls.map { "\($0.name) = \($0.value)" })),
-            SnapshotText(name: "ip-neigh.txt", text: neighbourText),
+            SnapshotText(name: "ip-neigh.txt", text: neighbourText), SnapshotText(name: "ss.txt", text: socketText),
         ]
         if !pools.bridgePorts.isEmpty { files.append(SnapshotText(name: "bridge-fdb.txt", text: forwardingText)) }
         return files

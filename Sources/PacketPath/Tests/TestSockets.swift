@@ -97,8 +97,9 @@ extension Evaluator {
     /// that fits best; listeners on no address count only with `--nowildcard`.
     func testSocket(_ match: SocketMatch, _ state: WalkState) -> Answer {
         let packet = state.packet
-        let asked = "\(packet.destination):\(packet.destinationPort)/\(packet.protocol.shortName)"
+        var (own, address, port) = (packet.protocol, packet.destination, packet.destinationPort)
         func unknown() -> Answer {
+            let asked = "\(address):\(port)/\(own.shortName)"
             let kind = (match.transparent ? ":transparent" : "") + (match.noWildcard ? ":wildcard" : "")
             return .perhaps(
                 Unknown(
@@ -107,14 +108,22 @@ extension Evaluator {
                     whenNo: "this host has no\(match.transparent ? " transparent" : "") socket for \(asked)"))
         }
         if !packet.unknown.isDisjoint(with: [.protocol, .destination, .destinationPort]) { return unknown() }
-        switch packet.protocol {
+        switch own {
         case .tcp, .udp: if isCutInTransportHeader(packet) { return .no }
-        case .icmp, .icmpv6: return quotesAnotherPacket(packet) ? unknown() : .no
+        case .icmp, .icmpv6:
+            guard quotesAnotherPacket(packet) else { return .no }
+            // The quoted packet is one of this host's.
+            guard !packet.unknown.contains(.icmpType), !packet.unknown.contains(.payload),
+                let quoted = QuotedPacket(packet)?.tuple
+            else { return unknown() }
+            (own, address, port) = (quoted.protocol, quoted.source, quoted.sourcePort)
+            guard own == .tcp || own == .udp else { return .no }
         default: return .no
         }
+        if let before = beforeSourceNAT(state) { (address, port) = before }
         guard let listeners = model.host.listeners else { return unknown() }
         var isWildcard: Bool?
-        for listener in listeners where fits(listener, state) {
+        for listener in listeners where fits(listener, own, state, address, port) {
             isWildcard = (isWildcard ?? true) && listener.address == nil
         }
         if isNewFlow(state) {
@@ -124,6 +133,16 @@ extension Evaluator {
         // A connected socket has an address, so the wildcard does not matter.
         if let isWildcard, !isWildcard || match.noWildcard, !match.transparent { return .yes }
         return unknown()
+    }
+
+    /// Of an answer of IPv4 to what was sent from here through NAT, the socket's own address and port.
+    /// Source: net/ipv4/netfilter/nf_socket_ipv4.c `nf_sk_lookup_slow_v4`, Linux 6.18.
+    private func beforeSourceNAT(_ state: WalkState) -> (IPAddress, UInt16)? {
+        guard state.packet.version == .v4, case .entry(let tracked) = state.connection, tracked.direction == .reply,
+            tracked.hasSourceMapping,
+            tracked.state == (state.packet.protocol == .icmp ? .related : .established)
+        else { return nil }
+        return (tracked.entry.original.source, tracked.entry.original.sourcePort)
     }
 
     /// Whether the packet ends before its header of TCP or UDP does: no socket is looked for then.
@@ -151,15 +170,12 @@ extension Evaluator {
         }
     }
 
-    private func fits(_ listener: Listener, _ state: WalkState) -> Bool {
-        let packet = state.packet
-        return fits(listener, state, packet.destination, packet.destinationPort)
-    }
-
     /// - Parameter address: `nil` where it is not known.
-    private func fits(_ listener: Listener, _ state: WalkState, _ address: IPAddress?, _ port: UInt16) -> Bool {
+    private func fits(
+        _ listener: Listener, _ own: IPProtocol, _ state: WalkState, _ address: IPAddress?, _ port: UInt16
+    ) -> Bool {
         let packet = state.packet
-        guard listener.protocol == packet.protocol, listener.port == port else { return false }
+        guard listener.protocol == own, listener.port == port else { return false }
         if let version = listener.version, version != packet.version { return false }
         if let own = listener.address, let address, own != address { return false }
         guard let interface = listener.interface else { return true }
@@ -177,7 +193,7 @@ extension Evaluator {
         guard packet.protocol == .tcp || packet.protocol == .udp else { return .drop }
         let port = target.port == 0 ? packet.destinationPort : target.port
         if isNewFlow(state), packet.unknown.isDisjoint(with: [.destinationPort]),
-            model.host.listeners?.contains(where: { fits($0, state, target.address, port) }) == false
+            model.host.listeners?.contains(where: { fits($0, packet.protocol, state, target.address, port) }) == false
         {
             return .drop
         }
