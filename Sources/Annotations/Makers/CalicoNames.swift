@@ -27,8 +27,10 @@ struct CalicoNames: Sendable {
     private var policies: [String: PolicyName] = [:]
     /// By what stands behind `cali-pri-`.
     private var profiles: [String: String] = [:]
+    private let sets: CalicoSetNames
 
     init(_ cluster: ClusterObjects) {
+        sets = CalicoSetNames(cluster)
         for pod in cluster.pods where !pod.isHostNetwork {
             podsByDigits[Self.digits(namespace: pod.namespace, pod: pod.name)] = Owner(
                 namespace: pod.namespace, pod: pod.name)
@@ -70,8 +72,17 @@ struct CalicoNames: Sendable {
         return WorkloadName(interface: interface, namespace: owner?.namespace ?? "", pod: owner?.pod ?? "")
     }
 
-    /// `set` with the selector that its id is the hash of.
-    func named(_ set: CalicoSet) -> CalicoSet { set }
+    /// `set` with the words for what its id is the hash of.
+    func named(_ set: CalicoSet) -> CalicoSet {
+        switch set {
+        case .selector(let id, _): sets.text(id).map { .selector(id: id, text: $0) } ?? set
+        case .namedPort(let id, _): sets.text(id).map { .namedPort(id: id, text: $0) } ?? set
+        case .service(let id, _): sets.text(id).map { .service(id: id, text: $0) } ?? set
+        case .masqueradedPools, .pools, .hosts, .tunnelHosts, .thisHost, .dscpSources, .istioWorkloads, .notOffloaded,
+            .temporary, .unknown:
+            set
+        }
+    }
 
     // MARK: Policies
 

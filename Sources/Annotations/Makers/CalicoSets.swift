@@ -69,9 +69,9 @@ public enum CalicoSet: Hashable, Sendable {
         case .dscpSources: "workloads whose outgoing packets get a DSCP"
         case .istioWorkloads: "workloads of the Istio mesh"
         case .notOffloaded: "endpoints whose packets stay out of the flow table"
-        case .selector(_, let text): text.isEmpty ? "endpoints that a selector chooses" : "endpoints with \(text)"
-        case .namedPort(_, let text): text.isEmpty ? "endpoints with a named port" : "endpoints with named port \(text)"
-        case .service(_, let text): text.isEmpty ? "backends of a service" : "backends of service \(text)"
+        case .selector(_, let text): text.isEmpty ? "endpoints that a selector chooses" : text
+        case .namedPort(_, let text): text.isEmpty ? "endpoints with a named port" : text
+        case .service(_, let text): text.isEmpty ? "backends of a service" : text
         case .temporary: "a set that Felix is filling"
         case .unknown: "a set of Calico's that this program does not know"
         }
