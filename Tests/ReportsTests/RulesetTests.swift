@@ -1,4 +1,5 @@
 import Annotations
+import PathModel
 import Reports
 import SourceText
 import Testing
