@@ -89,7 +89,9 @@ let package = Package(
         tests(
             "SnapshotTests",
             ["SourceText", "NetTypes", "RuleModel", "ArchiveFile", "HostText", "IptablesText", "Snapshot"]),
-        tests("AnnotationsTests", ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "Annotations", "Snapshot"]),
+        tests(
+            "AnnotationsTests",
+            ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "Annotations", "Snapshot"], exclude: ["Fixtures"]),
         tests("ArchitectureTests", []),
         tests(
             "CommandLineToolTests",

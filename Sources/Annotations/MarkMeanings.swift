@@ -1,6 +1,4 @@
 internal import ChainGraph
-internal import RuleModel
-internal import SourceText
 
 extension AnnotatedRuleset {
     /// What `bits` of the packet's mark say to the programs whose rules there are, each bit's meanings together.
@@ -27,17 +25,20 @@ extension AnnotatedRuleset {
 
     private var allMeanings: [MarkMeaning] {
         var all = calico.marks?.meanings(of: .max) ?? []
-        if hasChain("KUBE-MARK-MASQ") || hasChain("KUBE-POSTROUTING") || hasChain("mark-for-masquerade") {
-            all.append(MarkMeaning(mask: 0x4000, maker: .kubeProxy, text: "the packet is to be masqueraded"))
-        }
-        if hasChain("KUBE-MARK-DROP") {
-            all.append(MarkMeaning(mask: 0x8000, maker: .kubelet, text: "the packet is to be dropped"))
-        }
+        for maker in makersPresent { all += OtherMakers.marks(of: maker) }
         return all
     }
 
-    private func hasChain(_ name: String) -> Bool {
-        guard let symbol = linked.names.find(name) else { return false }
-        return linked.ruleset.tables.indices.contains { linked.chainID(table: $0, named: symbol) != nil }
+    /// Makers of chains besides Calico.
+    private var makersPresent: Set<Maker> {
+        var makers: Set<Maker> = []
+        for index in linked.chainIDs {
+            let facts = ChainFacts(linked: linked, id: ChainID(index))
+            let name = facts.name
+            // What there are thousands of is not asked for one by one.
+            if name.hasPrefix("cali-") || name.hasPrefix("KUBE-S") || name.hasPrefix("KUBE-EXT-") { continue }
+            if let purpose = purpose(of: facts.id) { makers.insert(purpose.maker) }
+        }
+        return makers
     }
 }
