@@ -13,7 +13,7 @@ public struct AnnotatedRuleset: Sendable {
     public init(_ linked: LinkedRuleset, cluster: ClusterObjects = ClusterObjects()) {
         self.linked = linked
         calico = CalicoRules(linked, cluster)
-        kubeProxy = KubeProxyRules([:])
+        kubeProxy = KubeProxyRules(cluster.services)
     }
 
     /// What `chain` is for; `nil` where its maker is not known, and for built-in chains of iptables.

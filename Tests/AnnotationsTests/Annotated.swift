@@ -11,17 +11,19 @@ struct Annotated {
     let rules: AnnotatedRuleset
     var linked: LinkedRuleset { rules.linked }
 
-    init(_ text: String) throws { try self.init(bytes: Array(text.utf8)) }
+    init(_ text: String, cluster: ClusterObjects = ClusterObjects()) throws {
+        try self.init(bytes: Array(text.utf8), cluster)
+    }
 
     /// A file that another module's tests keep, such as `IptablesTextTests/Fixtures/real-….txt`.
     init(fixture path: String) throws {
         let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        try self.init(bytes: Array(try Data(contentsOf: tests.appending(path: path))))
+        try self.init(bytes: Array(try Data(contentsOf: tests.appending(path: path))), ClusterObjects())
     }
 
-    private init(bytes: [UInt8]) throws {
+    private init(bytes: [UInt8], _ cluster: ClusterObjects) throws {
         let node = try readSnapshot(files: [SourceFile(path: "rules", bytes: bytes)])
-        rules = AnnotatedRuleset(LinkedRuleset(node.ruleset, names: node.names))
+        rules = AnnotatedRuleset(LinkedRuleset(node.ruleset, names: node.names), cluster: cluster)
     }
 
     /// The chain of that path: `filter/DOCKER`.

@@ -1,4 +1,7 @@
 import Annotations
+import NetTypes
+import RuleModel
+import SourceText
 import Testing
 
 /// kube-proxy in ipvs and nftables mode, old versions and large clusters; kubelet beside it.
@@ -181,6 +184,21 @@ import Testing
                     endpoint 10.128.0.183:6443 of service default/kubernetes:https
 
                 """)
+    }
+
+    /// The hash of a Service's port is made of its name: KUBE-SVC-CDGGSHYLG3RE2FKL is default/web:http by TCP.
+    @Test func objectsOfTheInputNameWhatHasNoComment() throws {
+        var web = Service(namespace: "default", name: "web", place: .none)
+        web.ports = [ServicePort(name: "http", number: 80, protocol: .tcp)]
+        var cluster = ClusterObjects()
+        cluster.services = [web]
+        let text = "*nat\n:KUBE-SVC-CDGGSHYLG3RE2FKL - [0:0]\n:KUBE-SVC-AAAAAAAAAAAAAAAA - [0:0]\nCOMMIT\n"
+        let rules = try Annotated(text, cluster: cluster)
+        #expect(
+            try rules.purpose("nat/KUBE-SVC-CDGGSHYLG3RE2FKL")
+                == "kube-proxy: service default/web:http: chooses an endpoint")
+        #expect(
+            try rules.purpose("nat/KUBE-SVC-AAAAAAAAAAAAAAAA") == "kube-proxy: a service whose name is not in this input")
     }
 
     @Test func chainsThatLeadInACircleEnd() throws {

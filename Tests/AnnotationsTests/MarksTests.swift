@@ -26,4 +26,13 @@ import Testing
             }
         }
     }
+
+    @Test func onlyMarksOfMakersThatAreThereAreTold() {
+        let there: Set = ["KUBE-MARK-MASQ", "ts-forward", "DOCKER"]
+        let found = OtherMakers.marks { there.contains($0) }
+        #expect(found.map(\.maker) == [.kubeProxy, .tailscale, .tailscale])
+        for maker in Maker.allCases where !OtherMakers.marks(of: maker).isEmpty {
+            #expect(OtherMakers.marks { _ in true }.contains { $0.maker == maker })
+        }
+    }
 }

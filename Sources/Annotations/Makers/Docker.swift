@@ -1,6 +1,7 @@
 internal import ChainGraph
 internal import NetTypes
 internal import RuleModel
+internal import SourceText
 
 /// Docker's chains and rules by iptables, versions 17 to 29; `DockerTables.swift` has the nftables backend of 29.
 ///
@@ -177,10 +178,12 @@ enum Docker {
     }
 
     private static func publishes(_ chain: ChainFacts?, container: String, ports: String) -> Bool {
-        guard let chain else { return false }
-        for index in chain.rules.indices {
-            guard case .destination(let to) = chain.facts(index).outline.effect else { continue }
-            if to == "\(container):\(ports)" || to == "[\(container)]:\(ports)" { return true }
+        guard let chain, let address = IPAddress(container) else { return false }
+        for rule in chain.rules {
+            guard case .dnat(let nat)? = rule.target, nat.addresses?.first == address, let range = nat.ports else {
+                continue
+            }
+            if ports == (range.isSingle ? "\(range.first)" : "\(range.first)-\(range.last)") { return true }
         }
         return false
     }
@@ -191,11 +194,13 @@ enum Docker {
         if name == "docker0" || name == "docker_gwbridge" { return name }
         let digits = name.utf8.dropFirst(3)
         if name.hasPrefix("br-"), digits.count == 12, digits.allSatisfy({ isHexadecimal($0) }) { return name }
+        guard let docker = chain.linked.names.find("DOCKER") else { return nil }
         for holder in ["FORWARD", "DOCKER-BRIDGE"] {
             guard let facts = chain.cousin(holder, table: .filter) else { continue }
-            for index in facts.rules.indices {
+            // A bridge has a rule; a host has a few of them, and FORWARD may have thousands of others'.
+            for index in facts.rules.indices.prefix(256) {
                 let rule = facts.facts(index)
-                if rule.jump == "DOCKER", rule.outline.output?.wanted == name { return name }
+                if rule.jumpSymbol == docker, rule.outline.output?.wanted == name { return name }
             }
         }
         return nil

@@ -11,9 +11,12 @@ struct KubeProxyRules: Sendable {
     /// Service ports by the hash that is in the names of their chains, from the objects of the input.
     private var servicesByHash: [String: ServicePortName] = [:]
 
-    init(_ services: [ServicePortName: Set<String>]) {
-        for (name, protocols) in services {
-            for transport in protocols { servicesByHash[Self.hash(name, transport)] = name }
+    init(_ services: [Service]) {
+        for service in services {
+            for port in service.ports {
+                let name = ServicePortName(namespace: service.namespace, name: service.name, port: port.name)
+                servicesByHash[Self.hash(name, port.protocol.shortName)] = name
+            }
         }
     }
 

@@ -73,13 +73,13 @@ enum KubeRouter {
         for comment in comments {
             if let pod = pod(in: comment) {
                 return words(
-                    comment.contains("traffic destined to") ? "what goes to pod \(pod)" : "what pod \(pod) sends")
+                    comment.holds("traffic destined to") ? "what goes to pod \(pod)" : "what pod \(pod) sends")
             }
             if comment.hasPrefix("allow traffic to") {
                 guard let range = outline.destination?.wanted else { return nil }
                 let kind =
-                    comment.contains("external IP")
-                    ? "external IPs" : comment.contains("load balancer") ? "load balancer IPs" : "cluster IPs"
+                    comment.holds("external IP")
+                    ? "external IPs" : comment.holds("load balancer") ? "load balancer IPs" : "cluster IPs"
                 return words("leaves what goes to \(kind) (\(range)) to the services")
             }
             if comment.hasPrefix("allow LOCAL ") {
@@ -142,7 +142,7 @@ enum KubeRouter {
 
     /// The pod in `… POD name:web-1 namespace: shop …`.
     private static func pod(in comment: String) -> String? {
-        guard comment.contains("POD name:"), let name = word(after: "name:", in: comment),
+        guard comment.holds("POD name:"), let name = word(after: "name:", in: comment),
             let namespace = word(after: "namespace:", in: comment)
         else { return nil }
         return "\(namespace)/\(name)"
@@ -150,7 +150,7 @@ enum KubeRouter {
 
     /// The policy in `… selected by policy name web namespace shop`.
     private static func policy(in comment: String) -> String? {
-        guard comment.contains("policy name"), let name = word(after: "name", in: comment),
+        guard comment.holds("policy name"), let name = word(after: "name", in: comment),
             let namespace = word(after: "namespace", in: comment)
         else { return nil }
         return "\(namespace)/\(name)"

@@ -77,7 +77,7 @@ enum Neutron {
             if let machine = outline.source?.wanted { return words("\(machine) leaves by floating IP \(address)") }
             return words("leaves by the router's address \(address)")
         case .redirect: return words("questions for metadata go to the agent's proxy")
-        case .jump(let target) where target.contains("-s") && port != nil:
+        case .jump(let target) where target.holds("-s") && port != nil:
             return words("\(port ?? ""): may the virtual machine send from this address?")
         default: return nil
         }

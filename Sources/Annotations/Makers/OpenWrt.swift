@@ -113,7 +113,7 @@ enum OpenWrt {
 
     /// The words of the comment; the zone before it where it only has the name of a rule (`Allow-Ping`).
     private static func said(_ text: String, of rule: RuleFacts, _ chain: Purpose?) -> String {
-        guard !text.contains(" "), let zone = zone(chain) else { return lowerFirst(text) }
+        guard !text.holds(" "), let zone = zone(chain) else { return lowerFirst(text) }
         let outline = rule.outline
         let what = outline.service.isEmpty ? "" : " (\(outline.service))"
         return "\(zone): rule \(text)\(what)"

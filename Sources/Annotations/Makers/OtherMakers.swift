@@ -28,9 +28,17 @@ enum OtherMakers {
         return nil
     }
 
+    /// The marks that programs use whose chains are there.
+    static func marks(where hasChain: (String) -> Bool) -> [MarkMeaning] {
+        var found: [MarkMeaning] = []
+        for maker in Maker.allCases where signs(of: maker).contains(where: hasChain) { found += marks(of: maker) }
+        return found
+    }
+
     /// The marks that `maker` uses where it is not told to use others.
     static func marks(of maker: Maker) -> [MarkMeaning] {
         switch maker {
+        case .kubeProxy: KubeProxyRules.marks
         case .kubelet: Kubelet.marks
         case .portmap: Portmap.marks
         case .kubeRouter: KubeRouter.marks
@@ -40,7 +48,25 @@ enum OtherMakers {
         case .tailscale: Tailscale.marks
         case .awsVPC: AWSVPC.marks
         case .weave: Weave.marks
-        case .kubeProxy: KubeProxyRules.marks
+        case .calico, .docker, .flannel, .ipMasqAgent, .cniBridge, .libvirt, .firewalld, .ufw, .fail2ban, .openwrt,
+            .neutron:
+            []
+        }
+    }
+
+    /// Chains that only `maker` makes, and that are there where it marks packets.
+    private static func signs(of maker: Maker) -> [String] {
+        switch maker {
+        case .kubeProxy: ["KUBE-MARK-MASQ", "KUBE-POSTROUTING", "mark-for-masquerade"]
+        case .kubelet: ["KUBE-MARK-DROP"]
+        case .portmap: ["CNI-HOSTPORT-SETMARK"]
+        case .kubeRouter: ["KUBE-ROUTER-FORWARD"]
+        case .cilium: ["CILIUM_PRE_mangle", "CILIUM_OUTPUT", "CILIUM_PRE_raw"]
+        case .istio: ["ISTIO_DIVERT", "ISTIO_PRERT", "istio-divert", "istio-prerouting"]
+        case .netavark: ["NETAVARK-HOSTPORT-SETMARK"]
+        case .tailscale: ["ts-forward", "ts-postrouting"]
+        case .awsVPC: ["AWS-CONNMARK-CHAIN-0", "snat-mark"]
+        case .weave: ["WEAVE-NPC-EGRESS-ACCEPT"]
         case .calico, .docker, .flannel, .ipMasqAgent, .cniBridge, .libvirt, .firewalld, .ufw, .fail2ban, .openwrt,
             .neutron:
             []

@@ -46,7 +46,7 @@ enum UFW {
         if name.hasPrefix("user-"), !name.hasPrefix("user-limit"), !name.hasPrefix("user-logging") {
             return userPurpose(of: outline)
         }
-        if case .jump(let target) = outline.effect, target.contains("skip-to-policy") {
+        if case .jump(let target) = outline.effect, target.holds("skip-to-policy") {
             return words("\(what(outline)): to the default, without a line in the log")
         }
         switch outline.effect {
