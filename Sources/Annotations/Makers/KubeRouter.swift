@@ -1,6 +1,7 @@
 internal import ChainGraph
 internal import NetTypes
 internal import RuleModel
+internal import SourceText
 
 /// kube-router's network policies (also k3s' own) and its service proxy.
 ///

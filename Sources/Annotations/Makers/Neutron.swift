@@ -1,6 +1,7 @@
 internal import ChainGraph
 internal import NetTypes
 internal import RuleModel
+internal import SourceText
 
 /// OpenStack: Neutron's agents, and Nova as it was before.
 ///

@@ -1,6 +1,7 @@
 internal import ChainGraph
 internal import NetTypes
 internal import RuleModel
+internal import SourceText
 
 /// OpenWrt's firewall: fw4 (`table inet fw4`) and fw3 (iptables).
 ///

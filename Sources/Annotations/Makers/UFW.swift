@@ -1,6 +1,7 @@
 internal import ChainGraph
 internal import NetTypes
 internal import RuleModel
+internal import SourceText
 
 /// ufw: `ufw-*` for IPv4, `ufw6-*` for IPv6.
 ///

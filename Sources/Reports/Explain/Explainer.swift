@@ -115,7 +115,6 @@ struct Explainer {
                 + " drops it"
         case .dropInvalid:
             "conntrack calls the packet invalid, and kube-proxy drops what is: otherwise it would pass untranslated"
-        case .dropLocalnet: "kubelet and kube-proxy let nobody else reach 127.0.0.0/8 of this node"
         default: nil
         }
     }
