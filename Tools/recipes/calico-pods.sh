@@ -1,5 +1,5 @@
 # What the Calico nodes share: eth0, the pods, their sysctls. Sourced.
-FOLDERS=../../../Rulesets
+FOLDERS=../../Rulesets
 
 # load FOLDER: the sets and the rules that the folder holds.
 load() {
@@ -16,6 +16,8 @@ ip address add 192.0.2.10/24 dev eth0
 ip route add default via 192.0.2.1 dev eth0
 ip neigh replace 192.0.2.1 lladdr 0a:de:fe:51:08:01 dev eth0 nud reachable
 ip neigh replace 192.0.2.20 lladdr 0a:de:fe:51:08:14 dev eth0 nud reachable
+ip neigh replace 192.0.2.30 lladdr 0a:de:fe:51:08:1e dev eth0 nud reachable
+ip route add 10.244.3.0/24 via 192.0.2.30 dev eth0 proto bird
 
 number=0
 for name in cali11111111111 cali12222222222 cali33333333333 cali44444444444; do
