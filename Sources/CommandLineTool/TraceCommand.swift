@@ -91,13 +91,13 @@ private func write(
     _ console: borrowing Console
 ) throws(Stop) {
     var output = console.output()
+    let annotations = AnnotatedRuleset(model.linked, cluster: node.cluster)
     if settings.json {
         var json = JSONWriter(output)
-        writeTraceJSON(answer, model, files: node.files, into: &json)
+        writeTraceJSON(answer, model, annotations: annotations, files: node.files, into: &json)
         try console.finish(&json.output)
         return
     }
-    let annotations = AnnotatedRuleset(model.linked, cluster: node.cluster)
     let document = traceReport(answer, model, annotations: annotations, files: node.files, detail: settings.detail)
     render(document, settings.common.style(console.surroundings), into: &output)
     try console.finish(&output)

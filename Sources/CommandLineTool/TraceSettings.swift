@@ -215,7 +215,8 @@ extension TraceSettings {
 
     /// `--assume`: a variable of the answer, or a field of the packet that was a default.
     private mutating func assume(_ text: String) throws(UsageFailure) {
-        guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
+        // The name of one choice of several has a "=" of its own: vmap@RULE=CHAIN=yes.
+        guard let equals = text.lastIndex(of: "="), equals != text.startIndex else {
             throw UsageFailure("'\(text)' is not NAME=VALUE")
         }
         let name = String(text[..<equals])

@@ -429,7 +429,8 @@ struct Judgement {
         // What other hooks' chains dropped was an answer to it.
         let others = Hook.allCases.filter { $0 != hook }.map { $0.name.uppercased() }
         let rules = counts.map(\.rule).filter { rule in
-            let isElsewhere = ["filter", "security"].contains(rule.table) && (hook == .prerouting || hook == .postrouting)
+            let isElsewhere =
+                ["filter", "security"].contains(rule.table) && (hook == .prerouting || hook == .postrouting)
             return !isElsewhere && !others.contains(rule.chain)
         }
         // Nobody answers what was dropped or queued: where REJECT counted too, that became of its answer.

@@ -1,3 +1,4 @@
+public import Annotations
 internal import NetTypes
 internal import PacketPath
 public import PathModel
@@ -5,16 +6,25 @@ internal import RuleModel
 public import SourceText
 
 /// Writes one answer as the JSON object of version 1, on a line of its own.
+///
+/// - Parameter annotations: to tell each way in the makers' words too (`explanation`); `nil` leaves that out.
 public func writeTraceJSON(
-    _ answer: TraceAnswer, _ model: HostModel, files: [SourceFile], into json: inout JSONWriter
+    _ answer: TraceAnswer, _ model: HostModel, annotations: AnnotatedRuleset? = nil, files: [SourceFile],
+    into json: inout JSONWriter
 ) {
-    let writer = TraceJSONWriter(quotes: Quotes(model: model, files: files))
+    let quotes = Quotes(model: model, files: files)
+    let reporter = annotations.map {
+        TraceReporter(quotes: quotes, annotations: $0, answer: answer, detail: .summary)
+    }
+    let writer = TraceJSONWriter(quotes: quotes, reporter: reporter)
     writer.write(answer, into: &json)
     json.endLine()
 }
 
 struct TraceJSONWriter {
     let quotes: Quotes
+    /// Who tells each way in words, where that is asked for.
+    let reporter: TraceReporter?
 
     func write(_ answer: TraceAnswer, into json: inout JSONWriter) {
         json.beginObject()
@@ -28,7 +38,7 @@ struct TraceJSONWriter {
         }
         if answer.otherDeciders.isEmpty {
             writeEnd(answer.trace, [], into: &json)
-            writeRest(answer.trace, [], into: &json)
+            writeRest(answer.trace, [], Way(answer.trace, packet: answer.request.packet), into: &json)
         } else {
             writeQualified(answer, into: &json)
         }
@@ -57,7 +67,7 @@ struct TraceJSONWriter {
             writeAssumption(deciderAssumption(answer.otherDeciders, passes: passes), into: &json)
             if passes {
                 writeEnd(trace, steps, into: &json)
-                writeRest(trace, steps, into: &json)
+                writeRest(trace, steps, Way(answer.trace, packet: answer.request.packet), into: &json)
             } else {
                 json.member("outcome", Outcome.undecided.name)
                 json.member("reason", Reason.unknownRule.name)
@@ -126,7 +136,8 @@ struct TraceJSONWriter {
     }
 
     /// Steps, assumptions, branches and the ways back.
-    func writeRest(_ trace: Trace, _ before: [Step], into json: inout JSONWriter) {
+    func writeRest(_ trace: Trace, _ before: [Step], _ way: Way, into json: inout JSONWriter) {
+        if let reporter, trace.branches.isEmpty { writeExplanation(way, reporter, into: &json) }
         json.key("steps")
         writeSteps(trace.steps, before, trace.connection, into: &json)
         json.key("assumptions")
@@ -137,7 +148,7 @@ struct TraceJSONWriter {
         json.key("branches")
         json.beginArray()
         let all = before + trace.steps
-        for branch in trace.branches { writeBranch(branch, all, into: &json) }
+        for branch in trace.branches { writeBranch(branch, all, way.into(branch), into: &json) }
         json.endArray()
         if let answer = trace.answer.first {
             json.key("rejectAnswer")
@@ -149,7 +160,30 @@ struct TraceJSONWriter {
         }
     }
 
-    private func writeBranch(_ branch: Trace.Branch, _ before: [Step], into json: inout JSONWriter) {
+    /// What each maker's rules did to this way, as the text tells it.
+    private func writeExplanation(_ way: Way, _ reporter: TraceReporter, into json: inout JSONWriter) {
+        let told = Explainer(reporter: reporter, way: way).explanations()
+        if told.isEmpty { return }
+        json.key("explanation")
+        json.beginArray()
+        for explanation in told {
+            json.beginObject()
+            json.member("text", explanation.text)
+            if !explanation.details.isEmpty {
+                json.key("details")
+                json.beginArray()
+                for detail in explanation.details { json.string(detail) }
+                json.endArray()
+            }
+            if let step = explanation.step { json.member("step", step) }
+            json.endObject()
+        }
+        json.endArray()
+    }
+
+    private func writeBranch(
+        _ branch: Trace.Branch, _ before: [Step], _ way: Way, into json: inout JSONWriter
+    ) {
         json.beginObject()
         if let first = branch.assumptions.first {
             json.key("assumption")
@@ -163,7 +197,7 @@ struct TraceJSONWriter {
         let others = Array(branch.assumptions.dropFirst())
         trace.assumptions = others + trace.assumptions.filter { !branch.assumptions.contains($0) }
         writeEnd(trace, before, into: &json)
-        writeRest(trace, before, into: &json)
+        writeRest(trace, before, way, into: &json)
         json.endObject()
     }
 
@@ -171,7 +205,8 @@ struct TraceJSONWriter {
     private func writeNested(_ trace: Trace, into json: inout JSONWriter) {
         json.beginObject()
         writeEnd(trace, [], into: &json)
-        writeRest(trace, [], into: &json)
+        let packet = trace.firstPacket ?? Packet(source: .zero(.v4), destination: .zero(.v4), protocol: .tcp)
+        writeRest(trace, [], Way(trace, packet: packet), into: &json)
         json.endObject()
     }
 

@@ -36,7 +36,9 @@ import Testing
 
     @Test func aWorkloadsChainTellsEachStep() throws {
         let rules = try Annotated(fixture: CalicoFixtures.version("v3.31"))
-        #expect(try rules.purpose("filter/cali-fw-cali11111111111") == "Calico: egress policy of the workload behind cali11111111111")
+        #expect(
+            try rules.purpose("filter/cali-fw-cali11111111111")
+                == "Calico: egress policy of the workload behind cali11111111111")
         #expect(
             try rules.texts("filter/cali-fw-cali11111111111") == [
                 "lets replies and other packets of known connections through",
@@ -135,9 +137,16 @@ import Testing
 
     /// The comments of all versions but the last; `Drop` becomes `Reject` with IptablesFilterDenyAction.
     @Test(arguments: [
-        ("Drop if no policies passed packet", "end of tier default: ingress policy applies, and none allowed or passed the packet"),
-        ("End of tier net-sec. Reject if no policies passed packet", "end of tier net-sec: ingress policy applies, and none allowed or passed the packet"),
-        ("Start of policies", "start of tier default"), ("Reject if no profiles matched", "drops: no profile allows the packet, ingress"),
+        (
+            "Drop if no policies passed packet",
+            "end of tier default: ingress policy applies, and none allowed or passed the packet"
+        ),
+        (
+            "End of tier net-sec. Reject if no policies passed packet",
+            "end of tier net-sec: ingress policy applies, and none allowed or passed the packet"
+        ),
+        ("Start of policies", "start of tier default"),
+        ("Reject if no profiles matched", "drops: no profile allows the packet, ingress"),
         ("Reject VXLAN encapped packets originating in workloads", "drops VXLAN packets that a workload makes itself"),
         ("Endpoint admin disabled", "drops: the endpoint is administratively down"),
         ("Drop VXLAN packets from non-whitelisted hosts", "drops VXLAN packets of hosts that are not Calico's"),

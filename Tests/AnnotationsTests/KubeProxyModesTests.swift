@@ -198,7 +198,8 @@ import Testing
             try rules.purpose("nat/KUBE-SVC-CDGGSHYLG3RE2FKL")
                 == "kube-proxy: service default/web:http: chooses an endpoint")
         #expect(
-            try rules.purpose("nat/KUBE-SVC-AAAAAAAAAAAAAAAA") == "kube-proxy: a service whose name is not in this input")
+            try rules.purpose("nat/KUBE-SVC-AAAAAAAAAAAAAAAA")
+                == "kube-proxy: a service whose name is not in this input")
     }
 
     @Test func chainsThatLeadInACircleEnd() throws {

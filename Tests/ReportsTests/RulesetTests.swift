@@ -7,10 +7,10 @@ import Testing
 @Suite struct RulesetTests {
     private func tree(_ rules: String) throws -> String {
         let world = try World(rules)
-        return text { 
+        return text {
             writeRulesetTree(
                 world.model, files: world.files, owners: AnnotatedRuleset(world.model.linked), TextStyle(), into: &$0)
-         }
+        }
     }
 
     @Test func aChainStandsBelowTheRuleThatJumpsToIt() throws {
