@@ -90,6 +90,7 @@ extension Evaluator {
         case .destination:
             state.packet.destination = mapping.tuple.destination
             if hasPorts { state.packet.destinationPort = mapping.tuple.destinationPort }
+            if state.packet.protocol.isICMP { state.packet.icmpIdentifier = mapping.tuple.sourcePort }
             if mapping.destinationPortChoices != nil { state.packet.unknown.insert(.destinationPort) }
         }
     }
@@ -136,6 +137,7 @@ extension Evaluator {
     private func mapDestinationPort(
         _ mapping: inout ConnectionMapping, _ nat: NATTarget, _ tracked: TrackedConnection, _ state: WalkState
     ) {
+        if mapping.tuple.protocol.isICMP { return mapIdentifier(&mapping, state) }
         guard let ports = nat.ports, mapping.tuple.protocol.isTrackedByPorts else { return }
         let own = mapping.tuple.destinationPort
         let isRandom = nat.isRandom || nat.isFullyRandom
@@ -154,6 +156,16 @@ extension Evaluator {
             if !isTaken(reply, state) { return }
             mapping.evicted = evictable(by: tracked, reply, state)
             if mapping.evicted != nil { return }
+        }
+    }
+
+    /// ICMP has one identifier for both ends: where a new destination's answers are another flow's, the first that is free
+    /// from 0 on takes its place. Source: net/netfilter/nf_nat_core.c `nf_nat_l4proto_unique_tuple`; observed on Linux 6.18.
+    private func mapIdentifier(_ mapping: inout ConnectionMapping, _ state: WalkState) {
+        if !isTaken(mapping.tuple.inverted, state) { return }
+        for identifier in UInt16(0)..<128 {
+            mapping.tuple.sourcePort = identifier
+            if !isTaken(mapping.tuple.inverted, state) { return }
         }
     }
 

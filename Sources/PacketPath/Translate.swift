@@ -205,8 +205,8 @@ extension Evaluator {
         var state = state
         guard case .entry(var tracked) = state.connection else { return state }
         if manipulation == .destination {
-            tracked.hasDestinationMapping = true
-            state.connection = .entry(tracked)
+            let mapping = mapped(tracked, to: nil, NATTarget(), .destination, state)
+            take(mapping, .destination, &state)
             return state
         }
         guard tracked.direction == .original else {

@@ -338,4 +338,19 @@ import Testing
         let answer = trace(back, in: nil, world, table)
         #expect(answer.outInterface == world.interface("eth1"))
     }
+
+    /// ICMP has one identifier for both ends: `nf_nat_l4proto_unique_tuple` counts from 0 where it binds a destination.
+    @Test func anEchoRequestWhoseAnswersAreTakenGetsAnotherIdentifier() throws {
+        let world = try world("*nat\n-A PREROUTING -m conntrack --ctstate INVALID\n")
+        var packet = try world.packet("198.51.100.9", "203.0.113.9", .icmp)
+        packet.icmpIdentifier = 7
+        let original = ConnectionTuple(packet)
+        var old = ConnectionEntry(original: original, reply: original.inverted, place: .none)
+        (old.zone, old.zoneDirection) = (1, .original)
+        for (table, identifier) in [(ConnectionIndex([old]), UInt16(0)), (ConnectionIndex([]), 7)] {
+            let trace = trace(packet, in: "eth1", world, table)
+            #expect(try #require(trace.last).packet.icmpIdentifier == identifier)
+            #expect(try #require(trace.connections.first).reply.sourcePort == identifier)
+        }
+    }
 }
