@@ -42,7 +42,9 @@ extension Evaluator {
                 if hasEffect(match), !isClosed(&open, reference, &way, &frame) { return nil }
                 let defaults = fields(of: match).intersection(way.state.packet.defaulted)
                 way.state.history.defaultsUsed.formUnion(defaults)
-                if dropsItself(match, way.state.packet, reference) || countsNothing(match, way.state) {
+                if dropsItself(match, way.state.packet, reference) || countsNothing(match, way.state)
+                    || missesFrame(match, way.state)
+                {
                     // Only where those before hold is it asked.
                     guard isClosed(&open, reference, &way, &frame) else { return nil }
                     let isCounted = countsDropped(by: match, at: index, of: rule, reference, way)

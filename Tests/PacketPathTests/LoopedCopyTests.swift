@@ -127,4 +127,13 @@ import Testing
         packet.moreFragments = true
         #expect("\(try #require(world.trace(packet, in: nil).last).packet.source)" == "fd77::ff8a:0:0:1")
     }
+
+    /// Source: net/ipv6/netfilter/ip6t_eui64.c, of Linux 6.18.44.
+    @Test func eui64DropsTheCopyThatHasNoFrame() throws {
+        for (rule, source) in [("-m eui64", "fd00:0:0:2::1"), ("-m hl --hl-eq 9", "fd77::ff8a:0:0:1")] {
+            let world = try world(
+                "-A PREROUTING \(rule)\n-A INPUT -j SNPT --src-pfx fd00:0:0:2::/64 --dst-pfx fd77::/48\n", .v6)
+            #expect("\(try #require(try sent(world, "fd00:0:0:2::1", "ff02::1").last).packet.source)" == source)
+        }
+    }
 }

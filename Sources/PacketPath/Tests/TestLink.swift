@@ -46,6 +46,14 @@ extension Evaluator {
         return .negate(perhaps("mac", "\(test.value)"), if: test.isNegated)
     }
 
+    /// Whether `-m eui64` drops the packet because there is no frame's header before it: it is the copy of what the host
+    /// sent to many, which comes back by the same link. Source: net/ipv6/netfilter/ip6t_eui64.c; observed on Linux
+    /// 6.18.44, and not so before the fix that it has.
+    func missesFrame(_ match: Match, _ state: WalkState) -> Bool {
+        guard case .eui64 = match, state.isLoopedBack, case .known(let interface) = state.arrival else { return false }
+        return !isLoopback(interface)
+    }
+
     /// The lower half of the source address is made of the frame's source. Source: net/ipv6/netfilter/ip6t_eui64.c.
     func testEUI64(_ state: WalkState) -> Answer {
         guard state.packet.version == .v6, cameAsEthernet(state) != false else { return .no }
