@@ -28,10 +28,11 @@ public struct AnnotatedRuleset: Sendable {
     ///
     /// A rule that only leads to a chain is for what that chain is for.
     public func purpose(of rule: RuleReference) -> Purpose? {
-        let facts = RuleFacts(linked: linked, reference: rule)
-        let calicos = calico.purpose(of: ChainFacts(linked: linked, id: rule.chain))
-        if let purpose = calico.purpose(of: facts, in: calicos) { return .calico(purpose) }
-        let chain = purpose(of: rule.chain)
+        purpose(of: RuleFacts(linked: linked, reference: rule), in: purpose(of: rule.chain))
+    }
+
+    private func purpose(of facts: RuleFacts, in chain: Purpose?) -> Purpose? {
+        if let purpose = calico.purpose(of: facts, in: chain?.calico) { return .calico(purpose) }
         if let purpose = kubeProxy.purpose(of: facts, in: chain) { return .kubeProxy(purpose) }
         return OtherMakers.purpose(of: facts, in: chain) ?? facts.jumpTarget.flatMap { purpose(of: $0) }
     }
@@ -41,7 +42,10 @@ public struct AnnotatedRuleset: Sendable {
         if let own = calico.policyPurposes(ofRulesIn: ChainFacts(linked: linked, id: chain)) {
             return own.map { .calico($0) }
         }
-        return linked.chain(chain).rules.indices.map { purpose(of: RuleReference(chain: chain, index: $0)) }
+        let whole = purpose(of: chain)
+        return linked.chain(chain).rules.indices.map { index in
+            purpose(of: RuleFacts(linked: linked, reference: RuleReference(chain: chain, index: index)), in: whole)
+        }
     }
 
     /// Who made `rule`: the maker of the rule itself, else of its chain.

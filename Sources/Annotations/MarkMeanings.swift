@@ -1,4 +1,6 @@
 internal import ChainGraph
+internal import RuleModel
+internal import SourceText
 
 extension AnnotatedRuleset {
     /// What `bits` of the packet's mark say to the programs whose rules there are, each bit's meanings together.
@@ -24,21 +26,11 @@ extension AnnotatedRuleset {
     }
 
     private var allMeanings: [MarkMeaning] {
-        var all = calico.marks?.meanings(of: .max) ?? []
-        for maker in makersPresent { all += OtherMakers.marks(of: maker) }
-        return all
+        (calico.marks?.meanings(of: .max) ?? []) + OtherMakers.marks(where: hasChain)
     }
 
-    /// Makers of chains besides Calico.
-    private var makersPresent: Set<Maker> {
-        var makers: Set<Maker> = []
-        for index in linked.chainIDs {
-            let facts = ChainFacts(linked: linked, id: ChainID(index))
-            let name = facts.name
-            // What there are thousands of is not asked for one by one.
-            if name.hasPrefix("cali-") || name.hasPrefix("KUBE-S") || name.hasPrefix("KUBE-EXT-") { continue }
-            if let purpose = purpose(of: facts.id) { makers.insert(purpose.maker) }
-        }
-        return makers
+    private func hasChain(_ name: String) -> Bool {
+        guard let symbol = linked.names.find(name) else { return false }
+        return linked.ruleset.tables.indices.contains { linked.chainID(table: $0, named: symbol) != nil }
     }
 }

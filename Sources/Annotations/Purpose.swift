@@ -13,6 +13,11 @@ public enum Purpose: Hashable, Sendable {
         }
     }
 
+    var calico: CalicoPurpose? {
+        if case .calico(let purpose) = self { return purpose }
+        return nil
+    }
+
     /// Whether it is a chain whose rules are not its maker's, but the operator's own.
     public var isForOperator: Bool {
         switch self {

@@ -1,6 +1,7 @@
 internal import ChainGraph
 internal import NetTypes
 internal import RuleModel
+internal import SourceText
 
 /// Weave Net: masquerading, and network policies (weave-npc).
 ///
@@ -28,7 +29,7 @@ enum Weave {
         guard chain?.maker == .weave else { return nil }
         let outline = rule.outline
         // `DefaultAllow ingress isolation for namespace: shop`, `pods: namespace: shop, selector: app=web -> …`
-        let comment = rule.comments.first { $0.contains("namespace:") }
+        let comment = rule.comments.first { $0.holds("namespace:") }
         switch outline.effect {
         case .masquerade:
             if let network = outline.source?.wanted { return words("pods of \(network) leave by this node's address") }
