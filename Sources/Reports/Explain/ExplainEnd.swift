@@ -11,7 +11,7 @@ extension Explainer {
         guard [.forwarded, .sent, .delivered].contains(way.trace.outcome), let last = way.lastOwn else { return [] }
         var told: [Explanation] = []
         let first = way.ownPacket
-        if !isReply, last.source != first.source, !first.source.isZero, !last.unknown.contains(.source) {
+        if !isReply, !first.isICMPError, last.source != first.source, !first.source.isZero, !last.unknown.contains(.source) {
             told.append(
                 Explanation(text: "the receiver sees \(addressName(last.source)) as the client, not \(first.source)"))
         }
@@ -50,5 +50,16 @@ extension Explainer {
         let line = quotes.text(place).map { ": \(withoutTabs($0))" } ?? ""
         let location = quotes.location(place).map { " (\($0)\(line))" } ?? ""
         return Explanation(text: "the rules let it through, but \(what)\(location)")
+    }
+}
+
+extension Packet {
+    /// Whether it tells of what became of another packet.
+    fileprivate var isICMPError: Bool {
+        switch `protocol` {
+        case .icmp: [3, 4, 5, 11, 12].contains(icmpType)
+        case .icmpv6: icmpType < 128
+        default: false
+        }
     }
 }
