@@ -42,7 +42,12 @@ let package = Package(
         module("KubernetesText", ["SourceText", "NetTypes", "RuleModel"]),
         module("ChainGraph", ["SourceText", "NetTypes", "RuleModel"]),
         module(
-            "Snapshot", ["SourceText", "NetTypes", "RuleModel", "ArchiveFile", "IptablesText", "Nftables", "HostText"]),
+            "Snapshot",
+            [
+                "SourceText", "NetTypes", "RuleModel", "ArchiveFile", "YAMLText", "IptablesText", "Nftables",
+                "HostText",
+                "KubernetesText",
+            ]),
         module("Redaction", ["SourceText", "NetTypes", "HostText"]),
         module("PathModel", ["SourceText", "NetTypes", "RuleModel", "ChainGraph"]),
         module("Annotations", ["SourceText", "NetTypes", "RuleModel", "ChainGraph"]),

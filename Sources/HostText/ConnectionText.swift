@@ -10,7 +10,7 @@ func readConnections(_ text: Span<UInt8>, _ listing: Listing, into reading: inou
     while cursor.advance(text) {
         words.split(text, cursor.range)
         guard let first = words.peek else { continue }
-        // `conntrack v1.4.7 (conntrack-tools): 5 flow entries have been shown.`
+        // `conntrack v1.4.7 (conntrack-tools): 5 flow entries have been shown.`, which may stand anywhere.
         if text.has(first, "conntrack") { continue }
         var reader = ConnectionReader(place: cursor.place)
         guard let entry = reader.read(text, &words, cursor, &reading) else { continue }

@@ -8,6 +8,8 @@ public import SourceText
 public struct HostReading: Sendable {
     public var names: NameTable
     public var host = HostState()
+    /// What `calicoctl` and the BGP daemon say of the node. Objects are read elsewhere.
+    public var cluster = ClusterObjects()
     public var diagnostics: [Diagnostic] = []
 
     /// Where each interface lies in `host.interfaces`.

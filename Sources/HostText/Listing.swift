@@ -23,7 +23,7 @@ public enum ListingKind: UInt8, Hashable, Sendable, CaseIterable {
     case trafficControl
     case transformPolicies
     case openVSwitch
-    case virtualServers
+    case virtualServers, virtualServerRules
     case tableNames
     case bridgeForwarding
     /// Programs of BPF that devices run.
@@ -31,7 +31,12 @@ public enum ListingKind: UInt8, Hashable, Sendable, CaseIterable {
     case hostName, kernelRelease
     /// What could not be read when a snapshot was made, as this program and `Tools/capture.sh` tell it.
     case captureNotes
+    /// Objects of Kubernetes' or Calico's, as YAML or JSON.
     case kubernetes
+    /// What `calicoctl` and the BGP daemon say of a node.
+    case nodeStatus, birdProtocols, birdRoutes, addressUsage
+    /// What `kubectl exec` said in place of a command's output.
+    case failedCommand
     /// `[]` of `ip -j`: nothing, of whatever kind.
     case emptyJSON
     /// JSON of some other program.
@@ -75,6 +80,7 @@ public enum ListingKind: UInt8, Hashable, Sendable, CaseIterable {
         case .transformPolicies: "ip xfrm policy"
         case .openVSwitch: "ovs-vsctl show"
         case .virtualServers: "ipvsadm -Ln"
+        case .virtualServerRules: "ipvsadm -Sn"
         case .tableNames: "rt_tables"
         case .bridgeForwarding: "bridge fdb"
         case .attachedPrograms: "bpftool net"
@@ -82,6 +88,11 @@ public enum ListingKind: UInt8, Hashable, Sendable, CaseIterable {
         case .kernelRelease: "uname -r"
         case .captureNotes: "notes of the capture"
         case .kubernetes: "kubectl or calicoctl objects"
+        case .nodeStatus: "calicoctl node status"
+        case .birdProtocols: "birdcl show protocols"
+        case .birdRoutes: "birdcl show route"
+        case .addressUsage: "calicoctl ipam show"
+        case .failedCommand: "a command that failed"
         case .emptyJSON: "an empty JSON list"
         case .otherJSON: "JSON"
         }
@@ -90,7 +101,7 @@ public enum ListingKind: UInt8, Hashable, Sendable, CaseIterable {
     /// Whether this version reads it. What it does not read is told.
     public var isRead: Bool {
         switch self {
-        case .iptablesList, .setXML, .kubernetes, .otherJSON, .unreadRules: false
+        case .iptablesList, .setXML, .otherJSON, .unreadRules: false
         default: true
         }
     }
@@ -115,8 +126,16 @@ public struct ListingHint: Hashable, Sendable {
     public init(_ text: Span<UInt8>, _ range: Range<Int>, isCommand: Bool) {
         self.isCommand = isCommand
         var words: [String] = []
+        /// How many of them are of folders. `node-6` and `t1` say nothing of what is below.
+        var folderWords = 0
         var word = ""
         for index in range {
+            if text[index] == UInt8(ascii: "/"), !isCommand {
+                if !word.isEmpty { words.append(word) }
+                word = ""
+                folderWords = words.count
+                continue
+            }
             let byte = text[index] | (text[index] >= 0x41 && text[index] <= 0x5a ? 0x20 : 0)
             if isDigit(byte) || (byte >= 0x61 && byte <= 0x7a) {
                 word.unicodeScalars.append(Unicode.Scalar(byte))
@@ -130,6 +149,7 @@ public struct ListingHint: Hashable, Sendable {
         while position < words.count {
             let word = words[position]
             position += 1
+            if position <= folderWords, word.utf8.count == 1 || word == "table" { continue }
             switch word {
             case "6", "inet6", "ipv6", "ip6", "v6", "route6", "rule6", "ip6tables": isV6 = true
             case "4", "ipv4", "ip4", "v4": isV6 = isV6 ?? false

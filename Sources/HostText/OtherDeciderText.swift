@@ -82,19 +82,6 @@ func readOpenVSwitch(_ text: Span<UInt8>, _ listing: Listing, into reading: inou
     }
 }
 
-/// Recognises virtual services in `ipvsadm -Ln`: IPVS takes their packets at INPUT.
-func readVirtualServers(_ text: Span<UInt8>, _ listing: Listing, into reading: inout HostReading) {
-    var cursor = LineCursor(listing.excerpt)
-    var words = Words()
-    while cursor.advance(text) {
-        words.split(text, cursor.range)
-        guard let first = words.next() else { continue }
-        if text.has(first, "TCP") || text.has(first, "UDP") || text.has(first, "SCTP") || text.has(first, "FWM") {
-            reading.addDecider(.ipvs, text, cursor.range, at: cursor.place)
-        }
-    }
-}
-
 /// Recognises programs in `bpftool net`, which devices run before the rules see a packet: `eth0(2) tcx/ingress …`.
 func readAttachedPrograms(_ text: Span<UInt8>, _ listing: Listing, into reading: inout HostReading) {
     var cursor = LineCursor(listing.excerpt)

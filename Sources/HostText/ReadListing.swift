@@ -36,8 +36,13 @@ public func readListing(_ text: Span<UInt8>, _ listing: Listing, into reading: i
     case .hostName: reading.host.name = firstLine(text, listing)
     case .kernelRelease: reading.host.kernelRelease = firstLine(text, listing)
     case .captureNotes: readCaptureNotes(text, listing, into: &reading)
+    case .virtualServerRules: readVirtualServerRules(text, listing, into: &reading)
+    case .nodeStatus: readNodeStatus(text, listing, into: &reading)
+    case .birdProtocols: readBirdProtocols(text, listing, into: &reading)
+    case .birdRoutes: readBirdRoutes(text, listing, into: &reading)
+    case .addressUsage: readAddressUsage(text, listing, into: &reading)
     case .iptablesSave, .iptablesRules, .iptablesList, .nftText, .nftJSON, .nftTables, .unreadRules, .setXML,
-        .kubernetes, .emptyJSON, .otherJSON:
+        .kubernetes, .failedCommand, .emptyJSON, .otherJSON:
         break
     }
     reading.endListing(at: listing.excerpt.firstPlace)

@@ -27,10 +27,15 @@ public func recognise(_ text: Span<UInt8>, file: FileID, path: String) -> Recogn
     var sawHeader = false
     /// Braces that are open in a listing of nft's.
     var braces = 0
+    var failedAt: Place?
     var whole = Excerpt(file: file, text: text)
     // A byte order mark is no part of the first line.
     if text.starts(with: "\u{feff}") { whole.start = 3 }
     for index in 0..<min(text.count, 4096) where text[index] == 0 { return result }
+    if isHostNameFile(text, path: path) {
+        result.listings.append(Listing(kind: .hostName, excerpt: whole, hint: pathHint))
+        return result
+    }
     var cursor = LineCursor(whole)
 
     func open(_ kind: ListingKind, at start: Int, line: Int) {
@@ -57,6 +62,12 @@ public func recognise(_ text: Span<UInt8>, file: FileID, path: String) -> Recogn
             if isInside ? staysInside(text, cursor.range) : text.begins(cursor.range, "add ") { continue }
         }
         if let current, continues(current, text, cursor.range) { continue }
+        if let remark = remark(text, line) {
+            if remark != .frame { close(at: cursor.range.lowerBound) }
+            // A file that holds nothing else is told by what it says.
+            if remark == .failure, failedAt == nil { failedAt = cursor.place }
+            continue
+        }
         let first = text[line.lowerBound]
         if first == UInt8(ascii: "{") || first == UInt8(ascii: "["), let end = jsonEnd(text, from: line.lowerBound) {
             let kind = jsonKind(text, line.lowerBound..<end, command: commandKind)
@@ -93,6 +104,11 @@ public func recognise(_ text: Span<UInt8>, file: FileID, path: String) -> Recogn
         if result.linesBefore == 0 { result.firstUnknown = cursor.place }
         result.linesBefore += 1
         if result.listings.isEmpty, !sawHeader, result.linesBefore > preambleLimit { return result }
+    }
+    if result.listings.isEmpty, let failedAt {
+        let excerpt = Excerpt(
+            file: file, start: Int(failedAt.start), end: text.count, firstLine: Int(failedAt.line))
+        result.listings.append(Listing(kind: .failedCommand, excerpt: excerpt, hint: pathHint))
     }
     return result
 }

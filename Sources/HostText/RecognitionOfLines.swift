@@ -7,7 +7,9 @@ func continues(_ kind: ListingKind, _ text: Span<UInt8>, _ line: Range<Int>) -> 
     switch kind {
     case .iptablesSave:
         switch first {
-        case UInt8(ascii: "-"): return text.begins(line, "-A ") || text.begins(line, "-I ")
+        case UInt8(ascii: "-"):
+            // `-A -t …` is of ipvsadm: no chain's name begins with `-`.
+            return (text.begins(line, "-A ") || text.begins(line, "-I ")) && !text.begins(line, "-A -")
         case UInt8(ascii: ":"), UInt8(ascii: "*"): return true
         case UInt8(ascii: "["): return isCounterPrefix(text, line)
         case UInt8(ascii: "C"): return text.begins(line, "COMMIT")
@@ -18,6 +20,7 @@ func continues(_ kind: ListingKind, _ text: Span<UInt8>, _ line: Range<Int>) -> 
         }
     case .iptablesRules:
         return first == UInt8(ascii: "-") && line.count > 3 && text[line.lowerBound + 2] == UInt8(ascii: " ")
+            && text[line.lowerBound + 3] != UInt8(ascii: "-")
     case .setSave: return text.begins(line, "add ") || text.begins(line, "create ")
     case .connections, .connectionsProc:
         return text.find(" src=", in: line.lowerBound..<min(line.upperBound, line.lowerBound + 80)) != nil
@@ -32,7 +35,9 @@ func continues(_ kind: ListingKind, _ text: Span<UInt8>, _ line: Range<Int>) -> 
         return first == UInt8(ascii: "\t") || first == UInt8(ascii: "}") || first == UInt8(ascii: " ")
     case .unreadRules: return text.begins(line, "# ip") && text.find(": ", in: line) != nil
     case .nftTables: return text.begins(line, "table ") && text.find("{", in: line) == nil
-    case .openVSwitch, .transformPolicies, .kubernetes, .setXML, .iptablesList, .addresses, .ifconfig:
+    case .virtualServerRules: return text.begins(line, "-A -") || text.begins(line, "-a -")
+    case .kubernetes: return continuesObjects(text, line)
+    case .openVSwitch, .transformPolicies, .setXML, .iptablesList, .addresses, .ifconfig:
         return first == UInt8(ascii: " ") || first == UInt8(ascii: "\t")
     default: return false
     }
@@ -96,6 +101,11 @@ private func fixedStart(_ text: Span<UInt8>, _ line: Range<Int>, _ first: UInt8)
         if text.has(line, "# reserved values") { return .tableNames }
         return nil
     case UInt8(ascii: "-"):
+        if text.begins(line, "- apiVersion:") { return .kubernetes }
+        // `ipvsadm -Sn`: `-A` and `-a` with an option where iptables has a chain.
+        for start: StaticString in ["-A -t ", "-A -u ", "-A -f ", "-A --sctp-service "] where text.begins(line, start) {
+            return .virtualServerRules
+        }
         return text.begins(line, "-P ") || text.begins(line, "-N ") || text.begins(line, "-A ") ? .iptablesRules : nil
     case UInt8(ascii: "["): return isCounterPrefix(text, line) ? .iptablesSave : nil
     case UInt8(ascii: "<"): return text.begins(line, "<ipset") ? .setXML : nil
@@ -106,10 +116,13 @@ private func fixedStart(_ text: Span<UInt8>, _ line: Range<Int>, _ first: UInt8)
         ("Kernel IPv6 routing table", .routeTableV6), ("Netid ", .sockets), ("State ", .sockets),
         ("Active Internet connections", .netstat), ("Proto Recv-Q", .netstat), ("Proto RefCnt", .netstat),
         ("qdisc ", .trafficControl), ("filter ", .trafficControl), ("IP Virtual Server", .virtualServers),
-        ("255\tlocal", .tableNames), ("apiVersion:", .kubernetes), ("default via ", .routes),
-        ("default dev ", .routes), ("conntrack v", .connections), ("255     local", .tableNames),
+        ("255\tlocal", .tableNames), ("default via ", .routes),
+        ("default dev ", .routes), ("255     local", .tableNames),
         ("Iptables-Save", .iptablesSave),
     ]
+    // Other lines that begin so say why there is no list.
+    if text.begins(line, "conntrack v"), text.find("flow entries", in: line) != nil { return .connections }
+    if let kind = clusterStart(text, line) { return kind }
     for (word, kind) in starts where text.begins(line, word) {
         if kind == .sockets && text.find("Local Address", in: line) == nil { continue }
         if kind == .iptablesList && text.find("(", in: line) == nil && text.begins(line, "Chain ") { continue }

@@ -19,7 +19,7 @@ extension JSONValue {
     var elements: [JSONValue] { array ?? [] }
 
     /// The words of a list.
-    var texts: [String] { elements.compactMap(\.text) }
+    var texts: [String] { elements.compactMap { $0.text } }
 
     var port: UInt16? { number?.unsigned.flatMap { UInt16(exactly: $0) } ?? string.flatMap { UInt16($0) } }
 

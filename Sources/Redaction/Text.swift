@@ -67,10 +67,12 @@ extension ListingKind {
             .policyRulesJSON, .neighbours, .neighboursJSON, .routeTable, .routeTableV6, .ifconfig, .tunnels, .sysctl,
             .connections, .connectionsProc, .sockets, .netstat, .trafficControl, .transformPolicies, .openVSwitch,
             .virtualServers, .tableNames, .bridgeForwarding, .attachedPrograms, .hostName, .kernelRelease,
-            .captureNotes, .emptyJSON:
+            .captureNotes, .virtualServerRules, .emptyJSON:
             true
         // Text of any kind stands in these.
-        case .iptablesList, .setXML, .nftJSON, .kubernetes, .otherJSON: false
+        case .iptablesList, .setXML, .nftJSON, .kubernetes, .otherJSON, .nodeStatus, .birdProtocols, .birdRoutes,
+            .addressUsage, .failedCommand:
+            false
         }
     }
 }

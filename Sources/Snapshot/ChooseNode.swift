@@ -1,28 +1,39 @@
 import HostText
 import SourceText
 
-/// The files of the one node that is asked for, and those that were named outright.
+/// The files of the one node that is asked for, those that hold objects of the cluster, and those that were named
+/// outright.
 ///
 /// A directory or archive holds several nodes when folders side by side in it each hold a dump of the same table. With
-/// a node named, only files below a folder of that name count.
+/// a node named, only files below a folder of that name count, and objects outside all nodes' folders.
 func chooseNode(_ candidates: [Candidate], settings: SnapshotSettings) throws(SnapshotFailure) -> [Candidate] {
     var roots: [String] = []
     for candidate in candidates {
         if let root = candidate.root, !roots.contains(root) { roots.append(root) }
     }
     var known: [String] = []
+    var groups: [String: NodeFolders] = [:]
     for root in roots {
-        let names = nodeFolders(candidates.filter { $0.root == root && $0.holdsRules })
-        if names.count > 1, settings.node == nil {
+        let folders = NodeFolders(candidates.filter { $0.root == root && $0.holdsRules })
+        if folders.names.count > 1, settings.node == nil {
             throw SnapshotFailure(
-                .severalNodes(names), path: root,
-                message: "this holds several nodes: \(names.joined(separator: ", ")); --node chooses one")
+                .severalNodes(folders.names), path: root,
+                message: "this holds several nodes: \(folders.names.joined(separator: ", ")); --node chooses one")
         }
-        known += names
+        known += folders.names
+        groups[root] = folders
     }
     guard let node = settings.node else { return candidates }
-    let chosen = candidates.filter { $0.root == nil || folders(of: $0.path).contains(node) }
-    guard chosen.contains(where: { $0.root != nil }) else {
+    var isThere = false
+    let chosen = candidates.filter { candidate in
+        guard let root = candidate.root else { return true }
+        if folders(of: candidate.path).contains(node) {
+            isThere = true
+            return true
+        }
+        return candidate.isShared && groups[root]?.name(of: candidate) == nil
+    }
+    guard isThere else {
         let list = known.isEmpty ? "no folder is named so" : "nodes here: \(known.joined(separator: ", "))"
         throw SnapshotFailure(
             .unknownNode(node, known: known), path: roots.first ?? candidates.first?.file.path ?? "-",
@@ -31,31 +42,128 @@ func chooseNode(_ candidates: [Candidate], settings: SnapshotSettings) throws(Sn
     return chosen
 }
 
-/// The folders that stand for nodes, by name; none where all dumps are of one node.
-private func nodeFolders(_ dumps: [Candidate]) -> [String] {
-    // The folders that all dumps have in common say nothing.
-    var common = dumps.first.map { folders(of: $0.path) } ?? []
-    for dump in dumps {
-        let own = folders(of: dump.path)
-        var length = 0
-        while length < common.count, length < own.count, common[length] == own[length] { length += 1 }
-        common.removeLast(common.count - length)
+/// The innermost folder that all dumps of one directory or archive lie in; `nil` where there is none.
+func commonFolder(_ candidates: [Candidate]) -> String? {
+    let dumps = candidates.filter { $0.root != nil && $0.holdsRules }
+    guard let root = dumps.first?.root, dumps.allSatisfy({ $0.root == root }) else { return nil }
+    return NodeFolders(dumps).common.last
+}
+
+/// One node's files.
+struct NodePart {
+    let folder: String
+    /// The path that holds it.
+    let root: String
+    /// Where its own folder begins below `root`; empty: all of it.
+    let prefix: String
+    var candidates: [Candidate]
+
+    /// Whether a path is below it.
+    func holds(_ path: String) -> Bool {
+        if prefix.isEmpty { return path == root || path.hasPrefix(root.hasSuffix("/") ? root : root + "/") }
+        return path.hasPrefix(root + "/" + prefix)
     }
-    // The same table in two folders is of two nodes; other tables may be parts of one, such as `v4/` and `v6/`.
-    var tables: [String: Set<String>] = [:]
-    for dump in dumps {
-        let own = folders(of: dump.path)
-        if own.count > common.count { tables[own[common.count], default: []].formUnion(dump.tables) }
+}
+
+/// Parts an input into its nodes and what belongs to all of them.
+func partNodes(_ candidates: [Candidate]) -> (shared: [Candidate], nodes: [NodePart]) {
+    var shared: [Candidate] = []
+    var nodes: [NodePart] = []
+    var single: [NodePart] = []
+    var roots: [String?] = []
+    for candidate in candidates where !roots.contains(candidate.root) { roots.append(candidate.root) }
+    for root in roots {
+        let own = candidates.filter { $0.root == root }
+        let groups = NodeFolders(root == nil ? [] : own.filter { $0.holdsRules })
+        if let root, groups.names.count > 1 {
+            shared += own.filter { $0.isShared && groups.name(of: $0) == nil }
+            for name in groups.names {
+                let prefix = (groups.common + [name]).joined(separator: "/") + "/"
+                nodes.append(
+                    NodePart(
+                        folder: name, root: root, prefix: prefix, candidates: own.filter { groups.name(of: $0) == name }
+                    )
+                )
+            }
+        } else {
+            let path = root ?? own.first?.file.path ?? "-"
+            let folder = groups.common.last ?? folderName(path)
+            shared += own.filter { $0.isShared }
+            let rest = own.filter { !$0.isShared }
+            if !rest.isEmpty {
+                single.append(NodePart(folder: folder, root: path, prefix: "", candidates: rest))
+            }
+        }
     }
-    let names = tables.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-    return names.filter { name in
-        tables.contains { $0.key != name && !$0.value.isDisjoint(with: tables[name] ?? []) }
+    // Inputs that dump one table are of several nodes; others are parts of one.
+    var tables: Set<String> = []
+    var areSeveral = !nodes.isEmpty
+    for part in single {
+        let own = part.candidates.reduce(into: Set<String>()) { $0.formUnion($1.tables) }
+        if !tables.isDisjoint(with: own) { areSeveral = true }
+        tables.formUnion(own)
+    }
+    if areSeveral {
+        nodes += single.filter { part in part.candidates.contains { $0.holdsRules } }
+    } else if let first = single.first {
+        var whole = first
+        whole.candidates = single.flatMap { $0.candidates }
+        nodes.append(whole)
+    }
+    return (shared, nodes)
+}
+
+/// `node-a` of `captures/node-a.tar.gz`.
+private func folderName(_ path: String) -> String {
+    let name = path.split(separator: "/").last.map(String.init) ?? path
+    for ending in [".tar.gz", ".tgz", ".tar.xz", ".tar.zst", ".tar.bz2", ".tar", ".zip"] where name.hasSuffix(ending) {
+        return String(name.dropLast(ending.count))
+    }
+    return name
+}
+
+/// The folders that stand for nodes.
+private struct NodeFolders {
+    /// The folders that all dumps have in common: they say nothing.
+    private(set) var common: [String]
+    /// By name; none where all dumps are of one node.
+    let names: [String]
+
+    init(_ dumps: [Candidate]) {
+        var common = dumps.first.map { folders(of: $0.path) } ?? []
+        for dump in dumps {
+            let own = folders(of: dump.path)
+            var length = 0
+            while length < common.count, length < own.count, common[length] == own[length] { length += 1 }
+            common.removeLast(common.count - length)
+        }
+        // The same table in two folders is of two nodes; other tables may be parts of one, such as `v4/` and `v6/`.
+        var tables: [String: Set<String>] = [:]
+        for dump in dumps {
+            let own = folders(of: dump.path)
+            if own.count > common.count { tables[own[common.count], default: []].formUnion(dump.tables) }
+        }
+        let found = tables.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        names = found.filter { name in
+            tables.contains { $0.key != name && !$0.value.isDisjoint(with: tables[name] ?? []) }
+        }
+        self.common = common
+    }
+
+    /// The node whose folder a file is in.
+    func name(of candidate: Candidate) -> String? {
+        let own = folders(of: candidate.path)
+        guard own.count > common.count, own.prefix(common.count).elementsEqual(common) else { return nil }
+        return names.contains(own[common.count]) ? own[common.count] : nil
     }
 }
 
 private func folders(of path: String) -> [String] { path.split(separator: "/").dropLast().map(String.init) }
 
 extension Candidate {
+    /// Whether all that it holds is of the cluster and not of one node.
+    fileprivate var isShared: Bool { found.listings.allSatisfy { $0.kind == .kubernetes || $0.kind == .addressUsage } }
+
     fileprivate var holdsRules: Bool {
         found.listings.contains { $0.kind == .iptablesSave || $0.kind == .iptablesRules || $0.kind.isNFTables }
     }

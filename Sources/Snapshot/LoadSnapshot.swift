@@ -1,5 +1,6 @@
 import ArchiveFile
 import HostText
+import KubernetesText
 public import SourceText
 
 /// Reads standard input to its end, at most so many bytes.
@@ -21,7 +22,44 @@ public func loadSnapshot(
     let chosen = try chooseNode(loader.candidates, settings: settings)
     return try assemble(
         files: chosen.map { $0.file }, recognised: chosen.enumerated().map { $1.recognised(as: FileID($0)) },
-        unrecognised: loader.unrecognised, root: paths.count == 1 ? paths.first : nil, settings: settings)
+        unrecognised: loader.unrecognised, root: paths.count == 1 ? paths.first : nil,
+        folder: settings.node ?? commonFolder(chosen), settings: settings)
+}
+
+/// Loads what stands at `paths` as all the nodes that it holds, each with the objects of the cluster.
+///
+/// Folders of nodes are told as `loadSnapshot` tells them. Several directories and archives that each hold a dump of
+/// one table are nodes too. Files outside the nodes' folders count for all nodes if they hold objects only, and else
+/// for none.
+public func loadCluster(
+    _ paths: [String], settings: SnapshotSettings = SnapshotSettings(),
+    standardInput: StandardInput = readStandardInput
+) throws(SnapshotFailure) -> ClusterState {
+    var loader = Loader(settings: settings)
+    for path in paths { try loader.load(path, standardInput) }
+    let parts = partNodes(loader.candidates)
+    let common = parts.shared.enumerated().map { $1.recognised(as: FileID($0)) }
+    let shared = SharedObjects(files: parts.shared.map { $0.file }, recognised: common)
+    var cluster = ClusterState(objects: shared.reading.objects)
+    if parts.nodes.isEmpty {
+        // Says what there is instead of rules.
+        _ = try assemble(
+            files: shared.files, recognised: common, unrecognised: loader.unrecognised,
+            root: paths.count == 1 ? paths.first : nil, shared: shared, settings: settings)
+    }
+    for part in parts.nodes {
+        let own = part.candidates.enumerated().map { $1.recognised(as: FileID(parts.shared.count + $0)) }
+        let isAlone = parts.nodes.count == 1
+        let unrecognised = loader.unrecognised.filter { isAlone || part.holds($0.path) }
+        let state = try assemble(
+            files: shared.files + part.candidates.map { $0.file }, recognised: common + own, unrecognised: unrecognised,
+            root: part.root, folder: part.folder, shared: shared, settings: settings)
+        cluster.nodes.append(ClusterMember(folder: part.folder, state: state))
+    }
+    if parts.nodes.count > 1 {
+        cluster.unrecognised = loader.unrecognised.filter { input in !parts.nodes.contains { $0.holds(input.path) } }
+    }
+    return cluster
 }
 
 /// A file in which something was recognised, or that was named outright.

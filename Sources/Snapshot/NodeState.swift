@@ -11,6 +11,8 @@ public struct NodeState: Sendable {
     public var host = HostState()
     /// What Kubernetes' and Calico's objects say; empty where the input holds none.
     public var cluster = ClusterObjects()
+    /// What Kubernetes calls this node; `nil` where nothing tells.
+    public var name: String?
     public var diagnostics: [Diagnostic] = []
     /// Each listing that was recognised, in the order of reading.
     public var inputs: [RecognisedInput] = []
@@ -52,6 +54,8 @@ public struct UnrecognisedInput: Hashable, Sendable {
         case empty, binary, utf16, unknownText
         case symbolicLink, device, tooLarge, tooDeep, nestedArchive, unsafeName, encrypted
         case unreadable(String)
+        /// In place of a command's output, what said that it failed.
+        case failedCommand(String)
 
         /// A clause for a person.
         public var text: String {
@@ -68,6 +72,7 @@ public struct UnrecognisedInput: Hashable, Sendable {
             case .unsafeName: "its name leads out of the archive"
             case .encrypted: "encrypted"
             case .unreadable(let cause): cause
+            case .failedCommand(let words): "a command that failed: \(words)"
             }
         }
     }
@@ -76,9 +81,16 @@ public struct UnrecognisedInput: Hashable, Sendable {
     public var mayBeMissed: Bool {
         switch reason {
         case .unreadable, .encrypted, .utf16: true
+        case .failedCommand: isOfRules
         case .empty, .binary, .unknownText, .symbolicLink, .device, .tooLarge, .tooDeep, .nestedArchive, .unsafeName:
             false
         }
+    }
+
+    /// Whether the file's name says that it was to hold rules.
+    private var isOfRules: Bool {
+        let name = path.split(separator: "/").last ?? ""
+        return name.contains("tables") || name.contains("nft")
     }
 
     public var path: String

@@ -1,5 +1,6 @@
 import HostText
 import IptablesText
+import KubernetesText
 import RuleModel
 public import SourceText
 
@@ -14,13 +15,17 @@ public func readSnapshot(
     return try assemble(files: files, recognised: recognised, unrecognised: [], root: nil, settings: settings)
 }
 
-/// Reads the listings that were recognised in `files`; `root` is the one path that the user named, if it was one.
+/// Reads the listings that were recognised in `files`, the first of which are `shared`'s and were read before; `root` is
+/// the one path that the user named, if it was one; `folder` is the node's own, if it has one.
 func assemble(
     files: [SourceFile], recognised: [Recognised], unrecognised: [UnrecognisedInput], root: String?,
-    settings: SnapshotSettings
+    folder: String? = nil, shared: SharedObjects? = nil, settings: SnapshotSettings
 ) throws(SnapshotFailure) -> NodeState {
     var node = NodeState()
     node.files = files
+    var objects = shared?.reading ?? ClusterReading()
+    node.inputs = shared?.inputs ?? []
+    let sharedCount = shared?.files.count ?? 0
     node.unrecognised = unrecognised
     var reading = HostReading()
     var iptables = IptablesInput(latest: settings.latest)
@@ -37,6 +42,9 @@ func assemble(
                 case .nftText, .nftJSON: nftListings.append(listing)
                 case .nftTables: order.read(text, listing, &node)
                 case .unreadRules: keepUnread(text, listing, &node)
+                case .failedCommand: keepFailure(text, listing, file, &node)
+                case .kubernetes where index < sharedCount: continue
+                case .kubernetes: node.inputs.append(readObjects(text, listing, into: &objects))
                 default:
                     readOther(text, listing, file, &reading, &node)
                 }
@@ -52,7 +60,12 @@ func assemble(
     node.inputs.sort { ($0.place.file.index, $0.place.start) < ($1.place.file.index, $1.place.start) }
     node.names = reading.names
     node.host = reading.host
-    node.diagnostics = reading.diagnostics
+    node.diagnostics = reading.diagnostics + objects.diagnostics
+    node.cluster = objects.objects
+    node.cluster.bgpSessions = reading.cluster.bgpSessions
+    node.cluster.bgpRoutes = reading.cluster.bgpRoutes
+    node.cluster.addressUsage = reading.cluster.addressUsage
+    node.name = nodeName(node, folder: folder, hostName: reading.host.name.isEmpty ? nil : reading.host.name)
     // The other program's rules are in the input too.
     if Set(node.ruleset.tables.map(\.backend)).count > 1 { node.diagnostics.removeAll { $0.code == "other-tables" } }
     if node.ruleset.tables.isEmpty { throw noRules(node, root) }
@@ -108,16 +121,23 @@ private func keepUnread(_ text: Span<UInt8>, _ listing: Listing, _ node: inout N
             summary: "rules of iptables-legacy that could not be read"))
 }
 
+/// What a command said that failed.
+private func keepFailure(_ text: Span<UInt8>, _ listing: Listing, _ file: SourceFile, _ node: inout NodeState) {
+    let words = file.text(firstLine(of: listing.excerpt, text))
+    node.unrecognised.append(
+        UnrecognisedInput(path: file.path, reason: .failedCommand(String(words.prefix(200)))))
+}
+
 /// A listing of anything but iptables rules.
 private func readOther(
     _ text: Span<UInt8>, _ listing: Listing, _ file: SourceFile, _ reading: inout HostReading, _ node: inout NodeState
 ) {
-    let before = HostCounts(reading.host)
+    let before = HostCounts(reading)
     readListing(text, listing, into: &reading)
     let excerpt = listing.excerpt
     let place = firstLine(of: excerpt, text)
     var summary = listing.kind.name
-    let counts = HostCounts(reading.host).added(since: before)
+    let counts = HostCounts(reading).added(since: before)
     if !counts.isEmpty { summary += ": " + counts }
     if !listing.kind.isRead { summary += ": recognised, not read by this version" }
     node.inputs.append(
@@ -174,7 +194,10 @@ func reasonForNothing(_ bytes: Span<UInt8>) -> UnrecognisedInput.Reason {
 private struct HostCounts {
     private let values: [(count: Int, one: String, many: String)]
 
-    init(_ host: HostState) {
+    init(_ reading: HostReading) {
+        let host = reading.host
+        var servers = 0
+        for service in host.virtualServices ?? [] { servers += service.servers.count }
         var addresses = 0
         for interface in host.interfaces { addresses += interface.addresses.count }
         var elements = 0
@@ -190,6 +213,11 @@ private struct HostCounts {
             (host.sets.count, "set", "sets"),
             (elements, "element", "elements"),
             (host.listeners?.count ?? 0, "socket", "sockets"),
+            (host.virtualServices?.count ?? 0, "virtual service", "virtual services"),
+            (servers, "server", "servers"),
+            (reading.cluster.bgpSessions?.count ?? 0, "session", "sessions"),
+            (reading.cluster.bgpRoutes?.count ?? 0, "route", "routes"),
+            (reading.cluster.addressUsage?.count ?? 0, "range", "ranges"),
             (host.otherDeciders.count, "other decider", "other deciders"),
         ]
     }

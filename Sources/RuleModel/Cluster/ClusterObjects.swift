@@ -23,6 +23,8 @@ public struct ClusterObjects: Hashable, Sendable {
     public var addressBlocks: [IPAMBlock] = []
     /// What `calicoctl node status` or `birdcl show protocols` says of this node's sessions; `nil`: not in the input.
     public var bgpSessions: [BGPSession]?
+    /// What `birdcl show route` says; `nil`: not in the input.
+    public var bgpRoutes: [BGPRoute]?
     /// What `calicoctl ipam show --show-blocks` says; `nil`: not in the input.
     public var addressUsage: [AddressUsage]?
     /// Which kinds of objects there were and are not kept here, with how many of each, in the order of the input.
@@ -38,7 +40,7 @@ public struct ClusterObjects: Hashable, Sendable {
             && policies.isEmpty && tiers.isEmpty && networkSets.isEmpty && pools.isEmpty && hostEndpoints.isEmpty
             && workloadEndpoints.isEmpty && profiles.isEmpty && felixConfigurations.isEmpty
             && bgpConfigurations.isEmpty && bgpPeers.isEmpty && addressBlocks.isEmpty && bgpSessions == nil
-            && addressUsage == nil
+            && bgpRoutes == nil && addressUsage == nil
     }
 }
 

@@ -31,7 +31,7 @@ public struct VirtualService: Hashable, Sendable {
 /// Where a virtual service leads.
 public struct RealServer: Hashable, Sendable {
     /// How packets get there.
-    public enum Method: UInt8, Hashable, Sendable { case masquerade, route, tunnel }
+    public enum Method: UInt8, Hashable, Sendable { case masquerade, route, tunnel, local, bypass }
 
     public var address: IPAddress
     public var port: UInt16
