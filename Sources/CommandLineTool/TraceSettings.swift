@@ -71,13 +71,14 @@ extension TraceSettings {
             .value(
                 "--from", name: "ADDRESS[:PORT][/PROTOCOL]", group: group,
                 help:
-                    "its source; 'host' for a packet made on this host, 'internet' for an address that only the default route covers"
+                    "its source; 'host' for a packet made on this host, 'internet' for an address that only the default route covers, pod:NS/NAME, node:NAME"
             ) { (settings, text) throws(UsageFailure) in
                 try read { () throws(PacketFailure) in try settings.packet.setSource(readEndpoint(text)) }
             },
             .value(
                 "--to", name: "ADDRESS[:PORT][/PROTOCOL]", group: group,
-                help: "its destination; IPv6 in brackets where a port follows: [2001:db8::1]:443"
+                help:
+                    "its destination; IPv6 in brackets where a port follows: [2001:db8::1]:443; pod:NS/NAME, svc:NS/NAME[:PORT], node:NAME"
             ) { (settings, text) throws(UsageFailure) in
                 try read { () throws(PacketFailure) in try settings.packet.setDestination(readEndpoint(text)) }
             },

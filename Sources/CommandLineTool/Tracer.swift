@@ -27,7 +27,7 @@ struct Tracer {
     }
 
     mutating func answer(_ description: PacketDescription) throws(PacketFailure) -> TraceAnswer {
-        let prepared = try prepare(description, on: &model)
+        let prepared = try prepare(description, node.cluster, on: &model)
         var request = prepared.request
         request.assumptions = settings.assumptions
         request.traceReply = settings.roundTrip

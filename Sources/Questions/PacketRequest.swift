@@ -1,7 +1,7 @@
 internal import NetTypes
 public import PacketPath
 public import PathModel
-internal import RuleModel
+public import RuleModel
 internal import SourceText
 
 /// A packet ready to be followed, with what was chosen for it.
@@ -13,10 +13,12 @@ public struct PreparedPacket: Hashable, Sendable {
 
 /// Fills in what `description` does not say, as the command line's contract has it.
 ///
-/// Interfaces that the host does not know become names of `model`.
+/// Interfaces that the host does not know become names of `model`. `cluster` says what names of pods, services and
+/// nodes stand for.
 public func prepare(
-    _ description: PacketDescription, on model: inout HostModel
+    _ description: PacketDescription, _ cluster: ClusterObjects, on model: inout HostModel
 ) throws(PacketFailure) -> PreparedPacket {
+    let description = try resolveNames(description, cluster, on: model)
     var maker = PacketMaker(description: description)
     let packet = try maker.makePacket(on: model)
     let origin: Origin
@@ -119,7 +121,7 @@ private struct PacketMaker {
             let chosen = try internetAddress(version, on: model)
             notes.append(chosen.note)
             return chosen.address
-        case .named(let kind, let name): throw PacketMaker.unknownName(kind, name)
+        case .named(let kind, let name): throw PacketFailure("'\(kind):\(name)' is not known")
         }
     }
 
@@ -150,14 +152,8 @@ private struct PacketMaker {
             let chosen = try internetAddress(version, on: model)
             notes.append(chosen.note)
             return chosen.address
-        case .named(let kind, let name): throw PacketMaker.unknownName(kind, name)
+        case .named(let kind, let name): throw PacketFailure("'\(kind):\(name)' is not known")
         }
-    }
-
-    private static func unknownName(_ kind: String, _ name: String) -> PacketFailure {
-        PacketFailure(
-            "'\(kind):\(name)' is not known: names of pods, services and nodes come with Kubernetes objects, which this version does not read; give an address"
-        )
     }
 
     mutating func tellUnknownInterface(_ name: String, on model: HostModel) {

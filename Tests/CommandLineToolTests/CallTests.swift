@@ -52,7 +52,7 @@ import Testing
             ("trace - --packets p --from 10.0.0.1", "--packets brings packets of its own"),
             ("trace - --packets -", "standard input can't be both"),
             ("trace - --packet hello", "--packet: --packet can't tell what this is"),
-            ("trace - --from pod:a/b --to 10.0.0.1", "Kubernetes objects"),
+            ("trace - --from pod:a/b --to 10.0.0.1", "objects of Kubernetes"),
             ("trace - --from host --to 10.0.0.1 --in eth0", "is made here and does not come in by eth0"),
             ("show - --format xml", "'xml' is not one of tree, iptables-save, nft and json"), ("show", "no snapshot"),
             ("graph - --format svg", "svg is not in this version"), ("graph - --format png", "'png' is not one of"),

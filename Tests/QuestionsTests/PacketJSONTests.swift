@@ -74,7 +74,7 @@ import Testing
 
     private func prepared(_ text: String) throws -> Packet {
         var model = try host(noRules, addresses, routes)
-        return try prepare(try read(text), on: &model).request.packet
+        return try prepare(try read(text), ClusterObjects(), on: &model).request.packet
     }
 
     @Test func bytesStandForTheOtherKeys() throws {

@@ -21,7 +21,7 @@ import Testing
         _ change: (inout PacketDescription) throws -> Void = { _ in }
     ) throws -> PreparedPacket {
         var model = try model ?? host(noRules, addresses, routes)
-        return try prepare(try description(from: from, to: to, change), on: &model)
+        return try prepare(try description(from: from, to: to, change), ClusterObjects(), on: &model)
     }
 
     @Test func defaultsOfATCPPacket() throws {
@@ -73,8 +73,8 @@ import Testing
             ("10.9.9.9", "192.0.2.1/udp", "has a destination port"),
             ("10.9.9.9", "192.0.2.1/sctp", "has a destination port"), ("10.9.9.9:5", "192.0.2.1/gre", "has no ports"),
             ("10.9.9.9", "192.0.2.1/icmpv6", "IPv4 has icmp"), ("2001:db8:1::1", "2001:db8::1/icmp", "IPv6 has icmpv6"),
-            ("pod:default/a", "192.0.2.1:80", "Kubernetes objects"),
-            ("10.9.9.9", "svc:default/a:80", "'svc:default/a:80'"),
+            ("pod:default/a", "192.0.2.1:80", "objects of Kubernetes"),
+            ("10.9.9.9", "svc:default/a:80", "'svc:default/a' is not known"),
         ])
     func refuses(_ from: String, _ to: String, _ message: String) {
         #expect {
@@ -142,7 +142,8 @@ import Testing
             with: "3: eth1: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc fq master br0 state UP")
         var model = try host(noRules, ports, routes)
         let prepared = try prepare(
-            try description(from: "10.1.0.7", to: "10.1.0.8:80") { $0.arrival = .interface("eth1") }, on: &model)
+            try description(from: "10.1.0.7", to: "10.1.0.8:80") { $0.arrival = .interface("eth1") }, ClusterObjects(),
+            on: &model)
         #expect(prepared.request.origin == .interface(model.intern("br0")))
         #expect(prepared.request.inPort == model.intern("eth1"))
         #expect(prepared.notes.contains { $0.hasPrefix("eth1 is a port of br0") })
