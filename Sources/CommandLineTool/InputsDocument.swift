@@ -17,6 +17,10 @@ func inputsDocument(_ node: NodeState) -> Document {
                     return [RichText(file), RichText(lines, .quiet), RichText(input.summary)]
                 })
         ]))
+    if let name = node.name, !node.cluster.isEmpty {
+        document.add(.space)
+        document.add(.paragraph(RichText("Kubernetes' name of this node is \(name).")))
+    }
     if !node.unrecognised.isEmpty {
         document.add(.space)
         document.add(.heading("Not recognised"))

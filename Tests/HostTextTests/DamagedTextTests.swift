@@ -15,6 +15,10 @@ import Testing
         "[{\"ifindex\":1,\"ifname\":\"lo\",\"flags\":[\"UP\"],\"mtu\":1,\"linkinfo\":{\"info_kind\":\"vrf\",\"info_data\":{\"table\":5}},\"addr_info\":[{\"local\":\"1.2.3.4\",\"prefixlen\":8}]}]\n[{\"priority\":0,\"src\":\"1.2.3.0\",\"srclen\":24,\"table\":\"main\"}]\n[{\"dst\":\"default\",\"gateway\":\"1.2.3.4\",\"dev\":\"a\",\"flags\":[]}]\n",
         "Kernel IP routing table\nDestination Gateway Genmask Flags Metric Ref Use Iface\n0.0.0.0 10.0.0.9 0.0.0.0 UG 3 0 0 d0\nd0: flags=4163<UP>  mtu 1500\n        inet 10.0.0.1  netmask 255.255.255.0\n        inet6 fe80::1  prefixlen 64  scopeid 0x20<link>\n",
         "qdisc clsact ffff: dev eth0\nfilter dev eth0 ingress bpf\nsrc 1.2.3.4 dst 1.2.3.5\n\tdir out\n8fcb2a1c-1d2e-4f3a-9b8c-7d6e5f4a3b2c\n    Bridge \"b\"\nIP Virtual Server\nTCP 1.2.3.4:5 rr\n255\tlocal\n100 blue\nid 1 via 1.2.3.4 dev x\nid 2 group 1,5/1\nlo UNKNOWN 127.0.0.1/8 peer 1.2.3.4/5\n",
+        CalicoStatusTests.status + CalicoStatusTests.protocols,
+        "# x\n" + CalicoStatusTests.routes + CalicoStatusTests.usage,
+        VirtualServiceTests.list, VirtualServiceTests.rules + "command terminated with exit code 1\n",
+        "kind: Pod\napiVersion: v1\n- a\n---\nlo: flags=73<UP>\nerror: x\nsh: y: not found\n",
     ]
 
     private func read(_ bytes: [UInt8]) {
