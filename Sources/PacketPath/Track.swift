@@ -15,7 +15,10 @@ extension Evaluator {
         let zone = state.template?.zone ?? ConnectionZone()
         if entering.round == 0, let asked = request.state { return tracked(asked, state) }
         let look = firstLook(state)
-        if look != .invalid { state.hasVerifiedChecksum = transportCheck(state)?.isVerified == true }
+        // The sum comes before TCP's flags. Source: net/netfilter/nf_conntrack_proto_tcp.c `tcp_error`, Linux 6.18.
+        if let check = transportCheck(state), !check.isRefused, look != .invalid || state.packet.protocol == .tcp {
+            state.hasVerifiedChecksum = check.isVerified
+        }
         switch look {
         case .invalid: state.connection = .invalid
         case .untracked: state.connection = .untracked
