@@ -46,7 +46,7 @@ public struct Patient: Sendable {
     /// Follows a packet; `nil` where it can't be described so on this node.
     func trace(_ description: PacketDescription) -> (trace: Trace, options: String)? {
         var own = model
-        guard let prepared = try? prepare(description, on: &own) else { return nil }
+        guard let prepared = try? prepare(description, cluster, on: &own) else { return nil }
         return (PacketPath.trace(prepared.request, on: own), traceOptions(description))
     }
 }
