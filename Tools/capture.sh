@@ -37,6 +37,14 @@ END
     done
 }
 
+# Whether a part of the kernel listens on this bus of netlink: it has the number 0 there.
+listens_on() {
+    while read -r _ bus number _; do
+        [ "$bus" = "$1" ] && [ "$number" = 0 ] && return 0
+    done </proc/net/netlink
+    return 1
+}
+
 # What could not be read, and why.
 note() {
     printf 'capture.sh: warning: not read: %s: %s\n' "$1" "$2" >&2
@@ -173,7 +181,7 @@ links_and_routes() {
     else
         note "the bridges' forwarding entries, which tell where tunnels of VXLAN end" 'bridge is missing'
     fi
-    if [ "$(awk '$2 == 6 && $3 == 0' /proc/net/netlink 2>/dev/null)" ]; then
+    if listens_on 6; then
         take ip-xfrm-policy.txt 'ip xfrm policy' 'IPsec policies' ip xfrm policy
     else
         mark 'ip xfrm policy' >"$to/ip-xfrm-policy.txt"
@@ -311,9 +319,22 @@ other_devices() {
     done
 }
 
+# Without gzip it is a tar, and without tar one text: hookline tells by what is in a file, not by its name.
 pack() {
-    if tar -czf - "$name" 2>/dev/null >"$scratch/out"; then return 0; fi
-    has gzip && tar -cf - "$name" 2>"$scratch/err" | gzip -c >"$scratch/out" && [ -s "$scratch/out" ]
+    if ! has tar; then
+        printf 'capture.sh: note: tar is missing; this is one text, which hookline reads as well\n' >&2
+        cat "$name"/*.txt >"$scratch/out"
+    elif ! tar -czf "$scratch/out" "$name" 2>/dev/null; then
+        tar -cf "$scratch/out" "$name" 2>"$scratch/err"
+    fi
+}
+
+make_scratch() {
+    for folder in "${TMPDIR:-/tmp}" /dev/shm /run /var/tmp; do
+        scratch=$folder/hookline.$$
+        (umask 077 && mkdir "$scratch") 2>/dev/null && return 0
+    done
+    fail 'no temporary folder can be made'
 }
 
 main() {
@@ -327,7 +348,7 @@ main() {
     done
     host=$(uname -n | tr -cd 'A-Za-z0-9.-')
     name=hookline-${host:-host}-$(date -u +%Y%m%dT%H%M%SZ)
-    scratch=$(mktemp -d "${TMPDIR:-/tmp}/hookline.XXXXXX") || fail 'no temporary folder can be made'
+    make_scratch
     trap 'rm -rf "$scratch"' EXIT
     trap 'exit 130' HUP INT TERM
     to=$scratch/$name
@@ -339,7 +360,6 @@ main() {
     *) kind=directory ;;
     esac
     if [ "$kind" = archive ]; then
-        has tar || fail 'tar is missing; -o DIRECTORY writes without it'
         [ "$output" = - ] || [ ! -e "$output" ] || fail "'$output' is there already"
         mkdir "$to"
     else

@@ -142,6 +142,36 @@ private let shells: [[String]] = [["sh"], ["busybox", "sh"], ["bash", "--posix"]
         #expect(members.keys.allSatisfy { $0.hasPrefix("hookline-") && $0.hasSuffix(".txt") })
     }
 
+    /// As in images that hold little: neither tar nor gzip nor awk. What comes is one text.
+    @Test(.enabled(if: canMakeHost, "needs root and namespaces")) func withoutTarItIsOneText() throws {
+        let programs = folder("programs")
+        try? FileManager.default.removeItem(at: programs)
+        try FileManager.default.createDirectory(at: programs, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: programs) }
+        for name in [
+            "sh", "sed", "grep", "find", "sort", "cat", "date", "uname", "id", "tr", "mkdir", "rm", "ls", "ip",
+        ] {
+            let path = try ChildProcess.check(["sh", "-c", "command -v \(name)"]).split(separator: "\n")[0]
+            try FileManager.default.createSymbolicLink(
+                atPath: programs.appendingPathComponent(name).path, withDestinationPath: String(path))
+        }
+        let namespace = try ScratchNamespace()
+        _ = try ChildProcess.check(["sh", "-s"], input: Self.host)
+        let result = try ChildProcess.run([
+            "env", "PATH=\(programs.path)", programs.path + "/sh", Self.script, "-o", "-",
+        ])
+        _ = try? ChildProcess.run(["sh", "-c", "kill $(ss -lntp | sed -n 's/.*pid=\\([0-9]*\\),.*/\\1/p')"])
+        try namespace.leave()
+        #expect(result.status == 0, "\(result.errorText)")
+        #expect(result.errorText.contains("note: tar is missing; this is one text"))
+        #expect(result.errorText.contains("warning: not read: listening sockets: ss and netstat are missing"))
+        var around = Around()
+        around.input = result.outputText
+        let traced = call("trace - --in eth0 --from 198.51.100.7 --to 10.1.0.5:80/tcp --json", around)
+        #expect(traced.output.contains("\"outcome\":\"forwarded\""), "\(traced.error)\(traced.output)")
+        #expect(traced.error.contains("not read when this was captured: listening sockets"))
+    }
+
     @Test func nothingIsWrittenOver() throws {
         let taken = folder("taken")
         try FileManager.default.createDirectory(at: taken, withIntermediateDirectories: true)
