@@ -71,4 +71,45 @@ import Testing
         #expect(rule["target"]?.string == "-j A")
         #expect(rule["counters"]?["packets"]?.number?.unsigned == 3)
     }
+
+    private static let calico = filter(
+        "-A FORWARD -j cali-FORWARD", "-A FORWARD -j KUBE-FORWARD",
+        "-A cali-FORWARD -j MARK --set-xmark 0x0/0x1a0000", "-A cali-FORWARD -i cali+ -j cali-from-wl-dispatch",
+        "-A KUBE-FORWARD -m conntrack --ctstate INVALID -j DROP", "-A KUBE-FORWARD -j cali-cidr-block",
+        chains: ["KUBE-FORWARD", "cali-FORWARD", "cali-from-wl-dispatch", "cali-cidr-block"])
+
+    /// Who made a chain stands beside it; a rule's line says what its chain's and its target's lines do not.
+    @Test func ownersStandBesideChainsAndRules() throws {
+        let shown = try tree(Self.calico)
+        #expect(
+            shown.contains(
+                """
+                    1  -A FORWARD -j cali-FORWARD  rules:9
+                      filter/cali-FORWARD  2 rules  Calico: its rules of filter at FORWARD
+                        1  -A cali-FORWARD -j MARK --set-xmark 0x0/0x1a0000  rules:11  clears its own marks
+                        2  -A cali-FORWARD -i cali+ -j cali-from-wl-dispatch  rules:12
+                          filter/cali-from-wl-dispatch  0 rules  Calico: finds the workload that a packet comes from
+
+                """), "\(shown)")
+        // The chain is kube-proxy's, the rule Calico's.
+        #expect(shown.contains("filter/KUBE-FORWARD  2 rules  kube-proxy: "))
+        #expect(shown.contains("rules:13  drops what conntrack calls invalid\n"))
+    }
+
+    @Test func jsonHasOwners() throws {
+        let world = try World(Self.calico)
+        let bytes = written {
+            writeRulesetJSON(
+                world.model, files: world.files, owners: AnnotatedRuleset(world.model.linked), into: &$0)
+        }
+        let chains = try #require(try readJSON(bytes.span)["tables"]?.array?.first?["chains"]?.array)
+        let forward = try #require(chains.first { $0["chain"]?.string == "FORWARD" })
+        #expect(forward["maker"] == nil)
+        let jump = try #require(forward["rules"]?.array?.first)
+        #expect(jump["maker"]?.string == "Calico")
+        #expect(jump["purpose"]?.string == "its rules of filter at FORWARD")
+        let own = try #require(chains.first { $0["chain"]?.string == "cali-FORWARD" })
+        #expect(own["maker"]?.string == "Calico")
+        #expect(own["rules"]?.array?.first?["purpose"]?.string == "clears its own marks")
+    }
 }

@@ -104,7 +104,7 @@ struct FelixSpelling {
     /// lost, then with the floating ones at every place.
     private func orders() -> [[Part]] {
         let fixed = conditions.filter { !$0.floats }
-        let floating = conditions.filter(\.floats)
+        let floating = conditions.filter { $0.floats }
         var orders = [ranked(conditions)]
         if conditions.count > 1 { orders += [floating + fixed, fixed + floating] }
         for part in lost { orders.append(ranked(conditions + [part])) }

@@ -31,8 +31,8 @@ public struct FelixVersionRange: Hashable, Sendable {
     public init() {}
 
     /// `nil` where nothing tells.
-    public var earliest: Version? { signs.compactMap(\.earliest).max() }
-    public var latest: Version? { signs.compactMap(\.latest).min() }
+    public var earliest: Version? { signs.compactMap { $0.earliest }.max() }
+    public var latest: Version? { signs.compactMap { $0.latest }.min() }
     /// Whether signs speak against each other, as with rules that an older Felix has left.
     public var isContradictory: Bool {
         guard let earliest, let latest else { return false }
@@ -119,11 +119,11 @@ public struct FelixVersionRange: Hashable, Sendable {
         if comment.hasSuffix(" if no policies passed packet"), !comment.hasPrefix("End of tier ") {
             upTo(29, "'\(comment)'")
         }
-        if comment.contains("whitelisted hosts") { upTo(22, "'\(comment)'") }
-        if comment.hasSuffix(" allowed hosts"), comment.contains(" VXLAN ") { from(23, "'\(comment)'") }
+        if comment.holds("whitelisted hosts") { upTo(22, "'\(comment)'") }
+        if comment.hasSuffix(" allowed hosts"), comment.holds(" VXLAN ") { from(23, "'\(comment)'") }
         guard isPolicy, comment.hasSuffix(" ingress") || comment.hasSuffix(" egress") else { return }
         if comment.hasPrefix("Policy ") { upTo(31, "'\(comment)'") }
-        if comment.contains("Policy "), !comment.hasPrefix("Policy ") { from(32, "'\(comment)'") }
+        if comment.holds("Policy "), !comment.hasPrefix("Policy ") { from(32, "'\(comment)'") }
     }
 
     private mutating func takeSet(_ name: String) {

@@ -56,7 +56,7 @@ struct CalicoNames: Sendable {
     /// Source: libcalico-go/lib/backend/k8s/conversion/constants.go.
     private static func profileNames(_ cluster: ClusterObjects) -> [String] {
         var names = ["projectcalico-default-allow"]
-        names += cluster.profiles.map(\.name)
+        names += cluster.profiles.map { $0.name }
         for namespace in cluster.namespaces { names.append("kns.\(namespace.name)") }
         for pod in cluster.pods {
             names.append("kns.\(pod.namespace)")

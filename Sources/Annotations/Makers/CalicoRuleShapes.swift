@@ -1,5 +1,6 @@
 internal import ChainGraph
 internal import RuleModel
+internal import SourceText
 
 /// Rules outside policies and profiles: by their comments, else by what they do in which chain.
 extension CalicoRules {
@@ -21,7 +22,7 @@ extension CalicoRules {
             }
             if comment.hasSuffix(" connection limit") { return .connectionCount(way) }
             if comment.hasSuffix(" encapped packets originating in workloads") {
-                return .encapsulatedFromWorkload(comment.contains("VXLAN") ? .vxlan : .ipip)
+                return .encapsulatedFromWorkload(comment.holds("VXLAN") ? .vxlan : .ipip)
             }
             if let purpose = tunnelComment(comment) { return purpose }
         }
@@ -56,18 +57,18 @@ extension CalicoRules {
     /// `Allow IPv4 VXLAN packets from allowed hosts`, in the words of all versions.
     private func tunnelComment(_ comment: String) -> CalicoPurpose? {
         let tunnel: CalicoPurpose.Tunnel
-        if comment.contains("VXLAN packets ") {
+        if comment.holds("VXLAN packets ") {
             tunnel = .vxlan
-        } else if comment.contains("IPIP packets ") {
+        } else if comment.holds("IPIP packets ") {
             tunnel = .ipip
         } else if comment.hasSuffix(" Wireguard packets") {
             tunnel = .wireguard
         } else {
             return nil
         }
-        if comment.contains(" from non-") { return .tunnelFromStranger(tunnel) }
-        if comment.contains(" packets from ") || comment.hasPrefix("Allow incoming ") { return .tunnelFromHost(tunnel) }
-        if comment.contains(" packets to ") || comment.hasPrefix("Allow outgoing ") { return .tunnelToHost(tunnel) }
+        if comment.holds(" from non-") { return .tunnelFromStranger(tunnel) }
+        if comment.holds(" packets from ") || comment.hasPrefix("Allow incoming ") { return .tunnelFromHost(tunnel) }
+        if comment.holds(" packets to ") || comment.hasPrefix("Allow outgoing ") { return .tunnelToHost(tunnel) }
         return nil
     }
 
