@@ -242,7 +242,7 @@ private let excused: Set<String> = [
 private let openByDrawnPort: Set<String> = [
     "set", changedSet, "mark", "string", "u32", "bpf", "original-source-port", "original-destination-port", "route",
     // A map of a native rule, and `@th,16,16`.
-    "value", "vmap", "nat-address", "",
+    "value", "vmap", "nat-address", "", "source-.-destination-port", "destination-.-destination-port",
 ]
 
 /// A set to which a rule may have done something.

@@ -74,7 +74,7 @@ extension Evaluator {
         var route = RouteQuery(destination: address)
         route.source = query.flags.contains(.destination) ? state.packet.source : state.packet.destination
         route.mark = query.flags.contains(.mark) ? state.packet.mark : 0
-        route.protocol = state.packet.protocol
+        route.protocol = fibProtocol(state.packet)
         route.tos = state.packet.tos
         if state.packet.unknown.contains(.dscp) { route.unknown.insert(.dscp) }
         if isOfLink(address) { route.outInterface = interface }
@@ -100,6 +100,12 @@ extension Evaluator {
         if found != 0 { return found }
         if address.isMulticast { return bit(.multicast) }
         return isUnicastV6(address) ? bit(.unicast) : 0
+    }
+
+    /// What nf_tables takes for the transport: AH, where there is one.
+    private func fibProtocol(_ packet: Packet) -> IPProtocol {
+        if case .found(let own, _) = transport(packet) { return own }
+        return packet.protocol
     }
 
     /// The interface that the look-up gives; none where there is no route, or where it is not the one asked for.
@@ -128,7 +134,7 @@ extension Evaluator {
         }
         route.ignoresLinkState = true
         route.inInterface = names.find("lo")
-        route.protocol = packet.protocol
+        route.protocol = fibProtocol(packet)
         if query.flags.contains(.mark) {
             route.mark = packet.mark
             if packet.unknown.contains(.mark) { route.unknown.insert(.mark) }
