@@ -70,5 +70,13 @@ func traceOptions(_ description: PacketDescription) -> String {
     let suffix = description.protocol.flatMap { $0.hasPorts ? "/\($0.shortName)" : nil } ?? ""
     words += ["--to", end(description.destination, description.destinationPort) + suffix]
     if let transport = description.protocol, !transport.hasPorts { words += ["--proto", transport.shortName] }
+    if let flags = description.tcpFlags {
+        let names = TCPFlags.names.filter { flags.contains($0.flag) }.map { $0.name }
+        words += ["--tcp-flags", names.isEmpty ? "none" : names.joined(separator: ",")]
+    }
+    if let length = description.length { words += ["--length", "\(length)"] }
+    if let state = description.state, let name = ConnectionStates.names.first(where: { $0.state == state })?.name {
+        words += ["--state", name.lowercased()]
+    }
     return words.joined(separator: " ")
 }
