@@ -37,7 +37,11 @@ struct Explainer {
 
     /// The index of a step among those that are no misses.
     private func told(_ index: Int) -> Int {
-        index - way.steps.prefix(index).count { if case .miss = $0.kind { true } else { false } }
+        var misses = 0
+        for step in way.steps.prefix(index) {
+            if case .miss = step.kind { misses += 1 }
+        }
+        return index - misses
     }
 
     var quotes: Quotes { reporter.quotes }
