@@ -14,7 +14,8 @@ let forwardPolicyDrop = DoctorCheck(
         let own = patient.linked.chain(chain)
         guard own.base?.policy == .drop else { continue }
         var hit: [(text: String, example: String)] = []
-        for flow in patient.podFlows + patient.routedFlows {
+        // A router that drops by default may be meant so; one that Docker came upon is not.
+        for flow in patient.podFlows + (patient.hasMaker(.docker) ? patient.routedFlows : []) {
             guard let (trace, options) = patient.trace(flow.packet), trace.outcome == .dropped,
                 let index = trace.decidedBy, index < trace.steps.count,
                 case .policy(chain, .drop) = trace.steps[index].kind
