@@ -114,7 +114,7 @@ func partNodes(_ candidates: [Candidate]) -> (shared: [Candidate], nodes: [NodeP
 }
 
 /// `node-a` of `captures/node-a.tar.gz`.
-private func folderName(_ path: String) -> String {
+func folderName(_ path: String) -> String {
     let name = path.split(separator: "/").last.map(String.init) ?? path
     for ending in [".tar.gz", ".tgz", ".tar.xz", ".tar.zst", ".tar.bz2", ".tar", ".zip"] where name.hasSuffix(ending) {
         return String(name.dropLast(ending.count))

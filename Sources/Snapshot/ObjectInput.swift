@@ -94,13 +94,14 @@ private struct ObjectCounts {
     }
 }
 
-/// What Kubernetes calls a node: a name that its objects have, told by the node's folder, its host name or one of its
-/// addresses; without such objects its folder's name or its host name.
-func nodeName(_ node: NodeState, folder: String?, hostName: String?) -> String? {
+/// What Kubernetes calls a node: a name that its objects have, told by the node's folder, its host name, the path that
+/// holds it, or one of its addresses; without such objects its host name or its folder's.
+func nodeName(_ node: NodeState, folder: String?, hostName: String?, root: String?) -> String? {
     let told = [folder, hostName].compactMap { $0 }
     var names = Set(node.cluster.nodes.map(\.name))
     if names.isEmpty { names = Set(node.cluster.pods.map(\.node)).subtracting([""]) }
-    if let known = told.first(where: { names.contains($0) }) { return known }
+    let guesses = told + (root.map { [folderName($0)] } ?? [])
+    if let known = guesses.first(where: { names.contains($0) }) { return known }
     var own: Set<IPAddress> = []
     for interface in node.host.interfaces {
         for address in interface.addresses where address.scope == .global { own.insert(address.address) }

@@ -65,7 +65,8 @@ func assemble(
     node.cluster.bgpSessions = reading.cluster.bgpSessions
     node.cluster.bgpRoutes = reading.cluster.bgpRoutes
     node.cluster.addressUsage = reading.cluster.addressUsage
-    node.name = nodeName(node, folder: folder, hostName: reading.host.name.isEmpty ? nil : reading.host.name)
+    let hostName = reading.host.name.isEmpty ? nil : reading.host.name
+    node.name = nodeName(node, folder: folder, hostName: hostName, root: root)
     // The other program's rules are in the input too.
     if Set(node.ruleset.tables.map(\.backend)).count > 1 { node.diagnostics.removeAll { $0.code == "other-tables" } }
     if node.ruleset.tables.isEmpty { throw noRules(node, root) }

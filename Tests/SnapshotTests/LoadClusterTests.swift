@@ -218,6 +218,17 @@ import Testing
         }
     }
 
+    @Test func thePathTellsTheNodesNameWhereObjectsHaveIt() throws {
+        try withFolder([("node-b/rules", rules), ("node-b/objects.yaml", Self.objects)]) { root in
+            let node = try loadSnapshot(["\(root)/node-b"])
+            #expect(node.name == "node-b")
+        }
+        try withFolder([("node-b/rules", rules)]) { root in
+            let node = try loadSnapshot(["\(root)/node-b"])
+            #expect(node.name == nil)
+        }
+    }
+
     @Test func withoutObjectsTheHostsNameIsTheNodes() throws {
         try withFolder([("x/rules", rules), ("x/hostname", "a.example\n")]) { root in
             let node = try loadSnapshot([root])
