@@ -192,10 +192,25 @@ import Testing
         #expect(found.integrity.uncheckedCount > 0)
     }
 
-    @Test func aPartThatFelixNeverWritesIsNotJudged() throws {
+    /// Without the part that Felix can't have written the hash fits: somebody has added it.
+    @Test func aPartThatFelixNeverWritesWasAdded() throws {
         let found = try findings { lines in
             let place = try place(lines, "Policy security.block-smtp egress")
             lines[place] = lines[place].replacingOccurrences(of: " -j MARK", with: " -m ttl --ttl-eq 3 -j MARK")
+        }
+        #expect(
+            found.told == [
+                "filter/cali-po-_GS_GXIgK01XC2Q-j_hG 1 edited: -m comment --comment \"Policy security.block-smtp egress\""
+                    + " -p tcp -m multiport --destination-ports 25 --jump MARK --set-mark 0x40000/0x40000"
+            ])
+        #expect(found.integrity.uncheckedCount == 0)
+    }
+
+    @Test func aPartThatCantBeSpelledIsNotJudged() throws {
+        let found = try findings { lines in
+            let place = try place(lines, "Policy security.block-smtp egress")
+            lines[place] = lines[place].replacingOccurrences(
+                of: "-m multiport --dports 25", with: "-m ttl --ttl-eq 3")
         }
         #expect(found.told == ["filter/cali-po-_GS_GXIgK01XC2Q-j_hG 1 not spelled"])
         #expect(found.integrity.uncheckedCount == 3)

@@ -17,7 +17,7 @@ struct CalicoIntegrityCheck {
     private struct Break {
         var state: HashChain
         var name: String
-        var pending: [Pending]
+        var pending: ArraySlice<Pending>
         /// Whether not even the first rule fits.
         var isAtStart: Bool
     }
@@ -80,7 +80,7 @@ struct CalicoIntegrityCheck {
         for rule in hashed {
             let spelling = text.spelling(of: rule.reference, chain: name + "*appends*")
             if let next = state.after(spelling, giving: rule.hash, limit: 64) {
-                state = next
+                state = next.state
                 appended.append(rule)
             } else {
                 inserted.append(rule)
@@ -94,10 +94,10 @@ struct CalicoIntegrityCheck {
         guard !hashed.isEmpty else { return }
         chainCount += 1
         result.hashedCount += hashed.count
-        var pending = hashed.map { rule in
-            Pending(
-                reference: rule.reference, hash: rule.hash,
-                spelling: text.spelling(of: rule.reference, chain: name))
+        var pending: ArraySlice<Pending> = []
+        for rule in hashed {
+            let spelling = text.spelling(of: rule.reference, chain: name)
+            pending.append(Pending(reference: rule.reference, hash: rule.hash, spelling: spelling))
         }
         let count = pending.count
         let state = confirm(&pending, from: HashChain(name))
@@ -108,15 +108,15 @@ struct CalicoIntegrityCheck {
 
     /// Confirms rules from the front, and where the first does not fit one that stands further down; gives the hash of
     /// the last.
-    private mutating func confirm(_ pending: inout [Pending], from state: HashChain) -> HashChain {
+    private mutating func confirm(_ pending: inout ArraySlice<Pending>, from state: HashChain) -> HashChain {
         var state = state
         var confirmed: Set<String> = []
         while let first = pending.first {
             if let next = state.after(first.spelling, giving: first.hash) {
                 if first.wasPassed { add(.misplaced, first) }
-                state = next
+                state = next.state
                 confirmed.insert(first.hash)
-                result.verifiedCount += 1
+                judge(first, next.text)
                 pending.removeFirst()
                 continue
             }
@@ -125,16 +125,16 @@ struct CalicoIntegrityCheck {
                 pending.removeFirst()
                 continue
             }
-            var found: (place: Int, state: HashChain)?
+            var found: (place: Int, next: (state: HashChain, text: String))?
             for place in pending.indices.dropFirst().prefix(256) where found == nil {
                 let other = pending[place]
                 if let next = state.after(other.spelling, giving: other.hash, limit: 64) { found = (place, next) }
             }
             guard let found else { break }
-            state = found.state
+            state = found.next.state
             confirmed.insert(pending[found.place].hash)
-            result.verifiedCount += 1
-            for place in 0..<found.place { pending[place].wasPassed = true }
+            judge(pending[found.place], found.next.text)
+            for place in pending.startIndex..<found.place { pending[place].wasPassed = true }
             pending.remove(at: found.place)
         }
         // All others fit without these: they were never among them.
@@ -143,6 +143,17 @@ struct CalicoIntegrityCheck {
             pending = []
         }
         return state
+    }
+
+    /// A rule whose hash fits with its parts that Felix writes is Felix's own if it has no others.
+    private mutating func judge(_ rule: Pending, _ text: String) {
+        if rule.spelling.isCertain {
+            result.verifiedCount += 1
+        } else {
+            let head =
+                rule.spelling.head.isEmpty ? 0 : joinedBySpaces(Array(rule.spelling.head.prefix(3))).utf8.count + 1
+            add(.edited(original: String(decoding: text.utf8.dropFirst(head), as: UTF8.self)), rule)
+        }
     }
 
     private mutating func add(_ kind: CalicoIntegrity.Finding.Kind, _ rule: Pending) {
@@ -189,7 +200,7 @@ struct CalicoIntegrityCheck {
         giveUp(pending)
     }
 
-    private mutating func giveUp(_ pending: [Pending]) {
+    private mutating func giveUp(_ pending: ArraySlice<Pending>) {
         guard let first = pending.first else { return }
         add(first.spelling.isCertain ? .editedOrMissing : .notSpelled, first)
         result.uncheckedCount += pending.count

@@ -25,7 +25,7 @@ struct FelixText {
             case .match(.comment(let symbol)):
                 let text = linked.name(symbol)
                 if !text.hasPrefix("cali:") { spelling.head.append("-m comment --comment \"\(text)\"") }
-            case .match(.connectionLimit(let limit)): return connectionLimit(limit, spelling)
+            case .match(.connectionLimit(let limit)): return connectionLimit(limit, rule, spelling)
             case .match(let match):
                 guard let part = part(match) else {
                     spelling.isCertain = false
@@ -50,7 +50,8 @@ struct FelixText {
 
     /// One text for matches and target together; the rule's protocol and flags are in it.
     /// Source: felix/iptables/actions.go `LimitNumConnectionsAction`.
-    private func connectionLimit(_ limit: ConnectionLimitMatch, _ started: FelixSpelling) -> FelixSpelling {
+    private func connectionLimit(_ limit: ConnectionLimitMatch, _ rule: Rule, _ started: FelixSpelling) -> FelixSpelling
+    {
         var spelling = started
         spelling.conditions = []
         spelling.tail = [
@@ -58,6 +59,16 @@ struct FelixText {
                 "-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN -m connlimit --connlimit-above \(limit.limit) "
                     + "--connlimit-mask 0 -j REJECT --reject-with tcp-reset")
         ]
+        spelling.isCertain = rule.target == .reject(.tcpReset) && !limit.isUpTo && limit.maskLength == 0
+        for statement in rule.statements {
+            switch statement {
+            case .match(.protocol(.is(let test))) where test.number.rawValue == 6: continue
+            case .match(.tcp(let test)) where test.flagsMask == [.fin, .syn, .rst, .ack] && test.flagsValue == [.syn]:
+                continue
+            case .match(.comment), .match(.connectionLimit), .target: continue
+            case .match: spelling.isCertain = false
+            }
+        }
         return spelling
     }
 

@@ -22,15 +22,18 @@ struct HashChain {
     /// As the comment has it.
     var name: String { base64URL(state, count: 16) }
 
-    /// Where `spelling` leads if it is the rule of that hash.
-    func after(_ spelling: FelixSpelling, giving hash: String, limit: Int = FelixSpelling.limit) -> HashChain? {
+    /// Where `spelling` leads if it is the rule of that hash, and which text it was.
+    func after(
+        _ spelling: FelixSpelling, giving hash: String, limit: Int = FelixSpelling.limit
+    ) -> (state: HashChain, text: String)? {
         var found: HashChain?
-        _ = spelling.first(limit: limit) { text in
+        let text = spelling.first(limit: limit) { text in
             let next = after(text)
             guard next.name == hash else { return false }
             found = next
             return true
         }
-        return found
+        guard let text, let found else { return nil }
+        return (found, text)
     }
 }

@@ -177,7 +177,7 @@ struct CalicoNames: Sendable {
             let rule = FelixRule(facts.facts(index))
             for comment in rule.comments {
                 let words = comment.split(separator: " ")
-                if words.count == 3, words[0] == "Profile" { return String(words[1]) }
+                if words.count >= 3, words[words.count - 3] == "Profile" { return String(words[words.count - 2]) }
             }
             if case .flowLog(let prefix) = rule.act, let bar = prefix.firstIndex(of: "|"), prefix.utf8.count < 63 {
                 return String(prefix[prefix.index(after: bar)...])

@@ -97,9 +97,12 @@ extension CalicoRules {
     // MARK: By shape
 
     /// Rules without comments, or whose comments were cut.
-    func shapedPurpose(of rule: FelixRule, _ place: FelixChain, _ chain: CalicoPurpose) -> CalicoPurpose? {
+    func shapedPurpose(
+        of rule: FelixRule, _ facts: RuleFacts, _ place: FelixChain, _ chain: CalicoPurpose
+    ) -> CalicoPurpose? {
         switch chain {
-        case .entry(let layer, let hook): entryPurpose(of: rule, layer, hook)
+        case .entry(let layer, let hook):
+            followsHostPolicy(rule, facts) ? .hostEndpointAccepted(layer) : entryPurpose(of: rule, layer, hook)
         case .workloadDispatch(let way):
             rule.act == .dispatch ? chain : (rule.act == .drop || rule.act == .reject ? .unknownInterface(way) : nil)
         case .workload(_, let way), .hostEndpoint(_, let way, _): endpointPurpose(of: rule, way)
@@ -172,6 +175,18 @@ extension CalicoRules {
             if layer == .raw { return .openStack }
             return tunnelShape(of: rule, hook, isDrop: false)
         default: return nil
+        }
+    }
+
+    /// Whether the rule lets through what the rule before it has asked the host endpoint's policy about.
+    private func followsHostPolicy(_ rule: FelixRule, _ facts: RuleFacts) -> Bool {
+        guard facts.reference.index > 0, rule.mark?.isSet == true, rule.act == .accept || rule.act == .return else {
+            return false
+        }
+        let above = RuleReference(chain: facts.reference.chain, index: facts.reference.index - 1)
+        switch FelixRule(RuleFacts(linked: facts.linked, reference: above)).act {
+        case .jump("cali-from-host-endpoint"), .jump("cali-to-host-endpoint"): return true
+        default: return false
         }
     }
 

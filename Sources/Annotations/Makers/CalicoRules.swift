@@ -138,7 +138,7 @@ struct CalicoRules: Sendable {
         }
         if let purpose = commentedPurpose(of: rule, facts, place, chain) { return purpose }
         if let purpose = jumpPurpose(of: rule, facts) { return purpose }
-        return shapedPurpose(of: rule, place, chain) ?? .unknownRule
+        return shapedPurpose(of: rule, facts, place, chain) ?? .unknownRule
     }
 
     /// A rule of Felix's in a chain of the kernel's.

@@ -22,20 +22,26 @@ extension PolicyName {
 
     /// `Policy default/knp.default.allow-http ingress` (v3.22 to v3.31), `NetworkPolicy shop/allow-web egress` (v3.32 and
     /// later); `nil` for another comment. `id` is what stands behind the chain's prefix: it tells the tier.
+    ///
+    /// In nftables mode annotations of the rule stand before it.
     init?(comment: String, id: String) {
         let words = comment.split(separator: " ")
-        guard words.count == 3, words[2] == "ingress" || words[2] == "egress" else { return nil }
-        if words[0] == "Policy" {
-            self.init(older: String(words[1]), id: id)
+        guard words.count >= 3, words[words.count - 1] == "ingress" || words[words.count - 1] == "egress" else {
+            return nil
+        }
+        let kindWord = words[words.count - 3]
+        let name = words[words.count - 2]
+        if kindWord == "Policy" {
+            self.init(older: String(name), id: id)
             return
         }
-        guard let kind = Kind.allCases.first(where: { $0 != .unnamed && $0.name == words[0] }) else { return nil }
-        let parts = words[1].split(separator: "/", maxSplits: 1)
+        guard let kind = Kind.allCases.first(where: { $0 != .unnamed && $0.name == kindWord }) else { return nil }
+        let parts = name.split(separator: "/", maxSplits: 1)
         let tier = kind == .kubernetesNetworkPolicy ? "default" : ""
         if parts.count == 2 {
             self.init(kind, namespace: String(parts[0]), name: String(parts[1]), tier: tier)
         } else {
-            self.init(kind, name: String(words[1]), tier: tier)
+            self.init(kind, name: String(name), tier: tier)
         }
     }
 
