@@ -102,32 +102,35 @@ extension Patient {
     fileprivate var wholeMarks: [DoctorFinding] {
         let meanings = annotations.meanings(ofMark: .max)
         guard !meanings.isEmpty else { return [] }
-        var findings: [DoctorFinding] = []
+        var hit: [(rule: RuleReference, isRestored: Bool, others: [MarkMeaning])] = []
         for chain in chainIDs {
             for rule in rules(of: chain) {
                 guard let isRestored = replacesMark(rule) else { continue }
                 let own = annotations.maker(of: rule)
-                let others = meanings.filter { $0.maker != own && isSetBefore(rule, $0.maker) }
-                guard let first = others.first else { continue }
-                let evidenceOfUse = ruleOnMark(first.mask, of: first.maker)
-                guard let evidenceOfUse else { continue }
-                var finding = DoctorFinding(
-                    .risk,
-                    "\(cite(rule)) replaces the packet's whole mark"
-                        + (isRestored ? " by the connection's" : "")
-                        + ": bits of \(list(makers(others), first: 3)) are lost there",
-                    evidence: [evidence(rule), evidence(evidenceOfUse, "\(first.maker.name): \(first.text)")],
-                    remedies: [
-                        isRestored
-                            ? "restore and save only the bits that are meant: -j CONNMARK --restore-mark --nfmask BITS --ctmask BITS"
-                            : "set only the bits that are meant: -j MARK --set-xmark VALUE/BITS"
-                    ])
-                finding.traffic = "packets that meet it: \(first.text)"
-                findings.append(finding)
-                if findings.count == 4 { return findings }
+                let others = meanings.filter { $0.maker != own && (isRestored || isCarried($0.maker, past: rule)) }
+                if !others.isEmpty { hit.append((rule, isRestored, others)) }
             }
         }
-        return findings
+        return [true, false].compactMap { isRestored in
+            let own = hit.filter { $0.isRestored == isRestored }
+            guard let first = own.first, let other = first.others.first,
+                let use = ruleOnMark(other.mask, of: other.maker)
+            else { return nil }
+            var finding = DoctorFinding(
+                .risk,
+                "\(list(own.map { cite($0.rule) })) \(own.count == 1 ? "replaces" : "replace") the packet's whole mark"
+                    + (isRestored ? " by the connection's" : "") + ": bits of \(list(makers(first.others))) are lost there",
+                evidence: own.prefix(3).map { evidence($0.rule) } + [
+                    evidence(use, "\(other.maker.name): \(other.text)")
+                ],
+                remedies: [
+                    isRestored
+                        ? "restore and save only the bits that are meant: -j CONNMARK --restore-mark --nfmask BITS --ctmask BITS"
+                        : "set only the bits that are meant: -j MARK --set-xmark VALUE/BITS"
+                ])
+            finding.traffic = "packets that meet it, and of which \(other.maker.name) had noted: \(other.text)"
+            return finding
+        }
     }
 
     private func makers(_ meanings: [MarkMeaning]) -> [String] {
@@ -151,11 +154,15 @@ extension Patient {
         return nil
     }
 
-    /// Whether a maker may have set its bits before the packet comes to `rule`, and reads them after: what is set in nat
-    /// and read in POSTROUTING is lost by what stands between.
-    private func isSetBefore(_ rule: RuleReference, _ maker: Maker) -> Bool {
-        // A restored mark comes back on every packet of the connection, whatever hook.
-        if replacesMark(rule) == true { return true }
+    /// Whether a maker sets bits before a packet comes to `rule` and reads them behind it: what is noted in nat's
+    /// PREROUTING and read in POSTROUTING is lost by what stands between.
+    private func isCarried(_ maker: Maker, past rule: RuleReference) -> Bool {
+        switch maker {
+        case .kubeProxy, .portmap, .netavark, .calico, .tailscale: break
+        case .kubelet, .docker, .flannel, .ipMasqAgent, .cniBridge, .kubeRouter, .cilium, .istio, .libvirt, .firewalld,
+            .ufw, .fail2ban, .openwrt, .awsVPC, .neutron, .weave:
+            return false
+        }
         return isReached(rule.chain, from: .forward)
             || isReached(rule.chain, from: .postrouting) && linked.table(of: rule.chain).iptables != .nat
     }

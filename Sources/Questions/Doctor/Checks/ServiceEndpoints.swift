@@ -149,29 +149,23 @@ extension Patient {
             guard case .noEndpoints(let name) = purpose else { return nil }
             return name
         }
-        guard let first = closed.first else { return [] }
+        guard !closed.isEmpty else { return [] }
+        let services = names(closed)
         var finding = DoctorFinding(
             .problem,
-            "\(names(closed).count == 1 ? "service" : "services") \(list(names(closed))) \(names(closed).count == 1 ? "has" : "have") no endpoint: connections are refused",
+            "\(services.count == 1 ? "service" : "services") \(list(services)) \(services.count == 1 ? "has" : "have") no endpoint",
             evidence: closed.prefix(4).map { evidence($0.rule) },
             remedies: [
                 "see why: kubectl describe service and kubectl get endpointslices; no pod has the labels of its selector, or none of them is ready"
             ])
         finding.traffic = "what goes to \(list(closed.map(\.front)))"
-        var findings: [DoctorFinding] = []
-        if let shadow = shadowed(closed) { findings.append(shadow) }
         for front in closed {
             guard let example = exampleTo(front) else { continue }
+            finding.title += ": connections are refused"
             finding.example = example
             break
         }
-        if finding.example == nil, !findings.isEmpty {
-            finding.title =
-                "\(names(closed).count == 1 ? "service" : "services") \(list(names(closed))) \(names(closed).count == 1 ? "has" : "have") no endpoint"
-        }
-        _ = first
-        findings.insert(finding, at: 0)
-        return findings
+        return [finding] + (shadowed(closed).map { [$0] } ?? [])
     }
 
     /// Services without endpoints whose clients get no answer, since Calico's loop prevention drops before.

@@ -54,14 +54,15 @@ extension Patient {
         }
         guard let asking, host.knowsInterfaces else { return [] }
         let links = localPods.filter { pod in
-            pod.address.version == .v4 && pod.interface.master == nil && isPodLink(pod.interface)
+            pod.address.version == .v4 && pod.interface.master == nil && looksLikePodLink(pod.interface)
         }
         let others = links.filter { link in !prefixes.contains { matches(name(link.interface.name), $0) } }
         guard let first = others.first, !links.contains(where: { link in
             prefixes.contains { matches(name(link.interface.name), $0) }
         }) else { return [] }
         let names = others.map { name($0.interface.name) }
-        let prefix = String(names[0].prefix { $0.isLetter })
+        let letters = names[0].utf8.prefix { $0 >= UInt8(ascii: "a") && $0 <= UInt8(ascii: "z") }
+        let prefix = String(decoding: Array(letters), as: UTF8.self)
         var finding = DoctorFinding(
             .problem,
             "Calico's rules ask for pod links \(list(prefixes.map { String($0.dropLast()) + "…" })), and the pods of this node are behind \(list(names)): no policy holds for them",
@@ -81,7 +82,7 @@ extension Patient {
     }
 
     /// Whether it looks like the host's end of a pod's link.
-    private func isPodLink(_ interface: NetworkInterface) -> Bool {
+    private func looksLikePodLink(_ interface: NetworkInterface) -> Bool {
         let name = name(interface.name)
         if isPodTunnel(interface) || isUplink(interface) { return false }
         if interface.kind == .veth { return true }

@@ -1,0 +1,92 @@
+import Annotations
+import Foundation
+import PathModel
+import Questions
+import RuleModel
+import Snapshot
+import SourceText
+import Testing
+
+/// A node out of listings, with changes to them, and what the doctor finds on it.
+struct Clinic {
+    private var texts: [(path: String, text: String)] = []
+    var cluster = ClusterObjects()
+
+    /// Listings as they are.
+    init(_ texts: String...) {
+        self.texts = texts.enumerated().map { ("input-\($0.offset)", $0.element) }
+    }
+
+    /// The listings of a folder of Rulesets/.
+    init(folder: String) throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent().appending(path: "Rulesets/\(folder)")
+        for name in try FileManager.default.contentsOfDirectory(atPath: root.path).sorted() {
+            guard name.hasSuffix(".txt"), name != "questions.txt" else { continue }
+            texts.append((name, try String(contentsOf: root.appending(path: name), encoding: .utf8)))
+        }
+    }
+
+    /// With every `old` of a listing, which must be there, replaced.
+    func replacing(_ file: String, _ old: String, _ new: String) throws -> Clinic {
+        var copy = self
+        let index = try #require(texts.firstIndex { $0.path == file }, "\(file)")
+        try #require(texts[index].text.contains(old), "\(old)")
+        copy.texts[index].text = texts[index].text.replacingOccurrences(of: old, with: new)
+        return copy
+    }
+
+    /// With lines more at a listing's end.
+    func adding(_ file: String, _ lines: String) throws -> Clinic {
+        var copy = self
+        let index = try #require(texts.firstIndex { $0.path == file }, "\(file)")
+        copy.texts[index].text += lines
+        return copy
+    }
+
+    /// With another listing.
+    func with(_ text: String) -> Clinic {
+        var copy = self
+        copy.texts.append(("more-\(texts.count)", text))
+        return copy
+    }
+
+    func with(_ cluster: ClusterObjects) -> Clinic {
+        var copy = self
+        copy.cluster = cluster
+        return copy
+    }
+
+    /// What one check finds.
+    func findings(_ check: String) throws -> [DoctorFinding] {
+        try #require(doctorChecks.contains { $0.name == check }, "\(check)")
+        let node = try readSnapshot(files: texts.map { SourceFile(path: $0.path, text: $0.text) })
+        let model = HostModel(node.ruleset, node.host, names: node.names)
+        let patient = Patient(
+            model, annotations: AnnotatedRuleset(model.linked, cluster: cluster), cluster: cluster)
+        let found = examine(patient, only: [check]).map(\.finding)
+        for finding in found {
+            #expect(!finding.evidence.isEmpty, "\(finding.title)")
+            #expect(finding.evidence.allSatisfy { !$0.place.isNone || !$0.text.isEmpty }, "\(finding.title)")
+            #expect(!finding.remedies.isEmpty, "\(finding.title)")
+            for text in [finding.title, finding.traffic] + finding.remedies + finding.doubts {
+                #expect(!text.hasSuffix("."), "\(text)")
+            }
+        }
+        return found
+    }
+
+    /// `problem: title`, for each.
+    func titles(_ check: String) throws -> [String] {
+        try findings(check).map { "\($0.severity.name): \($0.title)" }
+    }
+
+    /// The lines that a finding quotes.
+    func quotes(_ finding: DoctorFinding) throws -> [String] {
+        finding.evidence.compactMap { evidence in
+            guard !evidence.place.isNone else { return evidence.text }
+            let file = SourceFile(path: "", text: texts[Int(evidence.place.file.index)].text)
+            return file.text(evidence.place).trimmingCharacters(in: .whitespacesAndNewlines)
+        }
+    }
+}
