@@ -1,4 +1,5 @@
 public import ChainGraph
+public import NetTypes
 public import RuleModel
 
 /// A rule set with what is known of who made its parts, and what for.
@@ -8,12 +9,14 @@ public struct AnnotatedRuleset: Sendable {
     public let linked: LinkedRuleset
     let calico: CalicoRules
     private let kubeProxy: KubeProxyRules
+    private let services: [Service]
 
     /// - Parameter cluster: whose names are looked for behind hashes.
     public init(_ linked: LinkedRuleset, cluster: ClusterObjects = ClusterObjects()) {
         self.linked = linked
         calico = CalicoRules(linked, cluster)
         kubeProxy = KubeProxyRules(cluster.services)
+        services = cluster.services
     }
 
     /// What `chain` is for; `nil` where its maker is not known, and for built-in chains of iptables.
@@ -69,6 +72,23 @@ public struct AnnotatedRuleset: Sendable {
     public func workload(behind interface: String) -> WorkloadName? {
         let workload = calico.names.workload(interface)
         return workload.pod.isEmpty ? nil : workload
+    }
+}
+
+extension AnnotatedRuleset {
+    /// The Service that has this address and port, or the node port; `nil` where no object of the input tells. In ipvs
+    /// mode no rule names it.
+    public func service(at address: IPAddress, port: UInt16, _ protocol: IPProtocol) -> ServicePortName? {
+        var byNodePort: ServicePortName?
+        for service in services {
+            let addresses = service.clusterAddresses + service.externalAddresses + service.loadBalancerAddresses
+            for own in service.ports where own.protocol == `protocol` {
+                let name = ServicePortName(namespace: service.namespace, name: service.name, port: own.name)
+                if own.number == port, addresses.contains(address) { return name }
+                if own.nodePort == port { byNodePort = byNodePort ?? name }
+            }
+        }
+        return byNodePort
     }
 }
 

@@ -15,6 +15,8 @@ struct Tracer {
     private var connections: ConnectionIndex
     /// What earlier packets did to sets (`--flows`).
     private var setChanges = SetChanges()
+    /// The connections of IPVS that earlier packets made (`--flows`).
+    private var virtualConnections: [VirtualConnection] = []
     /// Names of assumptions that were asked for, those given among them, and the values that they may have.
     private var asked: [String: [String]] = [:]
     private var used: Set<String> = []
@@ -34,7 +36,9 @@ struct Tracer {
         request.recordsMisses = settings.detail == .full
         var table = connections
         if let entry = description.connection { table.update(entry) }
-        let trace = PacketPath.trace(request, on: model, connections: table, setChanges: setChanges)
+        let trace = PacketPath.trace(
+            request, on: model, connections: table, setChanges: setChanges,
+            virtualConnections: virtualConnections)
         if settings.flows { remember(trace) }
         var answer = TraceAnswer(trace: trace, request: request)
         answer.notes = prepared.notes
@@ -66,6 +70,9 @@ struct Tracer {
     private mutating func remember(_ trace: Trace) {
         for entry in trace.agreedConnections { connections.update(entry) }
         setChanges = trace.setChanges
+        for connection in trace.agreedVirtualConnections where !virtualConnections.contains(connection) {
+            virtualConnections.insert(connection, at: 0)
+        }
     }
 
     /// Those that `--assume NAME=pass` does not set aside.

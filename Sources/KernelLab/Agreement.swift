@@ -354,7 +354,7 @@ struct Comparison {
             // Told behind its rule, with the packet from before.
             case .translation: continue
             case .policy, .conntrack, .routing, .defragmentation, .encapsulation, .decapsulation, .loopback, .delivery,
-                .end:
+                .ipvs, .end:
                 return told
             }
             after = step.view.packet

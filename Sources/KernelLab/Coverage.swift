@@ -39,7 +39,7 @@ struct Coverage: Sendable {
                 }
                 counts["hook \(step.view.hook.name) \(known.table)", default: Count()].missed += 1
             case .policy, .conntrack, .translation, .routing, .defragmentation, .encapsulation, .decapsulation,
-                .loopback, .delivery, .end:
+                .loopback, .delivery, .ipvs, .end:
                 break
             }
         }

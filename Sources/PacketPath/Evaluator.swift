@@ -12,6 +12,8 @@ struct Evaluator {
     let connections: ConnectionIndex
     /// What packets before did to sets.
     var setChanges = SetChanges()
+    /// Connections of IPVS that packets before made.
+    var virtualConnections: [VirtualConnection] = []
 
     var names: NameTable { model.names }
 
@@ -32,11 +34,13 @@ struct Evaluator {
 /// - Parameters:
 ///   - connections: the connection table in force, for `--flows`; `nil` for the host's own.
 ///   - setChanges: what packets before did to sets, for `--flows`.
+///   - virtualConnections: connections of IPVS that packets before made, for `--flows`.
 public func trace(
     _ request: TraceRequest, on model: HostModel, connections: ConnectionIndex? = nil,
-    setChanges: SetChanges = SetChanges()
+    setChanges: SetChanges = SetChanges(), virtualConnections: [VirtualConnection] = []
 ) -> Trace {
     var evaluator = Evaluator(model: model, request: request, connections: connections ?? model.connections)
     evaluator.setChanges = setChanges
+    evaluator.virtualConnections = virtualConnections
     return evaluator.run()
 }

@@ -63,6 +63,8 @@ extension Evaluator {
         case .nat(let chains): results = askNAT(chains, state)
         case .withoutNAT: results = natStep(nil, state).flatMap { rerouted($0, from: state, byNAT: true) }
         case .confirm: results = [confirmed(state)]
+        case .virtualReplies: results = answeredByServer(state)
+        case .virtualRequests: results = askedOfVirtualServices(state)
         case .unorderedNAT(let legacyFirst, let nfTablesFirst):
             results = inEitherOrder(legacyFirst, nfTablesFirst, state) { chains, way in
                 askNAT(chains, way)

@@ -55,19 +55,21 @@ extension Evaluator {
     /// The hooks that the packet may still pass, the one that it is in among them.
     private func hooks(after state: WalkState) -> [Hook] {
         let local: [Hook] = [.prerouting, .input, .output, .postrouting]
+        // IPVS sends on what comes to INPUT.
+        let input: [Hook] = model.host.virtualServices?.isEmpty == false ? local : [.input]
         switch state.position {
         case .hook(let hook, _):
             switch hook {
             case .ingress, .prerouting:
-                return state.isLoopedBack ? [.prerouting, .input] : [.prerouting, .input, .forward, .postrouting]
-            case .input: return [.input]
+                return state.isLoopedBack ? [.prerouting] + input : [.prerouting, .forward, .postrouting] + input
+            case .input: return input
             case .forward: return [.forward, .postrouting]
             // Over lo the packet comes back.
             case .output: return local
             case .postrouting: return state.isLocal ? [.postrouting, .prerouting, .input] : [.postrouting]
             case .egress: return [.egress]
             }
-        case .routing, .bridging: return [.input, .forward, .postrouting]
+        case .routing, .bridging: return [.forward, .postrouting] + input
         case .localRouting: return local
         case .transmit: return state.isLocal ? [.prerouting, .input] : []
         case .deliver, .ended: return []

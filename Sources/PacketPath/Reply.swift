@@ -13,7 +13,7 @@ extension Evaluator {
                 trace.senderView = .timeout
                 return
             }
-            let answer = with(request, entries: trace.connections).tree(of: start)
+            let answer = with(request, entries: trace.connections, trace.virtualConnections).tree(of: start)
             trace.answer = [answer]
             trace.setChanges = answer.setChanges
             // Rules that the answer meets mark the packet's connection, which is the answer's too.
@@ -33,7 +33,7 @@ extension Evaluator {
             }
         case .forwarded, .sent, .delivered:
             guard request.traceReply, let (reply, start) = reply(to: state) else { return }
-            let back = with(reply, entries: trace.connections).tree(of: start)
+            let back = with(reply, entries: trace.connections, trace.virtualConnections).tree(of: start)
             trace.reply = [back]
             trace.setChanges = back.setChanges
             if trace.senderView == .answer {
@@ -44,14 +44,18 @@ extension Evaluator {
     }
 
     /// This evaluator for another packet, after the entries made so far.
-    private func with(_ request: TraceRequest, entries: [ConnectionEntry]) -> Evaluator {
+    private func with(
+        _ request: TraceRequest, entries: [ConnectionEntry], _ virtual: [VirtualConnection] = []
+    ) -> Evaluator {
         var table = connections
         for entry in entries { table.update(entry) }
         var plain = request
         plain.traceReply = false
         plain.state = nil
         plain.isFromRawSocket = false
-        return Evaluator(model: model, request: plain, connections: table)
+        var other = Evaluator(model: model, request: plain, connections: table)
+        other.virtualConnections = virtual + virtualConnections
+        return other
     }
 
     private func tree(of start: WalkState) -> Trace { tree(of: explore([start])) }

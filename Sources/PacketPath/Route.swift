@@ -39,11 +39,12 @@ extension Evaluator {
     /// What is asked of the routing tables for the packet as it stands.
     func query(_ state: WalkState) -> RouteQuery {
         var arrival: Symbol?
-        if !state.isLocal, case .known(let name) = state.arrival { arrival = name }
+        let isLocal = state.goesOutFromHere
+        if !isLocal, case .known(let name) = state.arrival { arrival = name }
         var query = RouteQuery(state.packet, inInterface: arrival)
-        if state.isLocal ? hasNoSource(state.packet) : state.packet.source.isZero { query.source = nil }
+        if isLocal ? hasNoSource(state.packet) : state.packet.source.isZero { query.source = nil }
         if !state.isLocal { query.userID = 0 }
-        if !state.isLocal, case .unknown = state.arrival { query.unknown.insert(.inInterface) }
+        if !isLocal, case .unknown = state.arrival { query.unknown.insert(.inInterface) }
         // Addresses that mean something on one link alone. Source: net/ipv6/route.c `rt6_need_strict`.
         let destination = state.packet.destination
         if destination.version == .v6, destination.isLinkLocal || destination.isLoopback {

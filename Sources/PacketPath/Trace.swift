@@ -26,7 +26,7 @@ public enum Outcome: UInt8, Hashable, Sendable, CaseIterable {
 public enum Reason: UInt8, Hashable, Sendable, CaseIterable {
     case rule, policy, noRoute, blackhole, unreachable, prohibit, rpFilter, martianSource, martianDestination
     case notAddressed, badHeader, beyondScope, notJoined, forwardingOff, ttl, tooBig, hairpinOff
-    case natNoAddress, natInterface, unknownRule, tooManyBranches
+    case natNoAddress, natInterface, noServer, serverGone, unknownRule, tooManyBranches
 
     public var name: String {
         switch self {
@@ -49,6 +49,8 @@ public enum Reason: UInt8, Hashable, Sendable, CaseIterable {
         case .hairpinOff: "hairpin-off"
         case .natNoAddress: "nat-no-address"
         case .natInterface: "nat-interface"
+        case .noServer: "ipvs-no-server"
+        case .serverGone: "ipvs-server-gone"
         case .unknownRule: "unknown-rule"
         case .tooManyBranches: "too-many-branches"
         }
@@ -221,6 +223,8 @@ public struct Step: Hashable, Sendable {
         case loopback
         /// The packet goes to a socket; `Listener`'s index in the host's list where one listens.
         case delivery(listener: Int?)
+        /// IPVS took it, refused it, or gave it the virtual address back.
+        case ipvs(VirtualServiceStep)
         /// Something outside the rules ended it (`Reason`).
         case end(Reason)
     }
@@ -298,6 +302,8 @@ public struct Trace: Hashable, Sendable {
     public var connection: ConnectionEntry?
     /// All entries that the packet made or renewed, those of tunnels too.
     public var connections: [ConnectionEntry] = []
+    /// The connection that IPVS made for the packet, or found it to be of: at most one.
+    public var virtualConnections: [VirtualConnection] = []
     /// What rules had done to sets by the end of this packet's way, for `--flows`.
     public var setChanges = SetChanges()
     /// Fields with default values that a rule looked at.
@@ -319,6 +325,15 @@ extension Trace {
         guard let first = branches.first else { return connections }
         return branches.dropFirst().reduce(first.trace.agreedConnections) { common, branch in
             let others = branch.trace.agreedConnections
+            return common.filter { others.contains($0) }
+        }
+    }
+
+    /// The connections of IPVS that all ways of the packet leave.
+    public var agreedVirtualConnections: [VirtualConnection] {
+        guard let first = branches.first else { return virtualConnections }
+        return branches.dropFirst().reduce(first.trace.agreedVirtualConnections) { common, branch in
+            let others = branch.trace.agreedVirtualConnections
             return common.filter { others.contains($0) }
         }
     }

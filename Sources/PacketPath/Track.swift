@@ -288,6 +288,8 @@ extension Evaluator {
         tracked.destinationIsTranslated =
             entry.reply.source != plain.source || entry.reply.sourcePort != plain.sourcePort
         if entry.translatedDestinationPorts != nil { tracked.destinationIsTranslated = true }
+        // IPVS changes the entry, and leaves NAT's flags as they are. Source: net/netfilter/ipvs/ip_vs_nfct.c.
+        if isOfVirtualService(entry) { tracked.destinationIsTranslated = false }
         tracked.sourceIsTranslated =
             entry.reply.destination != plain.destination || entry.reply.destinationPort != plain.destinationPort
             || entry.translatedPorts != nil

@@ -98,6 +98,7 @@ extension Evaluator {
         trace.decidedBy = decider(state)
         trace.connections = state.history.entries
         trace.setChanges = state.setChanges
+        if let connection = state.virtualConnection { trace.virtualConnections = [connection] }
         if case .entry(let tracked) = state.connection {
             trace.connection = tracked.entry
             // What was dropped on its way leaves no entry.
@@ -120,6 +121,7 @@ extension Evaluator {
     /// that had one.
     private func decider(_ state: WalkState) -> Int? {
         let steps = state.history.steps
+        if state.reason == .noServer || state.reason == .serverGone { return steps.isEmpty ? nil : steps.count - 1 }
         switch state.outcome ?? .undecided {
         case .forwarded, .sent, .delivered:
             return steps.indices.last { index in

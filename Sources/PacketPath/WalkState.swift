@@ -134,6 +134,10 @@ struct WalkState: Hashable, Sendable {
     var isLeftByCT = false
     /// Whether it is REJECT's error about a packet that has too few bytes for NAT to change.
     var quotesTooLittle = false
+    /// IPVS has had the packet, and looks at it no more: the kernel's `ipvs_property`, which stays over lo and in a tunnel.
+    var isOfIPVS = false
+    /// The connection of IPVS that it belongs to.
+    var virtualConnection: VirtualConnection?
     /// What nat's chains in POSTROUTING did to the copy that the host itself gets of a packet of IPv4 to many: they were
     /// asked of that first, and it is told when the packet comes to them.
     var natOfCopy: [Step]?
@@ -193,6 +197,9 @@ struct WalkState: Hashable, Sendable {
         // Which fields are defaults is told, and does not matter to the way.
         return a == b
     }
+
+    /// Whether it goes out as what is made here does: IPVS sends on by OUTPUT what came in.
+    var goesOutFromHere: Bool { isLocal || isOfIPVS && context.hook == .output }
 
     /// What a match sees now.
     var view: PacketView {

@@ -91,7 +91,9 @@ public struct CompiledRuleset: Sendable {
     public let marksTemplates: Bool
 
     /// Compiles `linked`; linear in the number of statements.
-    public init(_ linked: LinkedRuleset) {
+    ///
+    /// - Parameter balanced: the IP versions that IPVS has virtual services of.
+    public init(_ linked: LinkedRuleset, balanced: Set<IPVersion> = []) {
         self.linked = linked
         var rules: [CompiledRule] = []
         var firstRule: [Int] = []
@@ -135,8 +137,12 @@ public struct CompiledRuleset: Sendable {
         let joinsV6 = looksForSockets(linked.ruleset, .v6)
         var plans: [[HookStep]] = []
         for hook in Hook.allCases {
-            plans.append(makePlan(linked, .v4, hook, tracks: tracksV4, joinsFragments: joinsV4))
-            plans.append(makePlan(linked, .v6, hook, tracks: tracksV6, joinsFragments: joinsV6))
+            plans.append(
+                makePlan(
+                    linked, .v4, hook, tracks: tracksV4, joinsFragments: joinsV4, balances: balanced.contains(.v4)))
+            plans.append(
+                makePlan(
+                    linked, .v6, hook, tracks: tracksV6, joinsFragments: joinsV6, balances: balanced.contains(.v6)))
         }
         self.plans = plans
         hookEndings = Hook.allCases.flatMap { hook in

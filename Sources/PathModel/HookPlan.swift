@@ -21,12 +21,16 @@ public enum HookStep: Hashable, Sendable {
     case unorderedNAT(legacyFirst: [ChainID], nfTablesFirst: [ChainID])
     /// The connection enters the table (last at INPUT and POSTROUTING).
     case confirm
+    /// IPVS gives the answers of its real servers the virtual address back (INPUT 98, FORWARD 100, OUTPUT -99).
+    case virtualReplies
+    /// IPVS takes what is for a virtual service (INPUT 99, OUTPUT -98).
+    case virtualRequests
 
     /// Whether addresses and ports are translated here.
     public var isNAT: Bool {
         switch self {
         case .nat, .unorderedNAT, .withoutNAT: true
-        case .defragment, .chain, .unordered, .conntrack, .confirm: false
+        case .defragment, .chain, .unordered, .conntrack, .confirm, .virtualReplies, .virtualRequests: false
         }
     }
 }
@@ -36,7 +40,7 @@ public enum HookStep: Hashable, Sendable {
 /// Source: include/uapi/linux/netfilter_ipv4.h; that nat chains' own priorities only order them among themselves
 /// was observed on Linux 6.18.
 func makePlan(
-    _ linked: LinkedRuleset, _ version: IPVersion, _ hook: Hook, tracks: Bool, joinsFragments: Bool
+    _ linked: LinkedRuleset, _ version: IPVersion, _ hook: Hook, tracks: Bool, joinsFragments: Bool, balances: Bool
 ) -> [HookStep] {
     let registered = Registrations(linked, version)
     var timed: [(priority: Int32, step: HookStep)] = []
@@ -63,6 +67,7 @@ func makePlan(
     } else if joinsFragments, hook == .prerouting || hook == .output {
         kernel = [(-400, .defragment, nil)]
     }
+    if balances { hangUpIPVS(hook, &kernel) }
     // A stable merge: at equal priority what was registered last goes first. That is the kernel's own hook for a table
     // whose rules first needed it, and a chain of a table that came behind.
     func goesBefore(_ timed: (priority: Int32, step: HookStep), _ priority: Int32, _ table: Int?) -> Bool {
@@ -84,6 +89,17 @@ func makePlan(
         next += 1
     }
     return plan
+}
+
+/// IPVS's own hooks stand beside those of NAT: behind it in OUTPUT, before it in INPUT.
+/// Source: `ip_vs_ops` of net/netfilter/ipvs/ip_vs_core.c, Linux 6.x.
+private func hangUpIPVS(_ hook: Hook, _ kernel: inout [(priority: Int32, step: HookStep, table: Int?)]) {
+    switch hook {
+    case .input: kernel.insert(contentsOf: [(98, .virtualReplies, nil), (99, .virtualRequests, nil)], at: 0)
+    case .forward: kernel.append((100, .virtualReplies, nil))
+    case .output: kernel += [(-99, .virtualReplies, nil), (-98, .virtualRequests, nil)]
+    case .prerouting, .postrouting, .ingress, .egress: break
+    }
 }
 
 /// Chains of one priority of which both backends have one that does something, as one step.

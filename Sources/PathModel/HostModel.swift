@@ -19,7 +19,8 @@ public struct HostModel: Sendable {
     public let unreadRules: [String]
 
     public init(_ ruleset: Ruleset, _ host: HostState, names: NameTable, unreadRules: [String] = []) {
-        compiled = CompiledRuleset(LinkedRuleset(ruleset, names: names))
+        compiled = CompiledRuleset(
+            LinkedRuleset(ruleset, names: names), balanced: Set((host.virtualServices ?? []).map { $0.version }))
         self.host = host
         routesV4 = RoutingTables(host, .v4)
         routesV6 = RoutingTables(host, .v6)

@@ -15,7 +15,7 @@ public func relevantDeciders(_ trace: Trace, on model: HostModel) -> [TraceAnswe
         found.append(TraceAnswer.Decider(name: "nft", text: text, place: .none))
     }
     found += way.unwalkedChains(model)
-    for decider in model.host.otherDeciders where way.meets(decider) {
+    for decider in model.host.otherDeciders where way.meets(decider, on: model) {
         let name = decider.kind.word
         let onInterface = decider.interface.map { " on \(model.names.text($0))" } ?? ""
         found.append(
@@ -32,6 +32,8 @@ private struct PassedPlaces {
     var outInterfaces: Set<Symbol> = []
     var hooks: Set<Hook> = []
     var isEstablished = false
+    /// Whether an error of ICMP passed where IPVS looks for its connections.
+    var hasError = false
     /// Whether an interface on the way is not known.
     var isUnsure = false
 
@@ -41,6 +43,7 @@ private struct PassedPlaces {
             if let name = step.view.inInterface { inInterfaces.insert(name) }
             if let name = step.view.outInterface { outInterfaces.insert(name) }
             if step.view.state.contains(.established) { isEstablished = true }
+            if step.view.packet.isICMPError { hasError = true }
             if case .routing(let routing) = step.kind {
                 if let name = routing.interface { outInterfaces.insert(name) } else { isUnsure = true }
             }
@@ -93,7 +96,11 @@ private struct PassedPlaces {
         }
     }
 
-    func meets(_ decider: OtherDecider) -> Bool {
+    func meets(_ decider: OtherDecider, on model: HostModel) -> Bool {
+        // Where its services are known IPVS is followed, but for errors about its connections.
+        if decider.kind == .ipvs, model.host.virtualServices != nil {
+            return hasError && !hooks.isDisjoint(with: [.input, .forward, .output])
+        }
         if let interface = decider.interface {
             let isIn = inInterfaces.contains(interface)
             return decider.kind == .xdp ? isIn : isIn || outInterfaces.contains(interface) || isUnsure

@@ -34,6 +34,8 @@ struct OutcomeWords {
         case .sent: return "is sent" + (way.tunnel == nil ? exit(way) + changed(way) : changed(way) + exit(way))
         case .delivered: return "is delivered to this host" + changed(way)
         case .dropped: return dropped(way)
+        case .rejected where trace.reason == .noServer:
+            return "is rejected with \(trace.rejectWith?.name ?? "nothing"): IPVS has no real server for it"
         case .rejected:
             let with = trace.rejectWith.map { " with \($0.name)" } ?? ""
             return "is rejected\(by(way))\(with)"
@@ -129,6 +131,8 @@ struct OutcomeWords {
     private func dropped(_ way: Way) -> String {
         switch way.trace.reason {
         case .natNoAddress?: return "is dropped\(by(way)): there is no address to translate it to"
+        case .serverGone?:
+            return "is dropped: IPVS has sent its connection to a real server that the service does not have any more"
         case .natInterface?:
             return "is dropped: its connection was masqueraded for another interface than it would leave by"
         case .policy?:
@@ -182,7 +186,8 @@ struct OutcomeWords {
             return "would leave by the bridge port it came in by, and that port is not in hairpin mode"
         case .natNoAddress?: return "has no address to be translated to"
         case .natInterface?: return "belongs to a connection that was masqueraded for another interface"
-        case .rule?, .policy?, .unknownRule?, .tooManyBranches?, nil: return "ends between the rules"
+        case .rule?, .policy?, .noServer?, .serverGone?, .unknownRule?, .tooManyBranches?, nil:
+            return "ends between the rules"
         }
     }
 }

@@ -126,6 +126,9 @@ private struct PathWriter {
         case .loopback:
             leaveHook()
             line(0, [TextRun("over lo, back into this host")])
+        case .ipvs(let virtual):
+            enter(step, chain: nil, jumpedTo: false)
+            line(1, [TextRun(virtualServiceText(virtual), virtual.server == nil ? .bad : .changed)])
         case .delivery: leaveHook()
         case .end: leaveHook()
         }

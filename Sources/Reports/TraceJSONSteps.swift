@@ -55,6 +55,7 @@ extension TraceJSONWriter {
         case .delivery(let listener):
             json.member("kind", "delivery")
             writeListener(listener, into: &json)
+        case .ipvs(let virtual): writeVirtualService(virtual, into: &json)
         case .end(let reason):
             json.member("kind", "end")
             json.member("reason", reason.name)
@@ -188,6 +189,35 @@ extension TraceJSONWriter {
         if let rule = routing.rule, let text = quotes.text(rule.place) { json.member("policyRule", text) }
         if routing.isReroute { json.member("reroute", true) }
         if !routing.isKnown { json.member("known", false) }
+    }
+
+    private func writeVirtualService(_ step: VirtualServiceStep, into json: inout JSONWriter) {
+        json.member("kind", "ipvs")
+        json.member("act", step.act.name)
+        json.key("virtualService")
+        json.beginObject()
+        json.member("protocol", step.protocol.shortName)
+        json.member("address", "\(step.address)")
+        json.member("port", step.port)
+        if let mark = step.mark { json.member("mark", mark) }
+        if let scheduler = step.scheduler { json.member("scheduler", scheduler) }
+        if let service = step.service {
+            if let persistence = service.persistence { json.member("persistence", persistence) }
+            writePlace(service.place, quotes, into: &json)
+        }
+        json.endObject()
+        if let server = step.server {
+            json.key("realServer")
+            json.beginObject()
+            json.member("address", "\(server)")
+            json.member("port", step.serverPort)
+            json.endObject()
+            json.member("forwarding", step.method.word)
+        }
+        if step.isFromConnection {
+            json.key("fromConnection")
+            json.boolean(true)
+        }
     }
 
     private func writeListener(_ index: Int?, into json: inout JSONWriter) {

@@ -19,6 +19,8 @@ import Testing
             case .defragment: "defragment"
             case .conntrack: "conntrack"
             case .confirm: "confirm"
+            case .virtualReplies: "IPVS replies"
+            case .virtualRequests: "IPVS requests"
             case .withoutNAT: "-"
             case .chain(let chain): compiled.linked.path(of: chain)
             case .unordered(let legacy, let nfTables):

@@ -275,22 +275,4 @@ extension Evaluator {
             "policy", of: rule, "the packet \(side) protected by IPsec as the rule asks",
             "the packet \(side) not protected by IPsec as the rule asks")
     }
-
-    /// Source: net/netfilter/xt_ipvs.c.
-    func testIPVS(_ match: IPVSMatch, _ state: WalkState, _ rule: RuleReference) -> Answer {
-        let asksMore =
-            match.protocol != nil || match.address != nil || match.port != nil || match.direction != nil
-            || match.method != nil || match.controlPort != nil
-        let wantsIPVS = match.isIPVS.map { $0.value != $0.isNegated } ?? true
-        guard hasDecider(.ipvs) else { return Answer(!asksMore && !wantsIPVS) }
-        if !asksMore {
-            return .negate(
-                perhaps(
-                    "ipvs", of: rule, "the packet belongs to an IPVS connection",
-                    "the packet does not belong to an IPVS connection"), if: !wantsIPVS)
-        }
-        return perhaps(
-            "ipvs", of: rule, "the packet belongs to an IPVS connection as the rule asks",
-            "the packet does not belong to an IPVS connection as the rule asks")
-    }
 }

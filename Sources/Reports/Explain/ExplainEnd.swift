@@ -55,7 +55,7 @@ extension Explainer {
 
 extension Packet {
     /// Whether it tells of what became of another packet.
-    fileprivate var isICMPError: Bool {
+    var isICMPError: Bool {
         switch `protocol` {
         case .icmp: [3, 4, 5, 11, 12].contains(icmpType)
         case .icmpv6: icmpType < 128

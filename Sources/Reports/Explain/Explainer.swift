@@ -62,6 +62,7 @@ struct Explainer {
             if case .translation(let translation) = way.steps[index].kind {
                 told += explain(translation, at: index)
             }
+            if case .ipvs(let virtual) = way.steps[index].kind { told.append(explain(virtual, at: index)) }
         }
         if let index = way.trace.decidedBy, index < way.steps.count,
             !visits.contains(where: { $0.range.contains(index) && $0.isDecided }),

@@ -57,6 +57,8 @@ public struct ConnectionEntry: Hashable, Sendable {
     public var replyCounters: Counters?
     /// Flowtable offload: its packets bypass FORWARD.
     public var isOffloaded = false
+    /// IPVS has given its answers another source than NAT would have: NAT leaves both ends as they are.
+    public var isOfVirtualService = false
     /// Made by a packet that was followed, and not told by any table.
     public var isFollowed = false
     /// A packet has ended the connection, and the kernel has forgotten it.

@@ -26,6 +26,13 @@ public struct VirtualService: Hashable, Sendable {
         self.scheduler = scheduler
         self.place = place
     }
+
+    public var version: IPVersion {
+        switch key {
+        case .address(_, let address, _): address.version
+        case .mark(_, let version): version
+        }
+    }
 }
 
 /// Where a virtual service leads.
