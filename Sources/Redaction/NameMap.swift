@@ -12,6 +12,9 @@ struct NameMap {
     /// What stands for what, by all before it and itself.
     private var pieces: [[UInt8]: [UInt8]] = [:]
     private var taken: Set<[UInt8]> = []
+    private var hasStems = false
+    /// What stands for the last part of each stem, by what comes before that part.
+    private var stemPieces: [[UInt8]: [[UInt8]]] = [:]
     private(set) var names: [[UInt8]: [UInt8]] = [:]
 
     init(key: RedactionKey) { self.key = key }
@@ -29,6 +32,11 @@ struct NameMap {
 
     mutating func map(_ name: [UInt8]) -> [UInt8] {
         if let known = names[name] { return known }
+        if !hasStems {
+            hasStems = true
+            // First and the short ones before the long: what stands for another name begins with none of these.
+            for stem in stems.sorted(by: { ($0.count, "\($0)") < ($1.count, "\($1)") }) { _ = map(stem) }
+        }
         let result = isKept(name) ? name : replaced(name)
         names[name] = result
         return result
@@ -61,8 +69,11 @@ struct NameMap {
             if attempt > 200 { candidate += Array("x\(attempt)".utf8) }
             attempt += 1
             let slot = before + [0] + candidate
-            guard !taken.contains(slot), start > 0 || isFree(candidate) else { continue }
+            guard !taken.contains(slot), start > 0 || isFree(candidate),
+                !(stemPieces[before] ?? []).contains(where: { candidate.starts(with: $0) })
+            else { continue }
             taken.insert(slot)
+            if stems.contains(whole) { stemPieces[before, default: []].append(candidate) }
             pieces[whole] = candidate
             return candidate
         }

@@ -51,6 +51,21 @@ import Testing
         #expect(!redactor.redact("intranet").hasPrefix(stem))
     }
 
+    /// What stands for a name begins as a stem's does only where the name begins with the stem, whatever the key.
+    @Test func noOtherNameBeginsSo() {
+        for seed in UInt64(0)..<60 {
+            var redactor = Redactor(key: RedactionKey(seed, 7))
+            _ = redactor.redact([
+                SourceFile(path: "a", text: "*filter\n-A INPUT -i cali1+ -j DROP\n-A INPUT -i w+ -j DROP\nCOMMIT\n")
+            ])
+            for (stem, others) in [("cali1", ["cali4444", "cali2a2a2a2a2a2"]), ("w", ["intranet", "zone7", "q"])] {
+                let image = redactor.redact(stem)
+                #expect(redactor.redact(stem + "7x").hasPrefix(image))
+                for name in others { #expect(!redactor.redact(name).hasPrefix(image), "\(seed) \(name)") }
+            }
+        }
+    }
+
     @Test func aRangeOfRulesStaysARange() throws {
         var (text, _, redactor) = redacted(Self.rules)
         let (first, last) = (redactor.redact("10.20.30.7"), redactor.redact("10.20.30.99"))
