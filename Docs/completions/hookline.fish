@@ -44,7 +44,7 @@ complete -c hookline -n '__fish_seen_subcommand_from trace' -l strict -d 'exit w
 complete -c hookline -n '__fish_seen_subcommand_from trace' -l color -x -a 'auto always never' -d 'colour the output: auto (on a terminal, unless NO_COLOR is set), always or never'
 complete -c hookline -n '__fish_seen_subcommand_from trace' -l help -s h -d 'tell how the command is used'
 complete -c hookline -n '__fish_seen_subcommand_from doctor' -l json -d 'a JSON object a line, one for each finding'
-complete -c hookline -n '__fish_seen_subcommand_from doctor' -l check -x -a 'forward-policy-drop' -d 'this check only; may be given again. --list tells the names'
+complete -c hookline -n '__fish_seen_subcommand_from doctor' -l check -x -a 'forward-policy-drop reverse-path conntrack-invalid two-iptables misread-rules kube-firewall mark-conflict pod-masquerade nat-outgoing-surprise rule-order accept-not-final host-endpoint endpoint-to-host untracked-policy tunnel-blocked unknown-pod-interface no-local-endpoint no-endpoints source-ranges hairpin bridge-nf-call-iptables docker-direct-access docker-bypasses-firewall stale-conntrack mtu conntrack-full' -d 'this check only; may be given again. --list tells the names'
 complete -c hookline -n '__fish_seen_subcommand_from doctor' -l list -d 'the checks and what each looks for'
 complete -c hookline -n '__fish_seen_subcommand_from doctor' -l fail-on -x -a 'note risk problem' -d 'exit with 1 where a finding is as grave as that: note, risk or problem (the default)'
 complete -c hookline -n '__fish_seen_subcommand_from doctor' -l node -x -d 'which node, where the snapshot holds several'

@@ -68,24 +68,47 @@ private func doctor(_ arguments: [String], _ console: borrowing Console) throws(
         try console.finish(&output)
         return ExitStatus.answered
     }
-    let loaded = try load(paths, settings.common, console)
-    let model = loaded.makeModel()
-    let patient = Patient(
-        model, annotations: AnnotatedRuleset(model.linked, cluster: loaded.node.cluster), cluster: loaded.node.cluster)
-    let found = examine(patient, only: Set(settings.checks))
+    let nodes = try loadNodes(paths, settings.common, console)
+    let models = nodes.map { $0.makeModel() }
+    let names = Set(settings.checks)
+    let found = nodes.indices.map { index in
+        let cluster = nodes[index].node.cluster
+        let patient = Patient(
+            models[index], annotations: AnnotatedRuleset(models[index].linked, cluster: cluster), cluster: cluster,
+            others: models.indices.filter { $0 != index }.map { models[$0] })
+        return examine(patient, only: names)
+    }
     var output = console.output()
     if settings.json {
         var json = JSONWriter(output)
-        for diagnosis in found { writeDoctorJSON(diagnosis, model: model, files: loaded.node.files, into: &json) }
+        for (index, loaded) in nodes.enumerated() {
+            for diagnosis in found[index] {
+                writeDoctorJSON(
+                    diagnosis, node: loaded.name, model: models[index], files: loaded.node.files, into: &json)
+            }
+        }
         try console.finish(&json.output)
     } else {
-        let checked = settings.checks.isEmpty ? doctorChecks.count : settings.checks.count
-        let snapshot = settings.common.isLive ? "--live" : paths.joined(separator: " ")
-        let document = doctorReport(
-            found, checked: checked, snapshot: snapshot, model: model, files: loaded.node.files)
-        render(document, settings.common.style(console.surroundings), into: &output)
+        let checked = names.isEmpty ? doctorChecks.count : names.count
+        let style = settings.common.style(console.surroundings)
+        for (index, loaded) in nodes.enumerated() {
+            var snapshot = settings.common.isLive ? "--live" : paths.joined(separator: " ")
+            if !loaded.name.isEmpty {
+                snapshot += " --node \(loaded.name)"
+                let space: [Block] = index > 0 ? [.space] : []
+                render(Document(space + [.heading(RichText(loaded.name))]), style, into: &output)
+            }
+            let document = doctorReport(
+                found[index], checked: checked, snapshot: snapshot, model: models[index], files: loaded.node.files)
+            render(document, style, into: &output)
+        }
         try console.finish(&output)
     }
-    let isGrave = found.contains { $0.finding.severity >= settings.failOn }
-    return loaded.status(isGrave ? ExitStatus.notAsExpected : ExitStatus.answered, settings.common)
+    var status = ExitStatus.answered
+    for (index, loaded) in nodes.enumerated() {
+        let isGrave = found[index].contains { $0.finding.severity >= settings.failOn }
+        let own = loaded.status(isGrave ? ExitStatus.notAsExpected : ExitStatus.answered, settings.common)
+        status = max(status, own)
+    }
+    return status
 }

@@ -9,6 +9,8 @@ struct LoadedNode {
     let node: NodeState
     /// Whether a line could not be read, which `--strict` makes a failure.
     let hasProblems: Bool
+    /// What it is called among several; empty where it is the only one.
+    var name = ""
 
     /// The status for an answer, by `--strict`.
     func status(_ answered: Int32, _ common: CommonSettings) -> Int32 {
@@ -24,6 +26,44 @@ struct LoadedNode {
         let place = node.file(of: unread.place).map { ", \($0.path):\(unread.place.line)" } ?? ""
         return "\(unreadRulesName(unread)) decide about packets too\(tables)\(place)"
     }
+}
+
+/// Reads the snapshots at `paths` as the nodes that they hold: one, or several where `--node` chooses none.
+func loadNodes(
+    _ paths: [String], _ common: CommonSettings, _ console: borrowing Console
+) throws(Stop) -> [LoadedNode] {
+    if common.node != nil || common.isLive || paths.isEmpty { return [try load(paths, common, console)] }
+    let surroundings = console.surroundings
+    let progress = Progress("reading \(paths[0])", surroundings)
+    defer { progress.finish() }
+    let cluster: ClusterState
+    do {
+        cluster = try loadCluster(
+            paths, settings: common.snapshotSettings,
+            standardInput: { (limit) throws(FileFailure) in try surroundings.readInput(limit) })
+    } catch {
+        throw .message(error.description)
+    }
+    progress.finish()
+    var nodes: [LoadedNode] = []
+    for member in cluster.nodes {
+        let name = cluster.nodes.count > 1 ? member.state.name ?? member.folder : ""
+        nodes.append(loaded(member.state, name, paths, console))
+    }
+    return nodes
+}
+
+/// Tells on standard error what of a node could not be read.
+private func loaded(
+    _ node: NodeState, _ name: String, _ paths: [String], _ console: borrowing Console
+) -> LoadedNode {
+    let untaken = node.unrecognised.filter { paths.contains($0.path) || $0.mayBeMissed }
+    for path in untaken {
+        console.error("\(escapedForTerminal(path.path)): warning: \(path.reason.text) [not-recognised]")
+    }
+    tell(node.diagnostics, node, console)
+    let isBad = node.diagnostics.contains { $0.severity > .note }
+    return LoadedNode(node: node, hasProblems: isBad || !untaken.isEmpty, name: name)
 }
 
 /// What rules are that could not be read.
@@ -54,13 +94,7 @@ func load(
         throw .message(error.description)
     }
     progress.finish()
-    let untaken = node.unrecognised.filter { paths.contains($0.path) || $0.mayBeMissed }
-    for path in untaken {
-        console.error("\(escapedForTerminal(path.path)): warning: \(path.reason.text) [not-recognised]")
-    }
-    tell(node.diagnostics, node, console)
-    let isBad = node.diagnostics.contains { $0.severity > .note }
-    return LoadedNode(node: node, hasProblems: isBad || !untaken.isEmpty)
+    return loaded(node, "", paths, console)
 }
 
 /// How many diagnostics of one code are shown.

@@ -70,7 +70,10 @@ private func trace(_ arguments: [String], _ console: borrowing Console) throws(S
     if description.destination == nil {
         throw .usage(UsageFailure("the packet has no destination: --to ADDRESS[:PORT][/PROTOCOL]"))
     }
-    let loaded = try load(paths, settings.common, console)
+    let nodes = try loadNodes(paths, settings.common, console)
+    guard let loaded = nodes.first, nodes.count == 1 else {
+        return try traceAcross(nodes, description, settings, console)
+    }
     var tracer = Tracer(loaded.node, loaded.makeModel(), settings)
     let answer: TraceAnswer
     do { answer = try tracer.answer(description) } catch { throw .usage(UsageFailure(error.message)) }
@@ -84,6 +87,24 @@ private func trace(_ arguments: [String], _ console: borrowing Console) throws(S
     let isExpected = settings.expectation?.isMet(by: answer.sureOutcome) ?? true
     let isAgreed = answer.kernel?.agrees ?? true
     return loaded.status(isExpected && isAgreed ? ExitStatus.answered : ExitStatus.notAsExpected, settings.common)
+}
+
+/// The packet on the node it starts on and on those it goes on to.
+private func traceAcross(
+    _ nodes: [LoadedNode], _ description: PacketDescription, _ settings: TraceSettings, _ console: borrowing Console
+) throws(Stop) -> Int32 {
+    if settings.asksKernel {
+        throw .usage(UsageFailure("--kernel asks for one node; --node says which"))
+    }
+    var tracer = ClusterTracer(nodes, settings)
+    let start: Int
+    let answer: TraceAnswer
+    do { start = try tracer.start(description) } catch { throw .usage(error) }
+    do { answer = try tracer.answer(description, at: start) } catch { throw .usage(UsageFailure(error.message)) }
+    let loaded = nodes[start]
+    try write(answer, tracer.model(start), loaded.node, settings, console)
+    let isExpected = settings.expectation?.isMet(by: answer.sureOutcome) ?? true
+    return loaded.status(isExpected ? ExitStatus.answered : ExitStatus.notAsExpected, settings.common)
 }
 
 private func write(
@@ -105,5 +126,5 @@ private func write(
 
 extension TraceAnswer {
     /// The outcome, no surer than what else decides allows.
-    var sureOutcome: Outcome { otherDeciders.isEmpty ? trace.outcome : .undecided }
+    var sureOutcome: Outcome { otherDeciders.isEmpty ? finalOutcome : .undecided }
 }

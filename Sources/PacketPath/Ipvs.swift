@@ -18,7 +18,8 @@ extension Evaluator {
         else { return [state] }
         if isOpenWhatService(packet) {
             let unknown = Unknown(
-                "ipvs-service@\(state.context.hook.name)", whenYes: "what the packet then has is a virtual service of IPVS",
+                "ipvs-service@\(state.context.hook.name)",
+                whenYes: "what the packet then has is a virtual service of IPVS",
                 whenNo: "what the packet then has is no virtual service of IPVS")
             return decide(unknown, state).map { isYes, way in
                 isYes ? ended(way, .undecided, .unknownRule) : way
@@ -140,7 +141,8 @@ extension Evaluator {
             way.history.assumptions.append(assumption)
             way.history.settled.append(WalkState.Settled(name: "\(name)=\(value)", isYes: true))
             if !isGiven {
-                way.history.probability = choice.chance.flatMap { chance in way.history.probability.map { $0 * chance } }
+                way.history.probability = choice.chance.flatMap { chance in way.history.probability.map { $0 * chance }
+                }
             }
             return (choice.server, way)
         }

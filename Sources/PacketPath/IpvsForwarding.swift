@@ -180,7 +180,9 @@ extension Evaluator {
 // Source: net/netfilter/ipvs/ip_vs_core.c `ip_vs_out_hook`, `handle_response`, `ip_vs_route_me_harder`, Linux 6.x.
 extension Evaluator {
     func answeredByServer(_ state: WalkState) -> [WalkState] {
-        guard !state.isOfIPVS, isBalanced(state.packet.protocol), state.packet.fragmentOffset == 0 else { return [state] }
+        guard !state.isOfIPVS, isBalanced(state.packet.protocol), state.packet.fragmentOffset == 0 else {
+            return [state]
+        }
         if let connection = replied(state) { return translatedBack(connection, state) }
         return ofUnknownReply(state)
     }
@@ -220,7 +222,8 @@ extension Evaluator {
             else { continue }
             let spot = spotText(address, port)
             let unknown = Unknown(
-                "ipvs-reply@\(spot)/\(packet.protocol.shortName)", whenYes: "the packet answers one to \(spot) that IPVS sent on",
+                "ipvs-reply@\(spot)/\(packet.protocol.shortName)",
+                whenYes: "the packet answers one to \(spot) that IPVS sent on",
                 whenNo: "the packet answers none to \(spot) that IPVS sent on")
             var next: [WalkState] = []
             for (isYes, way) in open.flatMap({ decide(unknown, $0) }) {
@@ -268,7 +271,9 @@ extension Evaluator {
             case .none(let way): return ended(way, .unroutable, .noRoute)
             case .found(let decision, var way):
                 var step = routingStep(decision)
-                if step.interface == route.interface, step.nextHop == route.nextHop, step.type == route.type { return way }
+                if step.interface == route.interface, step.nextHop == route.nextHop, step.type == route.type {
+                    return way
+                }
                 if step.type == .local { step.interface = names.find("lo") ?? step.interface }
                 step.isReroute = true
                 way.record(.routing(step))

@@ -23,6 +23,7 @@ extension TraceReporter {
             var item: [Block] = [.paragraph(sentence)]
             if branch.trace.branches.isEmpty {
                 if let possible = possible(branch.trace) { item.append(.paragraph(possible)) }
+                if let sentence = onwardSentence(next) { item.append(.paragraph(sentence)) }
                 item += explained(next, from: next.commonCount) + translationLines(next) + place(next)
                 for sentence in ends(next) {
                     item.append(.paragraph(RichText(capitalised(sentence) + ".", .quiet)))

@@ -65,12 +65,13 @@ extension DoctorFinding.Severity {
 
 /// One finding as a JSON object on a line of its own.
 public func writeDoctorJSON(
-    _ diagnosis: Diagnosis, model: HostModel, files: [SourceFile], into json: inout JSONWriter
+    _ diagnosis: Diagnosis, node: String = "", model: HostModel, files: [SourceFile], into json: inout JSONWriter
 ) {
     let quotes = Quotes(model: model, files: files)
     let finding = diagnosis.finding
     json.beginObject()
     json.member("hookline", 1)
+    if !node.isEmpty { json.member("node", node) }
     json.member("check", diagnosis.check)
     json.member("severity", finding.severity.name)
     json.member("title", finding.title)

@@ -1,4 +1,6 @@
+public import Annotations
 public import PacketPath
+public import PathModel
 public import RuleModel
 public import SourceText
 
@@ -16,6 +18,10 @@ public struct TraceAnswer: Sendable {
     public var missing: [MissingInput] = []
     /// What the machine's own kernel did, where it was asked.
     public var kernel: KernelNote?
+    /// The packet on the next node, by the place of the end that led there among all ends of `trace`, in order.
+    public var onward: [Int: NodeAnswer] = [:]
+    /// The reply on the node that it comes back to, by the place of the end that it answers.
+    public var back: [Int: NodeAnswer] = [:]
 
     public enum Identifier: Hashable, Sendable {
         case none
@@ -42,6 +48,45 @@ public struct TraceAnswer: Sendable {
         self.trace = trace
         self.request = request
     }
+}
+
+/// An answer of another node, with what a report on it draws on.
+public struct NodeAnswer: Sendable {
+    public var node: String
+    public var answer: TraceAnswer
+    public var model: HostModel
+    public var annotations: AnnotatedRuleset
+    public var files: [SourceFile]
+
+    public init(
+        node: String, answer: TraceAnswer, model: HostModel, annotations: AnnotatedRuleset, files: [SourceFile]
+    ) {
+        self.node = node
+        self.answer = answer
+        self.model = model
+        self.annotations = annotations
+        self.files = files
+    }
+}
+
+extension TraceAnswer {
+    /// What becomes of the packet on the last node that it reaches; undecided where its ways end differently.
+    public var finalOutcome: Outcome {
+        let ends = trace.ends
+        if onward.isEmpty { return trace.outcome }
+        var outcome: Outcome?
+        for (index, end) in ends.enumerated() {
+            let own = onward[index]?.answer.finalOutcome ?? end.outcome
+            if outcome != nil, outcome != own { return .undecided }
+            outcome = own
+        }
+        return outcome ?? trace.outcome
+    }
+}
+
+extension Trace {
+    /// The traces without branches, in order.
+    public var ends: [Trace] { branches.isEmpty ? [self] : branches.flatMap { $0.trace.ends } }
 }
 
 /// How much a report tells.

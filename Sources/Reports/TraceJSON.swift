@@ -25,6 +25,8 @@ struct TraceJSONWriter {
     let quotes: Quotes
     /// Who tells each way in words, where that is asked for.
     let reporter: TraceReporter?
+    /// The node that each step is told to be of, where that is another than the one asked about.
+    var node = ""
 
     func write(_ answer: TraceAnswer, into json: inout JSONWriter) {
         json.beginObject()
@@ -36,6 +38,7 @@ struct TraceJSONWriter {
             json.key("id")
             json.number(text)
         }
+        if !answer.onward.isEmpty { json.member("finalOutcome", answer.finalOutcome.name) }
         if answer.otherDeciders.isEmpty {
             writeEnd(answer.trace, [], into: &json)
             writeRest(answer.trace, [], Way(answer.trace, packet: answer.request.packet), into: &json)
@@ -138,6 +141,7 @@ struct TraceJSONWriter {
     /// Steps, assumptions, branches and the ways back.
     func writeRest(_ trace: Trace, _ before: [Step], _ way: Way, into json: inout JSONWriter) {
         if let reporter, trace.branches.isEmpty { writeExplanation(way, reporter, into: &json) }
+        if let reporter, trace.branches.isEmpty { writeOtherNodes(way, reporter, into: &json) }
         json.key("steps")
         writeSteps(trace.steps, before, trace.connection, into: &json)
         json.key("assumptions")
@@ -179,6 +183,27 @@ struct TraceJSONWriter {
             json.endObject()
         }
         json.endArray()
+    }
+
+    /// The results of other nodes, each a result of this form whose steps name the node.
+    private func writeOtherNodes(_ way: Way, _ reporter: TraceReporter, into json: inout JSONWriter) {
+        guard let index = reporter.leafIndex(way) else { return }
+        for (key, next) in [("onward", reporter.answer.onward[index]), ("back", reporter.answer.back[index])] {
+            guard let next else { continue }
+            let quotes = Quotes(model: next.model, files: next.files)
+            let there = TraceReporter(
+                quotes: quotes, annotations: next.annotations, answer: next.answer, detail: .summary)
+            var writer = TraceJSONWriter(quotes: quotes, reporter: there)
+            writer.node = next.node
+            json.key(key)
+            json.beginObject()
+            json.member("node", next.node)
+            writer.writeEnd(next.answer.trace, [], into: &json)
+            writer.writeRest(
+                next.answer.trace, [], Way(next.answer.trace, packet: next.answer.request.packet), into: &json)
+            writer.writeNotes(next.answer, into: &json)
+            json.endObject()
+        }
     }
 
     private func writeBranch(
@@ -243,7 +268,7 @@ struct TraceJSONWriter {
         }
     }
 
-    private func writeNotes(_ answer: TraceAnswer, into json: inout JSONWriter) {
+    func writeNotes(_ answer: TraceAnswer, into json: inout JSONWriter) {
         if !answer.notes.isEmpty {
             json.key("notes")
             json.beginArray()

@@ -15,6 +15,7 @@ extension TraceJSONWriter {
         for index in all.indices.dropFirst(before.count) {
             json.beginObject()
             writeStep(all[index], translator(of: index, in: all, quotes.linked), connection, into: &json)
+            if !node.isEmpty { json.member("node", node) }
             if all[index].layer > 0 { json.member("layer", all[index].layer) }
             if !all[index].isCertain { json.member("certain", false) }
             json.endObject()

@@ -35,6 +35,7 @@ struct TraceReporter {
             document.add(.indented(path(way)))
         }
         document.add(contentsOf: returns(way))
+        document.add(contentsOf: otherNodes(way))
         if let kernel = answer.kernel { document.add(contentsOf: kernel.blocks(detail: detail)) }
         let grounds = self.grounds(way)
         if !grounds.isEmpty {
@@ -109,6 +110,7 @@ struct TraceReporter {
     /// The rules that made it so, what the sender sees, who listens.
     func decision(_ way: Way) -> [Block] {
         var blocks: [Block] = []
+        if let sentence = onwardSentence(way) { blocks += [.space, .paragraph(sentence)] }
         let isThrough = [Outcome.forwarded, .sent, .delivered].contains(way.trace.outcome)
         var told: Set<MarkSource> = []
         if !isThrough { blocks += decider(way, &told) }
@@ -294,6 +296,44 @@ struct TraceReporter {
             }
         }
         return blocks
+    }
+
+    /// The packet on the nodes it goes on to, and its reply on those it comes back to.
+    private func otherNodes(_ way: Way) -> [Block] {
+        var blocks: [Block] = []
+        for (index, leaf) in way.leaves.enumerated() {
+            let condition = way.trace.branches.isEmpty ? "" : " if \(condition(leaf.conditions))"
+            for (lead, next) in [("Then on", answer.onward[index]), ("The reply on", answer.back[index])] {
+                guard let next else { continue }
+                let reporter = TraceReporter(
+                    quotes: Quotes(model: next.model, files: next.files), annotations: next.annotations,
+                    answer: next.answer, detail: detail)
+                blocks += [
+                    .space, .heading(RichText("\(lead) \(next.node)\(condition)")),
+                    .indented(reporter.document().blocks),
+                ]
+            }
+        }
+        return blocks
+    }
+
+    /// The place of an end among all ends; `nil` where no other node is asked, or for another trace's.
+    func leafIndex(_ way: Way) -> Int? {
+        if answer.onward.isEmpty, answer.back.isEmpty { return nil }
+        return Way(answer.trace, packet: answer.request.packet).leaves.firstIndex {
+            $0.trace == way.trace && $0.conditions == way.conditions
+        }
+    }
+
+    /// What becomes of the packet on the next node, a sentence.
+    func onwardSentence(_ way: Way) -> RichText? {
+        guard let index = leafIndex(way), let next = answer.onward[index] else { return nil }
+        let words = OutcomeWords(quotes: Quotes(model: next.model, files: next.files))
+        let there = Way(next.answer.trace, packet: next.answer.request.packet)
+        var sentence = RichText("Then, on \(next.node): ")
+        sentence = sentence + RichText([words.word(next.answer.trace)])
+        sentence.add(words.clause(there) + ".")
+        return sentence
     }
 
     private func withoutSender(_ trace: Trace) -> Trace {

@@ -176,7 +176,8 @@ extension Patient {
         case .addressType(let types):
             if types.destination == .is(.local), types.source == nil { ask.isLocal = true } else { ask.asksMore = true }
         case .state(let states): ask.states = states
-        case .conntrack(let conntrack): if let state = conntrack.state { ask.states = state } else { ask.asksMore = true }
+        case .conntrack(let conntrack):
+            if let state = conntrack.state { ask.states = state } else { ask.asksMore = true }
         case .mark(let mark): ask.marks.append(mark)
         case .set(let set): ask.sets.append(set.name)
         case .native(let comparison): note(comparison, chain, in: &ask)

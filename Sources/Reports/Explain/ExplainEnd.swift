@@ -11,7 +11,9 @@ extension Explainer {
         guard [.forwarded, .sent, .delivered].contains(way.trace.outcome), let last = way.lastOwn else { return [] }
         var told: [Explanation] = []
         let first = way.ownPacket
-        if !isReply, !first.isICMPError, last.source != first.source, !first.source.isZero, !last.unknown.contains(.source) {
+        if !isReply, !first.isICMPError, last.source != first.source, !first.source.isZero,
+            !last.unknown.contains(.source)
+        {
             told.append(
                 Explanation(text: "the receiver sees \(addressName(last.source)) as the client, not \(first.source)"))
         }

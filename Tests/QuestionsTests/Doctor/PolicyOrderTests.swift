@@ -49,7 +49,8 @@ struct PolicyOrderTests {
 
     private func tables(_ last: String) -> Clinic {
         Clinic(
-            addresses, routes, "net.ipv4.ip_forward = 0\nnet.ipv4.conf.all.rp_filter = 0\nnet.ipv4.conf.eth0.rp_filter = 0\n",
+            addresses, routes,
+            "net.ipv4.ip_forward = 0\nnet.ipv4.conf.all.rp_filter = 0\nnet.ipv4.conf.eth0.rp_filter = 0\n",
             """
             table inet mine {
             \tchain input {

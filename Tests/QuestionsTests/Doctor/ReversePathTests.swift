@@ -160,9 +160,15 @@ struct SeveralIptablesTests {
 
     @Test func `rules of both that drop nothing are worth a note`() throws {
         let rule = "-A INPUT -p tcp --dport 22 -j ACCEPT\n"
-        #expect(try Clinic(dump("legacy", rule), dump("nf_tables", rule)).findings("two-iptables").map(\.severity) == [.note])
+        #expect(
+            try Clinic(dump("legacy", rule), dump("nf_tables", rule)).findings("two-iptables").map(\.severity) == [
+                .note
+            ])
         let drop = "-A INPUT -p tcp --dport 23 -j DROP\n"
-        #expect(try Clinic(dump("legacy", drop), dump("nf_tables", rule)).findings("two-iptables").map(\.severity) == [.risk])
+        #expect(
+            try Clinic(dump("legacy", drop), dump("nf_tables", rule)).findings("two-iptables").map(\.severity) == [
+                .risk
+            ])
     }
 
     @Test func `a DNAT that lost its address is found`() throws {

@@ -20,7 +20,9 @@ struct ServiceTests {
             ])
         let open = try node.replacing("iptables-save.txt", loop, "")
         #expect(
-            try open.titles("no-endpoints") == ["problem: service default/empty has no endpoint: connections are refused"])
+            try open.titles("no-endpoints") == [
+                "problem: service default/empty has no endpoint: connections are refused"
+            ])
         #expect(
             try open.findings("no-endpoints").first?.example
                 == "--in cali11111111111 --from 10.244.1.10:40000 --to 10.96.10.12:8080/tcp")
@@ -142,7 +144,9 @@ struct ServiceTests {
         #expect(
             try table(999).titles("conntrack-full") == ["problem: the connection table is full: 999 of 1000 entries"])
         #expect(
-            try table(900).titles("conntrack-full") == ["risk: the connection table is nearly full: 900 of 1000 entries"])
+            try table(900).titles("conntrack-full") == [
+                "risk: the connection table is nearly full: 900 of 1000 entries"
+            ])
         #expect(try table(500).titles("conntrack-full").isEmpty)
     }
 }
@@ -171,8 +175,12 @@ struct DockerDoctorTests {
 
     private func withUFW(_ policy: String) throws -> Clinic {
         try Clinic(folder: "docker-forward-drop")
-            .replacing("iptables-save.txt", ":INPUT ACCEPT [0:0]\n:FORWARD DROP", ":INPUT \(policy) [0:0]\n:FORWARD DROP")
-            .replacing("iptables-save.txt", ":DOCKER-USER - [0:0]\n", ":DOCKER-USER - [0:0]\n:ufw-before-input - [0:0]\n")
+            .replacing(
+                "iptables-save.txt", ":INPUT ACCEPT [0:0]\n:FORWARD DROP", ":INPUT \(policy) [0:0]\n:FORWARD DROP"
+            )
+            .replacing(
+                "iptables-save.txt", ":DOCKER-USER - [0:0]\n", ":DOCKER-USER - [0:0]\n:ufw-before-input - [0:0]\n"
+            )
             .replacing(
                 "iptables-save.txt", "[0:0] -A FORWARD -j DOCKER-USER\n",
                 "[0:0] -A INPUT -j ufw-before-input\n[0:0] -A FORWARD -j DOCKER-USER\n")

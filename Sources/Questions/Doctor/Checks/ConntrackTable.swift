@@ -42,7 +42,10 @@ let staleConnections = DoctorCheck(
                 + (gone.count == 1 ? "leads" : "lead")
                 + " to \(first.endpoint), which is no endpoint of it any more",
             evidence: gone.prefix(3).map { DoctorFinding.Evidence($0.entry.place, "goes to \($0.endpoint)") }
-                + [DoctorFinding.Evidence(first.front.place, "its endpoints are \(list(endpoints[first.front.name] ?? []))")],
+                + [
+                    DoctorFinding.Evidence(
+                        first.front.place, "its endpoints are \(list(endpoints[first.front.name] ?? []))")
+                ],
             remedies: [
                 "conntrack -D -p udp --orig-dst \(first.entry.original.destination) --reply-src \(first.entry.reply.source); kube-proxy does so itself when an endpoint goes, where it has the tool and the rights"
             ])

@@ -84,7 +84,8 @@ extension Patient {
     fileprivate var portsPastUFW: [DoctorFinding] {
         guard let before = chains(named: "ufw-before-input").first,
             let input = baseChains(.input).first(where: { chain in
-                linked.tableIndex(of: chain) == linked.tableIndex(of: before) && linked.jumps[chain.index].contains { $0.target == before }
+                linked.tableIndex(of: chain) == linked.tableIndex(of: before)
+                    && linked.jumps[chain.index].contains { $0.target == before }
             }), linked.chain(input).base?.policy == .drop, let uplink = uplinks.first
         else { return [] }
         var open: [(port: PublishedPort, options: String)] = []
@@ -102,7 +103,10 @@ extension Patient {
             .risk,
             "\(list(open.map(\.port.text))) \(open.count == 1 ? "is" : "are") open to the outside though ufw denies what comes in: Docker publishes \(open.count == 1 ? "it" : "them"), and what is translated to a container is forwarded, not for INPUT",
             evidence: open.prefix(3).map { evidence($0.port.rule) }
-                + [DoctorFinding.Evidence(linked.chain(input).place, "ufw asks here, which forwarded packets do not pass")],
+                + [
+                    DoctorFinding.Evidence(
+                        linked.chain(input).place, "ufw asks here, which forwarded packets do not pass")
+                ],
             remedies: [
                 "publish to this host alone (-p 127.0.0.1:\(first.port.port):\(first.port.containerPort)), or close it in DOCKER-USER: iptables -I DOCKER-USER -i \(name(uplink.name)) ! -s ALLOWED -m conntrack --ctorigdstport \(first.port.port) --ctdir ORIGINAL -j DROP"
             ])

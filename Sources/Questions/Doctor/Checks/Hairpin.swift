@@ -27,9 +27,11 @@ let bridgeNetfilter = DoctorCheck(
     case 0?: if let told = patient.told(sysctl: key) { evidence.append(told) }
     case nil:
         // A listing of every sysctl lacks them where the module is not there.
-        guard patient.host.sysctls.count > 300, !patient.host.sysctls.keys.contains(where: { $0.hasPrefix("net.bridge.") })
+        guard patient.host.sysctls.count > 300,
+            !patient.host.sysctls.keys.contains(where: { $0.hasPrefix("net.bridge.") })
         else { return [] }
-        evidence.append(DoctorFinding.Evidence(.none, "the listing of sysctls has no \(key): br_netfilter is not loaded"))
+        evidence.append(
+            DoctorFinding.Evidence(.none, "the listing of sysctls has no \(key): br_netfilter is not loaded"))
         doubts.append("a listing that is not that of all sysctls would lack it too")
     default: return []
     }
@@ -72,9 +74,11 @@ extension Patient {
         for pod in podsOnPorts {
             guard !hit.contains(where: { $0.port.name == pod.port.name }) else { continue }
             for front in serviceFronts where front.kind == .cluster {
-                guard let address = front.address, let endpoint = endpoints[front.name]?.first(where: {
-                    $0.hasPrefix("\(pod.address):")
-                }) else { continue }
+                guard let address = front.address,
+                    let endpoint = endpoints[front.name]?.first(where: {
+                        $0.hasPrefix("\(pod.address):")
+                    })
+                else { continue }
                 let packet = packet(
                     in: name(pod.port.name), from: .address(pod.address), to: .address(address), front.transport,
                     port: front.port)
@@ -91,12 +95,14 @@ extension Patient {
             .problem,
             "a pod that reaches itself by a Service gets no answer: bridge \(hit.count == 1 ? "port" : "ports") \(list(ports)) \(hit.count == 1 ? "is" : "are") not in hairpin mode",
             evidence: hit.prefix(3).map {
-                DoctorFinding.Evidence($0.port.place, "hairpin is off, and endpoint \($0.endpoint) of \($0.front.name.text) is behind it")
+                DoctorFinding.Evidence(
+                    $0.port.place, "hairpin is off, and endpoint \($0.endpoint) of \($0.front.name.text) is behind it")
             },
             remedies: [
                 "set hairpinMode: true in the CNI configuration of the bridge plugin (kubelet: --hairpin-mode=hairpin-veth); at once: bridge link set dev \(ports[0]) hairpin on"
             ])
-        finding.traffic = "what a pod sends to \(first.front.name.text) (\(first.front.text)) and kube-proxy sends to that pod"
+        finding.traffic =
+            "what a pod sends to \(first.front.name.text) (\(first.front.text)) and kube-proxy sends to that pod"
         finding.example = first.options
         return [finding]
     }

@@ -104,9 +104,10 @@ extension Patient {
             }
             guard !judges,
                 let last = purposes.indices.last(where: { index in
-                    linked.chain(chain).rules[index].target?.refuses == true && asks(
-                        RuleReference(chain: chain, index: index)
-                    ).isUnconditional
+                    linked.chain(chain).rules[index].target?.refuses == true
+                        && asks(
+                            RuleReference(chain: chain, index: index)
+                        ).isUnconditional
                 })
             else { continue }
             let rule = RuleReference(chain: chain, index: last)

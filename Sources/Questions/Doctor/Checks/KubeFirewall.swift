@@ -37,9 +37,12 @@ extension Patient {
                     findings.append(finding)
                 } else if dropped > 0 {
                     var finding = DoctorFinding(
-                        .note, "KUBE-FIREWALL has dropped \(counted(dropped, "packet")) by the mark \(hexadecimal(mark.value))",
+                        .note,
+                        "KUBE-FIREWALL has dropped \(counted(dropped, "packet")) by the mark \(hexadecimal(mark.value))",
                         evidence: [evidence(rule)],
-                        remedies: ["look for who is refused: Services' source ranges, and Services with Local policy and no endpoint here, are dropped so"])
+                        remedies: [
+                            "look for who is refused: Services' source ranges, and Services with Local policy and no endpoint here, are dropped so"
+                        ])
                     finding.traffic = "what rules sent to KUBE-MARK-DROP"
                     findings.append(finding)
                 }

@@ -119,7 +119,8 @@ extension Patient {
             var finding = DoctorFinding(
                 .risk,
                 "\(list(own.map { cite($0.rule) })) \(own.count == 1 ? "replaces" : "replace") the packet's whole mark"
-                    + (isRestored ? " by the connection's" : "") + ": bits of \(list(makers(first.others))) are lost there",
+                    + (isRestored ? " by the connection's" : "")
+                    + ": bits of \(list(makers(first.others))) are lost there",
                 evidence: own.prefix(3).map { evidence($0.rule) } + [
                     evidence(use, "\(other.maker.name): \(other.text)")
                 ],
@@ -144,7 +145,9 @@ extension Patient {
         for statement in linked.rule(rule).statements {
             switch statement {
             case .target(.connectionMark(let target)):
-                if target.operation == .restore, target.packetMask == .max, target.connectionMask == .max { return true }
+                if target.operation == .restore, target.packetMask == .max, target.connectionMask == .max {
+                    return true
+                }
             case .target(.mark(let operation)): if operation.word.mask == .max { return false }
             case .target(.native(.assign(.meta(.mark), .connection(.mark, _)))): return true
             case .target(.native(.assign(.meta(.mark), .literal))): return false

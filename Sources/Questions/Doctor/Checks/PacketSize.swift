@@ -20,12 +20,16 @@ let packetSize = DoctorCheck(
     packet.length = pod.interface.mtu
     packet.tcpFlags = .ack
     packet.state = .established
-    guard let followed = patient.follow(packet), let ending = followed.agreed, ending.reason == .tooBig else { return [] }
+    guard let followed = patient.follow(packet), let ending = followed.agreed, ending.reason == .tooBig else {
+        return []
+    }
     let isSilent = ending.senderView == .timeout
     var finding = DoctorFinding(
         isSilent ? .problem : .risk,
         "pods may send packets of \(pod.interface.mtu) bytes, and \(patient.name(tunnel.name)) takes \(tunnel.mtu): "
-            + (isSilent ? "larger ones are dropped, and the sender is not told" : "larger ones get through only once the sender is told (ICMP)"),
+            + (isSilent
+                ? "larger ones are dropped, and the sender is not told"
+                : "larger ones get through only once the sender is told (ICMP)"),
         evidence: [
             DoctorFinding.Evidence(pod.interface.place, "a pod's link, mtu \(pod.interface.mtu)"),
             DoctorFinding.Evidence(tunnel.place, "leads to \(remote.text), mtu \(tunnel.mtu)"),
@@ -45,7 +49,9 @@ let packetSize = DoctorCheck(
 extension Patient {
     fileprivate func remedyOfSize(_ tunnel: NetworkInterface) -> String {
         let name = name(tunnel.name)
-        if name.hasPrefix("flannel") { return "FLANNEL_MTU in /run/flannel/subnet.env is what the CNI plugin and dockerd (--mtu) must have" }
+        if name.hasPrefix("flannel") {
+            return "FLANNEL_MTU in /run/flannel/subnet.env is what the CNI plugin and dockerd (--mtu) must have"
+        }
         if name.hasPrefix("cilium") { return "the mtu option of cilium-agent" }
         return "veth_mtu in the ConfigMap calico-config, or spec.calicoNetwork.mtu of the operator's Installation"
     }

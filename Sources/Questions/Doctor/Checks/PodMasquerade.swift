@@ -107,7 +107,8 @@ extension Patient {
                     ? "start kube-proxy without --masquerade-all, with --cluster-cidr"
                     : "give kube-proxy the range of all pods as --cluster-cidr, or --detect-local-mode=InterfaceNamePrefix"
             ])
-        finding.traffic = "what pods of this node ask of Services: policies of the endpoints do not see the pod's address"
+        finding.traffic =
+            "what pods of this node ask of Services: policies of the endpoints do not see the pod's address"
         finding.example = first.options
         return [finding]
     }

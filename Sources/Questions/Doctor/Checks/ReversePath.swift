@@ -92,7 +92,8 @@ extension Patient {
         }
         for route in host.routes.prefix(4096) where route.type == .unicast && route.table != RoutingRule.localTable {
             guard route.destination.address.version == .v4, !route.destination.address.isMulticast,
-                !route.destination.address.isLinkLocal, let name = route.interface, let interface = host.interface(name),
+                !route.destination.address.isLinkLocal, let name = route.interface,
+                let interface = host.interface(name),
                 interface.isUp, !interface.isLoopback, interface.master == nil, let own = address(of: interface)
             else { continue }
             let isDefault = route.destination.length == 0

@@ -140,7 +140,9 @@ extension Patient {
                 guard isReached(chain, from: hook) else { continue }
                 for rule in rules(of: chain) where tried < 64 && accepts(rule) {
                     let ask = asks(rule)
-                    guard ask.states == nil, ask.protocol?.hasPorts == true, let port = ask.ports?.first else { continue }
+                    guard ask.states == nil, ask.protocol?.hasPorts == true, let port = ask.ports?.first else {
+                        continue
+                    }
                     tried += 1
                     for packet in packets(meeting: rule).prefix(2) {
                         flows.append(

@@ -19,12 +19,15 @@ let tunnelBlocked = DoctorCheck(
                 let followed = patient.follow(packet), let way = followed.agreed, way.isLost,
                 way.outcome != .unroutable
             else { continue }
-            let last = way.rule.map { patient.evidence($0) } ?? way.policy.map { chain in
-                DoctorFinding.Evidence(patient.linked.chain(chain).place)
-            }
+            let last =
+                way.rule.map { patient.evidence($0) }
+                ?? way.policy.map { chain in
+                    DoctorFinding.Evidence(patient.linked.chain(chain).place)
+                }
             guard let last else { continue }
             let set = way.rule.flatMap { patient.setWithout(peer.address, before: $0) }
-            let by = way.rule.map { patient.cite($0) } ?? way.policy.map { "the policy of \(patient.linked.path(of: $0))" }
+            let by =
+                way.rule.map { patient.cite($0) } ?? way.policy.map { "the policy of \(patient.linked.path(of: $0))" }
             let ending = "\(peer.address) \(isIncoming ? "sends this node" : "gets from this node")"
             if let index = findings.firstIndex(where: { $0.evidence.first == last && $0.title.holds(peer.kind.name) }) {
                 findings[index].evidence.append(DoctorFinding.Evidence(peer.place, "node \(peer.address)"))
@@ -106,7 +109,9 @@ extension Patient {
             case .vxlan:
                 for entry in host.forwardingEntries where entry.interface == interface.name {
                     guard let remote = entry.destination, !remote.isMulticast else { continue }
-                    let port = entry.port ?? interface.tunnel?.port ?? (name(interface.name).hasPrefix("flannel") ? 8472 : 4789)
+                    let port =
+                        entry.port ?? interface.tunnel?.port
+                        ?? (name(interface.name).hasPrefix("flannel") ? 8472 : 4789)
                     add(TunnelPeer(kind: .vxlan, address: remote, port: port, place: entry.place))
                 }
             case .wireguard: break

@@ -20,7 +20,8 @@ let twoBackends = DoctorCheck(
         var finding = DoctorFinding(
             both.isEmpty ? .risk : .problem,
             "\(family == .ip ? "iptables" : "ip6tables")-legacy and -nft both have rules in force"
-                + (both.isEmpty ? "" : ", and \(list(both.map(\.name))) has chains in both: those of one are left over"),
+                + (both.isEmpty
+                    ? "" : ", and \(list(both.map(\.name))) has chains in both: those of one are left over"),
             evidence: [
                 patient.evidence(first, "of iptables-legacy"), patient.evidence(second, "of iptables-nft"),
             ],

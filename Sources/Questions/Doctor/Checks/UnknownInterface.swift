@@ -22,7 +22,9 @@ extension Patient {
             guard let followed = follow(packet), let way = followed.agreed, let rule = way.rule,
                 case .calico(.unknownInterface)? = annotations.purpose(of: rule)
             else { continue }
-            let route = host.routes.first { $0.destination.address == pod.address && $0.interface == pod.interface.name }
+            let route = host.routes.first {
+                $0.destination.address == pod.address && $0.interface == pod.interface.name
+            }
             hit.append((from, route?.place ?? pod.interface.place, rule, followed.options))
         }
         guard let first = hit.first else { return [] }
@@ -57,9 +59,11 @@ extension Patient {
             pod.address.version == .v4 && pod.interface.master == nil && looksLikePodLink(pod.interface)
         }
         let others = links.filter { link in !prefixes.contains { matches(name(link.interface.name), $0) } }
-        guard let first = others.first, !links.contains(where: { link in
-            prefixes.contains { matches(name(link.interface.name), $0) }
-        }) else { return [] }
+        guard let first = others.first,
+            !links.contains(where: { link in
+                prefixes.contains { matches(name(link.interface.name), $0) }
+            })
+        else { return [] }
         let names = others.map { name($0.interface.name) }
         let letters = names[0].utf8.prefix { $0 >= UInt8(ascii: "a") && $0 <= UInt8(ascii: "z") }
         let prefix = String(decoding: Array(letters), as: UTF8.self)
