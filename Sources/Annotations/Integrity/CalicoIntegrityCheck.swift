@@ -138,7 +138,7 @@ struct CalicoIntegrityCheck {
             pending.remove(at: found.place)
         }
         // All others fit without these: they were never among them.
-        if !pending.isEmpty, pending.allSatisfy(\.wasPassed) {
+        if !pending.isEmpty, pending.allSatisfy({ $0.wasPassed }) {
             for rule in pending { add(.foreign, rule) }
             pending = []
         }
