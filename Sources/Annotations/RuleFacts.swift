@@ -65,18 +65,8 @@ struct ChainFacts {
         return nil
     }
 
-    /// Rules that lead here, in the order of chains and rules.
-    func callers(first count: Int) -> [RuleFacts] {
-        var found: [RuleFacts] = []
-        let table = linked.tableIndex(of: id)
-        for index in linked.chainIDs where linked.tableIndex(of: ChainID(index)) == table {
-            for jump in linked.jumps[index] where jump.target == id {
-                found.append(ChainFacts(linked: linked, id: ChainID(index)).facts(jump.rule))
-                if found.count == count { return found }
-            }
-        }
-        return found
-    }
+    /// The first rule that leads here.
+    var caller: RuleFacts? { linked.firstCaller(of: id).map { RuleFacts(linked: linked, reference: $0) } }
 
     func facts(_ index: Int) -> RuleFacts {
         RuleFacts(linked: linked, reference: RuleReference(chain: id, index: index))

@@ -44,6 +44,8 @@ public struct LinkedRuleset: Sendable {
     private let setsByName: [[Symbol: Int]]
     /// For each chain its jumps, in rule order.
     public let jumps: [[Jump]]
+    /// For each chain the first rule that leads to it.
+    private let firstCallers: [RuleReference?]
     /// Base chains by `hookIndex`, in the order they run.
     private let hookOrder: [[ChainID]]
     /// What the kernel would refuse, or a person should know.
@@ -100,6 +102,14 @@ public struct LinkedRuleset: Sendable {
             jumps.append(own)
         }
         self.jumps = jumps
+        var firstCallers = [RuleReference?](repeating: nil, count: locations.count)
+        for (chain, own) in jumps.enumerated() {
+            for jump in own {
+                guard let target = jump.target, firstCallers[target.index] == nil else { continue }
+                firstCallers[target.index] = RuleReference(chain: ChainID(chain), index: jump.rule)
+            }
+        }
+        self.firstCallers = firstCallers
         hookOrder = LinkedRuleset.order(ruleset, locations)
         findings = findLinkProblems(ruleset, locations.map { ($0.table, $0.chain) }, jumps)
     }
@@ -135,6 +145,9 @@ public struct LinkedRuleset: Sendable {
     }
 
     public func rule(_ reference: RuleReference) -> Rule { chain(reference.chain).rules[reference.index] }
+
+    /// The first rule, in the order of chains and rules, that jumps or goes to `chain`.
+    public func firstCaller(of chain: ChainID) -> RuleReference? { firstCallers[chain.index] }
 
     /// The chain `name` of the table that `chain` is in.
     public func sibling(of chain: ChainID, named name: Symbol) -> ChainID? {

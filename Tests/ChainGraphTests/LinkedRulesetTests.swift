@@ -48,6 +48,16 @@ import Testing
         #expect(unreferenced == ["filter/B"])
     }
 
+    @Test func theFirstRuleThatLeadsToAChainIsFound() throws {
+        let linked = try filter(":A - [0:0]\n:B - [0:0]", "-A INPUT -j ACCEPT\n-A INPUT -j A\n-A FORWARD -g A")
+        var callers: [String] = []
+        for index in linked.chainIDs where ["A", "B"].contains(linked.name(linked.chain(ChainID(index)).name)) {
+            let caller = linked.firstCaller(of: ChainID(index))
+            callers.append(caller.map { "\(linked.path(of: $0.chain)) \($0.index)" } ?? "none")
+        }
+        #expect(callers == ["filter/INPUT 1", "none"])
+    }
+
     /// nf_tables refuses more than 16 levels. Source: include/net/netfilter/nf_tables.h `NFT_JUMP_STACK_SIZE`.
     @Test(arguments: [(15, 0), (16, 1)])
     func deepJumpsAreTold(_ levels: Int, _ expected: Int) throws {

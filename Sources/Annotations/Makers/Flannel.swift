@@ -62,7 +62,10 @@ enum Flannel {
         guard let network = outline.source?.value ?? outline.destination?.value else { return nil }
         switch (rule.chain.name, outline.effect) {
         case ("POSTROUTING", .masquerade), ("POSTROUTING", .return):
-            guard hasOldRules(rule.chain, network: outline.source?.value ?? network) else { return nil }
+            let isMulticastApart = outline.source?.wanted != nil && outline.destination?.excluded == "224.0.0.0/4"
+            guard isMulticastApart || outline.destination?.wanted != nil,
+                hasOldRules(rule.chain, network: outline.source?.value ?? network)
+            else { return nil }
             return purpose(of: outline)
         case ("FORWARD", .accept):
             guard outline.input == nil, outline.output == nil, outline.states == nil, outline.transport.isEmpty,

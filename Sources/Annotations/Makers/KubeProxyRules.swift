@@ -68,7 +68,7 @@ struct KubeProxyRules: Sendable {
     /// v1.16, a Service's chains have no comments of their own.
     private func callerName(of chain: ChainFacts, depth: Int) -> ServicePortName? {
         // KUBE-SEP, KUBE-SVC, KUBE-EXT or KUBE-FW: what is deeper is none of kube-proxy's.
-        guard depth < 3, let rule = chain.callers(first: 1).first else { return nil }
+        guard depth < 3, let rule = chain.caller else { return nil }
         for comment in rule.comments {
             if let name = serviceName(in: comment) { return name }
         }
