@@ -32,13 +32,11 @@ struct ServiceTests {
 
     @Test func `a node port without endpoints hides what listens there`() throws {
         let node = try Clinic(folder: "calico-node")
-        func listening(_ port: Int) -> Clinic {
-            node.with(
-                "Netid State  Recv-Q Send-Q Local Address:Port Peer Address:Port Process\ntcp   LISTEN 0      4096   0.0.0.0:\(port)      0.0.0.0:*    users:((\"nginx\",pid=7,fd=3))\n"
-            )
+        func listening(_ port: Int) throws -> Clinic {
+            try node.adding("ss.txt", "tcp   LISTEN 0 128 0.0.0.0:\(port) 0.0.0.0:* users:((\"nginx\",pid=7,fd=3))\n")
         }
         #expect(
-            try listening(30082).titles("no-endpoints").last
+            try listening(30082).titles("no-endpoints").dropFirst().first
                 == "problem: nginx listens on tcp port 30082 here, and the rule for service default/empty, which has no endpoint, refuses what comes for it"
         )
         #expect(try listening(30083).titles("no-endpoints").count == 2)

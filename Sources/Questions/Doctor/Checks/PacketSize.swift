@@ -23,7 +23,8 @@ let packetSize = DoctorCheck(
     guard let followed = patient.follow(packet), let ending = followed.agreed, ending.reason == .tooBig else {
         return []
     }
-    let isSilent = ending.senderView == .timeout
+    let answerLoss = patient.lossOfSizeError(to: pod.address)
+    let isSilent = answerLoss != nil
     var finding = DoctorFinding(
         isSilent ? .problem : .risk,
         "pods may send packets of \(pod.interface.mtu) bytes, and \(patient.name(tunnel.name)) takes \(tunnel.mtu): "
@@ -37,6 +38,7 @@ let packetSize = DoctorCheck(
         remedies: [
             "give pods the tunnel's MTU: \(patient.remedyOfSize(tunnel)); pods that run keep theirs until they start anew"
         ])
+    if let answerLoss { finding.evidence.append(answerLoss) }
     finding.traffic =
         "large packets of pods to pods of other nodes: connections open, and hang when data flows"
     finding.example = followed.options
@@ -47,6 +49,19 @@ let packetSize = DoctorCheck(
 }
 
 extension Patient {
+    /// What drops the ICMP error by which this host tells a pod of a smaller MTU.
+    fileprivate func lossOfSizeError(to pod: IPAddress) -> DoctorFinding.Evidence? {
+        guard let uplink = uplinks.first, let own = address(of: uplink) else { return nil }
+        var error = packet(in: nil, from: .address(own), to: .address(pod), .icmp, port: nil)
+        error.icmpType = .number(type: 3, code: 4)
+        error.state = .related
+        guard let way = follow(error)?.agreed, way.outcome == .dropped else { return nil }
+        if let rule = way.rule { return evidence(rule, "drops the ICMP error that would tell the sender") }
+        return way.policy.map {
+            DoctorFinding.Evidence(linked.chain($0).place, "drops the ICMP error that would tell the sender")
+        }
+    }
+
     fileprivate func remedyOfSize(_ tunnel: NetworkInterface) -> String {
         let name = name(tunnel.name)
         if name.hasPrefix("flannel") {
