@@ -4,43 +4,51 @@ import Testing
 @Suite("Doctor: what it shows")
 struct DoctorExamplesTests {
     private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().appending(path: "Rulesets")
+        .deletingLastPathComponent()
 
-    static var folders: [String] {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: root.path)) ?? []
-        return names.filter { $0 != "kernel" && !$0.hasSuffix(".md") }.sorted()
+    /// Recorded nodes, and rule sets that real programs wrote.
+    static let inputs: [String] = {
+        let folders = names("Rulesets").filter { $0 != "kernel" && !$0.hasSuffix(".md") }.map { "Rulesets/" + $0 }
+        let fixtures = "Tests/IptablesTextTests/Fixtures"
+        return folders + names(fixtures).filter { $0.hasPrefix("real-") }.map { fixtures + "/" + $0 }
+    }()
+
+    private static func names(_ folder: String) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: root.appending(path: folder).path)) ?? []).sorted()
     }
 
-    /// Every finding on every recorded node; a new one has to be read, and to be true.
+    /// What is found, by the end of the input's path; nothing elsewhere. Each was read and is true of its input: who
+    /// adds to it reads the finding first.
     static let expected: [String: [String]] = [:]
 
-    @Test(arguments: folders)
-    func `finds on a recorded node what is true of it, and shows packets that trace follows`(_ folder: String) throws {
-        let path = Self.root.appending(path: folder).path
+    @Test(arguments: inputs)
+    func `finds what is true of the input, and shows packets that trace follows`(_ input: String) throws {
+        let path = Self.root.appending(path: input).path
         let answer = call(["doctor", "--json", path])
         #expect(answer.status == 0 || answer.status == 1, "\(answer.error)")
-        var checks: [String] = []
+        var found: [String] = []
         for line in answer.output.split(separator: "\n") {
             let object = try #require(
                 try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any], "\(line)")
             let check = try #require(object["check"] as? String)
             let severity = try #require(object["severity"] as? String)
-            checks.append("\(severity) \(check)")
+            found.append("\(severity) \(check)")
             guard let example = object["example"] as? String else { continue }
             let trace = call(["trace", path] + example.split(separator: " ").map(String.init))
             #expect(trace.status == 0, "\(example): \(trace.error)")
             try expectShown(object, trace.output, example)
         }
-        #expect(checks == Self.expected[folder] ?? [], "\(folder)")
+        let wanted = Self.expected.first { input.hasSuffix("/" + $0.key) }?.value ?? []
+        #expect(found == wanted, "\(input)")
     }
 
-    /// What decides about the example is what the finding quotes: one of its rules is on the packet's way.
+    /// What the finding quotes is on the packet's way.
     private func expectShown(_ finding: [String: Any], _ trace: String, _ example: String) throws {
         let evidence = try #require(finding["evidence"] as? [[String: Any]])
         let rules = evidence.compactMap { $0["line"] as? String }.filter { $0.hasPrefix("-A ") }
-        let check = finding["check"] as? String ?? ""
-        // These are about what no rule decides.
-        if rules.isEmpty || ["mtu", "hairpin"].contains(check) { return }
+        let check = try #require(finding["check"] as? String)
+        // These two are about what no rule decides.
+        if rules.isEmpty || check == "mtu" || check == "hairpin" { return }
         #expect(rules.contains { trace.contains($0.prefix(60)) }, "\(example): \(trace)")
     }
 }

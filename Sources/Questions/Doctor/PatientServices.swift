@@ -46,29 +46,54 @@ extension Patient {
 
     /// Fronts in the maps of kube-proxy's nftables mode.
     private var mappedFronts: [ServiceFront] {
-        var fronts: [ServiceFront] = []
-        for table in linked.ruleset.tables.indices where name(linked.ruleset.tables[table].name) == "kube-proxy" {
-            for set in linked.ruleset.tables[table].sets where set.isMap {
-                let map = name(set.name)
-                guard map == "service-ips" || map == "service-nodeports" else { continue }
+        frontElements(["service-ips", "service-nodeports"]).compactMap { element in
+            guard let chain = element.chain, case .kubeProxy(let purpose)? = annotations.purpose(of: chain),
+                let service = purpose.service
+            else { return nil }
+            let kind: KubeProxyPurpose.Address =
+                element.address == nil ? .nodePort : purpose == .service(service) ? .cluster : .external
+            return ServiceFront(
+                name: service, kind: kind, address: element.address, port: element.port, transport: element.transport,
+                place: element.place)
+        }
+    }
+
+    /// An element of one of kube-proxy's maps: an address and port of a Service, or a node port.
+    struct FrontElement {
+        var address: IPAddress?
+        var transport: IPProtocol
+        var port: UInt16
+        var verdict: NativeVerdict
+        /// Where the verdict leads.
+        var chain: ChainID?
+        var comment: String
+        var place: Place
+    }
+
+    /// Elements of kube-proxy's verdict maps of these names.
+    func frontElements(_ maps: [String]) -> [FrontElement] {
+        var found: [FrontElement] = []
+        for (table, own) in linked.ruleset.tables.enumerated() where own.isNative && name(own.name) == "kube-proxy" {
+            for set in own.sets where set.isMap && maps.contains(name(set.name)) {
                 for index in 0..<min(set.elements.count, 4096) {
-                    guard case .verdict(.goto(let target)) = set.elements.value(index),
-                        let chain = linked.chainID(table: table, named: target),
-                        case .kubeProxy(let purpose)? = annotations.purpose(of: chain), let service = purpose.service
-                    else { continue }
+                    guard case .verdict(let verdict) = set.elements.value(index) else { continue }
                     let parts = key(set.elements, index)
-                    let kind: KubeProxyPurpose.Address =
-                        map == "service-nodeports" ? .nodePort : purpose == .service(service) ? .cluster : .external
                     guard let port = parts.last, parts.count >= 2 else { continue }
-                    let transport = IPProtocol(UInt8(truncatingIfNeeded: number(parts[parts.count - 2])))
-                    fronts.append(
-                        ServiceFront(
-                            name: service, kind: kind, address: parts.count == 3 ? address(parts[0]) : nil,
-                            port: UInt16(truncatingIfNeeded: number(port)), transport: transport, place: set.place))
+                    var chain: ChainID?
+                    switch verdict {
+                    case .goto(let name), .jump(let name): chain = linked.chainID(table: table, named: name)
+                    case .accept, .drop, .continue, .return, .queue: break
+                    }
+                    found.append(
+                        FrontElement(
+                            address: parts.count == 3 ? address(parts[0]) : nil,
+                            transport: IPProtocol(UInt8(truncatingIfNeeded: number(parts[parts.count - 2]))),
+                            port: UInt16(truncatingIfNeeded: number(port)), verdict: verdict, chain: chain,
+                            comment: set.elements.extra(index).map { name($0.comment) } ?? "", place: set.place))
                 }
             }
         }
-        return fronts
+        return found
     }
 
     private func key(_ elements: NativeElements, _ index: Int) -> [[UInt8]] {

@@ -42,6 +42,36 @@ struct ServiceTests {
         #expect(try listening(30083).titles("no-endpoints").count == 2)
     }
 
+    @Test func `maps of kube-proxy's nftables mode tell of Services without endpoints`() throws {
+        let node = try Clinic(folder: "calico-node-kubeproxy-nft")
+        #expect(
+            try node.titles("no-endpoints").first?.hasPrefix("problem: service default/empty has no endpoint") == true)
+        let local = try node.replacing(
+            "nft.txt", "8080 comment \"default/empty\" : goto reject-chain", "8080 comment \"default/empty\" : drop")
+        #expect(try node.titles("no-local-endpoint").isEmpty)
+        #expect(
+            try local.titles("no-local-endpoint") == [
+                "risk: this node drops what comes from outside for default/empty: externalTrafficPolicy is Local, and no endpoint is here"
+            ])
+        #expect(try node.titles("source-ranges").count == 1)
+        #expect(
+            try node.findings("source-ranges").first?.traffic
+                == "other clients of 198.51.100.80:80/tcp: they get no answer")
+    }
+
+    @Test func `virtual services of IPVS without a server`() throws {
+        func node(_ server: String) -> Clinic {
+            Clinic(
+                noRules,
+                "IP Virtual Server version 1.2.1 (size=4096)\nProt LocalAddress:Port Scheduler Flags\n  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn\nTCP  10.96.0.1:443 rr\n\(server)"
+            )
+        }
+        let title = "problem: IPVS has no server for 10.96.0.1:443/tcp: what goes there is refused or dropped"
+        #expect(try node("").titles("no-endpoints") == [title])
+        #expect(try node("  -> 192.0.2.10:6443 Masq 0 0 0\n").titles("no-endpoints") == [title])
+        #expect(try node("  -> 192.0.2.10:6443 Masq 1 0 0\n").titles("no-endpoints").isEmpty)
+    }
+
     @Test func `Local policy without an endpoint here`() throws {
         let drop = emptyPort.replacing("has no endpoints", "has no local endpoints").replacing(
             "REJECT --reject-with icmp-port-unreachable", "DROP")

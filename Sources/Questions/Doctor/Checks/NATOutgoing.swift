@@ -12,7 +12,11 @@ let natOutgoingSurprise = DoctorCheck(
     "nat-outgoing-surprise", "Calico's pools cover the nodes' own network, or its SNAT has an address that is not here"
 ) { patient in
     var findings: [DoctorFinding] = []
-    let masqueraded = patient.set(named: "cali40masq-ipam-pools")
+    // Where nothing is masqueraded, the network knows the way to pods.
+    let isMasqueraded =
+        patient.set(named: "cali40masq-ipam-pools")?.elements.isEmpty == false
+        || patient.cluster.pools.contains { $0.masqueradesOutgoing && $0.range.address.version == .v4 }
+    guard isMasqueraded else { return patient.foreignOutgoingAddresses }
     var pools: [(range: IPPrefix, place: Place)] = []
     for name in ["cali40all-ipam-pools", "cali40network-ip-pools"] {
         for element in patient.set(named: name)?.elements ?? [] {
@@ -26,7 +30,7 @@ let natOutgoingSurprise = DoctorCheck(
         for uplink in patient.uplinks {
             guard let own = uplink.addresses.first(where: { pool.range.contains($0.address) }) else { continue }
             var finding = DoctorFinding(
-                masqueraded?.elements.isEmpty == false ? .problem : .risk,
+                .problem,
                 "the pool \(pool.range.address)/\(pool.range.length) covers this node's own network \(own.prefix.address)/\(own.prefixLength): what pods send to hosts there is not masqueraded",
                 evidence: [
                     DoctorFinding.Evidence(pool.place),

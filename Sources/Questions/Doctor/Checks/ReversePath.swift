@@ -94,7 +94,8 @@ extension Patient {
             guard route.destination.address.version == .v4, !route.destination.address.isMulticast,
                 !route.destination.address.isLinkLocal, let name = route.interface,
                 let interface = host.interface(name),
-                interface.isUp, !interface.isLoopback, interface.master == nil, let own = address(of: interface)
+                interface.isUp, interface.hasCarrier, !interface.isLoopback, interface.master == nil,
+                let own = address(of: interface)
             else { continue }
             let isDefault = route.destination.length == 0
             guard isDefault || route.table != RoutingRule.mainTable else { continue }
@@ -105,7 +106,24 @@ extension Patient {
                     text: isDefault ? "the outside" : "\(route.destination.address)/\(route.destination.length)",
                     place: route.place, evidence: "this route leads there by \(self.name(name))", isSure: false))
         }
-        return peers
+        return peers + ciliumPods
+    }
+
+    /// Pods of Cilium's, which come in by a link of their own and are routed back by cilium_host.
+    private var ciliumPods: [Peer] {
+        guard let link = host.interfaces.first(where: { $0.isUp && name($0.name).hasPrefix("lxc") }),
+            let common = interface(named: "cilium_host"),
+            let route = host.routes.first(where: { route in
+                route.interface == common.name && route.type == .unicast && route.destination.length < 32
+                    && route.destination.address.version == .v4
+            })
+        else { return [] }
+        return [
+            Peer(
+                address: sampleAddress(route.destination), interface: link, destination: .internet,
+                text: "a pod of \(route.destination.address)/\(route.destination.length)", place: route.place,
+                evidence: "Cilium routes all pods by cilium_host", isSure: false)
+        ]
     }
 
     /// An address that only default routes lead to.

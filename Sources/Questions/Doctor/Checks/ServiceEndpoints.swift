@@ -11,27 +11,22 @@ internal import SourceText
 /// Source: kubernetes pkg/proxy/iptables/proxier.go; kubernetes#97360, #17359; calico#2024.
 let noEndpoints = DoctorCheck(
     "no-endpoints", "Services that have no endpoint"
-) { patient in patient.servicesWithoutEndpoints + patient.hiddenPorts }
+) { patient in patient.servicesWithoutEndpoints + patient.hiddenPorts + patient.virtualServicesWithoutServers }
 
 /// Services that take only endpoints of this node, and have none here.
 /// Source: kubernetes#127937, #66354, #65387, #99299; metallb#2561.
 let noLocalEndpoint = DoctorCheck(
     "no-local-endpoint", "Services with the traffic policy Local that have no endpoint on this node"
 ) { patient in
-    let internalOnes = patient.closedFronts { purpose, chain in
-        guard case .noLocalEndpoints(let name) = purpose else { return nil }
-        return chain == .services ? name : nil
-    }
-    let externalOnes = patient.closedFronts { purpose, chain in
-        guard case .noLocalEndpoints(let name) = purpose else { return nil }
-        return chain == .services ? nil : name
-    }
+    let closed = patient.closedFronts { $0 == .noLocalEndpoints($1) } + patient.mappedClosedFronts(areLocal: true)
+    let internalOnes = closed.filter(\.isInternal)
+    let externalOnes = closed.filter { !$0.isInternal }
     var findings: [DoctorFinding] = []
     if let first = internalOnes.first {
         var finding = DoctorFinding(
             .problem,
             "pods of this node can't reach \(list(patient.names(internalOnes))): internalTrafficPolicy is Local, and no endpoint is here",
-            evidence: internalOnes.prefix(4).map { patient.evidence($0.rule) },
+            evidence: internalOnes.prefix(4).map { DoctorFinding.Evidence($0.place) },
             remedies: [
                 "run an endpoint on every node (a DaemonSet), or set internalTrafficPolicy: Cluster in the Service"
             ])
@@ -43,7 +38,7 @@ let noLocalEndpoint = DoctorCheck(
         var finding = DoctorFinding(
             .risk,
             "this node drops what comes from outside for \(list(patient.names(externalOnes))): externalTrafficPolicy is Local, and no endpoint is here",
-            evidence: externalOnes.prefix(4).map { patient.evidence($0.rule) },
+            evidence: externalOnes.prefix(4).map { DoctorFinding.Evidence($0.place) },
             remedies: [
                 "let the load balancer ask the health check port, so that it sends nothing here; or set externalTrafficPolicy: Cluster, by which endpoints see the node's address in place of the client's"
             ])
@@ -58,19 +53,18 @@ let noLocalEndpoint = DoctorCheck(
 let sourceRanges = DoctorCheck(
     "source-ranges", "clients that a Service's loadBalancerSourceRanges do not allow"
 ) { patient in
-    let closed = patient.closedFronts { purpose, _ in
-        guard case .outsideSourceRanges(let name) = purpose else { return nil }
-        return name
-    }.filter { patient.linked.rule($0.rule).target != nil }
+    let closed = patient.closedFronts { $0 == .outsideSourceRanges($1) }.filter { closed in
+        closed.rule.map { patient.linked.rule($0).target != nil } ?? false
+    }
     return closed.prefix(8).map { closed in
-        let dropped = patient.packets(closed.rule) ?? 0
+        let dropped = closed.rule.flatMap { patient.packets($0) } ?? 0
         let ranges = patient.allowedRanges(closed.name)
         var finding = DoctorFinding(
             dropped > 0 ? .risk : .note,
             "the load balancer of \(closed.name.text) takes clients "
                 + (ranges.isEmpty ? "of its source ranges" : "of \(list(ranges.map(\.text), first: 6))") + " only"
                 + (dropped > 0 ? ": \(counted(dropped, "packet")) of others were dropped" : ""),
-            evidence: [patient.evidence(closed.rule)] + ranges.prefix(3).map { patient.evidence($0.rule) },
+            evidence: [DoctorFinding.Evidence(closed.place)] + ranges.prefix(3).map { patient.evidence($0.rule) },
             remedies: [
                 "add who is missing to loadBalancerSourceRanges of the Service: behind a proxy or SNAT it is that address which counts, and pods that ask by the load balancer's address need the range of the pods there"
             ])
@@ -80,11 +74,15 @@ let sourceRanges = DoctorCheck(
     }
 }
 
-/// A rule that refuses what goes to a front of a Service.
+/// A rule, or an element of a map, that refuses what goes to a front of a Service.
 struct ClosedFront {
     var name: ServicePortName
-    var rule: RuleReference
+    /// `nil` for an element of a map.
+    var rule: RuleReference?
     var ask: RuleAsk
+    /// Whether it is a cluster IP's.
+    var isInternal: Bool
+    var place: Place
 
     /// `10.96.0.10:53/udp`, `node port 30080/tcp`
     var front: String {
@@ -103,20 +101,50 @@ extension Patient {
         return names
     }
 
-    /// Rules of kube-proxy's chains of filter and nat that refuse, where `name` has the Service that they are about.
-    func closedFronts(
-        _ name: (KubeProxyPurpose, KubeProxyPurpose) -> ServicePortName?
-    ) -> [ClosedFront] {
+    /// Rules of kube-proxy's chains that `isWanted` holds for, with the Service that they are about.
+    func closedFronts(_ isWanted: (KubeProxyPurpose, ServicePortName) -> Bool) -> [ClosedFront] {
         var found: [ClosedFront] = []
+        let elements = frontElements(["firewall-ips"])
         for chain in chainIDs {
             guard case .kubeProxy(let own)? = annotations.purpose(of: chain) else { continue }
             for (index, purpose) in annotations.purposes(ofRulesIn: chain).enumerated() {
-                guard case .kubeProxy(let purpose)? = purpose, let service = name(purpose, own) else { continue }
+                guard case .kubeProxy(let purpose)? = purpose, let service = purpose.service, isWanted(purpose, service)
+                else { continue }
                 let rule = RuleReference(chain: chain, index: index)
-                found.append(ClosedFront(name: service, rule: rule, ask: asks(rule)))
+                var ask = asks(rule)
+                // In nftables mode the map that leads to the chain has the address.
+                if let element = elements.first(where: { $0.chain == chain }) { ask = self.ask(element) }
+                found.append(
+                    ClosedFront(
+                        name: service, rule: rule, ask: ask, isInternal: own == .services,
+                        place: linked.rule(rule).place))
             }
         }
         return found
+    }
+
+    /// Elements of kube-proxy's maps for Services without an endpoint, or without one on this node.
+    func mappedClosedFronts(areLocal: Bool) -> [ClosedFront] {
+        frontElements(["no-endpoint-services", "no-endpoint-nodeports"]).compactMap { element in
+            // The reject chain for those without any endpoint, a drop for those that have one elsewhere.
+            guard (element.verdict == .drop) == areLocal, let name = ServicePortName(element.comment) else {
+                return nil
+            }
+            let isCluster = cluster.services.contains { service in
+                service.namespace == name.namespace && service.name == name.name
+                    && element.address.map { service.clusterAddresses.contains($0) } ?? false
+            }
+            return ClosedFront(name: name, rule: nil, ask: ask(element), isInternal: isCluster, place: element.place)
+        }
+    }
+
+    private func ask(_ element: FrontElement) -> RuleAsk {
+        var ask = RuleAsk()
+        ask.destination = element.address.map { IPPrefix(host: $0) }
+        ask.isLocal = element.address == nil
+        ask.protocol = element.transport
+        ask.ports = PortRange(element.port)
+        return ask
     }
 
     /// A packet to a front that the refusing rule decides about: from a pod, else from outside.
@@ -129,7 +157,11 @@ extension Patient {
         for source in sources {
             let packet = packet(
                 in: source.name, from: source.source, to: destination, transport, port: closed.ask.ports?.first ?? 80)
-            if let followed = follow(packet), followed.agreed?.rule == closed.rule { return followed.options }
+            guard let followed = follow(packet), let way = followed.agreed, way.isLost, let rule = way.rule else {
+                continue
+            }
+            let isIt = closed.rule.map { $0 == rule } ?? (name(linked.table(of: rule.chain).name) == "kube-proxy")
+            if isIt { return followed.options }
         }
         return nil
     }
@@ -145,16 +177,13 @@ extension Patient {
     // MARK: No endpoints
 
     fileprivate var servicesWithoutEndpoints: [DoctorFinding] {
-        let closed = closedFronts { purpose, _ in
-            guard case .noEndpoints(let name) = purpose else { return nil }
-            return name
-        }
+        let closed = closedFronts { $0 == .noEndpoints($1) } + mappedClosedFronts(areLocal: false)
         guard !closed.isEmpty else { return [] }
         let services = names(closed)
         var finding = DoctorFinding(
             .problem,
             "\(services.count == 1 ? "service" : "services") \(list(services)) \(services.count == 1 ? "has" : "have") no endpoint",
-            evidence: closed.prefix(4).map { evidence($0.rule) },
+            evidence: closed.prefix(4).map { DoctorFinding.Evidence($0.place) },
             remedies: [
                 "see why: kubectl describe service and kubectl get endpointslices; no pod has the labels of its selector, or none of them is ready"
             ])
@@ -184,7 +213,7 @@ extension Patient {
             var finding = DoctorFinding(
                 .risk,
                 "pods that ask a Service without endpoints get no answer: \(cite(rule)) (Calico's loop prevention) drops before kube-proxy's rule refuses",
-                evidence: [evidence(rule), evidence(front.rule, "would refuse")],
+                evidence: [evidence(rule), DoctorFinding.Evidence(front.place, "would refuse")],
                 remedies: [
                     "serviceLoopPrevention: Reject in FelixConfiguration has pods told at once"
                 ])
@@ -198,13 +227,8 @@ extension Patient {
     /// Ports of this host that something listens on, and that a rule for a Service without endpoints refuses.
     fileprivate var hiddenPorts: [DoctorFinding] {
         var findings: [DoctorFinding] = []
-        let closed = closedFronts { purpose, _ in
-            switch purpose {
-            case .noEndpoints(let name), .noLocalEndpoints(let name): name
-            default: nil
-            }
-        }
-        for front in closed {
+        let closed = closedFronts { $0 == .noEndpoints($1) || $0 == .noLocalEndpoints($1) }
+        for front in closed + mappedClosedFronts(areLocal: false) {
             let address = front.ask.destination?.address
             guard front.ask.isLocal || address.map({ isOwn($0) }) ?? false, let port = front.ask.ports?.first,
                 let listener = (host.listeners ?? []).first(where: { listener in
@@ -216,7 +240,7 @@ extension Patient {
             var finding = DoctorFinding(
                 .problem,
                 "\(listener.process.isEmpty ? "something" : listener.process) listens on \(listener.protocol.shortName) port \(port) here, and the rule for service \(front.name.text), which has no endpoint, refuses what comes for it",
-                evidence: [evidence(front.rule), DoctorFinding.Evidence(listener.place)],
+                evidence: [DoctorFinding.Evidence(front.place), DoctorFinding.Evidence(listener.place)],
                 remedies: [
                     "take another node port or external IP for the Service, or delete the Service"
                 ])
@@ -225,5 +249,31 @@ extension Patient {
             findings.append(finding)
         }
         return findings
+    }
+
+    /// IPVS's virtual services that have no server to send to.
+    fileprivate var virtualServicesWithoutServers: [DoctorFinding] {
+        let empty = (host.virtualServices ?? []).filter { service in
+            service.servers.allSatisfy { $0.weight == 0 }
+        }
+        guard !empty.isEmpty else { return [] }
+        let texts = empty.map { service in
+            switch service.key {
+            case .address(let transport, let address, let port):
+                (address.version == .v6 ? "[\(address)]" : "\(address)") + ":\(port)/\(transport.shortName)"
+            case .mark(let mark, _): "mark \(mark)"
+            }
+        }
+        var finding = DoctorFinding(
+            .problem,
+            "IPVS has no server for \(list(texts)): what goes there is refused or dropped",
+            evidence: empty.prefix(4).map {
+                DoctorFinding.Evidence($0.place, $0.servers.isEmpty ? "" : "every server has weight 0")
+            },
+            remedies: [
+                "see why: kubectl describe service and kubectl get endpointslices; no pod has the labels of its selector, or none of them is ready"
+            ])
+        finding.traffic = "what goes to \(list(texts))"
+        return [finding]
     }
 }

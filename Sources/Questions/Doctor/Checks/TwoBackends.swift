@@ -14,7 +14,7 @@ let twoBackends = DoctorCheck(
     for family in [TableFamily.ip, .ip6] {
         let legacy = patient.firstRules(.legacy, family)
         let nft = patient.firstRules(.nfTables, family)
-        guard let first = legacy.first, let second = nft.first else { continue }
+        guard let first = legacy.first, let second = nft.first, !patient.isSameDump(legacy, nft) else { continue }
         let both = patient.makers(legacy).filter { patient.makers(nft).contains($0) }
         let drops = (legacy + nft).filter { patient.mayLose($0) }
         var finding = DoctorFinding(
@@ -43,6 +43,15 @@ extension Patient {
             let table = linked.table(of: chain)
             guard table.backend == backend, table.iptables != nil, table.family == family else { return nil }
             return linked.chain(chain).rules.isEmpty ? nil : RuleReference(chain: chain, index: 0)
+        }
+    }
+
+    /// Whether both are one dump that came in twice, once taken for one of legacy: its header does not always tell.
+    fileprivate func isSameDump(_ legacy: [RuleReference], _ nft: [RuleReference]) -> Bool {
+        guard legacy.count == nft.count, legacy.count > 3 else { return false }
+        return zip(legacy, nft).allSatisfy { a, b in
+            let (first, second) = (linked.chain(a.chain), linked.chain(b.chain))
+            return first.name == second.name && first.rules.map(\.statements) == second.rules.map(\.statements)
         }
     }
 
