@@ -19,7 +19,34 @@ struct DoctorExamplesTests {
 
     /// What is found, by the end of the input's path; nothing elsewhere. Each was read and is true of its input: who
     /// adds to it reads the finding first.
-    static let expected: [String: [String]] = [:]
+    static let expected: [String: [String]] = [
+        // Pods' links were made with the kernel's MTU; a Service without endpoints is one of its cases.
+        "calico-node": ["problem no-endpoints", "risk no-endpoints", "risk mtu", "note source-ranges"],
+        "calico-node-ipip": ["problem no-endpoints", "risk no-endpoints", "risk mtu", "note source-ranges"],
+        "calico-node-nft": ["problem no-endpoints", "risk mtu", "note source-ranges"],
+        "calico-node-kubeproxy-nft": ["problem no-endpoints", "risk mtu", "note source-ranges"],
+        "docker-forward-drop": ["problem forward-policy-drop"],
+        // A kube-proxy of before 1.15.
+        "flannel-docker": ["problem no-endpoints", "risk conntrack-invalid", "risk pod-masquerade"],
+        "flannel-docker-replaced": ["problem no-endpoints", "risk conntrack-invalid"],
+        "host-firewall": ["problem tunnel-blocked", "risk mtu"],
+        "real-calico-node-iptables.txt": ["problem no-endpoints", "note source-ranges"],
+        // MARK --set-xmark 0x21/0xffffffff in POSTROUTING, before kube-proxy's mark is read.
+        "real-cilium-kubeproxy-ipvs-iptables.txt": ["risk mark-conflict"],
+        "real-docker28-libvirt-ufw-iptables-c.txt": ["note conntrack-invalid"],
+        "real-kubeproxy1.16-docker-oldcalico-iptables.txt": ["problem no-endpoints"],
+        // Rendered with Felix's default, Drop.
+        "real-calico-version-head-v3.33-flowlogs.txt": ["risk endpoint-to-host"],
+        "real-calico-version-head-v3.33.txt": ["risk endpoint-to-host"],
+        "real-calico-version-v3.25.txt": ["risk endpoint-to-host"],
+        "real-calico-version-v3.28.0.txt": ["risk endpoint-to-host"],
+        "real-calico-version-v3.29.txt": ["risk endpoint-to-host"],
+        "real-calico-version-v3.30-flowlogs.txt": ["risk endpoint-to-host"],
+        "real-calico-version-v3.30.txt": ["risk endpoint-to-host"],
+        "real-calico-version-v3.31-ipvs.txt": ["risk endpoint-to-host"],
+        "real-calico-version-v3.31.txt": ["risk endpoint-to-host"],
+        "real-calico-version-v3.32.txt": ["risk endpoint-to-host"],
+    ]
 
     @Test(arguments: inputs)
     func `finds what is true of the input, and shows packets that trace follows`(_ input: String) throws {

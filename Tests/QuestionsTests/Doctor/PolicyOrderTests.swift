@@ -104,6 +104,10 @@ struct PolicyOrderTests {
             ])
     }
 
+    @Test func `rules of nft have their comments behind what they do`() throws {
+        #expect(try Clinic(folder: "calico-node-nft").titles("host-endpoint").isEmpty)
+    }
+
     @Test func `pods that may not reach their host are told with the Service that is here`() throws {
         let action = "-m comment --comment \"Configured DefaultEndpointToHostAction\" -j ACCEPT"
         let node = try Clinic(folder: "calico-node")

@@ -14,7 +14,7 @@ let conntrackInvalid = DoctorCheck(
     var hit: [(rule: RuleReference, count: UInt64)] = []
     for chain in patient.chainIDs {
         for rule in patient.rules(of: chain) {
-            guard patient.linked.rule(rule).target?.refuses == true,
+            guard patient.ending(rule)?.refuses == true,
                 case .is(.invalid)? = patient.asks(rule).states, let count = patient.packets(rule), count > 0
             else { continue }
             hit.append((rule, count))

@@ -16,7 +16,7 @@ let dockerDirectAccess = DoctorCheck(
         guard patient.linked.table(of: chain).iptables == .raw else { continue }
         for rule in patient.rules(of: chain) {
             let ask = patient.asks(rule)
-            guard patient.annotations.maker(of: rule) == .docker, case .drop? = patient.linked.rule(rule).target,
+            guard patient.annotations.maker(of: rule) == .docker, case .drop? = patient.ending(rule),
                 let address = ask.destination, address.isHost, !address.address.isLoopback, ask.notInput != nil
             else { continue }
             closed.append((rule, address.address))
@@ -68,7 +68,7 @@ extension Patient {
         var found: [PublishedPort] = []
         for chain in chains(named: "DOCKER") where linked.table(of: chain).iptables == .nat {
             for rule in rules(of: chain) {
-                guard case .dnat(let nat)? = linked.rule(rule).target, let to = nat.addresses?.first else { continue }
+                guard case .dnat(let nat)? = ending(rule), let to = nat.addresses?.first else { continue }
                 let ask = asks(rule)
                 guard let transport = ask.protocol, let port = ask.ports?.first else { continue }
                 if let bound = ask.destination?.address, bound.isLoopback { continue }
@@ -122,7 +122,7 @@ extension Patient {
         for chain in chains(named: "DOCKER-USER") {
             for rule in rules(of: chain) {
                 let ask = asks(rule)
-                guard let port = ask.ports, linked.rule(rule).target?.refuses == true || isAccept(rule),
+                guard let port = ask.ports, ending(rule)?.refuses == true || isAccept(rule),
                     let published = ports.first(where: { published in
                         port.contains(published.port) && !port.contains(published.containerPort)
                             && ask.protocol == published.transport
@@ -143,7 +143,7 @@ extension Patient {
     }
 
     private func isAccept(_ rule: RuleReference) -> Bool {
-        switch linked.rule(rule).target {
+        switch ending(rule) {
         case .accept?, .return?: true
         default: false
         }

@@ -23,7 +23,7 @@ let endpointToHost = DoctorCheck(
     let chains = patient.chains { $0 == .calico(.workloadToHost) }
     var findings: [DoctorFinding] = []
     for rule in patient.rules(in: chains, where: { $0 == .calico(.endpointToHostAction) }) {
-        guard patient.linked.rule(rule).target?.refuses == true else { continue }
+        guard patient.ending(rule)?.refuses == true else { continue }
         var finding = DoctorFinding(
             .risk, "pods may not reach their own host: defaultEndpointToHostAction is Drop",
             evidence: [patient.evidence(rule)],
@@ -104,7 +104,7 @@ extension Patient {
             }
             guard !judges,
                 let last = purposes.indices.last(where: { index in
-                    linked.chain(chain).rules[index].target?.refuses == true
+                    linked.chain(chain).rules[index].ending?.refuses == true
                         && asks(
                             RuleReference(chain: chain, index: index)
                         ).isUnconditional
@@ -163,7 +163,7 @@ extension Patient {
             linked.tableIndex(of: $0) == linked.tableIndex(of: endpoint)
         }
         let accepts = failsafes.flatMap { rules(of: $0) }.filter { rule in
-            if case .accept? = linked.rule(rule).target { return true }
+            if case .accept? = ending(rule) { return true }
             return false
         }
         if accepts.isEmpty {

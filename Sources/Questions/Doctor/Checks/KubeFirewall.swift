@@ -20,7 +20,7 @@ extension Patient {
     fileprivate var droppedByMark: [DoctorFinding] {
         var findings: [DoctorFinding] = []
         for chain in chains(named: "KUBE-FIREWALL") where linked.table(of: chain).iptables == .filter {
-            for rule in rules(of: chain) where linked.rule(rule).target?.refuses == true {
+            for rule in rules(of: chain) where ending(rule)?.refuses == true {
                 guard case .is(let mark)? = asks(rule).marks.first, mark.mask != 0 else { continue }
                 let setters = settersOfMark(mark.mask & mark.value, besides: ["KUBE-MARK-DROP"])
                 let dropped = packets(rule) ?? 0
@@ -58,7 +58,7 @@ extension Patient {
         var found: [RuleReference] = []
         for chain in chainIDs where !names.contains(name(linked.chain(chain).name)) {
             for rule in rules(of: chain) {
-                if case .mark(let operation)? = linked.rule(rule).target, operation.word.value & bits != 0,
+                if case .mark(let operation)? = ending(rule), operation.word.value & bits != 0,
                     // What is toggled under a mask of 0 has been set before.
                     operation.word.mask != 0
                 {
@@ -74,7 +74,7 @@ extension Patient {
         var findings: [DoctorFinding] = []
         for chain in chainIDs where isReached(chain, from: .prerouting) && linked.chain(chain).rules.count < 1024 {
             for rule in rules(of: chain) {
-                guard case .dnat(let nat)? = linked.rule(rule).target, let to = nat.addresses?.first,
+                guard case .dnat(let nat)? = ending(rule), let to = nat.addresses?.first,
                     to.version == .v4, to.isLoopback
                 else { continue }
                 for packet in packets(meeting: rule) {

@@ -66,7 +66,7 @@ extension Patient {
         var findings: [DoctorFinding] = []
         for chain in chains(where: { $0 == .calico(.natOutgoing) }) {
             for rule in rules(of: chain) {
-                guard case .snat(let nat)? = linked.rule(rule).target, let addresses = nat.addresses,
+                guard case .snat(let nat)? = ending(rule), let addresses = nat.addresses,
                     addresses.first.version == .v4,
                     !host.interfaces.contains(where: { $0.addresses.contains { addresses.contains($0.address) } }),
                     !findings.contains(where: { $0.title.holds("\(addresses.first),") })

@@ -159,7 +159,7 @@ extension Patient {
         var hit: [(rule: RuleReference, count: UInt64)] = []
         for chain in chainIDs where isEarly(chain) {
             for rule in rules(of: chain) {
-                guard case .drop? = linked.rule(rule).target, asksWayBack(rule), let count = packets(rule), count > 0
+                guard case .drop? = ending(rule), asksWayBack(rule), let count = packets(rule), count > 0
                 else { continue }
                 let isTold = findings.contains { $0.evidence.contains { $0.place == linked.rule(rule).place } }
                 if !isTold { hit.append((rule, count)) }

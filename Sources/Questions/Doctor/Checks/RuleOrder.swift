@@ -110,7 +110,7 @@ extension Patient {
         else { return [] }
         var findings: [DoctorFinding] = []
         for rule in rules(of: jump.chain).prefix(jump.index) {
-            guard case .accept? = linked.rule(rule).target, annotations.maker(of: rule) == nil else { continue }
+            guard case .accept? = ending(rule), annotations.maker(of: rule) == nil else { continue }
             let ask = asks(rule)
             // What comes by lo, and answers, ufw lets in itself.
             if ask.input == "lo" || ask.states != nil || ask.asksMore || !ask.sets.isEmpty || !ask.marks.isEmpty {
@@ -155,7 +155,7 @@ extension Patient {
     }
 
     private func accepts(_ rule: RuleReference) -> Bool {
-        if case .accept? = linked.rule(rule).target { return true }
+        if case .accept? = ending(rule) { return true }
         return false
     }
 

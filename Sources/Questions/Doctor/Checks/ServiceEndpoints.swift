@@ -54,7 +54,7 @@ let sourceRanges = DoctorCheck(
     "source-ranges", "clients that a Service's loadBalancerSourceRanges do not allow"
 ) { patient in
     let closed = patient.closedFronts { $0 == .outsideSourceRanges($1) }.filter { closed in
-        closed.rule.map { patient.linked.rule($0).target != nil } ?? false
+        closed.rule.map { patient.ending($0) != nil } ?? false
     }
     return closed.prefix(8).map { closed in
         let dropped = closed.rule.flatMap { patient.packets($0) } ?? 0

@@ -68,7 +68,7 @@ extension Patient {
     fileprivate func mayLose(_ rule: RuleReference) -> Bool {
         if linked.chain(rule.chain).base?.policy == .drop { return true }
         return linked.chain(rule.chain).rules.contains { rule in
-            switch rule.target {
+            switch rule.ending {
             case .drop?, .reject?, .dnat?, .snat?, .masquerade?, .redirect?, .netmap?: true
             default: false
             }
@@ -132,7 +132,7 @@ extension Patient {
 
     /// `-j DNAT --to-destination :0 --persistent`
     fileprivate func isEmptyTranslation(_ rule: RuleReference) -> Bool {
-        guard case .dnat(let nat)? = linked.rule(rule).target else { return false }
+        guard case .dnat(let nat)? = ending(rule) else { return false }
         return nat.addresses == nil && (nat.ports == nil || nat.ports == PortRange(0))
     }
 
@@ -141,7 +141,7 @@ extension Patient {
         var findings: [DoctorFinding] = []
         for chain in chains(named: "KUBE-FIREWALL") {
             for rule in rules(of: chain) where isForMarked(rule) && asks(rule).isUnconditional {
-                guard linked.rule(rule).target?.refuses == true else { continue }
+                guard ending(rule)?.refuses == true else { continue }
                 var finding = DoctorFinding(
                     .problem, "\(cite(rule)) drops everything: its mark match is lost",
                     evidence: [evidence(rule, "it is for packets that are marked with 0x8000")], remedies: [hint])
@@ -151,7 +151,7 @@ extension Patient {
         }
         for chain in chains(named: "KUBE-POSTROUTING") {
             guard let first = rules(of: chain).first, asks(first).isUnconditional else { continue }
-            switch linked.rule(first).target {
+            switch ending(first) {
             case .return?:
                 var finding = DoctorFinding(
                     .problem, "\(cite(first)) leaves before anything is masqueraded: its mark match is lost",
