@@ -25,6 +25,10 @@ struct DoctorExamplesTests {
         "calico-node-ipip": ["problem no-endpoints", "risk no-endpoints", "risk mtu", "note source-ranges"],
         "calico-node-nft": ["problem no-endpoints", "risk mtu", "note source-ranges"],
         "calico-node-kubeproxy-nft": ["problem no-endpoints", "risk mtu", "note source-ranges"],
+        "calico-two-nodes": [
+            "problem no-endpoints", "risk no-endpoints", "risk mtu", "note source-ranges",
+            "problem no-endpoints", "risk no-endpoints", "risk mtu", "note source-ranges",
+        ],
         "docker-forward-drop": ["problem forward-policy-drop"],
         // A kube-proxy of before 1.15.
         "flannel-docker": ["problem no-endpoints", "risk conntrack-invalid", "risk pod-masquerade"],

@@ -52,7 +52,12 @@ import Testing
         defer { try? FileManager.default.removeItem(at: target) }
         var redactor = Redactor(key: .random())
         let redacted = redactor.redact(try gatherFiles([original]).files)
-        for file in redacted.files { try Data(file.bytes).write(to: target.appendingPathComponent(file.path)) }
+        for file in redacted.files {
+            let place = target.appendingPathComponent(file.path)
+            try FileManager.default.createDirectory(
+                at: place.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try Data(file.bytes).write(to: place)
+        }
         let all = try questions(folder)
         #expect(!all.isEmpty)
         // What --assume names a rule by has another chain's name there.
