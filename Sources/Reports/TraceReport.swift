@@ -247,7 +247,7 @@ struct TraceReporter {
             ![.sent, .forwarded, .delivered].contains(own.outcome)
         {
             let back = Way(own, packet: packet)
-            sentences.append("the REJECT's own answer does not get there: it \(words.predicate(back))")
+            sentences.append("\(answerer(way.trace)) own answer does not get there: it \(words.predicate(back))")
         }
         if answer.request.origin == .host, way.trace.senderView != nil,
             let sentence = localSenderSentence(way.trace, way.packet)
@@ -292,7 +292,7 @@ struct TraceReporter {
                 blocks += nested("The reply", reply, isOnly ? nil : leaf)
             }
             if let own = leaf.trace.answer.first {
-                blocks += nested("The REJECT's own answer", own, isOnly ? nil : leaf)
+                blocks += nested(sentenceCase(answerer(leaf.trace)) + " own answer", own, isOnly ? nil : leaf)
             }
         }
         return blocks
@@ -335,6 +335,8 @@ struct TraceReporter {
         sentence.add(words.clause(there) + ".")
         return sentence
     }
+
+    private func answerer(_ trace: Trace) -> String { trace.reason == .noServer ? "IPVS's" : "the REJECT's" }
 
     private func withoutSender(_ trace: Trace) -> Trace {
         var trace = trace

@@ -51,6 +51,25 @@ import Testing
         #expect(plan(compiled, .forward) == ["mangle/FORWARD"])
     }
 
+    /// Source: `ip_vs_ops` of net/netfilter/ipvs/ip_vs_core.c, Linux 6.x.
+    @Test func ipvsStandsBesideNAT() throws {
+        let node = try readSnapshot(
+            files: [SourceFile(path: "rules", text: Self.nat + Self.mangle)], settings: SnapshotSettings())
+        let linked = LinkedRuleset(node.ruleset, names: node.names)
+        let compiled = CompiledRuleset(linked, balanced: [.v4])
+        #expect(
+            plan(compiled, .input) == [
+                "mangle/INPUT", "IPVS replies", "IPVS requests", "nat(nat/INPUT)", "confirm",
+            ])
+        #expect(
+            plan(compiled, .output) == [
+                "defragment", "conntrack", "mangle/OUTPUT", "nat(nat/OUTPUT)", "IPVS replies", "IPVS requests",
+            ])
+        #expect(plan(compiled, .forward) == ["mangle/FORWARD", "IPVS replies"])
+        #expect(plan(compiled, .postrouting) == ["mangle/POSTROUTING", "nat(nat/POSTROUTING)", "confirm"])
+        #expect(compiled.plan(.v6, .forward).contains(.virtualReplies) == false)
+    }
+
     /// Observed on Linux 6.18: nothing is tracked where no rule needs it.
     @Test func withoutARuleThatNeedsItConntrackIsOff() throws {
         let compiled = try compile(Self.raw + Self.mangle)
