@@ -97,8 +97,8 @@ extension Evaluator {
         var chance: Double?
     }
 
-    /// The servers that a new connection may get. Weight 0 takes none, but a persistent service may still know its client
-    /// by such a one. Source: `ip_vs_schedule`, `ip_vs_sched_persist`, ip_vs_conn.c `ip_vs_check_template`,
+    /// The servers that a new connection may get. Weight 0 takes none, but a persistent service may still know its
+    /// client by such a one. Source: `ip_vs_schedule`, `ip_vs_sched_persist`, ip_vs_conn.c `ip_vs_check_template`,
     /// ip_vs_{rr,wrr,fo}.c.
     private func candidates(of service: VirtualService, _ packet: Packet) -> [Candidate] {
         if case .address(_, _, port: 0) = service.key, service.persistence == nil { return [] }
@@ -203,8 +203,8 @@ extension Evaluator {
         return found
     }
 
-    /// The connection of IPVS that an entry of conntrack's table belongs to: its answers come from a real server. One whose
-    /// answers come from elsewhere has lost its server. Source: ip_vs_nfct.c `ip_vs_update_conntrack`.
+    /// The connection of IPVS that an entry of conntrack's table belongs to: its answers come from a real server. One
+    /// whose answers come from elsewhere has lost its server. Source: ip_vs_nfct.c `ip_vs_update_conntrack`.
     func virtualConnection(of entry: ConnectionEntry) -> (connection: VirtualConnection, isGone: Bool)? {
         guard model.host.virtualServices?.isEmpty == false, isBalanced(entry.original.protocol) else { return nil }
         let (asked, reply) = (entry.original, entry.reply)

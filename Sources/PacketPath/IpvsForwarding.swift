@@ -199,7 +199,8 @@ extension Evaluator {
         return found.connection
     }
 
-    /// A packet from a real server that no known connection is of: it answers one of IPVS's where conntrack does not tell.
+    /// A packet from a real server that no known connection is of: it may answer one of IPVS's where conntrack does not
+    /// tell.
     private func ofUnknownReply(_ state: WalkState) -> [WalkState] {
         switch state.connection {
         case .entry(let tracked):
@@ -257,8 +258,8 @@ extension Evaluator {
         return routedAsOwn(state)
     }
 
-    /// The answer is routed as one of this host's, which it has the address of: not what is for the host itself, and not
-    /// where `net.ipv4.vs.snat_reroute` is off.
+    /// The answer is routed as one of this host's, which it has the address of: not what is for the host itself, and
+    /// not where `net.ipv4.vs.snat_reroute` is off.
     private func routedAsOwn(_ state: WalkState) -> [WalkState] {
         guard state.context.hook != .input, model.sysctl("net.ipv4.vs.snat_reroute") != 0,
             let route = state.route, route.isKnown, route.type != .local

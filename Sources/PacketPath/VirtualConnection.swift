@@ -48,8 +48,8 @@ public struct VirtualConnection: Hashable, Sendable {
             && packet.destination == address && packet.destinationPort == port
     }
 
-    /// Whether `packet` goes between the client and the real server: one of the client's behind IPVS, or turned round one
-    /// of the server's before it.
+    /// Whether `packet` goes between the client and the real server: one of the client's behind IPVS, or turned round
+    /// one of the server's before it.
     func isPassed(from packet: Packet, isReply: Bool) -> Bool {
         guard packet.protocol == self.protocol else { return false }
         if isReply {

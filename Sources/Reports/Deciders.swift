@@ -98,17 +98,18 @@ private struct PassedPlaces {
 
     func meets(_ decider: OtherDecider, on model: HostModel) -> Bool {
         // Where its services are known IPVS is followed, but for errors about its connections.
-        if decider.kind == .ipvs, model.host.virtualServices != nil {
-            return hasError && !hooks.isDisjoint(with: [.input, .forward, .output])
+        if decider.kind == .ipvs {
+            if model.host.virtualServices != nil { return hasError && !hooks.isDisjoint(with: [.input, .forward, .output]) }
+            // The interface of its addresses is passed by no packet.
+            return hooks.contains(.input) || hooks.contains(.output)
         }
         if let interface = decider.interface {
             let isIn = inInterfaces.contains(interface)
             return decider.kind == .xdp ? isIn : isIn || outInterfaces.contains(interface) || isUnsure
         }
         switch decider.kind {
-        case .ipvs: return hooks.contains(.input) || hooks.contains(.output)
         case .flowtable: return isEstablished
-        case .trafficControl, .xdp, .bpf, .openVSwitch, .xfrm, .vrf, .otherNamespace: return true
+        case .ipvs, .trafficControl, .xdp, .bpf, .openVSwitch, .xfrm, .vrf, .otherNamespace: return true
         }
     }
 }

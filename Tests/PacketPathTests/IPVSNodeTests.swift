@@ -4,7 +4,8 @@ import PacketPath
 import RuleModel
 import Testing
 
-/// A node of a cluster with kube-proxy in ipvs mode, as its tools printed it; its addresses are those that it speaks of.
+/// A node of a cluster with kube-proxy in ipvs mode, as its tools printed it; its links, routes and further sets are made
+/// up to fit.
 @Suite struct IPVSNodeTests {
     private func fixture(_ path: String) throws -> String {
         let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -22,20 +23,24 @@ import Testing
         }
         let services = ["10.96.0.1", "10.96.0.10", "10.99.180.41", "10.100.49.21", "10.101.177.188"]
         let sets = try fixture("HostTextTests/Fixtures/real-calico-kubeproxy-ipvs-ipset-list.txt")
-        let others = ["cali40masq-ipam-pools", "cali40all-ipam-pools"].map { name in
-            "Name: \(name)\nType: hash:net\nRevision: 6\nHeader: family inet hashsize 1024 maxelem 1048576\nSize in memory: 504\n"
-                + "References: 1\nNumber of entries: 1\nMembers:\n192.168.0.0/16\n\n"
+        func set(_ name: String, _ type: String, _ header: String, _ members: String...) -> String {
+            "Name: \(name)\nType: \(type)\nRevision: 5\nHeader: \(header)\nSize in memory: 504\nReferences: 1\n"
+                + "Number of entries: \(members.count)\nMembers:\n" + members.map { $0 + "\n" }.joined() + "\n"
         }
-        let loop =
-            "Name: KUBE-LOOP-BACK\nType: hash:ip,port,ip\nRevision: 5\nHeader: family inet hashsize 1024 maxelem 65536\n"
-            + "Size in memory: 504\nReferences: 1\nNumber of entries: 0\nMembers:\n\n"
+        let hash = "family inet hashsize 1024 maxelem 65536"
+        let others =
+            set("cali40masq-ipam-pools", "hash:net", hash, "192.168.0.0/16")
+            + set("cali40all-ipam-pools", "hash:net", hash, "192.168.0.0/16")
+            + set("KUBE-LOOP-BACK", "hash:ip,port,ip", hash)
+            + set("KUBE-NODE-PORT-TCP", "bitmap:port", "range 0-65535", "31195")
         return try World(
             fixture("IptablesTextTests/Fixtures/real-calico-kubeproxy-ipvs-nat-iptables.txt"),
             fixture("HostTextTests/Fixtures/real-calico-kubeproxy-ipvs-ipvsadm.txt"),
-            others.joined() + loop + sets,
+            others + sets,
             link(1, "ens160", ["192.168.191.153/24"]) + link(2, "cali1", [])
                 + link(3, "kube-ipvs0", services.map { $0 + "/32" }),
-            "default via 192.168.191.1 dev ens160\n192.168.191.0/24 dev ens160 proto kernel scope link src 192.168.191.153\n"
+            "default via 192.168.191.1 dev ens160\n"
+                + "192.168.191.0/24 dev ens160 proto kernel scope link src 192.168.191.153\n"
                 + "192.168.185.0/24 dev cali1 scope link\n",
             "net.ipv4.ip_forward = 1\nnet.ipv4.conf.all.rp_filter = 0\n")
     }

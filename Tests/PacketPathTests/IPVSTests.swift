@@ -73,7 +73,8 @@ import Testing
         let trace = try asked(world)
         #expect(trace.outcome == .forwarded)
         #expect(trace.branches.isEmpty)
-        #expect(world.rules(trace) == ["filter/INPUT:1 accept", "filter/OUTPUT:2 accept"])
+        #expect(
+            world.rules(trace) == ["filter/INPUT:1 accept", "filter/OUTPUT:2 accept", "nat/POSTROUTING policy accept"])
         #expect(trace.last?.packet.destination == .v4(198, 51, 100, 9))
         #expect(trace.last?.packet.destinationPort == 8080)
         #expect(trace.last?.packet.source == .v4(203, 0, 113, 9))
@@ -111,7 +112,7 @@ import Testing
         #expect(trace.last?.packet.destinationPort == 8080)
         #expect(trace.last?.packet.ttl == 64)
         // nat of INPUT stands behind.
-        #expect(world.rules(trace) == ["filter/INPUT:1 accept", "nat/INPUT:1 continue"])
+        #expect(world.rules(trace) == ["filter/INPUT:1 accept", "nat/INPUT:1 continue", "nat/INPUT policy accept"])
         #expect(trace.connection?.reply.source == .v4(192, 0, 2, 1))
     }
 
@@ -146,7 +147,11 @@ import Testing
         let world = try Self.world(Self.services("rr", "198.51.100.9:8080 Masq 1"))
         let trace = world.trace(try world.packet("192.0.2.1", "198.18.0.80"), in: nil)
         #expect(trace.outcome == .sent)
-        #expect(world.rules(trace) == ["nat/OUTPUT:1 continue", "filter/OUTPUT:2 accept"])
+        #expect(
+            world.rules(trace) == [
+                "nat/OUTPUT:1 continue", "nat/OUTPUT policy accept", "filter/OUTPUT:2 accept",
+                "nat/POSTROUTING policy accept",
+            ])
         #expect(trace.last?.packet.destination == .v4(198, 51, 100, 9))
         #expect(trace.last?.packet.ttl == 63)
     }
@@ -392,7 +397,8 @@ import Testing
         ("--vproto 17", false), ("--vportctl 80", false),
     ]) func theMatchAsksTheConnection(_ options: String, _ matches: Bool) throws {
         let rules =
-            "*mangle\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -m ipvs \(options) -j MARK --set-xmark 0x9/0xff\nCOMMIT\n"
+            "*mangle\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -m ipvs \(options) -j MARK --set-xmark 0x9/0xff\n"
+            + "COMMIT\n"
         let world = try Self.world(Self.services("rr", "198.51.100.9:8080 Masq 1"), rules: Self.rules + rules)
         let trace = try asked(world) { $0.traceReply = true }
         #expect(trace.branches.isEmpty)

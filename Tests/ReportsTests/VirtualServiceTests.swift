@@ -52,12 +52,12 @@ import Testing
         let text = world.text(answer)
         #expect(
             text.hasPrefix(
-                "REJECTED: tcp 198.51.100.7:40000 -> 192.0.2.1:23 from eth0 is rejected with icmp-port-unreachable: IPVS has "
-                    + "no real server for it.\n"))
+                "REJECTED: tcp 198.51.100.7:40000 -> 192.0.2.1:23 from eth0 is rejected with icmp-port-unreachable: "
+                    + "IPVS has no real server for it.\n"))
         #expect(
             text.contains(
-                "- IPVS: service address 192.0.2.1:23/tcp has no real server that takes connections (state:18: TCP  192.0.2.1:23 "
-                    + "rr).\n"))
+                "- IPVS: service address 192.0.2.1:23/tcp has no real server that takes connections "
+                    + "(state:20: TCP  192.0.2.1:23 rr).\n"))
         #expect(text.contains("\nIPVS's own answer\n  SENT: icmp port-unreachable 192.0.2.1 -> 198.51.100.7"))
         let value = try world.json(answer)
         #expect(value["reason"]?.string == "ipvs-no-server")
