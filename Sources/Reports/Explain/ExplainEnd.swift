@@ -14,8 +14,10 @@ extension Explainer {
         if !isReply, !first.isICMPError, last.source != first.source, !first.source.isZero,
             !last.unknown.contains(.source)
         {
+            let policy = way.tunnel == nil ? "" : ", and so do policies on the node at the tunnel's other end"
             told.append(
-                Explanation(text: "the receiver sees \(addressName(last.source)) as the client, not \(first.source)"))
+                Explanation(
+                    text: "the receiver sees \(addressName(last.source)) as the client, not \(first.source)\(policy)"))
         }
         return told + beyondTheRules(last)
     }
