@@ -59,15 +59,17 @@ extension Patient {
     }
 
     /// Whether `chain` is reached from a base chain at `hook`, jumps followed.
-    func isReached(_ chain: ChainID, from hook: Hook) -> Bool {
+    func isReached(_ chain: ChainID, from hook: Hook) -> Bool { reached(from: hook).contains(chain) }
+
+    /// Every chain that is reached from a base chain at `hook`: for asking of many.
+    func reached(from hook: Hook) -> Set<ChainID> {
         var seen: Set<ChainID> = []
         var waiting = baseChains(hook)
         while let next = waiting.popLast() {
             guard seen.insert(next).inserted else { continue }
-            if next == chain { return true }
             waiting += linked.jumps[next.index].compactMap(\.target)
         }
-        return false
+        return seen
     }
 
     /// Whether a sysctl is there by any of these names, with its value, for a person: `net.ipv4.ip_forward is 0`.

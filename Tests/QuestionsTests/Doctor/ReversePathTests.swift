@@ -60,6 +60,21 @@ struct ReversePathTests {
         #expect(try Clinic(noRules, links, routes, sysctls(1)).titles("reverse-path").isEmpty)
     }
 
+    @Test func `a loose check asks for any way back, and is told so`() throws {
+        let own = routes.replacing("default via 192.0.2.1 dev eth0\n", "")
+        let far = "198.51.100.7 dev eth1 lladdr 02:00:00:00:00:78 REACHABLE\n"
+        let found = try Clinic(noRules, links, own, far, sysctls(2)).findings("reverse-path")
+        #expect(
+            found.map(\.title) == [
+                "the reverse path check (rp_filter) drops what neighbour 198.51.100.7 sends in by eth1: no route leads back"
+            ])
+        #expect(
+            found.first?.remedies == [
+                "give it a way back: ip route add 198.51.100.7 dev eth1, or turn the check off (rp_filter=0)"
+            ])
+        #expect(try Clinic(noRules, links, routes, far, sysctls(2)).titles("reverse-path").isEmpty)
+    }
+
     @Test func `Cilium's pods come in by links that no route leads back by`() throws {
         let more = """
             4: cilium_host@cilium_net: <BROADCAST,MULTICAST,NOARP,UP,LOWER_UP> mtu 1500 qdisc noqueue state UP group default qlen 1000

@@ -25,7 +25,8 @@ let conntrackInvalid = DoctorCheck(
     let liberal = patient.told(sysctl: "net.netfilter.nf_conntrack_tcp_be_liberal")
     if !hit.isEmpty {
         let sum = hit.reduce(UInt64(0)) { $0 &+ $1.count }
-        let isForwarded = hit.contains { patient.isReached($0.rule.chain, from: .forward) }
+        let forwarding = patient.reached(from: .forward)
+        let isForwarded = hit.contains { forwarding.contains($0.rule.chain) }
         var finding = DoctorFinding(
             isForwarded && !oneSided.isEmpty ? .problem : isForwarded ? .risk : .note,
             "\(counted(sum, "packet")) that conntrack found invalid " + (sum == 1 ? "was" : "were")

@@ -72,7 +72,7 @@ extension Patient {
     /// Rules that translate what comes from the wire to this host's 127.0.0.0/8.
     fileprivate var translatedToLoopback: [DoctorFinding] {
         var findings: [DoctorFinding] = []
-        for chain in chainIDs where isReached(chain, from: .prerouting) && linked.chain(chain).rules.count < 1024 {
+        for chain in reached(from: .prerouting).sorted() where linked.chain(chain).rules.count < 1024 {
             for rule in rules(of: chain) {
                 guard case .dnat(let nat)? = ending(rule), let to = nat.addresses?.first,
                     to.version == .v4, to.isLoopback

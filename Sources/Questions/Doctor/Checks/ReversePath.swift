@@ -21,18 +21,27 @@ let reversePath = DoctorCheck(
         let packet = patient.packet(in: name, from: .address(peer.address), to: peer.destination)
         guard let followed = patient.follow(packet), let way = followed.agreed else { continue }
         var finding: DoctorFinding
-        let back = mainRoute(to: peer.address, on: patient.model)
-        let wayBack = back?.interface.map { "the way back leaves by \(patient.name($0))" } ?? "no route leads back"
+        let back = patient.wayBack(peer)
+        let wayBack: String
+        switch back?.interface {
+        case peer.interface.name?: wayBack = "no route leads back by \(name)"
+        case let other?: wayBack = "the way back leaves by \(patient.name(other))"
+        case nil: wayBack = "no route leads back"
+        }
         switch (way.outcome, way.reason) {
         case (.filtered, .rpFilter?):
             finding = DoctorFinding(
                 peer.isSure ? .problem : .risk,
                 "the reverse path check (rp_filter) drops what \(peer.text) sends in by \(name): \(wayBack)",
                 evidence: [DoctorFinding.Evidence(peer.place, peer.evidence)],
-                remedies: [
-                    "make the check loose: sysctl -w net.ipv4.conf.\(name).rp_filter=2 (the larger of conf.all and conf.\(name) counts)",
-                    "or give answers the way back: a routing table for \(name)'s own address, and ip rule add from ADDRESS lookup TABLE",
-                ])
+                remedies: patient.isLoose(peer.interface)
+                    ? [
+                        "give it a way back: ip route add \(peer.address) dev \(name), or turn the check off (rp_filter=0)"
+                    ]
+                    : [
+                        "make the check loose: sysctl -w net.ipv4.conf.\(name).rp_filter=2 (the larger of conf.all and conf.\(name) counts)",
+                        "or give answers the way back: a routing table for \(name)'s own address, and ip rule add from ADDRESS lookup TABLE",
+                    ])
             for key in ["net.ipv4.conf.all.rp_filter"] { patient.told(sysctl: key).map { finding.evidence.append($0) } }
             patient.told(sysctl: "rp_filter", of: name).map { finding.evidence.append($0) }
         case (.dropped, _):
@@ -48,7 +57,7 @@ let reversePath = DoctorCheck(
                 ])
         default: continue
         }
-        if let back, back.interface != peer.interface.name {
+        if let back, back.interface != peer.interface.name, !back.place.isNone {
             finding.evidence.append(DoctorFinding.Evidence(back.place, "the way back to \(peer.address)"))
         }
         if !peer.isSure {
@@ -126,6 +135,26 @@ extension Patient {
         ]
     }
 
+    /// Whether any route back will do.
+    fileprivate func isLoose(_ interface: NetworkInterface) -> Bool {
+        let own = model.interfaceSetting(.v4, interface.name, "rp_filter") ?? 0
+        return max(own, model.commonSetting(.v4, "rp_filter") ?? 0) == 2
+    }
+
+    /// The route by which this host itself would answer a peer.
+    fileprivate func wayBack(_ peer: Peer) -> (interface: Symbol, place: Place)? {
+        if case .address(let own) = peer.destination, isOwn(own),
+            let way = follow(packet(in: nil, from: .address(own), to: .address(peer.address)))?.ways.first
+        {
+            for step in way.steps {
+                guard case .routing(let routing) = step.kind else { continue }
+                return routing.interface.map { ($0, routing.route?.place ?? .none) }
+            }
+        }
+        guard let route = mainRoute(to: peer.address, on: model) else { return nil }
+        return route.interface.map { ($0, route.place) }
+    }
+
     /// An address that only default routes lead to.
     private var outside: IPAddress? { (try? internetAddress(.v4, on: model))?.address }
 
@@ -157,7 +186,8 @@ extension Patient {
     /// Rules that ask for the way back and have dropped packets.
     fileprivate func droppedByWayBack(besides findings: [DoctorFinding]) -> [DoctorFinding] {
         var hit: [(rule: RuleReference, count: UInt64)] = []
-        for chain in chainIDs where isEarly(chain) {
+        // Elsewhere no way back is asked for.
+        for chain in reached(from: .prerouting).sorted() where linked.chain(chain).rules.count < 64 {
             for rule in rules(of: chain) {
                 guard case .drop? = ending(rule), asksWayBack(rule), let count = packets(rule), count > 0
                 else { continue }
@@ -177,11 +207,5 @@ extension Patient {
             finding.traffic = "packets whose source is not routed back to where they came in"
             return finding
         }
-    }
-
-    /// Chains of prerouting: elsewhere no way back is asked for.
-    private func isEarly(_ chain: ChainID) -> Bool {
-        if let base = linked.chain(chain).base { return base.hook == .prerouting }
-        return linked.chain(chain).rules.count < 64 && isReached(chain, from: .prerouting)
     }
 }

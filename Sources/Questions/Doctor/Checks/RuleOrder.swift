@@ -136,8 +136,7 @@ extension Patient {
             // Alone at its hook, a chain has the last word.
             guard bases.count > 1 else { continue }
             var tried = 0
-            for chain in chainIDs where tried < 64 && linked.chain(chain).rules.count < 512 {
-                guard isReached(chain, from: hook) else { continue }
+            for chain in reached(from: hook).sorted() where tried < 64 && linked.chain(chain).rules.count < 512 {
                 for rule in rules(of: chain) where tried < 64 && accepts(rule) {
                     let ask = asks(rule)
                     guard ask.states == nil, ask.protocol?.hasPorts == true, let port = ask.ports?.first else {
