@@ -86,8 +86,9 @@ struct Explainer {
             guard case .calico(let own) = purpose, let text = acceptance(own) else { return nil }
             return Explanation(text: way.tunnel == nil ? text : "the outer packet: \(text)", step: index)
         }
-        if case .kubeProxy(let own) = purpose, let text = refusal(own) {
-            return Explanation(text: text, step: index)
+        if case .kubeProxy(let own) = purpose {
+            let named = own == .rejectEmpty ? serviceOfElement(before: index).map { .noEndpoints($0) } ?? own : own
+            if let text = refusal(named) { return Explanation(text: text, step: index) }
         }
         if case .calico(let own) = purpose, let text = denial(own) { return Explanation(text: text, step: index) }
         return Explanation(text: "\(purpose.maker.name): \(purpose.text)", step: index)
