@@ -7,57 +7,57 @@ let knownWords: Set<String> = Set(knownText.split { $0 == " " || $0 == "\n" }.ma
 private let knownText = """
     1Q 8021ad 8021q A ABORT ACCEPT ACK ADMIN AF11 AF12 AF13 AF21 AF22 AF23 AF31 AF32 AF33 AF41 AF42 AF43 ALL
     ALLMULTI ANYCAST ARP ASCONF ASCONF_ACK ASSURED AUDIT AUTOMEDIA AWS Accept Active ActiveConn Address Allow Apr
-    Aug B BACK BALANCER BE BLACKHOLE BPF BRIDGE BRIDGE_BINDING BROADCAST Bcast Bridge C CANARY CARRIER CHECKSUM
-    CIDR CILIUM_FORWARD CILIUM_INPUT CILIUM_OUTPUT CILIUM_OUTPUT_nat CILIUM_OUTPUT_raw CILIUM_POST
+    Aug B BACK BALANCER BE BLACKHOLE BPF BRIDGE BRIDGE_BINDING BROADCAST Bcast Bridge C CANARY CARRIER CHECK
+    CHECKSUM CIDR CILIUM_FORWARD CILIUM_INPUT CILIUM_OUTPUT CILIUM_OUTPUT_nat CILIUM_OUTPUT_raw CILIUM_POST
     CILIUM_POST_mangle CILIUM_POST_nat CILIUM_PRE CILIUM_PRE_mangle CILIUM_PRE_nat CILIUM_PRE_raw CLASSIFY CLOSE
     CLOSED CLOSEREQ CLOSE_WAIT CLOSING CLUSTER CLUSTERIP CNI COMM COMMIT CONFIRMED CONNMARK CONNSECMARK COOKIE_ACK
     COOKIE_ECHO COOKIE_ECHOED COOKIE_WAIT CS0 CS1 CS2 CS3 CS4 CS5 CS6 CS7 CT Chain Completed Configured Cost D DATA
     DATAACK DEBUG DEFAULT DELAY DN DNAT DNPT DOCKER DORMANT DOWN DROP DSCP DST DYNAMIC Dec
     DefaultEndpointToHostAction Delay Deny Destination Drop E ECHO ECN ECN_CWR ECN_ECNE EF ENCAP ERROR ESTABLISHED
-    EXPECTED EXT EXTERNAL End F FAILED FIN FIN_WAIT FIREWALL FLANNEL FORWARD FORWARD_TSN FW FWD FWM Feb Flag Flags
-    Forward Fri Friday G GATE GVRP Generated Genmask HEARTBEAT HEARTBEAT_ACK HEARTBEAT_ACKED HEARTBEAT_SENT HINT HL
-    HMARK HOSTPORT HW_OFFLOAD HWaddr Header Host I IDLETIMER IGNORE INCOMPLETE INGRESS INIT INIT_ACK INPUT INVAL
-    INVALID IP IPIP IPTABLES IPVS IPinIP IPsec IPv4 IPv6 ISOLATION ISTIO ISTIO_INBOUND ISTIO_IN_REDIRECT
-    ISTIO_OUTPUT ISTIO_REDIRECT I_DATA I_FORWARD_TSN Iface InActConn Internet Iptables JSON Jan Jul Jun KUBE
-    KUBELET Kbit Kernel LAST_ACK LED LIBVIRT LIBVIRT_FWI LIBVIRT_FWO LIBVIRT_FWX LIBVIRT_INP LIBVIRT_OUT
-    LIBVIRT_PRT LISTEN LOAD LOCAL LOG LOOP LOOPBACK LOOSE_BINDING LOWERLAYERDOWN LOWER_UP Link Local LocalAddress
-    MARK MASQ MASQUERADE MASTER MSS MTU MULTICAST MVRP Main Mar Mask Masq Maximize May Mbit Members Metric Minimize
-    Mon Monday N NAT NETAVARK NETMAP NEW NFLOG NFQUEUE NO NOARP NODE NODEPORT NODEPORTS NODES NONE NOTE NOTPRESENT
-    NOTRACK NOTRAILERS Name Netid NetworkManager Normal Nov Number OFFLOAD OLD_CILIUM OPEN ORIGINAL OUTPUT Oct Open
-    Operation P PAD PARTOPEN PERMANENT PID POD POINTOPOINT PORT PORTSEL POSTROUTING POSTRTG PREEMPT_DYNAMIC
-    PREROUTING PROBE PROHIBIT PROMISC PROXY PSH Pass Peer Policies Policy Port PortProcess Process Profile Program
-    Prot Proto Q QUEUE RATEEST REACHABLE REDIRECT REJECT RELATED REORDER_HDR REPLY REQUEST RESET RESPOND RESPONSE
-    RETURN RE_CONFIG RST RUNNING RX Recv Ref References Reject Reliability RemoteAddress Return Revision Route SACK
-    SCTP SECMARK SEEN_REPLY SEP SERVICES SET SETMARK SHUTDOWN SHUTDOWN_ACK SHUTDOWN_ACK_SENT SHUTDOWN_COMPLETE
-    SHUTDOWN_RECD SHUTDOWN_SENT SLAVE SMP SNAT SNPT SOURCE SRC STAGE STALE SVC SVL SYN SYNC SYNCACK SYNPROXY
-    SYN_RECV SYN_SENT SYN_SENT2 Sat Saturday Save Scheduler Scope Send Sep Server Service Size Start State Sun
-    Sunday T TCP TCPMSS TCPOPTSTRIP TEE TESTING THROW TIMEWAIT TIME_WAIT TOS TPROXY TRACE TTL TX Tables Throughput
-    Thu Thursday Tue Tuesday Tunnel Type U UDP UG UGD UGH UH ULOG UNCONN UNICAST UNKNOWN UNREACHABLE UNREPLIED
-    UNSPEC UNTRACKED UP URG USER Un Unknown Use VPN VXLAN Virtual Wed Wednesday Weight Window WireGuard Written XLB
-    XRESOLVE Z _ __map __set _slave a aarch64 abi abort above accept accept_local accepted acct ack acknowledgement
-    ackseq action add addr addr_info address addresses addrgenmode addrs addrtype adm admin adminnetworkpolicy
-    advert advertisement advmss af11 af12 af13 af21 af22 af23 af31 af32 af33 af41 af42 af43 age ageing ageing_time
-    agent ago ah ahlen ahres ahspi alarm alert algo alias all allmulti allow allowed alt altname always amd64 an
-    and anp antrea any anycast apiVersion apiserver append archive arm64 arp arp_op arptables array as asconf
-    assumed assured audit auth auto autojoin avgpkt aws ax azure b ba babel backend bad balance balancer banp base
-    basic bbr bcast bcast_flood be because been below beyond bgp big binary binding bird bird6 bit bitmap bitmask
-    bits bitwise blackhole blink block blocked blocking blocks bond boolean boot bootpc bootps both bpf bpftool bps
-    bps1 bps2 br brd bridge bridge_id bridge_slave bridge_waiting bridged bridges broadcast brr bu bucketsize burst
-    burst_unit by bypass bytecode byteorder bytes c cache cake cali cali0 cali4 cali40all cali40d cali40dscp
-    cali40masq cali40s cali40t cali40this cali6 cali60all cali60d cali60masq cali60s cali60t cali60this calico
-    calicoctl call cannot capture captured careof carrier cat ce cfi cgroup cgroupsv2 cgroupv2 chain check checksum
-    chronyd chunk cidr cilium clamp class classid client close closereq cloud clsact cluster clustermac cmp cmtp
-    code command comment communication comp complete compres concat conf confd config_pending confirmed congctl
-    connbytes connection connections connlabel connlimit connmark conntrack constant containerd context contiguous
-    continue control controller cookie coredns cosmos cost cot coti could couldn count counter counters cpi cprange
-    cpu create created crit crypt crypto cs0 cs1 cs2 cs3 cs4 cs5 cs6 cs7 csumcov ct ct_dir ct_event ct_label
-    ct_state ct_status ctdir ctevents ctexpire ctmask ctorigdst ctorigdstport ctorigsrc ctorigsrcport ctproto
-    ctrepldst ctrepldstport ctreplsrc ctreplsrcport ctstate ctstatus cubic cum cut cutoff cwnd cwr d da daddr
-    dadfailed data dataack date datestart datestop day days dccp dccp_pkttype dctcp ddp dead deb11u1 deb12u1 debug
-    dec decider deciders deep default define dei del delay delete delta denied deny deprecated describe
-    designated_bridge designated_cost designated_port designated_root destination destinations destport destroy
-    detached dev devgroup device devices df dgm dh dhclient dhcp dhcpv6 dir direct direct_action direction
-    disable_ipv6 disabled dispatch dnat dnrouted dns dnsmasq docker dockerd doff domain done dormant dport
+    EXPECTED EXT EXTERNAL End F FAILED FILTER FIN FIN_WAIT FIREWALL FLANNEL FORWARD FORWARD_TSN FW FWD FWM Feb Flag
+    Flags Forward Fri Friday G GATE GVRP Generated Genmask HASH HEALTH HEARTBEAT HEARTBEAT_ACK HEARTBEAT_ACKED
+    HEARTBEAT_SENT HINT HL HMARK HOSTPORT HW_OFFLOAD HWaddr Header Host I IDLETIMER IGNORE INCOMPLETE INGRESS INIT
+    INIT_ACK INPUT INVAL INVALID IP IPIP IPS IPTABLES IPVS IPinIP IPsec IPv4 IPv6 ISOLATION ISTIO ISTIO_INBOUND
+    ISTIO_IN_REDIRECT ISTIO_OUTPUT ISTIO_REDIRECT I_DATA I_FORWARD_TSN Iface InActConn Internet Iptables JSON Jan
+    Jul Jun KUBE KUBELET Kbit Kernel LAST_ACK LED LIBVIRT LIBVIRT_FWI LIBVIRT_FWO LIBVIRT_FWX LIBVIRT_INP
+    LIBVIRT_OUT LIBVIRT_PRT LISTEN LOAD LOCAL LOG LOOP LOOPBACK LOOSE_BINDING LOWERLAYERDOWN LOWER_UP Link Local
+    LocalAddress MARK MASQ MASQUERADE MASTER MSS MTU MULTICAST MVRP Main Mar Mask Masq Maximize May Mbit Members
+    Metric Minimize Mon Monday N NAT NETAVARK NETMAP NEW NFLOG NFQUEUE NO NOARP NODE NODEPORT NODEPORTS NODES NONE
+    NOTE NOTPRESENT NOTRACK NOTRAILERS Name Netid NetworkManager Normal Nov Number OFFLOAD OLD_CILIUM OPEN ORIGINAL
+    OUT OUTPUT Oct Open Operation P PAD PARTOPEN PERMANENT PID POD POINTOPOINT PORT PORTSEL POSTROUTING POSTRTG
+    PREEMPT_DYNAMIC PREROUTING PROBE PROHIBIT PROMISC PROXY PSH Pass Peer Policies Policy Port PortProcess Process
+    Profile Program Prot Proto Q QUEUE RANGES RATEEST REACHABLE REDIRECT REJECT RELATED REORDER_HDR REPLY REQUEST
+    RESET RESPOND RESPONSE RETURN RE_CONFIG RST RUNNING RX Recv Ref References Reject Reliability RemoteAddress
+    Return Revision Route SACK SCTP SECMARK SEEN_REPLY SEP SERVICES SET SETMARK SHUTDOWN SHUTDOWN_ACK
+    SHUTDOWN_ACK_SENT SHUTDOWN_COMPLETE SHUTDOWN_RECD SHUTDOWN_SENT SLAVE SMP SNAT SNPT SOURCE SRC STAGE STALE SVC
+    SVL SYN SYNC SYNCACK SYNPROXY SYN_RECV SYN_SENT SYN_SENT2 Sat Saturday Save Scheduler Scope Send Sep Server
+    Service Size Start State Sun Sunday T TCP TCPMSS TCPOPTSTRIP TEE TESTING THROW TIMEWAIT TIME_WAIT TOS TPROXY
+    TRACE TTL TX Tables Throughput Thu Thursday Tue Tuesday Tunnel Type U UDP UG UGD UGH UH ULOG UNCONN UNICAST
+    UNKNOWN UNREACHABLE UNREPLIED UNSPEC UNTRACKED UP URG USER Un Unknown Use VPN VXLAN Virtual Wed Wednesday Weight
+    Window WireGuard Written XLB XRESOLVE Z _ __map __set _slave a aarch64 abi abort above accept accept_local
+    accepted acct ack acknowledgement ackseq action add addr addr_info address addresses addrgenmode addrs addrtype
+    adm admin adminnetworkpolicy advert advertisement advmss af11 af12 af13 af21 af22 af23 af31 af32 af33 af41 af42
+    af43 age ageing ageing_time agent ago ah ahlen ahres ahspi alarm alert algo alias all allmulti allow allowed alt
+    altname always amd64 an and anp antrea any anycast apiVersion apiserver append archive arm64 arp arp_op
+    arptables array as asconf assumed assured audit auth auto autojoin avgpkt aws ax azure b ba babel backend bad
+    balance balancer banp base basic bbr bcast bcast_flood be because been below beyond bgp big binary binding bird
+    bird6 bit bitmap bitmask bits bitwise blackhole blink block blocked blocking blocks bond boolean boot bootpc
+    bootps both bpf bpftool bps bps1 bps2 br brd bridge bridge_id bridge_slave bridge_waiting bridged bridges
+    broadcast brr bu bucketsize burst burst_unit by bypass bytecode byteorder bytes c cache cake cali cali0 cali4
+    cali40all cali40d cali40dscp cali40masq cali40s cali40t cali40this cali6 cali60all cali60d cali60masq cali60s
+    cali60t cali60this calico calicoctl call cannot capture captured careof carrier cat ce cfi cgroup cgroupsv2
+    cgroupv2 chain check checksum chronyd chunk cidr cilium clamp class classid client close closereq cloud clsact
+    cluster clustermac cmp cmtp code command comment communication comp complete compres concat conf confd
+    config_pending confirmed congctl connbytes connection connections connlabel connlimit connmark conntrack
+    constant containerd context contiguous continue control controller cookie coredns cosmos cost cot coti could
+    couldn count counter counters cpi cprange cpu create created crit crypt crypto cs0 cs1 cs2 cs3 cs4 cs5 cs6 cs7
+    csumcov ct ct_dir ct_event ct_label ct_state ct_status ctdir ctevents ctexpire ctmask ctorigdst ctorigdstport
+    ctorigsrc ctorigsrcport ctproto ctrepldst ctrepldstport ctreplsrc ctreplsrcport ctstate ctstatus cubic cum cut
+    cutoff cwnd cwr d da daddr dadfailed data dataack date datestart datestop day days dccp dccp_pkttype dctcp ddp
+    dead deb11u1 deb12u1 debug dec decider deciders deep default define dei del delay delete delta denied deny
+    deprecated describe designated_bridge designated_cost designated_port designated_root destination destinations
+    destport destroy detached dev devgroup device devices df dgm dh dhclient dhcp dhcpv6 dir direct direct_action
+    direction disable_ipv6 disabled dispatch dnat dnrouted dns dnsmasq docker dockerd doff domain done dormant dport
     dport_end dport_start dports driver drop dropped ds dscp dsfield dst dstip dstkey dstlen dstmask dstnat dstport
     dummy dump dup duplicate during dying dynamic dynset ebtables ece echo ecn ecne ect ect0 ect1 ef egp egress
     eigrp el7 el8 el9 elem element elements emerg empty encap encapped encrypted end endpoint endpoints entries
@@ -129,7 +129,7 @@ private let knownText = """
     sdifname sec secctx secmark second secondary seconds secpath secs security sed seed seen seg seg6 seg6local
     segs segsleft selctx self sense seqadj seqno sequence server service services set sets setting settings several
     sfq sh shift shim6 short show shown shutdown sid single sip sips sit site size skb skbinfo skbmark skbprio
-    skbqueue skgid skip skmark skuid smtp snaplen snat snmp so socket sockets socks soft solicit solicitation
+    skbqueue skgid skip skmark skuid sm smtp snaplen snat snmp so socket sockets socks soft solicit solicitation
     source sourceip sourceport span spi spnum spoke sport sport_end sport_start sports sql src src_valid_mark
     src_vni srcip srckey srclen srcmask srcnat srcport srh ss ssh sshd ssn ssrr ssthresh st stable stale start
     state statement statements states static statistic status sticky stmt stop stp_state stream stream_timeout

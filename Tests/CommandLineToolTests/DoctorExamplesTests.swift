@@ -23,6 +23,7 @@ struct DoctorExamplesTests {
         // Pods' links were made with the kernel's MTU; a Service without endpoints is one of its cases.
         "calico-node": ["problem no-endpoints", "risk no-endpoints", "risk mtu", "note source-ranges"],
         "calico-node-ipip": ["problem no-endpoints", "risk no-endpoints", "risk mtu", "note source-ranges"],
+        "calico-node-ipvs": ["problem no-endpoints", "risk mtu"],
         "calico-node-nft": ["problem no-endpoints", "risk mtu", "note source-ranges"],
         "calico-node-kubeproxy-nft": ["problem no-endpoints", "risk mtu", "note source-ranges"],
         "calico-two-nodes": [

@@ -57,7 +57,7 @@ import Testing
         #expect(
             text.contains(
                 "- IPVS: service address 192.0.2.1:23/tcp has no real server that takes connections "
-                    + "(state:20: TCP  192.0.2.1:23 rr).\n"))
+                    + "(state:19: TCP  192.0.2.1:23 rr).\n"))
         #expect(text.contains("\nIPVS's own answer\n  SENT: icmp port-unreachable 192.0.2.1 -> 198.51.100.7"))
         let value = try world.json(answer)
         #expect(value["reason"]?.string == "ipvs-no-server")

@@ -72,6 +72,8 @@ extension Patient {
     }
 
     fileprivate func lackingInvalidDrop(_ liberal: DoctorFinding.Evidence?) -> [DoctorFinding] {
+        // IPVS gives answers their address back by connections of its own, whatever conntrack finds.
+        if host.otherDeciders.contains(where: { $0.kind == .ipvs }) { return [] }
         guard let liberal, model.sysctl("net.netfilter.nf_conntrack_tcp_be_liberal") == 0 else { return [] }
         let chains = chains { $0 == .kubeProxy(.forward) }.filter { !linked.table(of: $0).isNative }
         guard let chain = chains.first(where: { !linked.chain($0).rules.isEmpty }),
