@@ -25,5 +25,9 @@ public let doctorChecks: [DoctorCheck] = [
     dockerFirewall,
     staleConnections,
     packetSize,
+    rulesFlushed,
+    staleProxy,
+    duplicateRules,
     connectionTableFull,
+    calicoRulesChanged,
 ]

@@ -10,7 +10,10 @@ import Testing
 /// A node out of listings, with changes to them, and what the doctor finds on it.
 struct Clinic {
     private var texts: [(path: String, text: String)] = []
+    /// Empty: what the listings themselves hold.
     var cluster = ClusterObjects()
+    /// The other nodes of the input.
+    var others: [Clinic] = []
 
     /// Listings as they are.
     init(_ texts: String...) {
@@ -44,6 +47,23 @@ struct Clinic {
         return copy
     }
 
+    /// Without the lines of a listing that hold `part`; there must be one.
+    func without(_ file: String, _ part: String) throws -> Clinic {
+        var copy = self
+        let index = try #require(texts.firstIndex { $0.path == file }, "\(file)")
+        let lines = texts[index].text.split(separator: "\n", omittingEmptySubsequences: false)
+        try #require(lines.contains { $0.contains(part) }, "\(part)")
+        copy.texts[index].text = lines.filter { !$0.contains(part) }.joined(separator: "\n")
+        return copy
+    }
+
+    /// With another node in the input.
+    func beside(_ other: Clinic) -> Clinic {
+        var copy = self
+        copy.others.append(other)
+        return copy
+    }
+
     /// With another listing.
     func with(_ text: String) -> Clinic {
         var copy = self
@@ -60,10 +80,10 @@ struct Clinic {
     /// What one check finds.
     func findings(_ check: String) throws -> [DoctorFinding] {
         try #require(doctorChecks.contains { $0.name == check }, "\(check)")
-        let node = try readSnapshot(files: texts.map { SourceFile(path: $0.path, text: $0.text) })
-        let model = HostModel(node.ruleset, node.host, names: node.names)
+        let (model, own) = try read()
         let patient = Patient(
-            model, annotations: AnnotatedRuleset(model.linked, cluster: cluster), cluster: cluster)
+            model, annotations: AnnotatedRuleset(model.linked, cluster: own), cluster: own,
+            others: try others.map { try $0.read().model })
         let found = examine(patient, only: [check]).map(\.finding)
         for finding in found {
             #expect(!finding.evidence.isEmpty, "\(finding.title)")
@@ -74,6 +94,11 @@ struct Clinic {
             }
         }
         return found
+    }
+
+    private func read() throws -> (model: HostModel, cluster: ClusterObjects) {
+        let node = try readSnapshot(files: texts.map { SourceFile(path: $0.path, text: $0.text) })
+        return (HostModel(node.ruleset, node.host, names: node.names), cluster.isEmpty ? node.cluster : cluster)
     }
 
     /// `problem: title`, for each.
