@@ -28,6 +28,11 @@ public let doctorChecks: [DoctorCheck] = [
     rulesFlushed,
     staleProxy,
     duplicateRules,
+    logOnlyPolicy,
+    forgottenDNS,
+    policyOrder,
+    defaultDeny,
+    policyWithoutEffect,
     connectionTableFull,
     calicoRulesChanged,
 ]
