@@ -39,7 +39,7 @@ _hookline() {
         ;;
     doctor)
         case "$previous" in
-        --check) COMPREPLY=($(compgen -W "forward-policy-drop reverse-path conntrack-invalid two-iptables misread-rules kube-firewall mark-conflict pod-masquerade nat-outgoing-surprise rule-order accept-not-final host-endpoint endpoint-to-host untracked-policy tunnel-blocked unknown-pod-interface no-local-endpoint no-endpoints source-ranges hairpin bridge-nf-call-iptables docker-direct-access docker-bypasses-firewall stale-conntrack mtu rules-flushed stale-kube-proxy duplicate-rules log-only-policy forgotten-dns policy-order default-deny policy-without-effect conntrack-full calico-integrity" -- "$current")); return ;;
+        --check) COMPREPLY=($(compgen -W "forward-policy-drop reverse-path conntrack-invalid two-iptables misread-rules kube-firewall mark-conflict pod-masquerade nat-outgoing-surprise rule-order accept-not-final host-endpoint endpoint-to-host untracked-policy tunnel-blocked unknown-pod-interface no-local-endpoint no-endpoints source-ranges hairpin bridge-nf-call-iptables docker-direct-access docker-bypasses-firewall stale-conntrack mtu rules-flushed stale-kube-proxy duplicate-rules log-only-policy bgp-blocked outgoing-broken pod-routes tunnel-interface two-plugins node-names pod-links address-pool tcp-tw-recycle forgotten-dns policy-order default-deny policy-without-effect duplicate-address conntrack-full calico-integrity" -- "$current")); return ;;
         --fail-on) COMPREPLY=($(compgen -W "note risk problem" -- "$current")); return ;;
         --node) COMPREPLY=(); return ;;
         --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;

@@ -1,0 +1,219 @@
+internal import Annotations
+internal import ChainGraph
+internal import NetTypes
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+/// The way to pods of another node is broken: no route to its block, a next hop that is not that node's, or a wrong entry
+/// of the neighbour or forwarding table of the tunnel.
+/// Source: felix/dataplane/linux/vxlan_mgr.go, flannel pkg/backend/vxlan; guides of operators.
+let podRoutes = DoctorCheck(
+    "pod-routes", "the way to pods of other nodes is broken: route, next hop, neighbour or forwarding entry"
+) { patient in
+    patient.missingRoutes + patient.wrongNextHops + patient.wrongNeighbours
+}
+
+extension Patient {
+    /// Whether this is a node whose pods' routes are in its own table.
+    private var routesPods: Bool {
+        host.routesKnownV4 != .none
+            && host.routes.contains { route in
+                route.nextHops.contains { hop in
+                    guard let symbol = hop.interface else { return false }
+                    let text = name(symbol)
+                    return text.hasPrefix("cali") || text.hasPrefix("vxlan.calico") || text.hasPrefix("flannel.")
+                        || text == "tunl0"
+                }
+            }
+    }
+
+    /// Whether a route other than a default one leads to `address`.
+    private func hasOwnRoute(_ address: IPAddress) -> Bool {
+        host.routes.contains { $0.destination.length > 0 && $0.destination.contains(address) }
+    }
+
+    // MARK: Routes
+
+    fileprivate var missingRoutes: [DoctorFinding] {
+        guard routesPods, let ownNode else { return [] }
+        var missing: [(text: String, place: Place)] = []
+        for block in cluster.addressBlocks
+        where block.range.address.version == .v4 && !block.node.isEmpty && block.node != ownNode {
+            guard nodeNames.contains(block.node), !hasOwnRoute(block.range.address) else { continue }
+            missing.append(("\(block.range) of node \(block.node)", block.place))
+        }
+        if missing.isEmpty {
+            for pod in runningPods where !pod.node.isEmpty && pod.node != ownNode {
+                guard let address = pod.addresses.first(where: { $0.version == .v4 }), !hasOwnRoute(address),
+                    podRanges.contains(where: { $0.contains(address) })
+                else { continue }
+                missing.append(("\(address) (pod \(pod.namespace)/\(pod.name) on node \(pod.node))", pod.place))
+            }
+        }
+        guard !missing.isEmpty else { return [] }
+        var finding = DoctorFinding(
+            .problem, "no route leads to \(list(missing.map({ $0.text })))",
+            evidence: missing.prefix(4).map { DoctorFinding.Evidence($0.place) }
+                + [DoctorFinding.Evidence(.none, "ip route has no route there but the default one")],
+            remedies: [
+                "with BGP: calicoctl node status, birdcl show route; with VXLAN: see Felix's log on this node (calico-node), and restart it"
+            ])
+        finding.traffic =
+            "packets of this node and its pods to these addresses: they leave by the default route, or not at all"
+        return [finding]
+    }
+
+    // MARK: Next hops
+
+    /// Routes that lead to pods by a tunnel that sends to the next hop's hardware address.
+    private var tunnelRoutes: [(route: Route, gateway: IPAddress, link: NetworkInterface)] {
+        var found: [(route: Route, gateway: IPAddress, link: NetworkInterface)] = []
+        for route in host.routes where route.type == .unicast && route.destination.address.version == .v4 {
+            guard let hop = route.nextHops.first, let gateway = hop.gateway, let symbol = hop.interface,
+                let link = host.interface(symbol)
+            else { continue }
+            let text = name(symbol)
+            guard text == "vxlan.calico" || text.hasPrefix("flannel.") || text == "tunl0" else { continue }
+            found.append((route, gateway, link))
+        }
+        return found
+    }
+
+    /// The node that objects say the first address of a route's destination is on.
+    private func owner(of destination: IPPrefix) -> (node: String, place: Place)? {
+        for block in cluster.addressBlocks where block.range.contains(destination.address) && !block.node.isEmpty {
+            return (block.node, block.place)
+        }
+        for node in cluster.nodes where node.podRanges.contains(where: { $0 == destination }) {
+            return (node.name, node.place)
+        }
+        return nil
+    }
+
+    fileprivate var wrongNextHops: [DoctorFinding] {
+        var findings: [DoctorFinding] = []
+        for (route, gateway, link) in tunnelRoutes {
+            guard let (node, place) = owner(of: route.destination) else { continue }
+            // Packets of IP-in-IP go to the node itself, those of VXLAN to its tunnel's address.
+            let expected = name(link.name) == "tunl0" ? addresses(ofNode: node) : tunnelAddresses(ofNode: node)
+            let known = expected.filter { $0.version == .v4 }
+            guard !known.isEmpty, !known.contains(gateway) else { continue }
+            let holder = cluster.nodes.first {
+                ($0.tunnelAddresses + $0.addresses.map({ $0.address })).contains(gateway)
+            }
+            var finding = DoctorFinding(
+                .problem,
+                "the route to \(route.destination) goes to \(gateway), and the block is on node \(node), whose \(name(link.name) == "tunl0" ? "address" : "tunnel address") is \(known[0])",
+                evidence: [
+                    DoctorFinding.Evidence(route.place), DoctorFinding.Evidence(place, "belongs to node \(node)"),
+                ] + (holder.map { [DoctorFinding.Evidence($0.place, "\(gateway) is node \($0.name)'s")] } ?? []),
+                remedies: [
+                    "restart calico-node's pod on this node; if the route comes back, see the block's affinity (calicoctl ipam check)"
+                ])
+            finding.traffic = "packets to pods in \(route.destination)"
+            findings.append(finding)
+        }
+        return findings
+    }
+
+    // MARK: Neighbours and forwarding entries
+
+    fileprivate var wrongNeighbours: [DoctorFinding] {
+        var findings: [DoctorFinding] = []
+        var asked: [IPAddress] = []
+        for (route, gateway, link) in tunnelRoutes where name(link.name) != "tunl0" && !asked.contains(gateway) {
+            asked.append(gateway)
+            let device = name(link.name)
+            let traffic = "packets to pods in \(route.destination)"
+            let neighbour = host.neighbours.first { $0.address == gateway && $0.interface == link.name }
+            guard let neighbour, let mac = neighbour.mac, !neighbour.isUnreachable else {
+                guard host.knowsNeighbours || neighbour != nil else { continue }
+                var finding = DoctorFinding(
+                    .problem, "\(device) does not know the hardware address of \(gateway): packets by it do not leave",
+                    evidence: [DoctorFinding.Evidence(route.place)]
+                        + (neighbour.map { [DoctorFinding.Evidence($0.place)] } ?? [
+                            DoctorFinding.Evidence(.none, "ip neigh has no entry for \(gateway) on \(device)")
+                        ]),
+                    remedies: [restore(device)])
+                finding.traffic = traffic
+                findings.append(finding)
+                continue
+            }
+            findings += wrongAddress(neighbour, mac, gateway, link, traffic)
+            findings += wrongForwarding(neighbour, mac, gateway, link, traffic)
+        }
+        return findings
+    }
+
+    private func restore(_ device: String) -> String {
+        device == "vxlan.calico"
+            ? "restart calico-node's pod on this node, which writes neighbour and forwarding entries anew"
+            : "restart flannel's pod on this node, which writes neighbour and forwarding entries anew; delete a wrong one first (ip neigh del)"
+    }
+
+    /// The other node of the input whose tunnel has `address`.
+    private func node(withTunnel address: IPAddress) -> (model: HostModel, link: NetworkInterface)? {
+        for other in others {
+            for link in other.host.interfaces where link.addresses.contains(where: { $0.address == address }) {
+                return (other, link)
+            }
+        }
+        return nil
+    }
+
+    private func wrongAddress(
+        _ neighbour: Neighbour, _ mac: MACAddress, _ gateway: IPAddress, _ link: NetworkInterface, _ traffic: String
+    ) -> [DoctorFinding] {
+        guard let (other, theirs) = node(withTunnel: gateway), let actual = theirs.mac, actual != mac else { return [] }
+        let device = name(link.name)
+        let place = other.host.name.isEmpty ? "there" : "on \(other.host.name)"
+        var finding = DoctorFinding(
+            .problem,
+            "\(device) sends to \(gateway) by the hardware address \(mac), and its \(other.names.text(theirs.name)) \(place) has \(actual): it drops what is for another",
+            evidence: [DoctorFinding.Evidence(neighbour.place)],
+            remedies: [
+                "ip neigh replace \(gateway) dev \(device) lladdr \(actual), or delete the entry and restart the plugin's pod on this node: it had the address from before the interface there was made anew"
+            ])
+        finding.traffic = traffic
+        return [finding]
+    }
+
+    private func wrongForwarding(
+        _ neighbour: Neighbour, _ mac: MACAddress, _ gateway: IPAddress, _ link: NetworkInterface, _ traffic: String
+    ) -> [DoctorFinding] {
+        guard host.knowsForwardingEntries else { return [] }
+        let device = name(link.name)
+        let own = host.forwardingEntries.filter { $0.interface == link.name }
+        let entry = own.first { $0.mac == mac && $0.destination != nil }
+        guard let entry else {
+            // All zeros: where frames without an entry go to; a learning tunnel needs none.
+            guard !own.contains(where: { $0.mac.bits == 0 && $0.destination != nil }), link.tunnel?.remote == nil else {
+                return []
+            }
+            var finding = DoctorFinding(
+                .problem,
+                "\(device) does not know which node \(mac) (\(gateway)) is behind: packets by it do not leave",
+                evidence: [
+                    DoctorFinding.Evidence(neighbour.place),
+                    DoctorFinding.Evidence(.none, "bridge fdb has no entry for \(mac) on \(device)"),
+                ], remedies: [restore(device)])
+            finding.traffic = traffic
+            return [finding]
+        }
+        guard let destination = entry.destination else { return [] }
+        var expected: [IPAddress] = []
+        if let (other, _) = node(withTunnel: gateway) {
+            expected = other.host.interfaces.flatMap({ $0.addresses }).map({ $0.address })
+        } else if let node = cluster.nodes.first(where: { $0.tunnelAddresses.contains(gateway) }) {
+            expected = addresses(ofNode: node.name)
+        }
+        guard !expected.isEmpty, !expected.contains(destination) else { return [] }
+        var finding = DoctorFinding(
+            .problem, "\(device) sends what is for \(gateway) to \(destination), which is not that node",
+            evidence: [DoctorFinding.Evidence(entry.place), DoctorFinding.Evidence(neighbour.place)],
+            remedies: [restore(device)])
+        finding.traffic = traffic
+        return [finding]
+    }
+}
