@@ -28,10 +28,10 @@ struct DoctorExamplesTests {
         "calico-node-ipip": ["problem no-endpoints", "risk no-endpoints", "risk mtu", "note source-ranges"],
         // Hashes of this node's rules were made by hand, and some do not fit.
         "calico-node-nft": [
-            "problem no-endpoints", "risk mtu", "risk calico-integrity", "note source-ranges",
+            "problem no-endpoints", "risk mtu", "risk ct-status", "risk calico-integrity", "note source-ranges",
         ],
         "calico-node-kubeproxy-nft": ["problem no-endpoints", "risk mtu", "note source-ranges"],
-        "calico-node-ipvs": ["problem no-endpoints", "risk conntrack-invalid", "risk mtu"],
+        "calico-node-ipvs": ["problem no-endpoints", "risk conntrack-invalid", "risk mtu", "note decided-elsewhere"],
         // node-b is node-a turned round by a script, with node-a's hashes and an API server of its own.
         "calico-two-nodes": [
             "problem no-endpoints", "risk no-endpoints", "risk mtu", "risk stale-kube-proxy", "note source-ranges",
@@ -46,9 +46,12 @@ struct DoctorExamplesTests {
         "real-calico-node-iptables.txt": ["problem no-endpoints", "note source-ranges"],
         // MARK --set-xmark 0x21/0xffffffff in POSTROUTING, before kube-proxy's mark is read.
         "real-cilium-kubeproxy-ipvs-iptables.txt": ["risk mark-conflict", "note duplicate-rules"],
+        "ipv6": ["problem nothing-listens", "note nothing-listens"],
+        "local-output-reroute": ["problem nothing-listens"],
+        "reject-answer-dropped": ["risk reject-unheard"],
         // Calico's own test files: two rules were taken out of one, a set renamed in the other.
         "real-calico-v3.30-node-nopods-iptables.txt": ["risk calico-integrity"],
-        "real-calico-nftables-mode-node-nopods-nft.txt": ["risk calico-integrity"],
+        "real-calico-nftables-mode-node-nopods-nft.txt": ["risk calico-integrity", "note ct-status"],
         "real-kubeproxy-nftables-mode-k3s-nft.txt": ["problem no-endpoints"],
         "real-docker28-libvirt-ufw-iptables-c.txt": ["note conntrack-invalid"],
         "real-kubeproxy1.16-docker-oldcalico-iptables.txt": ["problem no-endpoints"],
