@@ -26,12 +26,9 @@ struct DoctorExamplesTests {
         // Pods' links were made with the kernel's MTU; a Service without endpoints is one of its cases.
         "calico-node": ["problem no-endpoints", "risk no-endpoints", "risk mtu", "note source-ranges"],
         "calico-node-ipip": ["problem no-endpoints", "risk no-endpoints", "risk mtu", "note source-ranges"],
-        // Hashes of this node's rules were made by hand, and some do not fit.
-        "calico-node-nft": [
-            "problem no-endpoints", "risk mtu", "risk ct-status", "risk calico-integrity", "note source-ranges",
-        ],
+        "calico-node-nft": ["problem no-endpoints", "risk mtu", "risk ct-status", "note source-ranges"],
         "calico-node-kubeproxy-nft": ["problem no-endpoints", "risk mtu", "note source-ranges"],
-        "calico-node-ipvs": ["problem no-endpoints", "risk conntrack-invalid", "risk mtu", "note decided-elsewhere"],
+        "calico-node-ipvs": ["problem no-endpoints", "risk mtu", "note decided-elsewhere"],
         // node-b is node-a turned round by a script, with node-a's hashes and an API server of its own.
         "calico-two-nodes": [
             "problem no-endpoints", "risk no-endpoints", "risk mtu", "risk stale-kube-proxy", "note source-ranges",
