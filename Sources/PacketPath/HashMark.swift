@@ -117,7 +117,7 @@ extension Evaluator {
         let header = own.version == .v6 ? own.firstExtension(.ah) ?? own.transport : own.transport
         fields.protocol = header.kind.rawValue
         if header.kind == (own.version == .v4 ? .icmp : .icmpv6) || isCut(own) { return .known(fields) }
-        if start == 0, !packet.unknown.isDisjoint(with: [.sourcePort, .destinationPort]) { return .unknown }
+        if start == 0, hashesUnknownPort(target, packet) { return .unknown }
         guard let offset = portsOffset(header.kind), let source = bytes.word16(at: start + header.offset + offset),
             let destination = bytes.word16(at: start + header.offset + offset + 2)
         else { return .known(fields) }
@@ -152,11 +152,14 @@ extension Evaluator {
         fields.protocol = packet.protocol.rawValue
         if packet.isFragment || packet.protocol.isICMP { return .known(fields) }
         guard let offset = portsOffset(packet.protocol) else { return .known(fields) }
-        guard offset == 0, packet.protocol.hasPorts,
-            packet.unknown.isDisjoint(with: [.sourcePort, .destinationPort])
-        else { return .unknown }
+        guard offset == 0, packet.protocol.hasPorts, !hashesUnknownPort(target, packet) else { return .unknown }
         fields.take(packet.sourcePort, packet.destinationPort, target)
         return .known(fields)
+    }
+
+    private func hashesUnknownPort(_ target: HMarkTarget, _ packet: Packet) -> Bool {
+        target.sourcePortMask ?? 0 != 0 && packet.unknown.contains(.sourcePort)
+            || target.destinationPortMask ?? 0 != 0 && packet.unknown.contains(.destinationPort)
     }
 
     /// Where the packet begins that an ICMP error is about; `nil` for all other packets.

@@ -145,18 +145,35 @@ extension Evaluator {
         }
         guard case .entry(var tracked) = state.connection else { return }
         let before = tracked.entry.mark
+        let unknown = state.packet.unknown
+        // Of a word that is not known in part nothing is.
+        func isKnown(_ kept: PacketFields, _ keptMask: UInt32, _ taken: PacketFields, _ takenMask: UInt32) -> Bool {
+            (unknown.isDisjoint(with: kept) || keptMask == 0) && (unknown.isDisjoint(with: taken) || takenMask == 0)
+        }
+        let isMarkKnown: Bool
         switch target.operation {
         case .set:
             tracked.entry.mark = shifted((before & ~target.connectionMask) ^ target.value)
+            isMarkKnown = isKnown(.connectionMark, ~target.connectionMask, [], 0)
         case .save:
             let value = shifted(state.packet.mark & target.packetMask)
             tracked.entry.mark = (before & ~target.connectionMask) ^ value
+            isMarkKnown = isKnown(.connectionMark, ~target.connectionMask, .mark, target.packetMask)
         case .restore:
             let value = shifted(before & target.connectionMask)
-            setMark((state.packet.mark & ~target.packetMask) ^ value, known: 0, &state, &changes)
+            let isKnown = isKnown(.mark, ~target.packetMask, .connectionMark, target.connectionMask)
+            setMark(
+                (state.packet.mark & ~target.packetMask) ^ value, known: isKnown ? .max : 0, &state, &changes)
+            if !isKnown { state.packet.unknown.insert(.mark) }
             return
         }
-        changes.append(Change(.connectionMark, before: .number(before), after: .number(tracked.entry.mark)))
+        let after = isMarkKnown ? Change.Value.number(tracked.entry.mark) : .unknown
+        changes.append(Change(.connectionMark, before: .number(before), after: after))
+        if isMarkKnown {
+            state.packet.unknown.remove(.connectionMark)
+        } else {
+            state.packet.unknown.insert(.connectionMark)
+        }
         state.connection = .entry(tracked)
     }
 

@@ -44,6 +44,34 @@ import Testing
         #expect(trace.last?.packet.mark == row.mark)
     }
 
+    /// Without masks for ports none is hashed, and what is hashed and not known CONNMARK saves and restores as such.
+    /// Source: net/netfilter/xt_HMARK.c, xt_connmark.c, Linux 6.18.
+    @Test(arguments: [
+        ("", "", true), ("--hmark-dport-mask 0xffff ", "", false),
+        ("--hmark-dport-mask 0xffff ", "-A PREROUTING -j CONNMARK --set-mark 0x1\n", true),
+    ])
+    func aPortThatIsNotKnownMattersWhereItIsHashed(_ mask: String, _ after: String, _ isKnown: Bool) throws {
+        let world = try World(
+            """
+            *mangle
+            :PREROUTING ACCEPT [0:0]
+            -A PREROUTING -j HMARK --hmark-src-prefix 24 \(mask)--hmark-rnd 0x5 --hmark-mod 4 --hmark-offset 1
+            -A PREROUTING -j CONNMARK --save-mark
+            \(after)-A PREROUTING -j MARK --set-mark 0x7
+            -A PREROUTING -j CONNMARK --restore-mark
+            -A PREROUTING -m connmark --mark 0x7 -j ACCEPT
+            -A PREROUTING -j TOS --set-tos 0x10/0xff
+            COMMIT
+
+            """, routerAddresses)
+        var packet = try world.packet("10.0.0.5", "10.0.0.1")
+        packet.unknown.insert(.destinationPort)
+        let trace = world.trace(packet, in: "eth0")
+        #expect(trace.branches.isEmpty == isKnown)
+        let last = isKnown ? trace.last : trace.branches.first?.trace.last
+        #expect(try #require(last).packet.unknown.contains(.mark) != isKnown)
+    }
+
     /// Of a fragment no ports are read, so that none need be known. Source: net/netfilter/xt_HMARK.c, Linux 6.18.
     @Test func aLaterFragmentHasAMarkWithoutPorts() throws {
         let world = try World(
