@@ -236,6 +236,24 @@ import Testing
         #expect(open.branches.isEmpty != row.isAssured)
     }
 
+    /// Before conntrack it is found by its addresses and ports. Source: net/netfilter/nf_conncount.c
+    /// `get_ct_or_tuple_from_skb`; observed on Linux 6.18.
+    @Test func connlimitMayDropBeforeConntrackWhatIsAssured() throws {
+        let entry =
+            "udp      17 100 src=198.51.100.7 dst=203.0.113.9 sport=40000 dport=80 "
+            + "src=203.0.113.9 dst=198.51.100.7 sport=80 dport=40000 [ASSURED] mark=0 use=1\n"
+        let world = try World(
+            "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -m connlimit --connlimit-above 5\nCOMMIT\n",
+            routerAddresses, routerRoutes, routerSettings, entry)
+        for (source, outcome) in [("198.51.100.7", Outcome.dropped), ("198.51.100.8", .forwarded)] {
+            let trace = world.trace(try world.packet(source, "203.0.113.9", .udp), in: "eth1") {
+                $0.assumptions["connlimit"] = "under"
+                $0.assumptions["connlimit-empty"] = "yes"
+            }
+            #expect(trace.outcome == outcome)
+        }
+    }
+
     /// Of UDP that goes both ways it is assumed whether it is assured: one that is not is counted.
     @Test func connlimitDropsNoneOfThoseThatAreNotAssured() throws {
         let world = try World(

@@ -43,7 +43,7 @@ extension Evaluator {
     /// is assured is not listed any more, and none at all is taken for a lack of memory. `nil` where that can't be.
     /// Source: net/netfilter/nf_conncount.c `__nf_conncount_add`, `count_tree`, net/netfilter/xt_connlimit.c, Linux 6.18.
     func countsEmptiedGroup(_ match: Match, _ rule: RuleReference, _ state: WalkState) -> Unknown? {
-        guard case .connectionLimit = match, case .entry(let tracked) = state.connection, !tracked.isNew,
+        guard case .connectionLimit = match, let tracked = counted(state), !tracked.isNew,
             tracked.entry.status.contains(.assured) || tracked.isPerhapsAssured
         else { return nil }
         var way = state
@@ -57,6 +57,20 @@ extension Evaluator {
             "a connection that was counted in the packet's group is still there, or none ever was")
         if case .perhaps(let unknown) = answer { return unknown }
         return nil
+    }
+
+    /// The connection that connlimit counts: where the packet has no entry, that of its addresses and ports.
+    /// Source: net/netfilter/nf_conncount.c `get_ct_or_tuple_from_skb`, Linux 6.18.
+    private func counted(_ state: WalkState) -> TrackedConnection? {
+        switch state.connection {
+        case .entry(let tracked): return tracked
+        case .none, .untracked, .invalid:
+            let needed: PacketFields = [.source, .destination, .protocol, .sourcePort, .destinationPort]
+            guard state.packet.unknown.isDisjoint(with: needed), !state.packet.isFragment else { return nil }
+            let zone = state.template?.zone ?? ConnectionZone()
+            let found = connections.find(ConnectionTuple(state.packet), zone: zone)
+            return found.map { existing($0.entry, $0.direction) }
+        }
     }
 
     /// Whether connlimit drops the packet: it has no entry, and none could be made of it.
