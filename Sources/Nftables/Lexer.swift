@@ -8,6 +8,8 @@ struct Lexer {
     private(set) var tokens: [Token] = []
     /// Tables of which nft says that iptables-nft manages them: where it says so.
     private(set) var managedByIptables: [UInt32] = []
+    /// Tables of which hookline says that they compare fields one by one: where it says so.
+    private(set) var comparingApart: [UInt32] = []
     private var position: Int
     private let end: Int
     private var line: UInt32
@@ -71,6 +73,8 @@ struct Lexer {
             }
         } else if isWarning {
             managedByIptables.append(UInt32(truncatingIfNeeded: position))
+        } else if bytes.span.extracting(position..<stop).starts(with: remarkOfFieldsApart) {
+            comparingApart.append(UInt32(truncatingIfNeeded: position))
         }
         position = stop
         if stop < end { addNewline(handle: handle) }

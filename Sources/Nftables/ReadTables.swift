@@ -10,13 +10,16 @@ extension Reader {
             return
         }
         table = reading.tables.count
-        reading.tables.append(Table(family: family, backend: .nfTables, name: name, place: place))
-        reading.isManagedByIptables.append(isManaged(before: place))
+        var made = Table(family: family, backend: .nfTables, name: name, place: place)
+        made.mayJoinComparisons = !isRemarked(source.comparingApart, before: place)
+        reading.tables.append(made)
+        // The line before says that iptables-nft manages this table.
+        reading.isManagedByIptables.append(isRemarked(source.managed, before: place))
     }
 
-    /// Whether the line before says that iptables-nft manages this table.
-    private func isManaged(before place: Place) -> Bool {
-        guard let remark = source.managed.last(where: { $0 < place.start }) else { return false }
+    /// Whether one of the remarks that begin at `remarks` is the line before.
+    private func isRemarked(_ remarks: [UInt32], before place: Place) -> Bool {
+        guard let remark = remarks.last(where: { $0 < place.start }) else { return false }
         // Only blanks may lie between the remark's line and the table.
         guard let newline = source.bytes.span.firstIndex(of: UInt8(ascii: "\n"), in: Int(remark)..<Int(place.start))
         else { return false }

@@ -104,7 +104,9 @@ struct Reader {
 struct TokenSource {
     var bytes: [UInt8]
     var tokens: [Token]
+    /// Where remarks begin about the table behind them.
     var managed: [UInt32]
+    var comparingApart: [UInt32]
     /// Of each token, where what it was made of stands; empty where that is the token itself.
     var origins: [Place] = []
     var position = 0
@@ -116,6 +118,7 @@ struct TokenSource {
         tokens = words.tokens
         origins = words.origins
         managed = []
+        comparingApart = []
         self.file = file
     }
 
@@ -124,6 +127,7 @@ struct TokenSource {
         self.bytes = bytes
         tokens = lexer.tokens
         managed = lexer.managedByIptables
+        comparingApart = lexer.comparingApart
         self.file = file
     }
 }

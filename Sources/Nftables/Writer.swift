@@ -35,6 +35,9 @@ public func nativeText(of rule: Rule, in table: Table, names: NameTable) -> Stri
     return String(decoding: writer.bytes, as: UTF8.self)
 }
 
+/// What is written before a table of which it is known that fields side by side are not compared as one number.
+let remarkOfFieldsApart: StaticString = "# Each field is compared by itself"
+
 /// Makes nft's text out of typed values.
 struct Writer {
     let names: NameTable
@@ -112,6 +115,11 @@ struct Writer {
 extension Writer {
     mutating func write(_ table: Table) {
         open(table)
+        let isApart = !table.mayJoinComparisons
+        if isApart, table.chains.contains(where: { $0.rules.contains { !$0.joinableComparisons.isEmpty } }) {
+            put(remarkOfFieldsApart.description)
+            put("\n")
+        }
         put("table \(table.family.name) ")
         putName(table.name)
         put(" {\n")

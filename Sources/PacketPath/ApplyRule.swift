@@ -55,7 +55,8 @@ extension Evaluator {
                     guard isClosed(&open, reference, &way, &frame) else { return nil }
                     if isDropped(for: emptied, reference, &way, &frame) { return nil }
                 }
-                let answer = test(match, in: way.state, rule: reference)
+                var answer = test(match, in: way.state, rule: reference)
+                if answer == .no, mayHoldJoined(index, of: rule, reference, way.state) { answer = joined(reference) }
                 switch take(answer, of: index, &way.state, &open) {
                 case true?: applyEffect(of: match, holding: true, to: &way.state)
                 case false?:

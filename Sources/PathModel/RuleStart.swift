@@ -13,10 +13,13 @@ public struct RuleStart: OptionSet, Hashable, Sendable {
     public static let isV4 = RuleStart(rawValue: 1 << 0)
     public static let isV6 = RuleStart(rawValue: 1 << 1)
     public static let isTCP = RuleStart(rawValue: 1 << 2)
+    /// Not asked: some of its comparisons are perhaps one.
+    public static let mayJoin = RuleStart(rawValue: 1 << 3)
 
     init(_ rule: Rule, of table: Table) {
         self = []
         guard table.isNative else { return }
+        if table.mayJoinComparisons, !rule.joinableComparisons.isEmpty { insert(.mayJoin) }
         // What the statements so far have asked for.
         var known: RuleStart = table.family == .ip ? .isV4 : table.family == .ip6 ? .isV6 : []
         for statement in rule.statements {

@@ -179,6 +179,9 @@ public struct Table: Hashable, Sendable {
     /// Whether two ports that a rule negates are compared as one number, so that a packet with either other is met: what
     /// iptables-nft made of them before 1.8.11 (observed with 1.8.9).
     public var joinsNegatedPorts = false
+    /// Whether what a native rule asks by `!=` of fields side by side is perhaps compared as one number: true of texts,
+    /// which do not tell what nft made of them (`Rule.joinableComparisons`).
+    public var mayJoinComparisons = false
     /// Whether a dormant flag keeps its base chains off the hooks.
     public var isDormant = false
     /// Sets and maps of a native table, also those written in rules.

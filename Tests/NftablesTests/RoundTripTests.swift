@@ -18,6 +18,17 @@ import Testing
         #expect(again.tables.map(\.placeless) == read.reading.tables.map(\.placeless))
     }
 
+    /// What was read from the kernel is known to compare field by field, which a text of nft's leaves open.
+    @Test func howFieldsSideBySideAreComparedIsWrittenWhereItIsKnown() {
+        var read = Read("table ip t {\n\tchain c {\n\t\ttcp sport != 1 tcp dport != 2\n\t}\n}\n")
+        #expect(read.reading.tables.map(\.mayJoinComparisons) == [true])
+        var tables = read.reading.tables
+        tables[0].mayJoinComparisons = false
+        let (text, again) = readAgain(tables, names: &read.names)
+        #expect(text.starts(with: "# Each field is compared by itself\ntable ip t {\n".utf8))
+        #expect(again.tables.map(\.mayJoinComparisons) == [false])
+    }
+
     /// Known to nft's text, but not to this model: kept as they are written.
     static let keptAsText = ["rt0 addr", "osf version", "ipsec "]
 

@@ -46,6 +46,32 @@ import Testing
         #expect(try met("\(condition) drop") == (holds ? ["c:1 drop"] : []))
     }
 
+    /// Fields side by side were compared as one number before nft 1.1.0. Source: nftables src/rule.c `payload_do_merge`,
+    /// src/payload.c `payload_can_merge`; observed with `nft --debug=netlink` of 1.0.6.
+    @Test(arguments: [
+        ("tcp dport != 80 tcp sport != 1", true), ("tcp sport != 1 counter th dport != 80", true),
+        ("ip ttl != 63 ip protocol != udp", true), ("tcp sport != 1 tcp dport != 22", false),
+        ("tcp sport != 40000 tcp dport != 80", false), ("tcp sport 40000 tcp dport != 80", false),
+        ("tcp sport != { 1, 2 } tcp dport != 80", false), ("tcp dport != 80 tcp sequence != 5", false),
+        ("ip saddr != 10.0.0.1 ip daddr != 203.0.113.9", false), ("tcp dport != 80 udp sport != 1", false),
+    ])
+    func fieldsSideBySideWerePerhapsComparedAsOne(conditions: String, hangsOnIt: Bool) throws {
+        let world = try NativeWorld.forward("\(conditions) drop")
+        var packet = NativeWorld.packet()
+        packet.ttl = 64
+        let open = world.trace(packet)
+        #expect(open.branches.isEmpty != hangsOnIt)
+        guard hangsOnIt else { return }
+        #expect(open.branches.first?.assumptions.map(\.name) == ["nft-merges@t"])
+        for (answer, outcome) in [("yes", Outcome.dropped), ("no", .forwarded)] {
+            #expect(world.trace(packet) { $0.assumptions["nft-merges"] = answer }.outcome == outcome)
+        }
+        let apart = try NativeWorld(
+            "# Each field is compared by itself\n"
+                + "table inet t { chain c { type filter hook forward priority 0; \(conditions) drop; }; }")
+        #expect(apart.trace(packet).outcome == .forwarded)
+    }
+
     /// Source: nftables src/evaluate.c; observed: without an operator any of the bits will do, with `==` the whole word
     /// counts, with `!` none may be set.
     @Test(arguments: [
