@@ -5,10 +5,8 @@ internal import RuleModel
 extension Evaluator {
     /// Where conntrack is on, fragments are put together before the first rule.
     func defragmented(_ state: WalkState) -> WalkState {
-        if state.fragments != nil {
-            if keepsFragments(state) { return state }
-            if let next = follower(of: state) { return next }
-        }
+        if keepsFragments(state) { return state }
+        if state.fragments != nil, let next = follower(of: state) { return next }
         // What is not to be tracked, by a chain before this, is not put together either. Source:
         // net/ipv4/netfilter/nf_defrag_ipv4.c `ipv4_conntrack_defrag`, nf_defrag_ipv6_hooks.c, Linux 6.18.
         if case .untracked = state.connection { return state }

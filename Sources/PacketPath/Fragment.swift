@@ -43,22 +43,50 @@ extension Evaluator {
     func fragmentedAgain(_ entering: WalkState) -> WalkState {
         guard entering.isPutTogether, entering.layer == 0, !entering.packet.isFragment,
             keepsFragments(entering) || entering.isLoopedBack && hasChainsOfFragments(entering.packet.version),
-            let bytes = entering.packet.currentBytes, let size = firstFragmentSize
+            let bytes = entering.packet.currentBytes, var size = firstFragmentSize
         else { return entering }
         let version = entering.packet.version
         let headers = version == .v4 ? 20 : 40
         let body = bytes.count - headers
         guard size > 0, size < body, size % 8 == 0 else { return entering }
-        // None is longer than the longest that came. An IPv4 datagram is fragmented in any case.
-        if version == .v6, body <= max(size, body - size) + 8 { return entering }
+        if !isTooLong(version, body, size) { return entering }
+        var state = entering
+        state.isPutTogether = false
+        state.isInOnePiece = false
+        if entering.isInOnePiece {
+            size = longestFragment(version, max(size, body - size))
+            if size >= body {
+                if version == .v6 { state.packet = fragment(of: entering.packet, bytes, 0..<body) ?? entering.packet }
+                return state
+            }
+        }
         guard let first = fragment(of: entering.packet, bytes, 0..<size),
             let second = fragment(of: entering.packet, bytes, size..<body)
         else { return entering }
-        var state = entering
-        state.isPutTogether = false
         state.fragments = FragmentedDatagram(whole: entering.packet, follower: second)
         state.packet = first
         return state
+    }
+
+    /// None is longer than the longest that came. An IPv4 datagram is fragmented in any case.
+    private func isTooLong(_ version: IPVersion, _ body: Int, _ size: Int) -> Bool {
+        version == .v4 || body > max(size, body - size) + 8
+    }
+
+    /// Bytes behind the headers in each fragment but the last of what lies in one piece, of which the longest that came
+    /// had `longest`. Source: net/ipv4/ip_output.c `ip_do_fragment`, net/ipv6/ip6_output.c `ip6_fragment`, Linux 6.18.
+    private func longestFragment(_ version: IPVersion, _ longest: Int) -> Int {
+        let leastOfLink = 1280
+        return (version == .v4 ? longest : max(longest, leastOfLink - 48)) & ~7
+    }
+
+    /// Whether the copy that this host gets of what it sends to a group is put together from fragments again, and has its
+    /// bytes for itself then. Source: net/ipv4/inet_fragment.c `inet_frag_reasm_prepare`, Linux 6.18.
+    func isPutTogetherAgain(_ copy: WalkState) -> Bool {
+        guard copy.isPutTogether, !keepsFragments(copy), let size = firstFragmentSize,
+            let bytes = copy.packet.currentBytes
+        else { return false }
+        return isTooLong(copy.packet.version, bytes.count - (copy.packet.version == .v4 ? 20 : 40), size)
     }
 
     /// Bytes that the first of the two fragments carries.

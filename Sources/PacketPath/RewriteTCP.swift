@@ -35,6 +35,8 @@ extension Evaluator {
     /// Source: net/netfilter/xt_TCPMSS.c: a size is only ever lowered; a SYN without data that has none gets one.
     func setMSS(_ target: TCPMSSTarget, _ state: inout WalkState, _ changes: inout [Change]) -> Action {
         if state.packet.fragmentOffset > 0 { return .continue }
+        // The kernel asks to write all of the packet.
+        if state.isPutTogether { state.isInOnePiece = true }
         let before = state.packet.maximumSegmentSize
         // What a path is taken to carry where the option is missing: that of the smallest MTU.
         let leastOf = state.packet.version == .v4 ? UInt16(536) : 1220

@@ -125,6 +125,8 @@ struct WalkState: Hashable, Sendable {
     var isLoopedBack = false
     /// Whether it was put together here from two fragments that are known.
     var isPutTogether = false
+    /// Whether its bytes lie in one piece since, so that it leaves in fragments as long as there may be.
+    var isInOnePiece = false
     /// Set while a datagram comes over lo in fragments.
     var fragments: FragmentedDatagram?
     /// Whether it is a copy that the packet's socket does not hold.
