@@ -71,8 +71,12 @@ extension Evaluator {
             if ways.isEmpty { results.append(changed(entering, by: next)) } else { open += ways }
             if open.count + results.count > request.maximumLeaves { return [entering] }
         }
-        guard var first = results.first, results.allSatisfy({ $0.goesOnLike(first) }) else { return joined(results) }
+        guard var first = results.first,
+            results.allSatisfy({ $0.goesOnLike(first) && $0.history.entries == first.history.entries })
+        else { return joined(results) }
+        let entries = first.history.entries
         first.history = entering.history
+        first.history.entries = entries
         return [first]
     }
 
@@ -80,6 +84,7 @@ extension Evaluator {
         var state = entering
         (state.packet.source, state.packet.destination) = (copy.source, copy.destination)
         state.setChanges = copy.way.setChanges
+        state.history.entries = copy.way.history.entries
         if case .entry(var own) = state.connection, case .entry(let other) = copy.way.connection,
             own.entry.original == other.entry.original
         {
@@ -91,6 +96,9 @@ extension Evaluator {
                 (own.entry.mark, own.entry.labels) = (other.entry.mark, other.entry.labels)
             }
             state.connection = .entry(own)
+        } else if case .entry(let other) = copy.way.connection, other.entry.status.contains(.confirmed) {
+            // What has no entry itself is looked up again in PREROUTING, perhaps in another zone.
+            state.history.entries.append(other.entry)
         }
         if state.packet.version == .v4, !copy.steps.isEmpty { state.natOfCopy = copy.steps }
         let history = copy.way.history
@@ -136,7 +144,8 @@ extension Evaluator {
             if step < plan.count, plan[step].isNAT { manipulation = Manipulation(hook) }
         case .transmit:
             // What conntrack puts together goes on as another packet. An answer of the kernel's has left by then.
-            let isKept = before.packet.isFragment && model.compiled.tracks(before.packet.version)
+            let putsTogether = model.compiled.plan(before.packet.version, .prerouting).contains(.defragment)
+            let isKept = before.packet.isFragment && putsTogether
             if isKept || !before.startedHere { return [] }
             ways = [cameBack(before, by: interface, isCopy: true)]
         case .routing:
@@ -156,6 +165,7 @@ extension Evaluator {
             if manipulation == .source, case .hook(.postrouting, _) = before.position {
                 next.steps = Array(way.history.steps.dropFirst(before.history.steps.count))
             }
+            if case .transmit = before.position, isPutTogetherAgain(way) { next.isShared = false }
             let steps = way.history.steps.dropFirst(before.history.steps.count)
             if way.packet.tos != before.packet.tos || steps.contains(where: asksForOwnBytes) { next.isShared = false }
             if let manipulation, case .entry(let tracked) = way.connection, tracked.isTranslated(manipulation) {

@@ -68,6 +68,22 @@ import Testing
         }
     }
 
+    /// A packet that has no entry has its copy looked up again in PREROUTING, where it is in another zone.
+    @Test func theCopyOfAnInvalidPacketHasAConnectionInItsOwnZone() throws {
+        let world = try World(
+            "*raw\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -j CT --zone 2\nCOMMIT\n", routerAddresses, routerRoutes,
+            routerSettings,
+            "tcp      6 100 SYN_SENT src=224.0.0.1 dst=192.0.2.1 sport=8080 dport=53 [UNREPLIED] "
+                + "src=192.0.2.1 dst=224.0.0.1 sport=53 dport=8080 mark=0 use=1\n")
+        var packet = try world.packet("192.0.2.1", "224.0.0.1", sport: 53, dport: 8080)
+        packet.tcpFlags = [.syn, .ack]
+        let trace = world.trace(packet, in: nil)
+        #expect(trace.steps.contains { $0.kind == .conntrack(.invalid, direction: .original, isFromEntry: false) })
+        #expect(trace.outcome == .sent)
+        #expect(trace.connections.map { $0.tcpState } == [.synReceived])
+        #expect(try #require(trace.connections.first).status.contains(.seenReply))
+    }
+
     /// NAT is settled by the copy: what rules did to its connection later is too late for the packet itself.
     @Test func natIsAskedOfTheCopyAsItWasThen() throws {
         let world = try World(
@@ -126,6 +142,31 @@ import Testing
         var packet = try world.packet("fd00:0:0:2::1", "ff02::1", .udp)
         packet.moreFragments = true
         #expect("\(try #require(world.trace(packet, in: nil).last).packet.source)" == "fd77::ff8a:0:0:1")
+    }
+
+    /// Put together again in PREROUTING it has bytes of its own. Source: net/ipv4/inet_fragment.c
+    /// `inet_frag_reasm_prepare`, Linux 6.18; observed there.
+    @Test func theCopyOfADatagramInFragmentsKeepsToItselfWhatChangesIt() throws {
+        for (rule, isAlone) in [("-m socket", true), ("-m hl --hl-eq 9", false)] {
+            let world = try world(
+                "-A PREROUTING \(rule)\n-A INPUT -j SNPT --src-pfx fd00:0:0:2::/64 --dst-pfx fd77::/48\n", .v6)
+            let source = try #require(IPAddress("fd00:0:0:2::1"))
+            let group = try #require(IPAddress("ff02::1"))
+            let body: [UInt8] = [0, 53, 0, 80, 0, 48, 0, 0] + [UInt8](repeating: 7, count: 40)
+            let header: [UInt8] = [0x60, 0, 0, 7, 0, 48, 17, 64] + source.bytes + group.bytes
+            let datagram = header + body
+            let decoded = Packet(decoding: datagram.span)
+            var whole = try #require(decoded)
+            whole.bytes = datagram
+            var fragment = header
+            (fragment[5], fragment[6]) = (8 + 24, 44)
+            fragment += [17, 0, 0, 24, 0, 0, 0, 9] + body[24...]
+            let last = Packet(decoding: fragment.span)
+            let sent = try #require(last)
+            let trace = world.trace(isAlone ? sent : whole, in: nil) { $0.completes = isAlone ? whole : nil }
+            #expect(trace.outcome == .sent)
+            #expect(("\(try #require(trace.last).packet.source)" == "fd00:0:0:2::1") == isAlone)
+        }
     }
 
     /// Source: net/ipv6/netfilter/ip6t_eui64.c, of Linux 6.18.44.
