@@ -173,13 +173,15 @@ extension Evaluator {
     /// net/core/skbuff.c `__skb_checksum_complete`, Linux 6.18.
     private func isErrorWithWrongSum(_ tracked: TrackedConnection, _ state: WalkState) -> Bool {
         guard tracked.state == .related, state.packet.protocol.isICMP else { return false }
+        let hasDrifted = state.checksumDrift != 0 && state.checksumDrift != .max
         switch state.context.hook {
-        case .output: if state.checksumDrift != 0, state.checksumDrift != .max { return true }
+        case .output: if hasDrifted { return true }
         case .prerouting:
             let isUnasked = state.round == 0 && model.sysctl("net.netfilter.nf_conntrack_checksum") == 0
             let (given, now) = (request.packet, state.packet)
             let isOther = now.version == .v6 && (given.ttl != now.ttl || given.tos != now.tos)
             guard isUnasked || isOther else { return false }
+            if hasDrifted { return true }
         case .input, .forward, .postrouting, .ingress, .egress: return false
         }
         return TransportCheck(state.packet, verifiesChecksum: true)?.isRefused == true
