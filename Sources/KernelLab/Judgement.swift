@@ -74,6 +74,7 @@ struct Judgement {
         var isLooped = false
         var hasLeftOutput = false
         var lastCopy: UInt32?
+        var lastReceived: UInt32?
         var bases: [UInt32: BaseChain] = [:]
         for (position, told) in events.enumerated() {
             let event = withHeaders(told)
@@ -103,8 +104,11 @@ struct Judgement {
                     // A copy that TEE sent over lo, where it does not keep its identity, comes before the packet.
                     case .prerouting where isLocal && isNew && copiesLeft.contains { $0.link == Self.loopback }:
                         kind = .copy
-                    // What TEE sent to the host itself: a packet from the wire passes PREROUTING once.
+                    // What TEE sent to the host itself: a packet from the wire passes PREROUTING once, and INPUT, where
+                    // one of a bridged packet that comes back by the bridge passes INPUT alone.
                     case .prerouting where !isLocal && isNew && seen.hasCopies: kind = .copy
+                    case .input where !isLocal && isNew && seen.hasCopies && ours.contains { $0.hook == .input }:
+                        kind = .copy
                     default: break
                     }
                 }
@@ -112,10 +116,13 @@ struct Judgement {
             }
             // The kernel may have sent something of its own accord before.
             if hook == .postrouting, !ours.isEmpty { hasLeftOutput = true }
-            if kinds[event.identity] == .copy, hook == .prerouting,
+            if kinds[event.identity] == .copy, hook == .prerouting, !event.network.isEmpty,
+                event.identity != lastReceived,
                 let copy = copiesLeft.firstIndex(where: { $0.link == Self.loopback })
             {
-                copiesLeft.remove(at: copy)
+                lastReceived = event.identity
+                // One that was put together leaves in fragments again, of which each comes back by itself.
+                if !Self.hasMoreFragments(event.network) { copiesLeft.remove(at: copy) }
             }
             let base = bases[event.identity]
             let place = Place(
@@ -190,6 +197,11 @@ struct Judgement {
     /// Whether a packet of IPv4 must not be fragmented: TEE says so of its copies (net/ipv4/netfilter/nf_dup_ipv4.c).
     private static func isWhole(_ packet: [UInt8]) -> Bool {
         packet.count >= 20 && packet[0] >> 4 == 4 && packet[6] & 0x40 != 0
+    }
+
+    /// Whether it is a fragment of IPv4 that others follow.
+    private static func hasMoreFragments(_ packet: [UInt8]) -> Bool {
+        packet.count >= 20 && packet[0] >> 4 == 4 && packet[6] & 0x20 != 0
     }
 
     /// The packet as an event shows it.

@@ -35,6 +35,38 @@ struct CopyFrameTests {
         }
     }
 
+    /// A datagram that was put together is copied whole, and the copy too comes back in fragments.
+    @Test func aCopyThatComesBackInFragmentsIsNotTakenForThePacket() throws {
+        let rules = """
+            *mangle
+            :PREROUTING ACCEPT
+            :POSTROUTING ACCEPT
+            -A PREROUTING -m conntrack --ctstate NEW
+            -A POSTROUTING -p udp -j TEE --gateway 10.0.0.1
+            COMMIT
+
+            """
+        try Router.run(rules: rules) { laboratory in
+            let body: [UInt8] = [0x9c, 0x40, 0, 80, 0, 48, 0, 0] + [UInt8](repeating: 7, count: 40)
+            func fragment(_ part: Range<Int>) -> Dispatch {
+                let more: UInt8 = part.upperBound < body.count ? 0x20 : 0
+                let header: [UInt8] = [
+                    0x45, 0, 0, UInt8(20 + part.count), 0, 5, more, UInt8(part.lowerBound / 8), 64, 17, 0, 0,
+                    10, 1, 0, 1, 10, 0, 0, 1,
+                ]
+                var dispatch = Dispatch(header + body[part], .host(LocalSender()))
+                dispatch.tag = 5
+                return dispatch
+            }
+            _ = try laboratory.observe(fragment(0..<24))
+            let seen = try laboratory.observe(fragment(24..<48))
+            #expect(seen.outcome == .delivered)
+            #expect(seen.hasCopies)
+            #expect(seen.ruleWords == ["POSTROUTING 1 continue", "PREROUTING 1 continue"])
+            #expect(seen.policies.filter { $0.hook == .prerouting }.count == 1)
+        }
+    }
+
     /// A bridge passes on what is sent to all, as it came, and takes it in too.
     @Test func whatABridgeFloodsIsNotTakenForWhatTheHostTakesIn() throws {
         let rules = "*mangle\n:INPUT ACCEPT\n-A INPUT -j TTL --ttl-dec 1\nCOMMIT\n"
@@ -52,6 +84,37 @@ struct CopyFrameTests {
             let seen = try laboratory.observe(dispatch)
             #expect(seen.outcome == .delivered)
             #expect(seen.decoded?.ttl == 63)
+        }
+    }
+
+    /// TEE's copy of a bridged packet to all comes back by the bridge, which has passed PREROUTING already.
+    /// Source: net/bridge/br_netfilter_hooks.c `ip_sabotage_in`, net/ipv4/ip_output.c `ip_mc_output`, Linux 6.18.
+    @Test func aCopyThatComesBackByTheBridgeIsNotTakenForThePacket() throws {
+        let rules = """
+            *mangle
+            :OUTPUT ACCEPT
+            :POSTROUTING ACCEPT
+            -A OUTPUT -j MARK --set-mark 3
+            -A POSTROUTING -j TEE --gateway 10.6.0.7
+            COMMIT
+
+            """
+        let batch = """
+            link add br0 type bridge stp_state 0
+            address add 10.6.0.1/24 brd + dev br0
+            link set eth0 master br0
+            link set eth1 master br0
+            link set br0 up
+            """
+        try Router.run(rules: rules, isLegacy: true, batch: batch) { laboratory in
+            try ScratchNamespace.set("net.bridge.bridge-nf-call-iptables", to: "1")
+            try laboratory.readNode()
+            var dispatch = Dispatch(try Router.tcp("10.6.0.9", "10.6.0.255", port: 80), .interface("eth0"))
+            dispatch.destinationMAC = MACAddress(bits: 0xffff_ffff_ffff)
+            let seen = try laboratory.observe(dispatch)
+            #expect(seen.outcome == .delivered)
+            #expect(seen.hasCopies)
+            #expect(seen.mark == 0)
         }
     }
 
