@@ -104,7 +104,7 @@ private func internetCandidates(_ version: IPVersion) -> [IPAddress] {
 
 /// What routes other than default ones cover. Two halves of everything, as VPNs write a default, count as default.
 private func routedPrefixes(_ version: IPVersion, on model: HostModel) -> [IPPrefix] {
-    model.routes(version).routes.filter { $0.destination.length > 1 }.map(\.destination)
+    model.routes(version).routes.filter { $0.destination.length > 1 }.map { $0.destination }
 }
 
 /// Prefixes that rules or sets name, so that an example address is not one that was meant.

@@ -63,7 +63,7 @@ func nearNames(_ wanted: String, among known: [String], of plural: String) -> St
         }
     }
     scored.sort { ($0.score, $0.name) < ($1.score, $1.name) }
-    let shown = scored.prefix(5).map(\.name)
+    let shown = scored.prefix(5).map { $0.name }
     if !shown.isEmpty {
         let more = scored.count > shown.count ? ", …" : ""
         return "near it: \(shown.joined(separator: ", "))\(more)"

@@ -4,7 +4,7 @@ internal import SourceText
 /// Reads what people have at hand: a kernel LOG or UFW line, a `tcpdump -n` line, a `conntrack -L` line or a JSON
 /// object. Which it is, the text tells.
 public func readPacketText(_ text: String) throws(PacketFailure) -> PacketDescription {
-    let words = text.split(whereSeparator: \.isWhitespace).map(String.init)
+    let words = text.split(whereSeparator: { $0.isWhitespace }).map(String.init)
     guard let first = words.first else { throw PacketFailure("--packet has no text") }
     if first.hasPrefix("{") { return try readPacketJSON(Array(text.utf8).span) }
     if words.contains(where: { $0.hasPrefix("SRC=") }), words.contains(where: { $0.hasPrefix("DST=") }) {

@@ -83,7 +83,8 @@ private func podTarget(_ end: NamedEnd, _ cluster: ClusterObjects) throws(Packet
     let title = "pod \(pod.namespace)/\(pod.name)"
     guard pods.count == 1 else {
         throw PacketFailure(
-            "several namespaces have a pod '\(end.name)': \(pods.map(\.namespace).sorted().joined(separator: ", "))")
+            "several namespaces have a pod '\(end.name)': \(pods.map({ $0.namespace }).sorted().joined(separator: ", "))"
+        )
     }
     guard !pod.addresses.isEmpty else {
         let phase = pod.phase.isEmpty ? "" : " (\(pod.phase))"
@@ -108,7 +109,7 @@ private func serviceTarget(_ end: NamedEnd, _ cluster: ClusterObjects) throws(Pa
     guard services.count == 1 else {
         throw PacketFailure(
             "several namespaces have a service '\(end.name)': "
-                + services.map(\.namespace).sorted().joined(separator: ", "))
+                + services.map { $0.namespace }.sorted().joined(separator: ", "))
     }
     let title = "service \(service.namespace)/\(service.name)"
     var target = Target(title: title, addresses: service.clusterAddresses)
@@ -176,13 +177,13 @@ private func choose(_ target: Target, _ version: IPVersion, _ notes: inout [Stri
 {
     let own = target.addresses.filter { $0.version == version }
     guard let chosen = own.first else {
-        let list = target.addresses.map(\.description).joined(separator: ", ")
+        let list = target.addresses.map { $0.description }.joined(separator: ", ")
         throw PacketFailure(
             "\(target.title) has no IPv\(version.rawValue) address, which the other end needs; it has \(list)")
     }
     notes += target.notes
     if target.addresses.count > 1 {
-        let others = target.addresses.filter { $0 != chosen }.map(\.description).joined(separator: ", ")
+        let others = target.addresses.filter { $0 != chosen }.map { $0.description }.joined(separator: ", ")
         notes.append("\(target.title) is taken to be \(chosen), not \(others)")
     } else {
         notes.append("\(target.title) is \(chosen)")

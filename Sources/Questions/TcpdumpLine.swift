@@ -88,7 +88,7 @@ private func takeHeader(
             let bytes = try readNumber(next, maximum: 65535, of: "an offset")
             if bytes > 0 { packet.fragmentOffset = UInt16(bytes / 8) }
         case "flags":
-            packet.dontFragment = next.contains("DF")
+            packet.dontFragment = next.holds("DF")
             if next.contains("+") { packet.moreFragments = true }
         case "proto", "next-header":
             if index + 2 < words.endIndex, let number = UInt8(bare(words[index + 2])) {

@@ -67,7 +67,7 @@ extension Patient {
         var waiting = baseChains(hook)
         while let next = waiting.popLast() {
             guard seen.insert(next).inserted else { continue }
-            waiting += linked.jumps[next.index].compactMap(\.target)
+            waiting += linked.jumps[next.index].compactMap { $0.target }
         }
         return seen
     }

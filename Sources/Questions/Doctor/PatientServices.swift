@@ -167,9 +167,9 @@ extension Patient {
 
     /// Ranges that pods have their addresses from: of Calico's sets and objects, and of Nodes.
     var podRanges: [IPPrefix] {
-        var ranges = cluster.pools.map(\.range) + cluster.nodes.flatMap(\.podRanges)
+        var ranges = cluster.pools.map { $0.range } + cluster.nodes.flatMap { $0.podRanges }
         for name in ["cali40all-ipam-pools", "cali40network-ip-pools"] {
-            ranges += set(named: name)?.elements.compactMap(\.address) ?? []
+            ranges += set(named: name)?.elements.compactMap { $0.address } ?? []
         }
         return ranges
     }

@@ -101,7 +101,7 @@ extension Patient {
         guard let first = open.first else { return [] }
         var finding = DoctorFinding(
             .risk,
-            "\(list(open.map(\.port.text))) \(open.count == 1 ? "is" : "are") open to the outside though ufw denies what comes in: Docker publishes \(open.count == 1 ? "it" : "them"), and what is translated to a container is forwarded, not for INPUT",
+            "\(list(open.map({ $0.port.text }))) \(open.count == 1 ? "is" : "are") open to the outside though ufw denies what comes in: Docker publishes \(open.count == 1 ? "it" : "them"), and what is translated to a container is forwarded, not for INPUT",
             evidence: open.prefix(3).map { evidence($0.port.rule) }
                 + [
                     DoctorFinding.Evidence(

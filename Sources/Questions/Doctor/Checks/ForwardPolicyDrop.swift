@@ -33,7 +33,7 @@ let forwardPolicyDrop = DoctorCheck(
                     + (patient.hasMaker(.docker) ? " (Docker leaves DOCKER-USER to you)" : "")
                     + ", or set the policy to ACCEPT: iptables -P FORWARD ACCEPT\(docker)"
             ])
-        finding.traffic = hit.map(\.text).joined(separator: ", ")
+        finding.traffic = hit.map { $0.text }.joined(separator: ", ")
         finding.example = first.example
         findings.append(finding)
     }

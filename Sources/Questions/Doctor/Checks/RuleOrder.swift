@@ -176,7 +176,7 @@ extension Patient {
             while let next = waiting.popLast() {
                 guard seen.insert(next).inserted else { continue }
                 if next == chain { return candidate }
-                waiting += linked.jumps[next.index].compactMap(\.target)
+                waiting += linked.jumps[next.index].compactMap { $0.target }
             }
         }
         return nil

@@ -19,7 +19,7 @@ let noLocalEndpoint = DoctorCheck(
     "no-local-endpoint", "Services with the traffic policy Local that have no endpoint on this node"
 ) { patient in
     let closed = patient.closedFronts { $0 == .noLocalEndpoints($1) } + patient.mappedClosedFronts(areLocal: true)
-    let internalOnes = closed.filter(\.isInternal)
+    let internalOnes = closed.filter { $0.isInternal }
     let externalOnes = closed.filter { !$0.isInternal }
     var findings: [DoctorFinding] = []
     if let first = internalOnes.first {
@@ -62,7 +62,7 @@ let sourceRanges = DoctorCheck(
         var finding = DoctorFinding(
             dropped > 0 ? .risk : .note,
             "the load balancer of \(closed.name.text) takes clients "
-                + (ranges.isEmpty ? "of its source ranges" : "of \(list(ranges.map(\.text), first: 6))") + " only"
+                + (ranges.isEmpty ? "of its source ranges" : "of \(list(ranges.map({ $0.text }), first: 6))") + " only"
                 + (dropped > 0 ? ": \(counted(dropped, "packet")) of others were dropped" : ""),
             evidence: [DoctorFinding.Evidence(closed.place)] + ranges.prefix(3).map { patient.evidence($0.rule) },
             remedies: [
@@ -187,7 +187,7 @@ extension Patient {
             remedies: [
                 "see why: kubectl describe service and kubectl get endpointslices; no pod has the labels of its selector, or none of them is ready"
             ])
-        finding.traffic = "what goes to \(list(closed.map(\.front)))"
+        finding.traffic = "what goes to \(list(closed.map({ $0.front })))"
         for front in closed {
             guard let example = exampleTo(front) else { continue }
             finding.title += ": connections are refused"

@@ -169,14 +169,14 @@ extension Patient {
             }
             guard isUsed else { continue }
             let lacking = cluster.nodes.filter { node in
-                let own = node.addresses.filter { $0.kind != .external }.map(\.address).filter { $0.version == .v4 }
+                let own = node.addresses.filter { $0.kind != .external }.map { $0.address }.filter { $0.version == .v4 }
                 return !own.isEmpty && !own.contains(where: isOwn) && !own.contains { holds(set, $0) }
             }
             guard let first = lacking.first else { continue }
             if findings.contains(where: { $0.evidence.contains { $0.place == set.place } }) { continue }
             var finding = DoctorFinding(
                 .problem,
-                "\(name) lacks \(lacking.count == 1 ? "node" : "nodes") \(list(lacking.map(\.name))): Calico drops their tunnel packets here",
+                "\(name) lacks \(lacking.count == 1 ? "node" : "nodes") \(list(lacking.map({ $0.name }))): Calico drops their tunnel packets here",
                 evidence: [DoctorFinding.Evidence(set.place)]
                     + lacking.prefix(3).map { DoctorFinding.Evidence($0.place, "node \($0.name)") },
                 remedies: [

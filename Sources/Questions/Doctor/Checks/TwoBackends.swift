@@ -21,7 +21,7 @@ let twoBackends = DoctorCheck(
             both.isEmpty ? .risk : .problem,
             "\(family == .ip ? "iptables" : "ip6tables")-legacy and -nft both have rules in force"
                 + (both.isEmpty
-                    ? "" : ", and \(list(both.map(\.name))) has chains in both: those of one are left over"),
+                    ? "" : ", and \(list(both.map({ $0.name }))) has chains in both: those of one are left over"),
             evidence: [
                 patient.evidence(first, "of iptables-legacy"), patient.evidence(second, "of iptables-nft"),
             ],
@@ -51,7 +51,7 @@ extension Patient {
         guard legacy.count == nft.count, legacy.count > 3 else { return false }
         return zip(legacy, nft).allSatisfy { a, b in
             let (first, second) = (linked.chain(a.chain), linked.chain(b.chain))
-            return first.name == second.name && first.rules.map(\.statements) == second.rules.map(\.statements)
+            return first.name == second.name && first.rules.map { $0.statements } == second.rules.map { $0.statements }
         }
     }
 

@@ -30,14 +30,14 @@ extension Patient {
         guard let first = hit.first else { return [] }
         var finding = DoctorFinding(
             .problem,
-            "Calico drops all that comes from \(list(hit.map(\.name))): \(linked.path(of: first.rule.chain)) does not know \(hit.count == 1 ? "it" : "them")",
+            "Calico drops all that comes from \(list(hit.map({ $0.name }))): \(linked.path(of: first.rule.chain)) does not know \(hit.count == 1 ? "it" : "them")",
             evidence: [evidence(first.rule)]
                 + hit.prefix(3).map { DoctorFinding.Evidence($0.place, "a pod is behind \($0.name)") },
             remedies: [
                 "see why Felix has no endpoint for it: calicoctl get workloadendpoint -A -o wide, and the log of calico-node; restart calico-node",
                 "a pod that is gone leaves a link behind: ip link del \(first.name)",
             ])
-        finding.traffic = "all packets of the pods behind \(list(hit.map(\.name)))"
+        finding.traffic = "all packets of the pods behind \(list(hit.map({ $0.name })))"
         finding.example = first.options
         return [finding]
     }

@@ -53,7 +53,7 @@ let untrackedPolicy = DoctorCheck(
 extension Patient {
     /// Rules of the policies that a host endpoint's chain asks, which allow.
     fileprivate func rulesThatAllow(from chain: ChainID) -> [RuleReference] {
-        let policies = linked.jumps[chain.index].compactMap(\.target)
+        let policies = linked.jumps[chain.index].compactMap { $0.target }
         return rules(in: policies) { purpose in
             guard case .calico(.policyRule(_, _, let part)) = purpose else { return false }
             return part.action == .allow && part.step == .decision
