@@ -24,6 +24,11 @@ public struct KernelRefusal: Error, Hashable, Sendable {
     public let words: String
 }
 
+private func isTakenByIPVS(_ trace: Trace) -> Bool {
+    trace.steps.contains { if case .ipvs = $0.kind { true } else { false } }
+        || trace.branches.contains { isTakenByIPVS($0.trace) } || trace.reply.contains { isTakenByIPVS($0) }
+}
+
 /// Builds the snapshot's node again in a scratch namespace of this machine, sends the very packet of `request`, and
 /// compares what the kernel did with `trace`, and with its reply where it has one.
 ///
@@ -44,6 +49,9 @@ public func askKernel(
         // Observed on Linux 6.18: the first look-up of a raw socket's packet has neither.
         throw KernelRefusal(
             words: "an 'ip rule' asks for protocol or ports, and the laboratory's raw socket is routed without them")
+    }
+    if isTakenByIPVS(trace) {
+        throw KernelRefusal(words: "IPVS takes the packet, whose virtual services are not built again in the laboratory")
     }
     do throws(LabFailure) {
         let namespace = try ScratchNamespace()

@@ -17,6 +17,33 @@ import Testing
         #expect(call.status == 0)
     }
 
+    /// No kernel at hand has IPVS.
+    @Test func whatIPVSTakesIsNotPutToTheKernel() throws {
+        var around = Around()
+        around.input = """
+            *filter
+            :INPUT ACCEPT [0:0]
+            COMMIT
+            # ip -d addr
+            1: eth0: <BROADCAST,UP,LOWER_UP> mtu 1500 qdisc fq state UP group default
+                link/ether 02:00:00:00:00:01 brd ff:ff:ff:ff:ff:ff
+                inet 192.0.2.1/24 scope global eth0
+            # ip route show table all
+            192.0.2.0/24 dev eth0 proto kernel scope link src 192.0.2.1
+            local 192.0.2.1 dev eth0 table local proto kernel scope host src 192.0.2.1
+            # ipvsadm -Ln
+            IP Virtual Server version 1.2.1 (size=4096)
+            TCP  192.0.2.1:22 rr
+
+            """
+        let call = call("trace - --in eth0 --from 192.0.2.7 --to 192.0.2.1:22/tcp --kernel --json", around)
+        let answer = try readJSON(Array(call.output.utf8).span)
+        #expect(answer["reason"]?.string == "ipvs-no-server")
+        #expect(
+            answer["kernel"]?["refused"]?.string
+                == "IPVS takes the packet, whose virtual services are not built again in the laboratory")
+    }
+
     @Test func flowsAreNotPutToTheKernel() {
         let call = call("trace - --packets p --flows --kernel")
         #expect(call.status == 2)
