@@ -51,7 +51,8 @@ public func askKernel(
             words: "an 'ip rule' asks for protocol or ports, and the laboratory's raw socket is routed without them")
     }
     if isTakenByIPVS(trace) {
-        throw KernelRefusal(words: "IPVS takes the packet, whose virtual services are not built again in the laboratory")
+        throw KernelRefusal(
+            words: "IPVS takes the packet, whose virtual services are not built again in the laboratory")
     }
     do throws(LabFailure) {
         let namespace = try ScratchNamespace()
