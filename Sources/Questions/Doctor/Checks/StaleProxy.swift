@@ -28,7 +28,9 @@ private let restartProxy =
 extension Patient {
     /// By `namespace/name`.
     private var servicesByName: [String: Service] {
-        Dictionary(cluster.services.map { ("\($0.namespace)/\($0.name)", $0) }, uniquingKeysWith: { first, _ in first })
+        var found: [String: Service] = [:]
+        for service in cluster.services { found["\(service.namespace)/\(service.name)"] = service }
+        return found
     }
 
     /// Addresses of all endpoints that the objects have of each Service, ready or not.
