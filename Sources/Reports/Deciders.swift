@@ -99,7 +99,9 @@ private struct PassedPlaces {
     func meets(_ decider: OtherDecider, on model: HostModel) -> Bool {
         // Where its services are known IPVS is followed, but for errors about its connections.
         if decider.kind == .ipvs {
-            if model.host.virtualServices != nil { return hasError && !hooks.isDisjoint(with: [.input, .forward, .output]) }
+            if model.host.virtualServices != nil {
+                return hasError && !hooks.isDisjoint(with: [.input, .forward, .output])
+            }
             // The interface of its addresses is passed by no packet.
             return hooks.contains(.input) || hooks.contains(.output)
         }
