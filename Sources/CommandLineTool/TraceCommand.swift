@@ -93,9 +93,6 @@ private func trace(_ arguments: [String], _ console: borrowing Console) throws(S
 private func traceAcross(
     _ nodes: [LoadedNode], _ description: PacketDescription, _ settings: TraceSettings, _ console: borrowing Console
 ) throws(Stop) -> Int32 {
-    if settings.asksKernel {
-        throw .usage(UsageFailure("--kernel asks for one node; --node says which"))
-    }
     var tracer = ClusterTracer(nodes, settings)
     let start: Int
     let answer: TraceAnswer
@@ -104,7 +101,9 @@ private func traceAcross(
     let loaded = nodes[start]
     try write(answer, tracer.model(start), loaded.node, settings, console)
     let isExpected = settings.expectation?.isMet(by: answer.sureOutcome) ?? true
-    return loaded.status(isExpected ? ExitStatus.answered : ExitStatus.notAsExpected, settings.common)
+    // The kernel was asked about the first node alone.
+    let isAgreed = answer.kernel?.agrees ?? true
+    return loaded.status(isExpected && isAgreed ? ExitStatus.answered : ExitStatus.notAsExpected, settings.common)
 }
 
 private func write(

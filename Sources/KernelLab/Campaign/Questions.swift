@@ -25,6 +25,11 @@ func askQuestions(_ folder: String, _ program: String) throws(LabFailure) -> Ask
         guard !line.hasPrefix("#"), let colon = line.firstIndex(of: ":") else { continue }
         let name = "\(folder): \(line[..<colon])"
         let words = line[line.index(after: colon)...].split(separator: " ").map(String.init)
+        if let choice = words.first(where: { $0.hasPrefix("statistic@") || $0.hasPrefix("vmap@") }) {
+            asked.refused += 1
+            asked.lines.append("\(name): not asked: the kernel makes its own choice where \(choice) is taken")
+            continue
+        }
         let result = try ChildProcess.run([program, "trace", folder] + words + ["--kernel", "--json"])
         guard let answer = try? readJSON(result.output.span), let kernel = answer["kernel"] else {
             asked.disagreed += 1
