@@ -305,7 +305,7 @@ private let hasLegacy: Bool = {
         #expect(result.error.contains("an archive is nothing for a terminal"))
     }
 
-    @Test(arguments: ["nosuchname", "/nowhere", "999999999", ".", "../x"])
+    @Test(arguments: ["nosuchname", "/nowhere", "999999999", ".", "../no-such-place/x"])
     func aNamespaceThatIsNotThereIsTold(_ name: String) {
         let result = call(["capture", "--netns", name, "-o", "/made"])
         #expect(result.status == 2 && result.written.isEmpty)
