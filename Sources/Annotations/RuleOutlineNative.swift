@@ -176,29 +176,21 @@ extension RuleFacts {
     private func text(_ low: Literal, _ high: Literal) -> String {
         if low == high { return text(of: low) }
         if low.type == .interfaceName { return text(of: low) + "*" }
-        if let first = address(low.bytes), let last = address(high.bytes) {
-            for length in 0...UInt8(first.version.addressBits) {
-                let prefix = IPPrefix(first, length: length)
-                if prefix.address == first, prefix.last == last { return "\(first)/\(length)" }
-            }
+        if let first = IPAddress(bytes: low.bytes), let last = IPAddress(bytes: high.bytes),
+            let prefix = AddressRange(first, last).prefix
+        {
+            return "\(first)/\(prefix.length)"
         }
         return text(of: low) + "-" + text(of: high)
     }
 
     func text(of literal: Literal) -> String {
         switch literal.type {
-        case .ipv4Address, .ipv6Address: return address(literal.bytes).map { "\($0)" } ?? "?"
+        case .ipv4Address, .ipv6Address: return IPAddress(bytes: literal.bytes).map { "\($0)" } ?? "?"
         case .interfaceName, .interfaceIndex, .string:
             return String(decoding: literal.bytes.prefix { $0 != 0 }, as: UTF8.self)
         default: return literal.number.map { "\($0)" } ?? "?"
         }
-    }
-
-    private func address(_ bytes: [UInt8]) -> IPAddress? {
-        guard bytes.count == 4 || bytes.count == 16 else { return nil }
-        let low = bytes.suffix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        let high = bytes.dropLast(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        return bytes.count == 4 ? IPAddress(.v4, high: 0, low: low) : IPAddress(.v6, high: high, low: low)
     }
 
     // MARK: Statements

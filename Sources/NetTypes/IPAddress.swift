@@ -42,6 +42,17 @@ public struct IPAddress: Hashable, Sendable, Comparable {
     /// The 32 bits of an IPv4 address; of an IPv6 address the last 32.
     public var v4Bits: UInt32 { UInt32(truncatingIfNeeded: low) }
 
+    /// The address of 4 or 16 bytes, first byte on the wire first.
+    public init?(bytes: some Sequence<UInt8>) {
+        let all = Array(bytes)
+        func number(_ part: ArraySlice<UInt8>) -> UInt64 { part.reduce(0) { $0 << 8 | UInt64($1) } }
+        switch all.count {
+        case 4: self.init(v4: UInt32(truncatingIfNeeded: number(all[...])))
+        case 16: self.init(v6High: number(all[..<8]), low: number(all[8...]))
+        default: return nil
+        }
+    }
+
     /// The 16-byte (IPv6) or 4-byte (IPv4) address, first byte on the wire first.
     public var bytes: [UInt8] {
         var result: [UInt8] = []
@@ -181,4 +192,13 @@ public struct AddressRange: Hashable, Sendable {
     }
 
     public var isSingle: Bool { first == last }
+
+    /// The prefix that has just these addresses; `nil` where none does.
+    public var prefix: IPPrefix? {
+        for length in 0...UInt8(first.version.addressBits) {
+            let prefix = IPPrefix(first, length: length)
+            if prefix.address == first, prefix.last == last { return prefix }
+        }
+        return nil
+    }
 }

@@ -5,7 +5,7 @@ internal import RuleModel
 extension Writer {
     func constantText(_ literal: Literal) -> String {
         switch literal.type {
-        case .ipv4Address, .ipv6Address: return address(literal.bytes).map { "\($0)" } ?? hexadecimalText(literal)
+        case .ipv4Address, .ipv6Address: return IPAddress(bytes: literal.bytes).map { "\($0)" } ?? hexadecimalText(literal)
         case .etherAddress, .linkAddress:
             var text = ""
             for byte in literal.bytes { text += (text.isEmpty ? "" : ":") + twoDigits(byte) }
@@ -59,11 +59,10 @@ extension Writer {
         case .interfaceName:
             return "\"\(characters(low))*\""
         case .ipv4Address, .ipv6Address:
-            if let first = address(low.bytes), let last = address(high.bytes) {
-                for length in 0...UInt8(first.version.addressBits) {
-                    let prefix = IPPrefix(first, length: length)
-                    if prefix.address == first, prefix.last == last { return "\(first)/\(length)" }
-                }
+            if let first = IPAddress(bytes: low.bytes), let last = IPAddress(bytes: high.bytes),
+                let prefix = AddressRange(first, last).prefix
+            {
+                return "\(first)/\(prefix.length)"
             }
         // A name may hold a dash, and could not be told from the range's.
         case .etherAddress, .linkAddress, .mark, .time, .hour, .day: break
@@ -83,14 +82,6 @@ extension Writer {
         case 1, 2, 6, 17, 33, 47, 50, 51, 58, 132, 136: return IPProtocol(number).name ?? "\(number)"
         default: return "\(number)"
         }
-    }
-
-    private func address(_ bytes: [UInt8]) -> IPAddress? {
-        guard bytes.count == 4 || bytes.count == 16 else { return nil }
-        let low = bytes.suffix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        if bytes.count == 4 { return IPAddress(v4: UInt32(truncatingIfNeeded: low)) }
-        let high = bytes.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        return IPAddress(v6High: high, low: low)
     }
 
     private func characters(_ literal: Literal) -> String {

@@ -73,27 +73,27 @@ extension FelixText {
         let not = isNegated ? "!= " : ""
         switch comparison.left {
         case .masked(.meta(.mark), let mask, _):
-            guard let value = number(comparison.right), let mask = mask.number else { return nil }
+            guard let value = comparison.right.number, let mask = mask.number else { return nil }
             let sign = isNegated ? "!=" : "=="
             let start = "meta mark & \(hexadecimal(mask)) \(sign)"
             let exact = "\(start) \(hexadecimal(value))"
             return FelixSpelling.Part(value == 0 ? ["\(start) 0", exact] : [exact])
         case .meta(.mark):
-            guard let value = number(comparison.right) else { return nil }
+            guard let value = comparison.right.number else { return nil }
             return FelixSpelling.Part("meta mark & 0xffffffff \(isNegated ? "!=" : "==") \(hexadecimal(value))")
         case .meta(.inName): return name(comparison.right).map { FelixSpelling.Part("iifname \(not)\($0)") }
         case .meta(.outName): return name(comparison.right).map { FelixSpelling.Part("oifname \(not)\($0)") }
         case .meta(.layer4Protocol):
-            guard let number = number(comparison.right) else { return nil }
+            guard let number = comparison.right.number else { return nil }
             return protocolPart(number, not, isNegated)
         case .field(let field): return part(field, comparison.right, not, isNegated, besides: chain)
         case .concatenation(let parts): return setPart(parts, comparison.right, not, isNegated)
         case .fib(let query): return fibPart(query, comparison.right, not)
         case .connection(.state, _):
-            guard let value = number(comparison.right) else { return nil }
+            guard let value = comparison.right.number else { return nil }
             return FelixSpelling.Part(stateTexts(value).map { "ct state \(not)\($0)" })
         case .connection(.status, _):
-            guard let value = number(comparison.right), let name = statusName(value) else { return nil }
+            guard let value = comparison.right.number, let name = statusName(value) else { return nil }
             return FelixSpelling.Part("ct status \(not)\(name)")
         default: return nil
         }
@@ -112,7 +112,7 @@ extension FelixText {
         let start = "\(row.header.name) \(row.name) \(not)"
         switch row.header {
         case .ip, .ip6:
-            if row.type == .internetProtocol, let number = number(right) { return protocolPart(number, not, isNegated) }
+            if row.type == .internetProtocol, let number = right.number { return protocolPart(number, not, isNegated) }
             guard row.name == "saddr" || row.name == "daddr" else { return nil }
             let isSource = row.name == "saddr"
             if case .set(let name) = right {
@@ -130,7 +130,7 @@ extension FelixText {
                 FelixSpelling.Part(texts.map { start + $0 }, rank.negated(isNegated))
             }
         case .icmp, .icmpv6:
-            guard let number = number(right) else { return nil }
+            guard let number = right.number else { return nil }
             return FelixSpelling.Part("\(start)\(number)", FelixSpelling.Rank.icmp.negated(isNegated))
         case .arp:
             guard row.name == "operation" || row.name == "saddr ip" else { return nil }
@@ -157,7 +157,7 @@ extension FelixText {
         if query.result == .interfaceIndex || query.testsPresence {
             return FelixSpelling.Part("fib saddr . mark . iif oif 0")
         }
-        guard query.result == .addressType, let value = number(right) else { return nil }
+        guard query.result == .addressType, let value = right.number else { return nil }
         let name = AddressTypes.names.first { $0.type.rawValue == UInt64(1) << min(value, 15) }?.name
         guard let name else { return nil }
         let side = query.flags.contains(.source) ? "saddr" : "daddr"
@@ -167,21 +167,8 @@ extension FelixText {
 
     // MARK: Values
 
-    private func number(_ operand: Comparison.Operand) -> UInt64? {
-        if case .literal(let literal) = operand { return literal.number }
-        return nil
-    }
-
     private func name(_ operand: Comparison.Operand) -> String? {
-        let literal: Literal
-        switch operand {
-        case .literal(let exact): literal = exact
-        case .range(let first, _): literal = first
-        case .set, .expression: return nil
-        }
-        let name = String(decoding: literal.bytes.prefix { $0 != 0 }, as: UTF8.self)
-        if case .range = operand { return name + "*" }
-        return name
+        operand.name.map { $0.isPrefix ? $0.text + "*" : $0.text }
     }
 
     /// An address with and without its length, a prefix, or a number by name.
@@ -195,26 +182,15 @@ extension FelixText {
             return ["\(address)", "\(address)/\(address.version.addressBits)"]
         case .range(let low, let high):
             guard let first = address(low), let last = address(high) else { return nil }
-            for length in 0...UInt8(first.version.addressBits) {
-                let prefix = IPPrefix(first, length: length)
-                if prefix.address == first, prefix.last == last { return ["\(first)/\(length)"] }
-            }
-            return nil
+            return AddressRange(first, last).prefix.map { ["\(first)/\($0.length)"] }
         case .set, .expression: return nil
         }
     }
 
     private func address(_ literal: Literal) -> IPAddress? {
-        var high: UInt64 = 0
-        var low: UInt64 = 0
-        for byte in literal.bytes {
-            high = high << 8 | low >> 56
-            low = low << 8 | UInt64(byte)
-        }
         switch literal.type {
-        case .ipv4Address: return IPAddress(.v4, high: 0, low: low)
-        case .ipv6Address: return IPAddress(.v6, high: high, low: low)
-        default: return nil
+        case .ipv4Address, .ipv6Address: IPAddress(bytes: literal.bytes)
+        default: nil
         }
     }
 

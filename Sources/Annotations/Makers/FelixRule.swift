@@ -146,12 +146,12 @@ struct FelixRule {
                 value: UInt32(truncatingIfNeeded: value), mask: .max, isNegated: comparison.relation == .notEqual)
         case .meta(.inName): inInterface = interface(comparison.right)
         case .meta(.outName): outInterface = interface(comparison.right)
-        case .meta(.layer4Protocol): protocolNumber = number(comparison.right).map { UInt8(truncatingIfNeeded: $0) }
+        case .meta(.layer4Protocol): protocolNumber = comparison.right.number.map { UInt8(truncatingIfNeeded: $0) }
         case .field(let field):
             if let transport = field.row.header.transport {
                 protocolNumber = transport
             } else if field.row.type == .internetProtocol {
-                protocolNumber = number(comparison.right).map { UInt8(truncatingIfNeeded: $0) }
+                protocolNumber = comparison.right.number.map { UInt8(truncatingIfNeeded: $0) }
             }
             if case .set(let name) = comparison.right { self.set = name }
         case .fib(let query):
@@ -161,22 +161,9 @@ struct FelixRule {
         }
     }
 
-    private func number(_ operand: Comparison.Operand) -> UInt64? {
-        if case .literal(let literal) = operand { return literal.number }
-        return nil
-    }
-
-    /// A name that ends in `*` is a range from the name to the last that begins so.
+    /// With the `+` of iptables behind what names begin with.
     private func interface(_ operand: Comparison.Operand) -> String? {
-        let literal: Literal
-        switch operand {
-        case .literal(let exact): literal = exact
-        case .range(let first, _): literal = first
-        case .set, .expression: return nil
-        }
-        let name = String(decoding: literal.bytes.prefix { $0 != 0 }, as: UTF8.self)
-        if case .range = operand { return name + "+" }
-        return name
+        operand.name.map { $0.isPrefix ? $0.text + "+" : $0.text }
     }
 
     private mutating func take(_ target: Target, _ linked: LinkedRuleset, isNative: Bool) {

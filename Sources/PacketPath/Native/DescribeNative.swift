@@ -87,10 +87,7 @@ extension Evaluator {
         if let first = IPAddress(bytes: low.bytes), let last = IPAddress(bytes: high.bytes),
             low.type == .ipv4Address || low.type == .ipv6Address
         {
-            for length in 0...UInt8(first.version.addressBits) {
-                let prefix = IPPrefix(first, length: length)
-                if prefix.address == first, prefix.last == last { return "\(first)/\(length)" }
-            }
+            if let prefix = AddressRange(first, last).prefix { return "\(first)/\(prefix.length)" }
         }
         return "\(text(of: low))-\(text(of: high))"
     }

@@ -153,16 +153,3 @@ enum RuleWidth {
 
 /// How two byte strings of one length compare as numbers, or as characters.
 func isBelow(_ a: some Sequence<UInt8>, _ b: some Sequence<UInt8>) -> Bool { a.lexicographicallyPrecedes(b) }
-
-extension IPAddress {
-    /// The address of 4 or 16 bytes.
-    init?(bytes: some Sequence<UInt8>) {
-        let all = Array(bytes)
-        func number(_ part: ArraySlice<UInt8>) -> UInt64 { part.reduce(0) { $0 << 8 | UInt64($1) } }
-        switch all.count {
-        case 4: self.init(v4: UInt32(truncatingIfNeeded: number(all[...])))
-        case 16: self.init(v6High: number(all[..<8]), low: number(all[8...]))
-        default: return nil
-        }
-    }
-}

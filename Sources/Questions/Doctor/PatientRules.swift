@@ -257,12 +257,7 @@ extension Patient {
     private func number(_ bytes: [UInt8]) -> UInt64 { bytes.suffix(8).reduce(0) { $0 << 8 | UInt64($1) } }
 
     private func prefix(_ low: [UInt8], _ high: [UInt8]) -> IPPrefix? {
-        let isV4 = low.count == 4
-        guard low.count == high.count, isV4 || low.count == 16 else { return nil }
-        let address =
-            isV4
-            ? IPAddress(v4: UInt32(truncatingIfNeeded: number(low)))
-            : IPAddress(v6High: number(Array(low.prefix(8))), low: number(Array(low.suffix(8))))
+        guard low.count == high.count, let address = IPAddress(bytes: low) else { return nil }
         var length = 0
         for index in low.indices {
             let differing = low[index] ^ high[index]

@@ -86,7 +86,7 @@ extension Patient {
                     }
                     found.append(
                         FrontElement(
-                            address: parts.count == 3 ? address(parts[0]) : nil,
+                            address: parts.count == 3 ? IPAddress(bytes: parts[0]) : nil,
                             transport: IPProtocol(UInt8(truncatingIfNeeded: number(parts[parts.count - 2]))),
                             port: UInt16(truncatingIfNeeded: number(port)), verdict: verdict, chain: chain,
                             comment: set.elements.extra(index).map { name($0.comment) } ?? "", place: set.place))
@@ -109,12 +109,6 @@ extension Patient {
     }
 
     private func number(_ bytes: [UInt8]) -> UInt64 { bytes.suffix(8).reduce(0) { $0 << 8 | UInt64($1) } }
-
-    private func address(_ bytes: [UInt8]) -> IPAddress? {
-        if bytes.count == 4 { return IPAddress(v4: UInt32(truncatingIfNeeded: number(bytes))) }
-        guard bytes.count == 16 else { return nil }
-        return IPAddress(v6High: number(Array(bytes.prefix(8))), low: number(Array(bytes.suffix(8))))
-    }
 
     /// Where kube-proxy's rules translate each Service's packets to: `10.244.1.10:80`, by the name of the port.
     var serviceEndpoints: [ServicePortName: [String]] {

@@ -293,3 +293,21 @@ public struct Comparison: Hashable, Sendable {
         self.right = right
     }
 }
+
+extension Comparison.Operand {
+    /// The number that a literal is, where it fits.
+    public var number: UInt64? {
+        if case .literal(let literal) = self { return literal.number }
+        return nil
+    }
+
+    /// The name of a literal, or what names begin with that a range holds (`"cali*"`).
+    public var name: (text: String, isPrefix: Bool)? {
+        func text(_ literal: Literal) -> String { String(decoding: literal.bytes.prefix { $0 != 0 }, as: UTF8.self) }
+        switch self {
+        case .literal(let literal): return (text(literal), false)
+        case .range(let first, _): return (text(first), true)
+        case .set, .expression: return nil
+        }
+    }
+}
