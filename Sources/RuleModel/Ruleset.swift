@@ -117,9 +117,9 @@ public struct Rule: Hashable, Sendable {
         self.handle = handle
     }
 
-    /// The last target, or `nil` for a rule without one.
+    /// The last target, or `nil` for a rule without one. nft may have a comment or comparisons behind it.
     public var target: Target? {
-        if case .target(let target)? = statements.last { return target }
+        for case .target(let target) in statements.reversed() { return target }
         return nil
     }
 }

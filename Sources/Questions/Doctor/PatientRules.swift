@@ -35,8 +35,8 @@ extension Patient {
         linked.chain(chain).rules.indices.map { RuleReference(chain: chain, index: $0) }
     }
 
-    /// What a rule does in the end: its last target, behind which nft may have a comment.
-    func ending(_ rule: RuleReference) -> Target? { linked.rule(rule).ending }
+    /// What a rule does in the end.
+    func ending(_ rule: RuleReference) -> Target? { linked.rule(rule).target }
 
     /// How many packets have met a rule; `nil` where the dump does not tell.
     func packets(_ rule: RuleReference) -> UInt64? {
@@ -85,17 +85,7 @@ extension Patient {
     }
 
     /// The interface that has `address`.
-    func owner(of address: IPAddress) -> NetworkInterface? {
-        host.interfaces.first { $0.addresses.contains { $0.address == address } }
-    }
-}
-
-extension Rule {
-    /// What it does in the end: its last target, behind which nft may have a comment.
-    var ending: Target? {
-        for case .target(let target) in statements.reversed() { return target }
-        return nil
-    }
+    func owner(of address: IPAddress) -> NetworkInterface? { Questions.owner(of: address, on: model) }
 }
 
 /// `a`, `a and b`, `a, b and 3 more`.

@@ -136,7 +136,7 @@ extension Patient {
                 return false
             }
             let translation = linked.chain(chain).rules.firstIndex { rule in
-                if case .dnat? = rule.ending { return true }
+                if case .dnat? = rule.target { return true }
                 return false
             }
             guard !marks, let translation else { continue }

@@ -104,7 +104,7 @@ extension Patient {
             }
             guard !judges,
                 let last = purposes.indices.last(where: { index in
-                    linked.chain(chain).rules[index].ending?.refuses == true
+                    linked.chain(chain).rules[index].target?.refuses == true
                         && asks(
                             RuleReference(chain: chain, index: index)
                         ).isUnconditional

@@ -299,7 +299,7 @@ extension Patient {
             var first: [[Statement]: Int] = [:]
             var pairs: [(Int, Int)] = []
             for (index, rule) in own.rules.enumerated() {
-                guard let target = rule.ending, isSame(target), isWholeKnown(rule) else { continue }
+                guard let target = rule.target, isSame(target), isWholeKnown(rule) else { continue }
                 if let before = first[rule.statements] {
                     pairs.append((before, index))
                 } else {

@@ -68,7 +68,7 @@ extension Patient {
     fileprivate func mayLose(_ rule: RuleReference) -> Bool {
         if linked.chain(rule.chain).base?.policy == .drop { return true }
         return linked.chain(rule.chain).rules.contains { rule in
-            switch rule.ending {
+            switch rule.target {
             case .drop?, .reject?, .dnat?, .snat?, .masquerade?, .redirect?, .netmap?: true
             default: false
             }
