@@ -26,7 +26,7 @@ struct TraceSettings: SnapshotCommandSettings, Hashable {
         func isMet(by outcome: Outcome) -> Bool {
             switch self {
             case .outcome(let wanted): outcome == wanted
-            case .accept: [.forwarded, .sent, .delivered].contains(outcome)
+            case .accept: outcome.isThrough
             case .drop: [.dropped, .filtered, .unroutable].contains(outcome)
             }
         }

@@ -22,6 +22,16 @@ public enum Outcome: UInt8, Hashable, Sendable, CaseIterable {
     }
 }
 
+extension Outcome {
+    /// Whether the packet got where it was going.
+    public var isThrough: Bool {
+        switch self {
+        case .forwarded, .sent, .delivered: true
+        case .dropped, .rejected, .queued, .unroutable, .filtered, .undecided: false
+        }
+    }
+}
+
 /// Why it ended so.
 public enum Reason: UInt8, Hashable, Sendable, CaseIterable {
     case rule, policy, noRoute, blackhole, unreachable, prohibit, rpFilter, martianSource, martianDestination

@@ -66,7 +66,7 @@ extension TraceReporter {
     private func place(_ way: Way) -> [Block] {
         guard let index = ownDecider(way), index < way.steps.count, index >= way.commonCount else { return [] }
         guard case .rule(let step) = way.steps[index].kind else { return [] }
-        let isThrough = [Outcome.forwarded, .sent, .delivered].contains(way.trace.outcome)
+        let isThrough = way.trace.outcome.isThrough
         let location = quotes.location(quotes.linked.rule(step.rule).place).map { $0 + ": " } ?? ""
         return [
             .verbatim([

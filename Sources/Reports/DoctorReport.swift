@@ -87,18 +87,8 @@ public func writeDoctorJSON(
     json.endArray()
     if !finding.traffic.isEmpty { json.member("traffic", finding.traffic) }
     if let example = finding.example { json.member("example", example) }
-    json.key("remedies")
-    json.strings(finding.remedies)
-    json.key("doubts")
-    json.strings(finding.doubts)
+    json.member("remedies", finding.remedies)
+    json.member("doubts", finding.doubts)
     json.endObject()
     json.endLine()
-}
-
-extension JSONWriter {
-    fileprivate mutating func strings(_ texts: [String]) {
-        beginArray()
-        for text in texts { string(text) }
-        endArray()
-    }
 }

@@ -79,6 +79,13 @@ public struct JSONWriter: ~Copyable {
         string(text)
     }
 
+    public mutating func member(_ name: String, _ texts: [String]) {
+        key(name)
+        beginArray()
+        for text in texts { string(text) }
+        endArray()
+    }
+
     public mutating func member(_ name: String, _ value: some FixedWidthInteger) {
         key(name)
         integer(value)

@@ -60,10 +60,7 @@ extension KernelNote {
         } else {
             json.member("agrees", differences.isEmpty)
             for (key, lines) in [("differences", differences), ("account", account), ("notMade", leftOut)] {
-                json.key(key)
-                json.beginArray()
-                for line in lines { json.string(line) }
-                json.endArray()
+                json.member(key, lines)
             }
         }
         json.endObject()

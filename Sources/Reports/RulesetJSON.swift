@@ -16,10 +16,7 @@ public func writeRulesetJSON(
     json.beginArray()
     for index in model.linked.ruleset.tables.indices { writeTable(index, quotes, owners, into: &json) }
     json.endArray()
-    json.key("notes")
-    json.beginArray()
-    for note in linkNotes(model.linked) { json.string(note) }
-    json.endArray()
+    json.member("notes", linkNotes(model.linked))
     json.endObject()
     json.endLine()
 }

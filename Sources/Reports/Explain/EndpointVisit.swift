@@ -53,7 +53,7 @@ extension Explainer {
             if case .calico(let own)? = annotations.purpose(of: step.rule), own.decides { visit.decision = index }
         }
         if let decided = way.trace.decidedBy, visit.range.contains(decided) {
-            visit.isDecided = ![.forwarded, .sent, .delivered].contains(way.trace.outcome)
+            visit.isDecided = !way.trace.outcome.isThrough
             if visit.isDecided { visit.decision = decided }
         }
         return visit

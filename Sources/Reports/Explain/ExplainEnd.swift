@@ -8,7 +8,7 @@ internal import SourceText
 extension Explainer {
     /// What the other end sees of a packet that got through, and what may stop it behind the rules.
     func explainEnd() -> [Explanation] {
-        guard [.forwarded, .sent, .delivered].contains(way.trace.outcome), let last = way.lastOwn else { return [] }
+        guard way.trace.outcome.isThrough, let last = way.lastOwn else { return [] }
         var told: [Explanation] = []
         let first = way.ownPacket
         if !isReply, !first.isICMPError, last.source != first.source, !first.source.isZero,

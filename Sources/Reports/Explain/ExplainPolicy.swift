@@ -5,8 +5,8 @@ internal import PacketPath
 internal import RuleModel
 
 extension Explainer {
-    /// What the policy of one endpoint said of the packet.
-    func explain(_ visit: EndpointVisit) -> [Explanation] {
+    /// What the policy of one endpoint said of the packet; `place` counts the way's visits.
+    func explain(_ visit: EndpointVisit, at place: Int) -> [Explanation] {
         guard let subject = subject(visit.purpose) else { return [] }
         guard let index = visit.decision, case .calico(let decision)? = purpose(index) else { return [] }
         switch decision {
@@ -23,7 +23,7 @@ extension Explainer {
             let text =
                 "\(subject) denies it: policies of tier \(tier) are about this endpoint, none of them allowed the packet,"
                 + " and what they do not allow is dropped at the tier's end. No rule of a policy denied it"
-            var end = Explanation(text: text, details: tried(visit), step: index)
+            var end = Explanation(text: text, details: tried(visit, at: place), step: index)
             end.details.append(
                 "to let it through, a policy of tier \(tier) that is about this endpoint must allow"
                     + " \(trafficText(way.steps[index].view.packet, direction))")
@@ -31,10 +31,10 @@ extension Explainer {
         case .noProfile:
             let profiles = visit.asked.filter { !$0.purpose.isPolicy }
             let why =
-                profiles.isEmpty
-                ? "no policy is about this endpoint in this direction, and it has no profile"
-                : "no policy is about this endpoint in this direction, and none of its profiles allows the packet"
-            return [Explanation(text: "\(subject) denies it: \(why)", details: tried(visit), step: index)]
+                (visit.asked.count > profiles.count
+                    ? "every tier passed it on" : "no policy is about this endpoint in this direction")
+                + (profiles.isEmpty ? ", and it has no profile" : ", and none of its profiles allows the packet")
+            return [Explanation(text: "\(subject) denies it: \(why)", details: tried(visit, at: place), step: index)]
         case .established:
             return [
                 Explanation(
@@ -74,15 +74,37 @@ extension Explainer {
     }
 
     /// What each policy and profile that was asked has, and why it does not hold of this packet.
-    private func tried(_ visit: EndpointVisit) -> [String] {
+    private func tried(_ visit: EndpointVisit, at place: Int) -> [String] {
+        guard let again = withMisses() else {
+            // Why its rules did not match is not known; that they did not is.
+            return visit.asked.compactMap { $0.purpose.askedName.map { "\($0): none of its rules allowed it" } }
+        }
+        let explainer = Explainer(reporter: reporter, way: again)
+        let visits = explainer.endpointVisits()
+        return place < visits.count ? explainer.missed(visits[place]) : []
+    }
+
+    /// This way with the rules that were met and did not match; `nil` where the packet can't be sent the same way again.
+    ///
+    /// They are not recorded at first: what a rule looked at and did not match would be told as a reason of the answer.
+    private func withMisses() -> Way? {
+        var request = reporter.answer.request
+        if request.recordsMisses { return way }
+        request.recordsMisses = true
+        request.traceReply = false
+        for assumption in way.assumptions { request.assumptions[assumption.name] = assumption.value }
+        let trace = trace(request, on: quotes.model)
+        guard trace.branches.isEmpty, trace.outcome == way.trace.outcome else { return nil }
+        let again = Way(trace, packet: way.packet)
+        let told = again.steps.filter { if case .miss = $0.kind { false } else { true } }
+        return told.map(\.kind) == way.steps.map(\.kind) ? again : nil
+    }
+
+    /// Of a way with misses: the rules of each policy and profile that did not match.
+    private func missed(_ visit: EndpointVisit) -> [String] {
         var details: [String] = []
         for (asked, steps) in visit.asked {
-            let name: String
-            switch asked {
-            case .policy(let policy, _): name = policy.text
-            case .profile(let profile, _): name = "profile \(profile)"
-            default: continue
-            }
+            guard let name = asked.askedName else { continue }
             var rules: [String] = []
             for index in steps {
                 guard case .miss(let rule, let statement) = way.steps[index].kind,
@@ -115,6 +137,15 @@ extension Explainer {
 }
 
 extension CalicoPurpose {
+    /// The name of a policy or profile.
+    fileprivate var askedName: String? {
+        switch self {
+        case .policy(let policy, _): policy.text
+        case .profile(let profile, _): "profile \(profile)"
+        default: nil
+        }
+    }
+
     fileprivate var isPolicy: Bool {
         if case .policy = self { return true }
         return false

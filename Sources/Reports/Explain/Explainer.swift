@@ -8,57 +8,18 @@ internal import RuleModel
 /// Service was meant, who translated it for whom.
 struct Explainer {
     let reporter: TraceReporter
-    /// With the rules that were met and did not match, where the same packet can be sent the same way again.
     let way: Way
-
-    init(reporter: TraceReporter, way: Way) {
-        self.reporter = reporter
-        self.way = Explainer.detailed(way, reporter) ?? way
-    }
-
-    /// The way again with its misses, which are not recorded at first: what a rule looked at and did not match would
-    /// be told as a reason of the answer.
-    private static func detailed(_ way: Way, _ reporter: TraceReporter) -> Way? {
-        var request = reporter.answer.request
-        request.recordsMisses = true
-        request.traceReply = false
-        for assumption in way.assumptions { request.assumptions[assumption.name] = assumption.value }
-        let trace = trace(request, on: reporter.quotes.model)
-        guard trace.branches.isEmpty, trace.outcome == way.trace.outcome else { return nil }
-        let again = Way(trace, packet: way.packet)
-        var index = 0
-        for step in again.steps {
-            if case .miss = step.kind { continue }
-            guard index < way.steps.count, way.steps[index].kind == step.kind else { return nil }
-            index += 1
-        }
-        return index == way.steps.count ? again : nil
-    }
-
-    /// The index of a step among those that are no misses.
-    private func told(_ index: Int) -> Int {
-        var misses = 0
-        for step in way.steps.prefix(index) {
-            if case .miss = step.kind { misses += 1 }
-        }
-        return index - misses
-    }
 
     var quotes: Quotes { reporter.quotes }
     var annotations: AnnotatedRuleset { reporter.annotations }
 
-    /// - Returns: with the indexes that steps have in a way without misses.
     func explanations() -> [Explanation] {
-        var told = inOrder()
-        for index in told.indices { told[index].step = told[index].step.map { self.told($0) } }
-        return told
-    }
-
-    private func inOrder() -> [Explanation] {
         let visits = endpointVisits()
         var told: [Explanation] = []
         for index in way.steps.indices {
-            if let visit = visits.first(where: { $0.start == index }) { told += explain(visit) }
+            if let place = visits.firstIndex(where: { $0.start == index }) {
+                told += explain(visits[place], at: place)
+            }
             if case .translation(let translation) = way.steps[index].kind {
                 told += explain(translation, at: index)
             }
@@ -82,7 +43,7 @@ struct Explainer {
     /// The rule that ended the way where it did not get through, or refused it: who made it, and what for.
     private func explainDecision(_ index: Int) -> Explanation? {
         guard let purpose = purpose(index) else { return nil }
-        if [.forwarded, .sent, .delivered].contains(way.trace.outcome) {
+        if way.trace.outcome.isThrough {
             guard case .calico(let own) = purpose, let text = acceptance(own) else { return nil }
             return Explanation(text: way.tunnel == nil ? text : "the outer packet: \(text)", step: index)
         }
