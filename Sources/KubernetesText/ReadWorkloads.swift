@@ -45,15 +45,7 @@ extension ClusterReading {
         guard isNew("Node", object) else { return }
         let source = object.source
         var node = ClusterNode(name: object.name, source: .kubernetes, place: object.place)
-        for value in object.status?["addresses"]?.elements ?? [] {
-            let kind: NodeAddress.Kind
-            switch value["type"]?.text {
-            case "InternalIP": kind = .internal
-            case "ExternalIP": kind = .external
-            default: continue
-            }
-            if let address = address(value["address"], source) { node.addresses.append(NodeAddress(kind, address)) }
-        }
+        node.addresses += nodeAddresses(object.status?["addresses"], source)
         var ranges = object.spec?["podCIDRs"]?.elements ?? []
         if ranges.isEmpty, let only = object.spec?["podCIDR"] { ranges = [only] }
         node.podRanges = prefixes(ranges, source)
@@ -78,6 +70,21 @@ extension ClusterReading {
         objects.nodes.append(node)
     }
 
+    /// `[{type: InternalIP, address: 192.0.2.10}, …]`
+    private mutating func nodeAddresses(_ list: JSONValue?, _ source: ObjectSource) -> [NodeAddress] {
+        var found: [NodeAddress] = []
+        for value in list?.elements ?? [] {
+            let kind: NodeAddress.Kind
+            switch value["type"]?.text {
+            case "InternalIP": kind = .internal
+            case "ExternalIP": kind = .external
+            default: continue
+            }
+            if let address = address(value["address"], source) { found.append(NodeAddress(kind, address)) }
+        }
+        return found
+    }
+
     mutating func readCalicoNode(_ object: ClusterObject) {
         guard isNew("projectcalico.org/Node", object) else { return }
         let source = object.source
@@ -86,15 +93,7 @@ extension ClusterReading {
         for key in ["ipv4Address", "ipv6Address"] {
             if let address = address(spec?["bgp"]?[key], source) { node.addresses.append(NodeAddress(.bgp, address)) }
         }
-        for value in spec?["addresses"]?.elements ?? [] {
-            let kind: NodeAddress.Kind
-            switch value["type"]?.text {
-            case "InternalIP": kind = .internal
-            case "ExternalIP": kind = .external
-            default: continue
-            }
-            if let address = address(value["address"], source) { node.addresses.append(NodeAddress(kind, address)) }
-        }
+        node.addresses += nodeAddresses(spec?["addresses"], source)
         let tunnels = [
             spec?["ipv4VXLANTunnelAddr"], spec?["ipv6VXLANTunnelAddr"], spec?["bgp"]?["ipv4IPIPTunnelAddr"],
             spec?["wireguard"]?["interfaceIPv4Address"], spec?["wireguard"]?["interfaceIPv6Address"],

@@ -15,8 +15,7 @@ extension Patient {
     /// address lead to, and what is on bridges that have an address.
     var localPods: [(address: IPAddress, interface: NetworkInterface)] {
         var found: [(address: IPAddress, interface: NetworkInterface)] = []
-        for route in host.routes where route.destination.length == (route.destination.address.version == .v4 ? 32 : 128)
-        {
+        for route in host.routes where route.destination.isHost {
             guard route.type == .unicast, route.nextHops.first?.gateway == nil, let name = route.interface,
                 let interface = host.interface(name), interface.isUp, !interface.isLoopback
             else { continue }
@@ -49,12 +48,14 @@ extension Patient {
             flows.append(
                 SampleFlow(
                     text: "what pods of this node send to each other",
-                    packet: packet(first.interface, from: first.address, to: .address(other.address))))
+                    packet: packet(
+                        in: name(first.interface.name), from: .address(first.address),
+                        to: .address(other.address))))
         }
         flows.append(
             SampleFlow(
                 text: "what pods send to the outside",
-                packet: packet(first.interface, from: first.address, to: .internet)))
+                packet: packet(in: name(first.interface.name), from: .address(first.address), to: .internet)))
         return flows
     }
 
@@ -64,8 +65,8 @@ extension Patient {
         var networks: [(interface: NetworkInterface, peer: IPAddress)] = []
         for interface in host.interfaces where interface.isUp && !interface.isLoopback && interface.kind != .bridge {
             for own in interface.addresses where own.address.version == .v4 && own.prefixLength <= 29 {
-                let first = own.prefix.address.low &+ 9
-                let peer = IPAddress(.v4, high: 0, low: first == own.address.low ? first &+ 1 : first)
+                let first = sampleAddress(own.prefix)
+                let peer = first == own.address ? IPAddress(.v4, high: 0, low: first.low &+ 1) : first
                 if !networks.contains(where: { $0.interface.name == interface.name }) {
                     networks.append((interface, peer))
                 }
@@ -76,20 +77,10 @@ extension Patient {
             flows.append(
                 SampleFlow(
                     text: "what this host routes from \(name(from.interface.name)) to \(name(to.interface.name))",
-                    packet: packet(from.interface, from: from.peer, to: .address(to.peer))))
+                    packet: packet(
+                        in: name(from.interface.name), from: .address(from.peer), to: .address(to.peer))))
         }
         return flows
-    }
-
-    private func packet(_ interface: NetworkInterface, from source: IPAddress, to end: PacketEnd) -> PacketDescription {
-        var packet = PacketDescription()
-        packet.arrival = .interface(name(interface.name))
-        packet.source = .address(source)
-        packet.destination = end
-        packet.protocol = .tcp
-        packet.sourcePort = 40000
-        packet.destinationPort = 80
-        return packet
     }
 
     /// Whether one of `maker`'s chains is here.
