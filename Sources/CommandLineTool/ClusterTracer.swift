@@ -8,23 +8,27 @@ internal import RuleModel
 internal import Snapshot
 internal import SourceText
 
-/// Answers a packet that may cross several nodes: out of one's tunnel or wire and into the next.
+/// Answers a packet on one node, or across several: out of one's tunnel or wire and into the next.
 struct ClusterTracer {
     /// A packet crosses no more nodes than this: enough for there and back by a third.
     private static let limit = 4
 
     let nodes: [LoadedNode]
-    private var models: [HostModel]
+    private var tracers: [Tracer]
     private let settings: TraceSettings
 
     init(_ nodes: [LoadedNode], _ settings: TraceSettings) {
         self.nodes = nodes
         self.settings = settings
-        models = nodes.map { $0.makeModel() }
+        tracers = nodes.map { Tracer($0.node, $0.makeModel(), settings) }
     }
+
+    private var models: [HostModel] { tracers.map { $0.model } }
 
     /// The node that the packet starts on.
     func start(_ description: PacketDescription) throws(UsageFailure) -> Int {
+        if nodes.count == 1 { return 0 }
+        let models = self.models
         let names = nodes.map(\.name).joined(separator: ", ")
         if case .interface(let name)? = description.arrival {
             let found = nodes.indices.filter { index in
@@ -56,18 +60,16 @@ struct ClusterTracer {
 
     /// Follows the packet on `index` and on from there.
     mutating func answer(_ description: PacketDescription, at index: Int) throws(PacketFailure) -> TraceAnswer {
-        var tracer = Tracer(nodes[index].node, models[index], settings)
-        var answer = try tracer.answer(description)
-        models[index] = tracer.model
+        var answer = try tracers[index].answer(description)
         follow(&answer, from: index, depth: 1)
         return answer
     }
 
-    private func follow(_ answer: inout TraceAnswer, from index: Int, depth: Int) {
+    private mutating func follow(_ answer: inout TraceAnswer, from index: Int, depth: Int) {
         guard depth < Self.limit else { return }
         for (place, end) in answer.trace.ends.enumerated() {
             guard let arriving = arrival(of: end, from: index, among: models) else { continue }
-            var there = self.answer(arriving, reply: settings.roundTrip, connections: [])
+            var there = follow(arriving, reply: settings.roundTrip, with: [])
             follow(&there, from: arriving.node, depth: depth + 1)
             answer.back[place] = back(there, to: index, connections: end.connections)
             answer.onward[place] = nodeAnswer(there, arriving.node)
@@ -77,40 +79,46 @@ struct ClusterTracer {
     }
 
     /// The reply that the last node sends, on the node that the packet came from.
-    private func back(_ there: TraceAnswer, to index: Int, connections: [ConnectionEntry]) -> NodeAnswer? {
+    private mutating func back(_ there: TraceAnswer, to index: Int, connections: [ConnectionEntry]) -> NodeAnswer? {
         guard settings.roundTrip, there.onward.isEmpty, there.trace.branches.isEmpty,
             let reply = there.trace.reply.first, reply.branches.isEmpty
         else { return nil }
         for node in models.indices where node != index {
             guard let arriving = arrival(of: reply, from: node, among: models), arriving.node == index else { continue }
-            return nodeAnswer(answer(arriving, reply: false, connections: connections), index)
+            return nodeAnswer(follow(arriving, reply: false, with: connections), index)
         }
         return nil
     }
 
-    private func answer(
-        _ arriving: ArrivingPacket, reply: Bool, connections: [ConnectionEntry]
+    private mutating func follow(
+        _ arriving: ArrivingPacket, reply: Bool, with entries: [ConnectionEntry]
     ) -> TraceAnswer {
         var request = arriving.request
         request.traceReply = reply
-        request.recordsMisses = settings.detail == .full
-        let model = models[arriving.node]
-        var table = model.connections
-        for entry in connections { table.update(entry) }
-        let trace = PacketPath.trace(request, on: model, connections: table)
-        var answer = TraceAnswer(trace: trace, request: request)
-        answer.missing = missingInputs(for: trace, request, of: nodes[arriving.node].node.missing)
-        return answer
+        return tracers[arriving.node].follow(request, with: entries)
     }
 
     private func nodeAnswer(_ answer: TraceAnswer, _ index: Int) -> NodeAnswer {
         let node = nodes[index].node
+        let model = tracers[index].model
         return NodeAnswer(
-            node: nodes[index].name, answer: answer, model: models[index],
-            annotations: AnnotatedRuleset(models[index].linked, cluster: node.cluster), files: node.files)
+            node: nodes[index].name, answer: answer, model: model,
+            annotations: AnnotatedRuleset(model.linked, cluster: node.cluster), files: node.files)
     }
 
-    func model(_ index: Int) -> HostModel { models[index] }
+    func model(_ index: Int) -> HostModel { tracers[index].model }
+
+    /// Assumptions that no node asked for, and values that no node has for one.
+    func unusedAssumptions() -> (names: [String], wrongValues: [UsageFailure]) {
+        let unused = tracers.map { $0.unusedAssumptions() }
+        let names = unused.dropFirst().reduce(unused.first?.names ?? []) { common, next in
+            common.filter { next.names.contains($0) }
+        }
+        let wrong = unused.dropFirst().reduce(unused.first?.wrongValues ?? []) { common, next in
+            common.filter { next.wrongValues.contains($0) }
+        }
+        return (names, wrong)
+    }
 }
 
 extension Trace {

@@ -104,11 +104,6 @@ private func doctor(_ arguments: [String], _ console: borrowing Console) throws(
         }
         try console.finish(&output)
     }
-    var status = ExitStatus.answered
-    for (index, loaded) in nodes.enumerated() {
-        let isGrave = found[index].contains { $0.finding.severity >= settings.failOn }
-        let own = loaded.status(isGrave ? ExitStatus.notAsExpected : ExitStatus.answered, settings.common)
-        status = max(status, own)
-    }
-    return status
+    let isGrave = found.joined().contains { $0.finding.severity >= settings.failOn }
+    return nodes.status(isGrave ? ExitStatus.notAsExpected : ExitStatus.answered, settings.common)
 }

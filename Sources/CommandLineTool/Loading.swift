@@ -8,7 +8,7 @@ internal import SourceText
 struct LoadedNode {
     let node: NodeState
     /// Whether a line could not be read, which `--strict` makes a failure.
-    let hasProblems: Bool
+    var hasProblems: Bool
     /// What it is called among several; empty where it is the only one.
     var name = ""
 
@@ -28,42 +28,68 @@ struct LoadedNode {
     }
 }
 
-/// Reads the snapshots at `paths` as the nodes that they hold: one, or several where `--node` chooses none.
+extension [LoadedNode] {
+    /// The status for an answer that rests on all of them.
+    func status(_ answered: Int32, _ common: CommonSettings) -> Int32 {
+        map { $0.status(answered, common) }.max() ?? answered
+    }
+}
+
+/// Reads the snapshots at `paths` as the nodes that they hold: one, or several where neither `--node` chooses one nor
+/// `--latest` one dump of several.
 func loadNodes(
     _ paths: [String], _ common: CommonSettings, _ console: borrowing Console
 ) throws(Stop) -> [LoadedNode] {
-    if common.node != nil || common.isLive || paths.isEmpty { return [try load(paths, common, console)] }
+    if common.node != nil || common.latest || common.isLive { return [try load(paths, common, console)] }
+    let cluster = try read(paths, common, console) {
+        (paths, settings, input) throws(SnapshotFailure) in
+        try loadCluster(paths, settings: settings, standardInput: input)
+    }
+    tellUnrecognised(cluster.unrecognised.filter { paths.contains($0.path) || $0.mayBeMissed }, console)
+    for path in cluster.passedOver {
+        console.error(
+            "\(escapedForTerminal(path)): warning: in no node's folder, so no node has what it says [no-node]")
+    }
+    let areSeveral = cluster.nodes.count > 1
+    return cluster.nodes.map { member in
+        var node = loaded(member.state, paths, console)
+        if areSeveral { node.name = member.state.name ?? member.folder }
+        if !cluster.passedOver.isEmpty { node.hasProblems = true }
+        return node
+    }
+}
+
+/// Reads snapshots, with progress where that takes long.
+private func read<Result>(
+    _ paths: [String], _ common: CommonSettings, _ console: borrowing Console,
+    _ load: ([String], SnapshotSettings, StandardInput) throws(SnapshotFailure) -> Result
+) throws(Stop) -> Result {
+    if paths.isEmpty { throw .usage(UsageFailure("no snapshot: a file, a directory, an archive, or '-'")) }
     let surroundings = console.surroundings
     let progress = Progress("reading \(paths[0])", surroundings)
     defer { progress.finish() }
-    let cluster: ClusterState
     do {
-        cluster = try loadCluster(
-            paths, settings: common.snapshotSettings,
-            standardInput: { (limit) throws(FileFailure) in try surroundings.readInput(limit) })
+        return try load(paths, common.snapshotSettings) { (limit) throws(FileFailure) in
+            try surroundings.readInput(limit)
+        }
     } catch {
         throw .message(error.description)
     }
-    progress.finish()
-    var nodes: [LoadedNode] = []
-    for member in cluster.nodes {
-        let name = cluster.nodes.count > 1 ? member.state.name ?? member.folder : ""
-        nodes.append(loaded(member.state, name, paths, console))
+}
+
+private func tellUnrecognised(_ inputs: [UnrecognisedInput], _ console: borrowing Console) {
+    for input in inputs {
+        console.error("\(escapedForTerminal(input.path)): warning: \(input.reason.text) [not-recognised]")
     }
-    return nodes
 }
 
 /// Tells on standard error what of a node could not be read.
-private func loaded(
-    _ node: NodeState, _ name: String, _ paths: [String], _ console: borrowing Console
-) -> LoadedNode {
+private func loaded(_ node: NodeState, _ paths: [String], _ console: borrowing Console) -> LoadedNode {
     let untaken = node.unrecognised.filter { paths.contains($0.path) || $0.mayBeMissed }
-    for path in untaken {
-        console.error("\(escapedForTerminal(path.path)): warning: \(path.reason.text) [not-recognised]")
-    }
+    tellUnrecognised(untaken, console)
     tell(node.diagnostics, node, console)
     let isBad = node.diagnostics.contains { $0.severity > .note }
-    return LoadedNode(node: node, hasProblems: isBad || !untaken.isEmpty, name: name)
+    return LoadedNode(node: node, hasProblems: isBad || !untaken.isEmpty)
 }
 
 /// What rules are that could not be read.
@@ -81,20 +107,10 @@ func load(
         guard paths.isEmpty else { throw .usage(UsageFailure("--live takes no snapshot beside it")) }
         return try loadLive(common, console)
     }
-    if paths.isEmpty { throw .usage(UsageFailure("no snapshot: a file, a directory, an archive, or '-'")) }
-    let surroundings = console.surroundings
-    let progress = Progress("reading \(paths[0])", surroundings)
-    defer { progress.finish() }
-    let node: NodeState
-    do {
-        node = try loadSnapshot(
-            paths, settings: common.snapshotSettings,
-            standardInput: { (limit) throws(FileFailure) in try surroundings.readInput(limit) })
-    } catch {
-        throw .message(error.description)
+    let node = try read(paths, common, console) { (paths, settings, input) throws(SnapshotFailure) in
+        try loadSnapshot(paths, settings: settings, standardInput: input)
     }
-    progress.finish()
-    return loaded(node, "", paths, console)
+    return loaded(node, paths, console)
 }
 
 /// How many diagnostics of one code are shown.

@@ -81,7 +81,7 @@ func tracePackets(
             do {
                 let answer = try tracer.answer(try readPacketJSON(line.span))
                 writeTraceJSON(answer, tracer.model, files: loaded.node.files, into: &json)
-                if let expected = settings.expectation, !expected.isMet(by: answer.sureOutcome) { isExpected = false }
+                if let expected = settings.expectation, !expected.isMet(by: answer.finalOutcome) { isExpected = false }
                 if answer.kernel?.agrees == false { isExpected = false }
             } catch {
                 hasBadLine = true

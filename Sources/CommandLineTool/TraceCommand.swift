@@ -71,39 +71,22 @@ private func trace(_ arguments: [String], _ console: borrowing Console) throws(S
         throw .usage(UsageFailure("the packet has no destination: --to ADDRESS[:PORT][/PROTOCOL]"))
     }
     let nodes = try loadNodes(paths, settings.common, console)
-    guard let loaded = nodes.first, nodes.count == 1 else {
-        return try traceAcross(nodes, description, settings, console)
-    }
-    var tracer = Tracer(loaded.node, loaded.makeModel(), settings)
-    let answer: TraceAnswer
-    do { answer = try tracer.answer(description) } catch { throw .usage(UsageFailure(error.message)) }
-    let unused = tracer.unusedAssumptions()
-    if let first = unused.wrongValues.first { throw .usage(first) }
-    try write(answer, tracer.model, loaded.node, settings, console)
-    for name in unused.names {
-        console.error(
-            "hookline: note: nothing on this packet's way asks for the assumption '\(escapedForTerminal(name))'")
-    }
-    let isExpected = settings.expectation?.isMet(by: answer.sureOutcome) ?? true
-    let isAgreed = answer.kernel?.agrees ?? true
-    return loaded.status(isExpected && isAgreed ? ExitStatus.answered : ExitStatus.notAsExpected, settings.common)
-}
-
-/// The packet on the node it starts on and on those it goes on to.
-private func traceAcross(
-    _ nodes: [LoadedNode], _ description: PacketDescription, _ settings: TraceSettings, _ console: borrowing Console
-) throws(Stop) -> Int32 {
     var tracer = ClusterTracer(nodes, settings)
     let start: Int
     let answer: TraceAnswer
     do { start = try tracer.start(description) } catch { throw .usage(error) }
     do { answer = try tracer.answer(description, at: start) } catch { throw .usage(UsageFailure(error.message)) }
-    let loaded = nodes[start]
-    try write(answer, tracer.model(start), loaded.node, settings, console)
-    let isExpected = settings.expectation?.isMet(by: answer.sureOutcome) ?? true
-    // The kernel was asked about the first node alone.
+    let unused = tracer.unusedAssumptions()
+    if let first = unused.wrongValues.first { throw .usage(first) }
+    try write(answer, tracer.model(start), nodes[start].node, settings, console)
+    for name in unused.names {
+        console.error(
+            "hookline: note: nothing on this packet's way asks for the assumption '\(escapedForTerminal(name))'")
+    }
+    let isExpected = settings.expectation?.isMet(by: answer.finalOutcome) ?? true
+    // Of several nodes the kernel is asked about the first alone.
     let isAgreed = answer.kernel?.agrees ?? true
-    return loaded.status(isExpected && isAgreed ? ExitStatus.answered : ExitStatus.notAsExpected, settings.common)
+    return nodes.status(isExpected && isAgreed ? ExitStatus.answered : ExitStatus.notAsExpected, settings.common)
 }
 
 private func write(
@@ -121,9 +104,4 @@ private func write(
     let document = traceReport(answer, model, annotations: annotations, files: node.files, detail: settings.detail)
     render(document, settings.common.style(console.surroundings), into: &output)
     try console.finish(&output)
-}
-
-extension TraceAnswer {
-    /// The outcome, no surer than what else decides allows.
-    var sureOutcome: Outcome { otherDeciders.isEmpty ? finalOutcome : .undecided }
 }

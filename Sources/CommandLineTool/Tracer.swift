@@ -31,25 +31,32 @@ struct Tracer {
     mutating func answer(_ description: PacketDescription) throws(PacketFailure) -> TraceAnswer {
         let prepared = try prepare(description, node.cluster, on: &model)
         var request = prepared.request
-        request.assumptions = settings.assumptions
         request.traceReply = settings.roundTrip
-        request.recordsMisses = settings.detail == .full
-        var table = connections
-        if let entry = description.connection { table.update(entry) }
-        let trace = PacketPath.trace(
-            request, on: model, connections: table, setChanges: setChanges,
-            virtualConnections: virtualConnections)
-        if settings.flows { remember(trace) }
-        var answer = TraceAnswer(trace: trace, request: request)
+        var answer = follow(request, with: description.connection.map { [$0] } ?? [])
         answer.notes = prepared.notes
         switch description.id {
         case .string(let text)?: answer.identifier = .string(text)
         case .number(let text)?: answer.identifier = .number(text)
         case nil: answer.identifier = .none
         }
+        if settings.asksKernel { answer.kernel = askKernel(answer.request, answer.trace) }
+        return answer
+    }
+
+    /// Follows a packet that is ready for it, with these entries in the connection table too.
+    mutating func follow(_ request: TraceRequest, with entries: [ConnectionEntry]) -> TraceAnswer {
+        var request = request
+        request.assumptions = settings.assumptions
+        request.recordsMisses = settings.detail == .full
+        var table = connections
+        for entry in entries { table.update(entry) }
+        let trace = PacketPath.trace(
+            request, on: model, connections: table, setChanges: setChanges,
+            virtualConnections: virtualConnections)
+        if settings.flows { remember(trace) }
+        var answer = TraceAnswer(trace: trace, request: request)
         answer.otherDeciders = open(relevantDeciders(trace, on: model))
         answer.missing = missingInputs(for: trace, request, of: node.missing)
-        if settings.asksKernel { answer.kernel = askKernel(request, trace) }
         note(trace)
         return answer
     }

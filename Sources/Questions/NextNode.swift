@@ -20,8 +20,8 @@ private func hasAddress(_ model: HostModel, _ address: IPAddress) -> Bool { owne
 /// A route of the address alone that leads to a link directly.
 private func hasPod(_ model: HostModel, _ address: IPAddress) -> Bool {
     model.host.routes.contains { route in
-        route.destination.address == address && Int(route.destination.length) == address.version.addressBits
-            && route.type == .unicast && route.interface != nil && route.nextHops.first?.gateway == nil
+        route.destination == IPPrefix(host: address) && route.type == .unicast && route.interface != nil
+            && route.nextHops.first?.gateway == nil
     }
 }
 
@@ -47,8 +47,8 @@ public func arrival(of end: Trace, from index: Int, among nodes: [HostModel]) ->
         return nil
     }
     // A tunnel's outer packet may go by routers that are no nodes.
-    for target in [end.nextHop, last.packet.destination] {
-        guard let target else { continue }
+    let destination = last.packet.unknown.contains(.destination) ? nil : last.packet.destination
+    for target in [end.nextHop, destination].compactMap({ $0 }) {
         let found = nodes.indices.filter { $0 != index && hasAddress(nodes[$0], target) }
         guard found.count == 1, let interface = owner(of: target, on: nodes[found[0]]) else { continue }
         var packet = last.packet

@@ -79,7 +79,7 @@ private struct RuleFacts {
             case .destinationV4(let test) where test.mask == .max && !test.isNegated:
                 destination = IPAddress(v4: test.address)
             case .destination(.is(let mask)):
-                if mask.prefixLength.map({ Int($0) == mask.address.version.addressBits }) == true {
+                if mask == AddressMask(IPPrefix(host: mask.address)) {
                     destination = mask.address
                 }
             case .protocol(.is(let test)): `protocol` = test.number

@@ -70,8 +70,10 @@ public struct NodeAnswer: Sendable {
 }
 
 extension TraceAnswer {
-    /// What becomes of the packet on the last node that it reaches; undecided where its ways end differently.
+    /// What becomes of the packet on the last node that it reaches; undecided where its ways end differently, or where
+    /// something beside the rules may decide on one of the nodes.
     public var finalOutcome: Outcome {
+        if !otherDeciders.isEmpty { return .undecided }
         let ends = trace.ends
         if onward.isEmpty { return trace.outcome }
         var outcome: Outcome?

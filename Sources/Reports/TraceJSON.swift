@@ -39,6 +39,12 @@ struct TraceJSONWriter {
             json.number(text)
         }
         if !answer.onward.isEmpty { json.member("finalOutcome", answer.finalOutcome.name) }
+        writeResult(answer, into: &json)
+        answer.kernel?.write(into: &json)
+        json.endObject()
+    }
+
+    private func writeResult(_ answer: TraceAnswer, into json: inout JSONWriter) {
         if answer.otherDeciders.isEmpty {
             writeEnd(answer.trace, [], into: &json)
             writeRest(answer.trace, [], Way(answer.trace, packet: answer.request.packet), into: &json)
@@ -46,8 +52,6 @@ struct TraceJSONWriter {
             writeQualified(answer, into: &json)
         }
         writeNotes(answer, into: &json)
-        answer.kernel?.write(into: &json)
-        json.endObject()
     }
 
     /// Something beside the rules decides too: the rules' answer is one branch, what else may happen the other.
@@ -112,12 +116,7 @@ struct TraceJSONWriter {
     func writeEnd(_ trace: Trace, _ before: [Step], into json: inout JSONWriter) {
         json.member("outcome", trace.outcome.name)
         if let reason = trace.reason { json.member("reason", reason.name) }
-        if !trace.possibleOutcomes.isEmpty {
-            json.key("possible")
-            json.beginArray()
-            for outcome in trace.possibleOutcomes { json.string(outcome.name) }
-            json.endArray()
-        }
+        if !trace.possibleOutcomes.isEmpty { json.member("possible", trace.possibleOutcomes.map { $0.name }) }
         if let with = trace.rejectWith { json.member("rejectWith", with.name) }
         if let index = trace.decidedBy { json.member("decidedBy", index) }
         if trace.branches.isEmpty {
@@ -173,12 +172,7 @@ struct TraceJSONWriter {
         for explanation in told {
             json.beginObject()
             json.member("text", explanation.text)
-            if !explanation.details.isEmpty {
-                json.key("details")
-                json.beginArray()
-                for detail in explanation.details { json.string(detail) }
-                json.endArray()
-            }
+            if !explanation.details.isEmpty { json.member("details", explanation.details) }
             if let step = explanation.step { json.member("step", step) }
             json.endObject()
         }
@@ -198,10 +192,7 @@ struct TraceJSONWriter {
             json.key(key)
             json.beginObject()
             json.member("node", next.node)
-            writer.writeEnd(next.answer.trace, [], into: &json)
-            writer.writeRest(
-                next.answer.trace, [], Way(next.answer.trace, packet: next.answer.request.packet), into: &json)
-            writer.writeNotes(next.answer, into: &json)
+            writer.writeResult(next.answer, into: &json)
             json.endObject()
         }
     }
@@ -268,13 +259,8 @@ struct TraceJSONWriter {
         }
     }
 
-    func writeNotes(_ answer: TraceAnswer, into json: inout JSONWriter) {
-        if !answer.notes.isEmpty {
-            json.key("notes")
-            json.beginArray()
-            for note in answer.notes { json.string(note) }
-            json.endArray()
-        }
+    private func writeNotes(_ answer: TraceAnswer, into json: inout JSONWriter) {
+        if !answer.notes.isEmpty { json.member("notes", answer.notes) }
         if !answer.missing.isEmpty {
             json.key("missing")
             json.beginArray()

@@ -111,7 +111,7 @@ struct TraceReporter {
     func decision(_ way: Way) -> [Block] {
         var blocks: [Block] = []
         if let sentence = onwardSentence(way) { blocks += [.space, .paragraph(sentence)] }
-        let isThrough = [Outcome.forwarded, .sent, .delivered].contains(way.trace.outcome)
+        let isThrough = way.trace.outcome.isThrough
         var told: Set<MarkSource> = []
         if !isThrough { blocks += decider(way, &told) }
         blocks += translations(way, &told)
@@ -126,7 +126,7 @@ struct TraceReporter {
     /// The rule that ended the way, or the accept of the filter.
     private func decider(_ way: Way, _ told: inout Set<MarkSource>) -> [Block] {
         guard let index = ownDecider(way), index < way.steps.count else { return route(way) }
-        let isThrough = [Outcome.forwarded, .sent, .delivered].contains(way.trace.outcome)
+        let isThrough = way.trace.outcome.isThrough
         switch way.steps[index].kind {
         case .rule:
             if isTranslation(index, way) { return [] }

@@ -8,6 +8,8 @@ public struct ClusterState: Sendable {
     public var objects: ClusterObjects
     /// Inputs outside all nodes' folders of which nothing was recognised.
     public var unrecognised: [UnrecognisedInput] = []
+    /// Files outside all nodes' folders that say something of one node: it is not known of which.
+    public var passedOver: [String] = []
 
     public init(objects: ClusterObjects) { self.objects = objects }
 

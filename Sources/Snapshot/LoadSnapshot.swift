@@ -56,6 +56,9 @@ public func loadCluster(
             root: part.root, folder: part.folder, shared: shared, settings: settings)
         cluster.nodes.append(ClusterMember(folder: part.folder, state: state))
     }
+    let taken = Set((parts.shared + parts.nodes.flatMap { $0.candidates }).map { $0.file.path })
+    cluster.passedOver = loader.candidates.filter { !$0.found.listings.isEmpty }.map { $0.file.path }
+        .filter { !taken.contains($0) }
     if parts.nodes.count > 1 {
         cluster.unrecognised = loader.unrecognised.filter { input in !parts.nodes.contains { $0.holds(input.path) } }
     }
