@@ -5,7 +5,8 @@ internal import RuleModel
 extension Writer {
     func constantText(_ literal: Literal) -> String {
         switch literal.type {
-        case .ipv4Address, .ipv6Address: return IPAddress(bytes: literal.bytes).map { "\($0)" } ?? hexadecimalText(literal)
+        case .ipv4Address, .ipv6Address:
+            return IPAddress(bytes: literal.bytes).map { "\($0)" } ?? hexadecimalText(literal)
         case .etherAddress, .linkAddress:
             var text = ""
             for byte in literal.bytes { text += (text.isEmpty ? "" : ":") + twoDigits(byte) }

@@ -97,7 +97,7 @@ extension Explainer {
         guard trace.branches.isEmpty, trace.outcome == way.trace.outcome else { return nil }
         let again = Way(trace, packet: way.packet)
         let told = again.steps.filter { if case .miss = $0.kind { false } else { true } }
-        return told.map(\.kind) == way.steps.map(\.kind) ? again : nil
+        return told.map({ $0.kind }) == way.steps.map({ $0.kind }) ? again : nil
     }
 
     /// Of a way with misses: the rules of each policy and profile that did not match.
