@@ -52,10 +52,12 @@ let package = Package(
         module("PathModel", ["SourceText", "NetTypes", "RuleModel", "ChainGraph"]),
         module("Annotations", ["SourceText", "NetTypes", "RuleModel", "ChainGraph"]),
         module("PacketPath", ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "PathModel"]),
+        module("HeaderSpace", ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "PathModel", "PacketPath"]),
         module(
             "Questions",
             [
                 "SourceText", "NetTypes", "RuleModel", "ChainGraph", "Annotations", "PathModel", "PacketPath",
+                "HeaderSpace",
             ]),
         module(
             "Reports",

@@ -131,7 +131,7 @@ extension Evaluator {
     }
 
     /// Interfaces as rules see them at a hook. They stay so until the hook ends.
-    private func context(at hook: Hook, _ state: WalkState) -> HookContext {
+    func context(at hook: Hook, _ state: WalkState) -> HookContext {
         var context = HookContext()
         context.hook = hook
         let out: InterfaceView = state.route.map { $0.interface.map { .known($0) } ?? .unknown } ?? .unknown

@@ -1,0 +1,189 @@
+internal import ChainGraph
+internal import NetTypes
+internal import PacketPath
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+/// Addresses that every routing table treats alike: a prefix without the longer ones in it.
+struct AddressAtom {
+    let packets: PacketSet
+    /// One of them.
+    let address: IPAddress
+}
+
+// Sets of packets by what the routing tables say of an address.
+extension SetEvaluator {
+    /// The classes of addresses of an arriving `field`, which together are all.
+    func addressAtoms(_ field: PacketField) -> [AddressAtom] {
+        if let known = atoms[field] { return known }
+        let made = makeAtoms(routedPrefixes, field, space.source(field))
+        atoms[field] = made
+        return made
+    }
+
+    /// Every prefix that a route, a routing rule or an address of the host speaks of.
+    var routedPrefixes: Set<IPPrefix> {
+        var prefixes: Set<IPPrefix> = [IPPrefix(.zero(space.version), length: 0)]
+        for route in model.routes(space.version).routes {
+            prefixes.insert(route.destination)
+            if let from = route.from { prefixes.insert(from) }
+        }
+        for rule in model.routes(space.version).rules {
+            if let from = rule.from { prefixes.insert(from) }
+            if let to = rule.to { prefixes.insert(to) }
+        }
+        for interface in model.host.interfaces {
+            for own in interface.addresses where own.address.version == space.version {
+                prefixes.insert(IPPrefix(host: own.address))
+                prefixes.insert(own.prefix)
+                if let broadcast = own.broadcast { prefixes.insert(IPPrefix(host: broadcast)) }
+            }
+        }
+        for service in model.host.virtualServices ?? [] {
+            if case .address(_, let address, _) = service.key {
+                prefixes.insert(IPPrefix(host: address))
+            }
+        }
+        prefixes.formUnion(specialPrefixes)
+        return prefixes.filter { $0.address.version == space.version }
+    }
+
+    /// Prefixes that the kernel itself treats in a way of their own.
+    private var specialPrefixes: [IPPrefix] {
+        switch space.version {
+        case .v4:
+            [
+                IPPrefix(IPAddress(v4: 0), length: 8), IPPrefix(host: IPAddress(v4: 0)),
+                IPPrefix(IPAddress(v4: 0x7f00_0000), length: 8), IPPrefix(IPAddress(v4: 0xe000_0000), length: 4),
+                IPPrefix(IPAddress(v4: 0xe000_0000), length: 24), IPPrefix(IPAddress(v4: 0xf000_0000), length: 4),
+                IPPrefix(host: IPAddress(v4: .max)), IPPrefix(IPAddress(v4: 0xa9fe_0000), length: 16),
+            ]
+        case .v6:
+            [
+                IPPrefix(host: .zero(.v6)), IPPrefix(host: IPAddress(v6High: 0, low: 1)),
+                IPPrefix(IPAddress(v6High: 0, low: 0xffff_0000_0000), length: 96),
+                IPPrefix(IPAddress(v6High: 0xfe80 << 48, low: 0), length: 10),
+                IPPrefix(IPAddress(v6High: 0xff00 << 48, low: 0), length: 8),
+            ] + (0..<16).flatMap { flags in
+                [0, 1, 2].map { IPPrefix(IPAddress(v6High: (0xff00 | flags << 4 | $0) << 48, low: 0), length: 16) }
+            }
+        }
+    }
+
+    /// - Parameter source: where the field comes from.
+    func makeAtoms(_ prefixes: Set<IPPrefix>, _ field: PacketField, _ source: FieldSource) -> [AddressAtom] {
+        // Each behind those that hold it.
+        let sorted = prefixes.sorted {
+            $0.address == $1.address ? $0.length < $1.length : $0.address < $1.address
+        }
+        var open: [(prefix: IPPrefix, packets: PacketSet)] = []
+        var result: [AddressAtom] = []
+        func close() {
+            guard let last = open.popLast() else { return }
+            guard let values = space.values(in: last.packets), let value = space.value(source, of: field, values) else {
+                return
+            }
+            result.append(AddressAtom(packets: last.packets, address: space.address(value)))
+        }
+        for prefix in sorted {
+            while let last = open.last, !last.prefix.contains(prefix.address) { close() }
+            let own = space.packets(source, of: field, in: prefix) ?? .none
+            for index in open.indices.reversed().prefix(1) {
+                open[index].packets = space.subtract(open[index].packets, own)
+            }
+            open.append((prefix, own))
+        }
+        while !open.isEmpty { close() }
+        return result
+    }
+
+    /// Packets of an address class for which `match` holds, asked of one of each.
+    private func byAddress(_ field: PacketField, _ match: Match, _ asked: Asked) -> PacketSet {
+        switch asked.flow[field] {
+        case .constant, .bits, .unknown: return ask(match, asked)
+        case .arriving: break
+        }
+        var sets: [PacketSet] = []
+        var perhaps: [PacketSet] = []
+        for atom in addressAtoms(field) {
+            let way = Way(packets: space.and(asked.packets, atom.packets), flow: asked.flow)
+            guard let situation = situation(way, asked.context.hook) else { continue }
+            switch stages.test(match, asked.rule, situation) {
+            case .no: continue
+            case .yes: sets.append(atom.packets)
+            case .perhaps: perhaps.append(atom.packets)
+            }
+        }
+        let surely = space.union(sets)
+        if perhaps.isEmpty { return surely }
+        let name = "address-type-of-\(field.name)@\(cite(asked.rule))"
+        let open = unknown(name, "the type of the packet's \(field.name) address is as \(cite(asked.rule)) asks")
+        return space.or(surely, space.and(space.union(perhaps), open))
+    }
+
+    func packets(_ match: AddressTypeMatch, _ asked: Asked) -> PacketSet {
+        var result = PacketSet.all
+        for field in [PacketField.source, .destination] {
+            var one = match
+            if field == .source { one.destination = nil } else { one.source = nil }
+            guard one.source != nil || one.destination != nil else { continue }
+            if one.limitsToInInterface, !asked.flow.isLoopedBack {
+                result = space.and(result, byInterface(asked) { byAddress(field, .addressType(one), $0) })
+            } else {
+                result = space.and(result, byAddress(field, .addressType(one), asked))
+            }
+        }
+        return result
+    }
+
+    func packets(_ match: ReversePathMatch, _ asked: Asked) -> PacketSet {
+        if asked.flow.isLoopedBack || match.usesMark && asked.flow.differs(in: .mark, space) {
+            return ask(.reversePath(match), asked)
+        }
+        return byInterface(asked) { byAddress(.source, .reversePath(match), $0) }
+    }
+
+    /// What `make` says of the packets of each interface.
+    private func byInterface(_ asked: Asked, _ make: (Asked) -> PacketSet) -> PacketSet {
+        var sets: [PacketSet] = []
+        for number in space.interfaces.indices {
+            let own = space.packets(.inInterface, UInt128(number))
+            var part = asked
+            part.packets = space.and(asked.packets, own)
+            if part.packets.isEmpty { continue }
+            sets.append(space.and(own, make(part)))
+        }
+        return space.union(sets)
+    }
+
+    // MARK: Frames and sockets
+
+    /// A frame is addressed as its packet is, where it was not told.
+    func packets(_ test: Negatable<PacketType>, _ asked: Asked) -> PacketSet {
+        if asked.flow.isLoopedBack { return ask(.packetType(test), asked) }
+        return byAddress(.destination, .packetType(test), asked)
+    }
+
+    func packets(_ test: Negatable<MACAddress>, _ asked: Asked) -> PacketSet {
+        guard asked.context.hasInInterface, !asked.flow.isLoopedBack, space.free.contains(.mac) else {
+            return ask(.mac(test), asked)
+        }
+        let own = space.packets(.mac, UInt128(test.value.bits))
+        let holds = negated(own, test.isNegated)
+        // Only what came as an Ethernet frame has an address at all: one packet that it holds for tells.
+        return byInterface(asked) { given in
+            var part = given
+            part.packets = space.and(part.packets, holds)
+            guard let situation = situation(Way(packets: part.packets, flow: part.flow), part.context.hook) else {
+                return .none
+            }
+            switch stages.test(.mac(test), part.rule, situation) {
+            case .no: return .none
+            case .yes: return holds
+            case .perhaps(let condition):
+                return space.and(holds, unknown(condition.name, condition.text, isYes: condition.isYes))
+            }
+        }
+    }
+}

@@ -1,0 +1,225 @@
+/// A set of packets: a node of one `PacketSpace`'s decision diagrams. Equal sets are equal nodes.
+public struct PacketSet: Hashable, Sendable {
+    let node: UInt32
+
+    public static let none = PacketSet(node: 0)
+    public static let all = PacketSet(node: 1)
+
+    public var isEmpty: Bool { node == 0 }
+}
+
+/// Reduced ordered binary decision diagrams, one node for each function of the variables, which are numbered by level from
+/// the top. Nodes live as long as the store: an analysis makes one, and drops it.
+struct DiagramStore: ~Copyable {
+    struct Node {
+        /// `.max` for the two ends.
+        var level: UInt32
+        /// Where the variable is 0, and where it is 1.
+        var low: UInt32
+        var high: UInt32
+    }
+
+    private enum Operation: UInt32 { case and, or, difference, exclusiveOr }
+
+    private struct Remembered {
+        var left: UInt32 = .max
+        var right: UInt32 = .max
+        var operation: UInt32 = 0
+        var result: UInt32 = 0
+    }
+
+    private(set) var nodes = [Node(level: .max, low: 0, high: 0), Node(level: .max, low: 1, high: 1)]
+    /// Open addressing: indexes into `nodes`, 0 where free.
+    private var table = [UInt32](repeating: 0, count: 1 << 12)
+    private var remembered = [Remembered](repeating: Remembered(), count: 1 << 12)
+    /// Nodes that are made at most.
+    let limit: Int
+    /// Whether the limit was met: sets made since are wrong, and no answer may rest on them.
+    private(set) var isExhausted = false
+
+    /// - Parameter limit: of nodes, 12 bytes each and as much again for finding them.
+    init(limit: Int) { self.limit = limit }
+
+    // MARK: Nodes
+
+    /// The function that is `low` where the variable of `level` is 0 and `high` where it is 1; both must lie below it.
+    mutating func node(_ level: UInt32, _ low: UInt32, _ high: UInt32) -> UInt32 {
+        if low == high { return low }
+        let mask = table.count - 1
+        var slot = DiagramStore.hash(level, low, high) & mask
+        while table[slot] != 0 {
+            let found = nodes[Int(table[slot])]
+            if found.level == level, found.low == low, found.high == high { return table[slot] }
+            slot = (slot + 1) & mask
+        }
+        guard nodes.count < limit else {
+            isExhausted = true
+            return 0
+        }
+        let made = UInt32(nodes.count)
+        nodes.append(Node(level: level, low: low, high: high))
+        table[slot] = made
+        if nodes.count * 2 > table.count { grow() }
+        return made
+    }
+
+    private mutating func grow() {
+        let size = table.count * 2
+        table = [UInt32](repeating: 0, count: size)
+        for index in 2..<nodes.count {
+            let node = nodes[index]
+            var slot = DiagramStore.hash(node.level, node.low, node.high) & (size - 1)
+            while table[slot] != 0 { slot = (slot + 1) & (size - 1) }
+            table[slot] = UInt32(index)
+        }
+        if remembered.count < 1 << 20 {
+            remembered = [Remembered](repeating: Remembered(), count: min(size, 1 << 20))
+        }
+    }
+
+    private static func hash(_ a: UInt32, _ b: UInt32, _ c: UInt32) -> Int {
+        var value = UInt64(a) &* 0x9e37_79b9_7f4a_7c15 ^ UInt64(b) << 32 ^ UInt64(c)
+        value = (value ^ value >> 29) &* 0xbf58_476d_1ce4_e5b9
+        return Int(truncatingIfNeeded: (value ^ value >> 32) & 0x7fff_ffff_ffff)
+    }
+
+    // MARK: Sets
+
+    mutating func and(_ a: UInt32, _ b: UInt32) -> UInt32 { apply(.and, a, b) }
+    mutating func or(_ a: UInt32, _ b: UInt32) -> UInt32 { apply(.or, a, b) }
+    mutating func difference(_ a: UInt32, _ b: UInt32) -> UInt32 { apply(.difference, a, b) }
+    mutating func exclusiveOr(_ a: UInt32, _ b: UInt32) -> UInt32 { apply(.exclusiveOr, a, b) }
+    mutating func not(_ a: UInt32) -> UInt32 { apply(.difference, 1, a) }
+
+    /// `high` where the variable is 1, `low` where it is 0; both may look at variables above it.
+    mutating func select(_ level: UInt32, high: UInt32, low: UInt32) -> UInt32 {
+        if level < nodes[Int(low)].level, level < nodes[Int(high)].level { return node(level, low, high) }
+        let variable = node(level, 0, 1)
+        return or(and(variable, high), difference(low, variable))
+    }
+
+    private mutating func apply(_ operation: Operation, _ first: UInt32, _ second: UInt32) -> UInt32 {
+        var (a, b) = (first, second)
+        switch operation {
+        case .and:
+            if a == b || b == 1 { return a }
+            if a == 0 || b == 0 { return 0 }
+            if a == 1 { return b }
+            if a > b { swap(&a, &b) }
+        case .or:
+            if a == b || b == 0 { return a }
+            if a == 1 || b == 1 { return 1 }
+            if a == 0 { return b }
+            if a > b { swap(&a, &b) }
+        case .difference:
+            if a == 0 || b == 1 || a == b { return 0 }
+            if b == 0 { return a }
+        case .exclusiveOr:
+            if a == b { return 0 }
+            if b == 0 { return a }
+            if a == 0 { return b }
+            if a > b { swap(&a, &b) }
+        }
+        if isExhausted { return 0 }
+        let slot = DiagramStore.hash(operation.rawValue, a, b) & (remembered.count - 1)
+        let known = remembered[slot]
+        if known.left == a, known.right == b, known.operation == operation.rawValue { return known.result }
+        let (left, right) = (nodes[Int(a)], nodes[Int(b)])
+        let level = min(left.level, right.level)
+        let low = apply(operation, left.level == level ? left.low : a, right.level == level ? right.low : b)
+        let high = apply(operation, left.level == level ? left.high : a, right.level == level ? right.high : b)
+        let result = node(level, low, high)
+        // The table may have grown meanwhile.
+        remembered[DiagramStore.hash(operation.rawValue, a, b) & (remembered.count - 1)] = Remembered(
+            left: a, right: b, operation: operation.rawValue, result: result)
+        return result
+    }
+
+    // MARK: Variables that nobody knows
+
+    /// Where some values of the variables from `level` on make it hold (`isAll` false), or all do.
+    mutating func quantify(_ a: UInt32, from level: UInt32, isAll: Bool) -> UInt32 {
+        var done: [UInt32: UInt32] = [:]
+        return quantify(a, level, isAll, &done)
+    }
+
+    private mutating func quantify(_ a: UInt32, _ level: UInt32, _ isAll: Bool, _ done: inout [UInt32: UInt32])
+        -> UInt32
+    {
+        if a < 2 { return a }
+        let own = nodes[Int(a)]
+        // Reduced: what is not an end is neither never nor always so.
+        if own.level >= level { return isAll ? 0 : 1 }
+        if let known = done[a] { return known }
+        let low = quantify(own.low, level, isAll, &done)
+        let high = quantify(own.high, level, isAll, &done)
+        let result = node(own.level, low, high)
+        done[a] = result
+        return result
+    }
+
+    /// The function with the variable of `level` set to a value.
+    mutating func cofactor(_ a: UInt32, _ level: UInt32, _ value: Bool) -> UInt32 {
+        var done: [UInt32: UInt32] = [:]
+        return cofactor(a, level, value, &done)
+    }
+
+    private mutating func cofactor(_ a: UInt32, _ level: UInt32, _ value: Bool, _ done: inout [UInt32: UInt32])
+        -> UInt32
+    {
+        let own = nodes[Int(a)]
+        if own.level > level { return a }
+        if own.level == level { return value ? own.high : own.low }
+        if let known = done[a] { return known }
+        let low = cofactor(own.low, level, value, &done)
+        let high = cofactor(own.high, level, value, &done)
+        let result = node(own.level, low, high)
+        done[a] = result
+        return result
+    }
+
+    /// Levels of the variables that the function looks at, ascending.
+    func support(_ a: UInt32) -> [UInt32] {
+        var seen: Set<UInt32> = []
+        var levels: Set<UInt32> = []
+        var open = [a]
+        while let next = open.popLast() {
+            if next < 2 || !seen.insert(next).inserted { continue }
+            let own = nodes[Int(next)]
+            levels.insert(own.level)
+            open.append(own.low)
+            open.append(own.high)
+        }
+        return levels.sorted()
+    }
+
+    /// How many of all assignments of variables 0..<`count` meet it, as a share of 1.
+    func share(_ a: UInt32) -> Double {
+        var done: [UInt32: Double] = [:]
+        return share(a, &done)
+    }
+
+    private func share(_ a: UInt32, _ done: inout [UInt32: Double]) -> Double {
+        if a < 2 { return Double(a) }
+        if let known = done[a] { return known }
+        let own = nodes[Int(a)]
+        let result = (share(own.low, &done) + share(own.high, &done)) / 2
+        done[a] = result
+        return result
+    }
+
+    /// One assignment that meets it, by level; levels that it does not ask are left out. `prefers` tells which value of a
+    /// variable is tried first.
+    func example(_ a: UInt32, _ prefers: (UInt32) -> Bool) -> [UInt32: Bool] {
+        var values: [UInt32: Bool] = [:]
+        var at = a
+        while at > 1 {
+            let own = nodes[Int(at)]
+            let wanted = prefers(own.level)
+            let takes = (wanted ? own.high : own.low) != 0 ? wanted : !wanted
+            values[own.level] = takes
+            at = takes ? own.high : own.low
+        }
+        return values
+    }
+}

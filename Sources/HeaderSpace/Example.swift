@@ -1,0 +1,146 @@
+public import NetTypes
+public import SourceText
+
+/// One packet of a set, ready for a trace.
+public struct ExamplePacket: Hashable, Sendable {
+    public var packet: Packet
+    /// `nil`: made on this host.
+    public var arrival: Symbol?
+    public var state: ArrivalState
+    public var connectionMark: UInt32 = 0
+}
+
+extension PacketSpace {
+    /// A packet of `set`, with everyday values where the set leaves the choice; `nil` for an empty one.
+    public func example(of set: PacketSet) -> ExamplePacket? {
+        guard let values = values(in: set) else { return nil }
+        let state = ArrivalState(rawValue: UInt8(truncatingIfNeeded: values[.state] ?? 0)) ?? .new
+        var example = ExamplePacket(packet: packet(values), arrival: arrival(values), state: state)
+        example.connectionMark = UInt32(truncatingIfNeeded: values[.connectionMark] ?? 0)
+        return example
+    }
+
+    /// The arriving fields of one packet of `set`; `nil` for an empty one.
+    func values(in set: PacketSet) -> [PacketField: UInt128]? {
+        if set.isEmpty { return nil }
+        let chosen = store.example(set.node) { prefers($0) }
+        var values: [PacketField: UInt128] = [:]
+        for field in PacketField.allCases {
+            guard let levels = levels(field) else {
+                values[field] = fixedValue(field)
+                continue
+            }
+            var value: UInt128 = 0
+            for level in levels { value = value << 1 | ((chosen[level] ?? prefers(level)) ? 1 : 0) }
+            values[field] = value
+        }
+        return values
+    }
+
+    /// The interface that a packet with these fields arrives by.
+    func arrival(_ values: [PacketField: UInt128]) -> Symbol? {
+        let place = Int(values[.inInterface] ?? 0)
+        return place < interfaces.count ? interfaces[place] : nil
+    }
+
+    /// What a field from `source` is in a packet that arrived with `values`; `nil` where that is not known.
+    func value(_ source: FieldSource, of field: PacketField, _ values: [PacketField: UInt128]) -> UInt128? {
+        switch source {
+        case .arriving: return values[field] ?? 0
+        case .constant(let value): return value
+        case .unknown: return nil
+        case .bits(let bits):
+            return bits.reduce(0) { sum, bit in
+                let isOne: Bool
+                if let constant = bit.constant {
+                    isOne = constant
+                } else {
+                    isOne = arrived(bit.level, values) != bit.isOpposite
+                }
+                return sum << 1 | (isOne ? 1 : 0)
+            }
+        }
+    }
+
+    private func arrived(_ level: UInt32, _ values: [PacketField: UInt128]) -> Bool {
+        guard let (field, bit) = field(at: level) else { return false }
+        return (values[field] ?? 0) >> UInt128(bits(field) - 1 - bit) & 1 == 1
+    }
+
+    /// The packet with these fields as it arrives.
+    func packet(_ values: [PacketField: UInt128]) -> Packet {
+        func value(_ field: PacketField) -> UInt128 { values[field] ?? 0 }
+        let proto = IPProtocol(UInt8(truncatingIfNeeded: value(.protocol)))
+        var packet = Packet(
+            source: address(value(.source)), destination: address(value(.destination)), protocol: proto)
+        let port = UInt16(truncatingIfNeeded: value(.destinationPort))
+        if proto.isICMP {
+            packet.icmpType = UInt8(port >> 8)
+            packet.icmpCode = UInt8(port & 0xff)
+        } else if proto.hasPorts {
+            packet.destinationPort = port
+            packet.sourcePort = UInt16(truncatingIfNeeded: value(.sourcePort))
+        }
+        if proto == .tcp { packet.tcpFlags = TCPFlags(rawValue: UInt8(truncatingIfNeeded: value(.tcpFlags))) }
+        packet.ttl = UInt8(truncatingIfNeeded: value(.ttl))
+        packet.tos = UInt8(truncatingIfNeeded: value(.tos))
+        packet.mark = UInt32(truncatingIfNeeded: value(.mark))
+        packet.length =
+            free.contains(.length) ? UInt32(truncatingIfNeeded: value(.length)) : PacketSpace.headers(proto, version)
+        packet.dontFragment = proto == .tcp || proto == .udp
+        if packet.destination.isMulticast {
+            packet.packetType = .multicast
+        } else if packet.destination == IPAddress(v4: .max) {
+            packet.packetType = .broadcast
+        }
+        packet.unknown = .payload
+        switch proto {
+        case .esp, .ah, .ipcomp, .sctp, .dccp, .mobility: packet.unknown.insert(.otherHeaders)
+        case .tcp: packet.unknown.insert(.tcpOptions)
+        default: break
+        }
+        if free.contains(.mac) {
+            packet.sourceMAC = MACAddress(bits: UInt64(truncatingIfNeeded: value(.mac)))
+        } else {
+            packet.unknown.insert(.mac)
+        }
+        if arrival(values) == nil {
+            packet.hasSocket = true
+            if free.contains(.user) { packet.userID = UInt32(truncatingIfNeeded: value(.user)) }
+            if free.contains(.group) { packet.groupID = UInt32(truncatingIfNeeded: value(.group)) }
+            if !free.contains(.user) { packet.unknown.insert(.owner) }
+        }
+        return packet
+    }
+
+    /// Bytes of the headers alone.
+    static func headers(_ proto: IPProtocol, _ version: IPVersion) -> UInt32 {
+        let transport: UInt32 =
+            switch proto {
+            case .tcp: 20
+            case .udp, .udplite, .icmp, .icmpv6: 8
+            case .sctp, .dccp: 12
+            default: 0
+            }
+        return (version == .v4 ? 20 : 40) + transport
+    }
+
+    /// The value of a bit that is free: source port 40000, 192.0.2.x and its like, TCP.
+    private func prefers(_ level: UInt32) -> Bool {
+        guard let (field, bit) = field(at: level) else { return false }
+        let usual: UInt128
+        switch field {
+        case .source: usual = version == .v4 ? 0xc000_0207 : number(IPAddress(v6High: 0x2001_0db8 << 32, low: 7))
+        case .destination: usual = version == .v4 ? 0xc633_6409 : number(IPAddress(v6High: 0x2001_0db8 << 32, low: 9))
+        case .sourcePort: usual = 40000
+        case .destinationPort: usual = 80
+        case .protocol: usual = 6
+        case .tcpFlags: usual = 2
+        case .ttl: usual = 64
+        case .length: usual = 60
+        case .mac: usual = 0x0200_0000_0001
+        case .inInterface, .state, .tos, .mark, .connectionMark, .user, .group: usual = 0
+        }
+        return usual >> UInt128(bits(field) - 1 - bit) & 1 == 1
+    }
+}

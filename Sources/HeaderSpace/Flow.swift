@@ -1,0 +1,96 @@
+internal import NetTypes
+internal import PacketPath
+internal import RuleModel
+internal import SourceText
+
+/// What packets that stand at one place have in common, beside the hook: where their fields come from and what the kernel
+/// knows of them. Packets of one flow go on alike where no rule tells them apart.
+struct Flow: Hashable {
+    /// What conntrack made of them.
+    enum Standing: Hashable {
+        case none
+        case untracked, invalid
+        case tracked(Tracked)
+    }
+
+    /// An entry of the connection table that packets make, or belong to.
+    struct Tracked: Hashable {
+        /// One of new, related, established.
+        var state: ConnectionStates
+        var mark: FieldSource
+        /// Where the fields of the entry's original direction come from.
+        var source: FieldSource
+        var destination: FieldSource
+        var sourcePort: FieldSource
+        var destinationPort: FieldSource
+        var isDestinationTranslated = false
+        var isSourceTranslated = false
+        /// A nat step has settled the mapping of that end.
+        var hasDestinationMapping = false
+        var hasSourceMapping = false
+        var helper = Symbol.empty
+    }
+
+    private var sources: [FieldSource]
+    var standing = Standing.none
+    /// Whether CT gave them an entry of its making before conntrack.
+    var template: Template?
+    var route: RoutingStep?
+    /// Whether they were made here and came back by lo.
+    var isLoopedBack = false
+    /// Whether this host made them.
+    var startedHere = false
+    /// Sets that rules on the way have changed.
+    var changedSets: [Symbol] = []
+
+    /// What CT says before conntrack looks.
+    struct Template: Hashable {
+        var helper = Symbol.empty
+        var hasZone = false
+    }
+
+    init(_ space: PacketSpace) { sources = PacketField.allCases.map { space.source($0) } }
+
+    subscript(field: PacketField) -> FieldSource {
+        get { sources[Int(field.rawValue)] }
+        set { sources[Int(field.rawValue)] = newValue }
+    }
+
+    /// Fields that rules have not written to, of those that are free in `space`.
+    func isArriving(_ field: PacketField) -> Bool { self[field] == .arriving }
+
+    /// Whether any of `fields` may differ among its packets.
+    func differs(in fields: PacketFields, _ space: PacketSpace) -> Bool {
+        for field in PacketField.allCases where !fields.isDisjoint(with: field.fields) {
+            switch self[field] {
+            case .arriving, .bits, .unknown: return true
+            case .constant: continue
+            }
+        }
+        return false
+    }
+}
+
+/// Packets that stand at one place and are of one flow.
+struct Way {
+    var packets: PacketSet
+    var flow: Flow
+}
+
+extension PacketSpace {
+    /// `ways` with those of one flow taken together, in the order in which flows were met.
+    func merged(_ ways: [Way]) -> [Way] {
+        if ways.count < 2 { return ways.filter { !$0.packets.isEmpty } }
+        var places: [Flow: Int] = [:]
+        var result: [Way] = []
+        for way in ways where !way.packets.isEmpty {
+            if let place = places[way.flow] {
+                result[place].packets = or(result[place].packets, way.packets)
+            } else {
+                places[way.flow] = result.count
+                result.append(way)
+            }
+        }
+        return result
+    }
+}

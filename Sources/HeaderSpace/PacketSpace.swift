@@ -1,0 +1,164 @@
+public import NetTypes
+package import SourceText
+
+/// The space of packets of one IP version that an analysis speaks of: its fields as variables, the names of what nobody
+/// knows, and the sets of packets made of them. Sets of one space mean nothing in another.
+///
+/// Not `Sendable`: one analysis at a time.
+public final class PacketSpace {
+    public let version: IPVersion
+    /// Interfaces that packets may arrive by; `nil`: made on this host. The number of one is its place.
+    package let interfaces: [Symbol?]
+    /// Fields that may differ; all others have one value.
+    package let free: Set<PacketField>
+    /// The first level of each field that is free.
+    private let first: [PacketField: UInt32]
+    /// The first level that no packet decides.
+    let unknownLevel: UInt32
+    var store: DiagramStore
+    private var unknownLevels: [String: UInt32] = [:]
+    /// What each unknown's yes means, from `unknownLevel` on.
+    private(set) var unknowns: [(name: String, whenYes: String, whenNo: String)] = []
+
+    /// - Parameters:
+    ///   - interfaces: those that packets may arrive by, `nil` among them for packets made here.
+    ///   - free: fields that may differ beside interface, addresses, protocol and ports.
+    ///   - limit: of diagram nodes.
+    package init(_ version: IPVersion, interfaces: [Symbol?], free: Set<PacketField>, limit: Int = 16_000_000) {
+        self.version = version
+        self.interfaces = interfaces
+        self.free = free.union([.inInterface, .protocol, .destination, .destinationPort, .source, .sourcePort])
+        store = DiagramStore(limit: limit)
+        var level: UInt32 = 0
+        var first: [PacketField: UInt32] = [:]
+        for field in PacketField.allCases where self.free.contains(field) {
+            first[field] = level
+            level += UInt32(PacketSpace.bits(field, version, interfaces.count))
+        }
+        self.first = first
+        unknownLevel = level
+    }
+
+    /// Whether more nodes were needed than there may be: no answer counts then.
+    public var isExhausted: Bool { store.isExhausted }
+
+    private static func bits(_ field: PacketField, _ version: IPVersion, _ interfaces: Int) -> Int {
+        switch field {
+        case .inInterface: interfaces <= 1 ? 0 : Int.bitWidth - (interfaces - 1).leadingZeroBitCount
+        case .state: 3
+        case .protocol, .tcpFlags, .ttl, .tos: 8
+        case .destination, .source: version.addressBits
+        case .destinationPort, .sourcePort, .length: 16
+        case .mark, .connectionMark, .user, .group: 32
+        case .mac: 48
+        }
+    }
+
+    package func bits(_ field: PacketField) -> Int { PacketSpace.bits(field, version, interfaces.count) }
+
+    /// The value of a field that is not free.
+    func fixedValue(_ field: PacketField) -> UInt128 {
+        switch field {
+        case .inInterface, .state, .destination, .destinationPort, .source, .sourcePort, .tos, .mark, .connectionMark,
+            .mac, .user, .group:
+            0
+        case .protocol: 6
+        // What a trace takes where it is not told: a SYN, 64 hops, the headers alone.
+        case .tcpFlags: 2
+        case .ttl: 64
+        case .length: 40
+        }
+    }
+
+    /// The levels of a free field, the highest bit first.
+    package func levels(_ field: PacketField) -> Range<UInt32>? {
+        guard let start = first[field] else { return nil }
+        return start..<start + UInt32(bits(field))
+    }
+
+    /// The field and bit (0 is the highest) of a level below `unknownLevel`.
+    func field(at level: UInt32) -> (field: PacketField, bit: Int)? {
+        for field in PacketField.allCases {
+            guard let levels = levels(field), levels.contains(level) else { continue }
+            return (field, Int(level - levels.lowerBound))
+        }
+        return nil
+    }
+
+    func source(_ field: PacketField) -> FieldSource {
+        free.contains(field) ? .arriving : .constant(fixedValue(field))
+    }
+
+    // MARK: Sets
+
+    public func and(_ a: PacketSet, _ b: PacketSet) -> PacketSet { PacketSet(node: store.and(a.node, b.node)) }
+    public func or(_ a: PacketSet, _ b: PacketSet) -> PacketSet { PacketSet(node: store.or(a.node, b.node)) }
+    public func subtract(_ a: PacketSet, _ b: PacketSet) -> PacketSet {
+        PacketSet(node: store.difference(a.node, b.node))
+    }
+    public func complement(_ a: PacketSet) -> PacketSet { PacketSet(node: store.not(a.node)) }
+    /// Packets that are in one and not the other.
+    public func differing(_ a: PacketSet, _ b: PacketSet) -> PacketSet {
+        PacketSet(node: store.exclusiveOr(a.node, b.node))
+    }
+    public func isSubset(_ a: PacketSet, of b: PacketSet) -> Bool { subtract(a, b).isEmpty }
+
+    /// All of `sets`, joined in pairs so that none is gone through often.
+    public func union(_ sets: [PacketSet]) -> PacketSet {
+        var open = sets
+        while open.count > 1 {
+            var next: [PacketSet] = []
+            for index in stride(from: 0, to: open.count, by: 2) {
+                next.append(index + 1 < open.count ? or(open[index], open[index + 1]) : open[index])
+            }
+            open = next
+        }
+        return open.first ?? .none
+    }
+
+    /// Packets that are in it whatever the unknowns are.
+    public func always(_ a: PacketSet) -> PacketSet {
+        PacketSet(node: store.quantify(a.node, from: unknownLevel, isAll: true))
+    }
+
+    /// Packets that are in it if the unknowns are one way or another.
+    public func possibly(_ a: PacketSet) -> PacketSet {
+        PacketSet(node: store.quantify(a.node, from: unknownLevel, isAll: false))
+    }
+
+    /// The share of all bit patterns that is in it.
+    package func share(_ a: PacketSet) -> Double { store.share(a.node) }
+
+    // MARK: Unknowns
+
+    /// Where the unknown `name` is yes.
+    package func unknown(_ name: String, whenYes: String, whenNo: String) -> PacketSet {
+        let level: UInt32
+        if let known = unknownLevels[name] {
+            level = known
+        } else {
+            level = unknownLevel + UInt32(unknowns.count)
+            unknownLevels[name] = level
+            unknowns.append((name, whenYes, whenNo))
+        }
+        return PacketSet(node: store.node(level, 0, 1))
+    }
+
+    /// The names of the unknowns that decide whether a packet is in it, in the order they were met.
+    public func unknownNames(_ a: PacketSet) -> [String] {
+        store.support(a.node).filter { $0 >= unknownLevel }.map { unknowns[Int($0 - unknownLevel)].name }
+    }
+
+    /// What the unknown `name` says where it is yes and where it is no.
+    public func meaning(ofUnknown name: String) -> (whenYes: String, whenNo: String)? {
+        guard let level = unknownLevels[name] else { return nil }
+        let own = unknowns[Int(level - unknownLevel)]
+        return (own.whenYes, own.whenNo)
+    }
+
+    /// Packets that are in it while the unknown is as given.
+    package func assuming(_ name: String, _ isYes: Bool, _ a: PacketSet) -> PacketSet {
+        guard let level = unknownLevels[name] else { return a }
+        return PacketSet(node: store.cofactor(a.node, level, isYes))
+    }
+}

@@ -1,0 +1,225 @@
+public import ChainGraph
+public import NetTypes
+internal import PacketPath
+public import PathModel
+internal import RuleModel
+internal import SourceText
+
+/// Where packets come from that are followed.
+public enum PacketOrigin: Hashable, Sendable, CaseIterable {
+    /// By an interface, from the wire.
+    case wire
+    /// Made on this host.
+    case host
+}
+
+/// Packets that end alike: by one rule or policy, with one translation.
+public struct PacketClass: Hashable, Sendable {
+    /// As they arrived.
+    public var packets: PacketSet
+    public var end: PathEnd
+    /// The addresses and ports that they have at the end, where NAT gave them one.
+    public var source: NewValue<IPAddress>
+    public var destination: NewValue<IPAddress>
+    public var sourcePort: NewValue<UInt16>
+    public var destinationPort: NewValue<UInt16>
+
+    /// What a field is at the end of the way.
+    public enum NewValue<Value: Hashable & Sendable>: Hashable, Sendable {
+        case unchanged
+        case given(Value)
+        /// Some bits of it are as they arrived (NETMAP).
+        case partly
+        /// A value that the kernel chooses.
+        case unknown
+    }
+
+    public var isTranslated: Bool {
+        source != .unchanged || destination != .unchanged || sourcePort != .unchanged || destinationPort != .unchanged
+    }
+}
+
+/// All packets of one version through one host: what becomes of each.
+public struct PathAnalysis {
+    public let space: PacketSpace
+    /// What was followed: well-formed plain packets.
+    public let domain: PacketSet
+    public let classes: [PacketClass]
+    /// Packets, as they arrived, for which all matches of a rule held; of rules that none did there is no entry.
+    public let hits: [RuleReference: PacketSet]
+    /// Packets that came to a rule.
+    public let reached: [RuleReference: PacketSet]
+    /// What is taken for granted, as sentences, by name.
+    public let granted: [(name: String, text: String)]
+
+    /// Packets of all classes that meet a condition.
+    public func packets(where isWanted: (PacketClass) -> Bool) -> PacketSet {
+        space.union(classes.filter(isWanted).map { $0.packets })
+    }
+}
+
+extension PacketSpace {
+    /// A space for packets of `version` to and from all of `models`, so that their answers can be compared: the fields that
+    /// a rule of one of them looks at are free.
+    ///
+    /// - Parameter free: fields that may differ although no rule asks.
+    public convenience init(_ version: IPVersion, for models: [HostModel], free: Set<PacketField> = []) {
+        var fields = free
+        var interfaces: [Symbol?] = [nil]
+        for model in models {
+            fields.formUnion(askedFields(model, version))
+            for name in arrivals(model) where !interfaces.contains(name) { interfaces.append(name) }
+        }
+        self.init(version, interfaces: interfaces, free: fields)
+    }
+
+    /// Well-formed plain packets from `origin`: whole, without IP options and extension headers.
+    public func domain(_ origin: PacketOrigin, on model: HostModel) -> PacketSet {
+        var result = and(protocols, transport)
+        if free.contains(.state) {
+            result = and(result, packets(.state, from: 0, through: UInt128(ArrivalState.allCases.count - 1)))
+        }
+        let names = Set(arrivals(model))
+        let numbers = interfaces.indices.filter { number in
+            switch origin {
+            case .host: interfaces[number] == nil
+            case .wire: interfaces[number].map { names.contains($0) } ?? false
+            }
+        }
+        result = and(result, union(numbers.map { packets(.inInterface, UInt128($0)) }))
+        guard origin == .host else { return result }
+        var own: [PacketSet] = []
+        for interface in model.host.interfaces {
+            for address in interface.addresses where address.address.version == version {
+                own.append(packets(.source, number(address.address)))
+            }
+        }
+        if own.isEmpty { return subtract(result, packets(.source, 0)) }
+        return and(result, union(own))
+    }
+
+    private var protocols: PacketSet {
+        // 0 stands for every protocol in rules; of IPv6 those that are headers of its own.
+        let without: [UInt8] = version == .v4 ? [0, 58] : [0, 1, 43, 44, 51, 59, 60, 135, 139, 140]
+        return complement(union(without.map { packets(.protocol, UInt128($0)) }))
+    }
+
+    /// Ports only where the protocol has some, flags only for TCP, lengths that hold the headers.
+    private var transport: PacketSet {
+        func of(_ proto: IPProtocol) -> PacketSet { packets(.protocol, UInt128(proto.rawValue)) }
+        let withPorts: [IPProtocol] = [.tcp, .udp, .sctp, .dccp, .udplite]
+        let hasPorts = union(withPorts.map { of($0) })
+        let noSource = packets(.sourcePort, 0)
+        let noPorts = and(noSource, packets(.destinationPort, 0))
+        let icmp = of(version == .v4 ? .icmp : .icmpv6)
+        var result = union([hasPorts, and(icmp, noSource), noPorts])
+        if free.contains(.tcpFlags) { result = and(result, or(of(.tcp), packets(.tcpFlags, 0))) }
+        if free.contains(.length) {
+            let sizes: [IPProtocol] = withPorts + [version == .v4 ? .icmp : .icmpv6]
+            var fits = packets(.length, from: UInt128(version == .v4 ? 20 : 40), through: 65535)
+            for proto in sizes {
+                let least = UInt128(PacketSpace.headers(proto, version))
+                fits = and(fits, or(complement(of(proto)), packets(.length, from: least, through: 65535)))
+            }
+            result = and(result, fits)
+        }
+        return result
+    }
+}
+
+/// Fields that rules of `model` look at, of those that have one value where none does.
+private func askedFields(_ model: HostModel, _ version: IPVersion) -> Set<PacketField> {
+    let stages = Stages(model)
+    var asked: PacketFields = []
+    for table in model.linked.ruleset.tables where table.family.sees(version) {
+        for chain in table.chains {
+            for rule in chain.rules {
+                for statement in rule.statements {
+                    switch statement {
+                    case .match(let match): asked.formUnion(stages.fields(of: match))
+                    case .target(.native(let statement)):
+                        for expression in statement.expressions { asked.formUnion(stages.fields(of: expression)) }
+                    case .target: continue
+                    }
+                }
+            }
+        }
+    }
+    var result: Set<PacketField> = []
+    for field in [PacketField.tcpFlags, .ttl, .tos, .length, .mac, .user] where !asked.isDisjoint(with: field.fields) {
+        result.insert(field)
+    }
+    if result.contains(.user) { result.insert(.group) }
+    if model.compiled.tracks(version) { result.insert(.state) }
+    return result
+}
+
+/// Interfaces that packets may come by: the host's own but lo and the ports of its bridges, or those that rules name.
+private func arrivals(_ model: HostModel) -> [Symbol] {
+    let bridges = Set(model.host.interfaces.filter { $0.kind == .bridge }.map { $0.name })
+    let own = model.host.interfaces.filter { interface in
+        !interface.isLoopback && model.names.text(interface.name) != "lo"
+            && !(interface.master.map { bridges.contains($0) } ?? false)
+    }
+    if !own.isEmpty { return own.map { $0.name } }
+    var names: [Symbol] = []
+    for table in model.linked.ruleset.tables {
+        for chain in table.chains {
+            for rule in chain.rules {
+                for case .match(.inInterface(let test)) in rule.statements
+                where !test.value.isPrefix && !names.contains(test.value.name) {
+                    names.append(test.value.name)
+                }
+            }
+        }
+    }
+    return names
+}
+
+/// Follows all packets of `space` from `origin` through `model`, of which only those in `packets` where it is given.
+public func analyze(
+    _ model: HostModel, _ origin: PacketOrigin, in space: PacketSpace, only packets: PacketSet = .all,
+    recordsRules: Bool = false
+) -> PathAnalysis {
+    let domain = space.and(space.domain(origin, on: model), packets)
+    let evaluator = SetEvaluator(space, model, recordsRules: recordsRules)
+    switch origin {
+    case .wire: evaluator.runArriving(domain)
+    case .host: evaluator.runLocal(domain)
+    }
+    var places: [PacketClass: Int] = [:]
+    var classes: [PacketClass] = []
+    for ending in evaluator.record.endings {
+        var own = PacketClass(ending, space)
+        own.packets = .none
+        if let place = places[own] {
+            classes[place].packets = space.or(classes[place].packets, ending.packets)
+        } else {
+            places[own] = classes.count
+            own.packets = ending.packets
+            classes.append(own)
+        }
+    }
+    return PathAnalysis(
+        space: space, domain: domain, classes: classes, hits: evaluator.record.hits, reached: evaluator.record.reached,
+        granted: evaluator.record.granted.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
+}
+
+extension PacketClass {
+    fileprivate init(_ ending: SetEnding, _ space: PacketSpace) {
+        func value<Value>(_ field: PacketField, _ make: (UInt128) -> Value) -> NewValue<Value> {
+            switch ending.flow[field] {
+            case .arriving: .unchanged
+            case .constant(let value): .given(make(value))
+            case .bits: .partly
+            case .unknown: .unknown
+            }
+        }
+        packets = ending.packets
+        end = ending.end
+        source = value(.source) { space.address($0) }
+        destination = value(.destination) { space.address($0) }
+        sourcePort = value(.sourcePort) { UInt16(truncatingIfNeeded: $0) }
+        destinationPort = value(.destinationPort) { UInt16(truncatingIfNeeded: $0) }
+    }
+}

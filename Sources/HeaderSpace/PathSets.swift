@@ -1,0 +1,338 @@
+public import ChainGraph
+internal import NetTypes
+public import PacketPath
+internal import PathModel
+public import RuleModel
+public import SourceText
+
+/// How packets' way through a host ended.
+public struct PathEnd: Hashable, Sendable {
+    public var outcome: Outcome
+    public var reason: Reason?
+    public var rejectWith: RejectWith?
+    /// The rule that ended it; `nil` for a policy, and for what got through.
+    public var rule: RuleReference?
+    /// The base chain whose policy ended it.
+    public var chain: ChainID?
+    /// The interface that they left by.
+    public var interface: Symbol?
+    /// What they then go on in, which was followed for one of them: a tunnel, a bridge, copies for a group.
+    public var beyond: Symbol?
+
+    init(_ outcome: Outcome, _ reason: Reason?) {
+        self.outcome = outcome
+        self.reason = reason
+    }
+}
+
+extension SetEvaluator {
+    /// Follows packets that arrive from the wire to all their ends, which `record` has then.
+    func runArriving(_ packets: PacketSet) {
+        let flow = Flow(space)
+        let accepted = arrived(Way(packets: packets, flow: flow))
+        received(accepted)
+    }
+
+    /// Follows packets that this host makes.
+    func runLocal(_ packets: PacketSet) {
+        var open: [Way] = []
+        var flow = Flow(space)
+        flow.startedHere = true
+        for part in byBothAddresses(Way(packets: packets, flow: flow)) {
+            for (hook, way) in concluded(stages.routeLocal, part, .output) where hook == .output { open.append(way) }
+        }
+        let sent = passed(.output, space.merged(open))
+        leave(sent)
+    }
+
+    /// Through PREROUTING and on.
+    private func received(_ ways: [Way]) {
+        let behind = passed(.prerouting, ways)
+        let context = Context(hook: .prerouting, hasInInterface: true, outInterface: nil)
+        var delivered: [Way] = []
+        var forwarded: [Way] = []
+        for (hook, way) in routed(behind, context) {
+            switch hook {
+            case .input: delivered.append(way)
+            case .forward: forwarded.append(way)
+            case .ingress, .prerouting, .output, .postrouting, .egress: continue
+            }
+        }
+        for way in passed(.input, space.merged(delivered)) { end(way, PathEnd(.delivered, nil)) }
+        leave(passed(.forward, space.merged(forwarded)))
+    }
+
+    /// Through POSTROUTING and out.
+    private func leave(_ ways: [Way]) {
+        var looped: [Way] = []
+        for way in passed(.postrouting, ways) {
+            for part in byLength(way) {
+                for (_, way) in concluded(stages.transmit, part, .postrouting) { looped.append(way) }
+            }
+        }
+        if !looped.isEmpty { received(space.merged(looped)) }
+    }
+
+    // MARK: Before the first hook
+
+    /// Without those that the IP layer refuses.
+    private func arrived(_ way: Way) -> [Way] {
+        if space.version == .v4 { return [way] }
+        var rest = way
+        for field in [PacketField.destination, .source] {
+            for atom in addressAtoms(field) {
+                let part = Way(packets: space.and(rest.packets, atom.packets), flow: way.flow)
+                guard let situation = situation(part, .prerouting) else { continue }
+                for result in stages.arrive(situation) {
+                    guard case .ended(let outcome, let reason) = result.next else { continue }
+                    rest.packets = space.subtract(rest.packets, part.packets)
+                    end(part, PathEnd(outcome, reason))
+                }
+            }
+        }
+        return [rest]
+    }
+
+    private func byBothAddresses(_ way: Way) -> [Way] {
+        byDestination(way).flatMap { part in
+            addressAtoms(.source).map { Way(packets: space.and(part.packets, $0.packets), flow: way.flow) }
+                .filter { !$0.packets.isEmpty }
+        }
+    }
+
+    /// Parts of one length as far as links limit it.
+    private func byLength(_ way: Way) -> [Way] {
+        guard space.free.contains(.length) else { return [way] }
+        let limit = way.flow.route?.route?.mtu ?? way.flow.route?.interface.flatMap { model.host.interface($0)?.mtu }
+        guard let limit, limit < 65535 else { return [way] }
+        return parts(way, [space.packets(.length, from: 0, through: UInt128(limit))])
+    }
+
+    // MARK: Hooks
+
+    /// What is left of `entering` behind all steps of `hook`.
+    func passed(_ hook: Hook, _ entering: [Way]) -> [Way] {
+        var result: [Way] = []
+        // Rules see the interface that packets of a flow leave by: flows of one interface are taken together.
+        var groups: [(interface: Symbol?, ways: [Way])] = []
+        for way in entering {
+            let interface = way.flow.route?.interface
+            if let place = groups.firstIndex(where: { $0.interface == interface }) {
+                groups[place].ways.append(way)
+            } else {
+                groups.append((interface, [way]))
+            }
+        }
+        for group in groups {
+            let isLocal = hook == .output || group.ways.contains { $0.flow.startedHere }
+            let hasIn: Bool
+            switch hook {
+            case .prerouting, .input, .forward, .ingress: hasIn = true
+            case .output, .egress: hasIn = false
+            case .postrouting: hasIn = !isLocal
+            }
+            let context = Context(
+                hook: hook, hasInInterface: hasIn,
+                outInterface: hook == .prerouting || hook == .input ? nil : group.interface)
+            var ways = group.ways
+            for step in model.compiled.plan(space.version, hook) {
+                if ways.isEmpty || space.isExhausted { break }
+                ways = take(step, ways, context)
+            }
+            result += ways
+        }
+        return space.merged(result)
+    }
+
+    private func take(_ step: HookStep, _ ways: [Way], _ context: Context) -> [Way] {
+        switch step {
+        case .defragment, .confirm: return ways
+        case .conntrack: return tracked(ways)
+        case .withoutNAT: return translated([], ways, context)
+        case .nat(let chains):
+            guard context.hook == .output else { return translated(chains, ways, context) }
+            return ways.flatMap { way in
+                rerouted(translated(chains, [way], context), from: way, byNAT: true)
+            }
+        case .chain(let chain): return run(chain, ways, context)
+        case .unordered(let legacy, let nfTables):
+            return inEitherOrder(legacy + nfTables, nfTables + legacy, ways, context) { chains, ways in
+                chains.reduce(ways) { run($1, $0, context) }
+            }
+        case .unorderedNAT(let legacyFirst, let nfTablesFirst):
+            return inEitherOrder(legacyFirst, nfTablesFirst, ways, context) { translated($0, $1, context) }
+        // Packets of virtual services are followed one by one alone.
+        case .virtualReplies: return ways
+        case .virtualRequests: return ways.flatMap { withoutVirtual($0) }
+        }
+    }
+
+    private func inEitherOrder(
+        _ first: [ChainID], _ second: [ChainID], _ ways: [Way], _ context: Context,
+        _ go: ([ChainID], [Way]) -> [Way]
+    ) -> [Way] {
+        let name = "order@\(context.hook.name)"
+        let isLegacyFirst = unknown(name, "the chains of iptables-legacy run before those of nf_tables at \(context.hook.name)")
+        return space.merged(
+            go(first, ways.map { Way(packets: space.and($0.packets, isLegacyFirst), flow: $0.flow) })
+                + go(second, ways.map { Way(packets: space.subtract($0.packets, isLegacyFirst), flow: $0.flow) }))
+    }
+
+    private func run(_ chain: ChainID, _ ways: [Way], _ context: Context) -> [Way] {
+        let isRoute = model.linked.chain(chain).base?.type == .route
+        guard isRoute, context.hook == .output else {
+            return space.merged(ended(walk(chain, ways, context), of: chain).map { $0.way })
+        }
+        return space.merged(
+            ways.flatMap { way in
+                rerouted(ended(walk(chain, [way], context), of: chain).map { $0.way }, from: way, byNAT: false)
+            })
+    }
+
+    /// What goes on behind a base chain; the others are noted as ended.
+    func ended(_ ends: [SetEnd], of chain: ChainID) -> [(verdict: SetVerdict, way: Way)] {
+        var onward: [(verdict: SetVerdict, way: Way)] = []
+        for end in ends {
+            switch end.verdict {
+            case .accept, .passedBy: onward.append((end.verdict, end.way))
+            case .returned:
+                guard let base = model.linked.chain(chain).base, base.policy == .drop else {
+                    onward.append((end.verdict, end.way))
+                    continue
+                }
+                var own = PathEnd(.dropped, .policy)
+                own.chain = chain
+                self.end(end.way, own)
+            case .drop:
+                var own = PathEnd(.dropped, .rule)
+                own.rule = end.rule
+                self.end(end.way, own)
+            case .reject(let with):
+                var own = PathEnd(.rejected, .rule)
+                own.rule = end.rule
+                own.rejectWith = with
+                self.end(end.way, own)
+            case .queue:
+                var own = PathEnd(.queued, .rule)
+                own.rule = end.rule
+                self.end(end.way, own)
+            case .lost: self.end(end.way, PathEnd(.undecided, .unknownRule))
+            }
+        }
+        return onward
+    }
+
+    /// A changed packet of OUTPUT is routed again.
+    private func rerouted(_ ways: [Way], from before: Way, byNAT: Bool) -> [Way] {
+        let asked: [PacketField] = byNAT ? [.destination] : [.destination, .mark, .source, .tos, .ttl]
+        return ways.flatMap { way -> [Way] in
+            guard asked.contains(where: { way.flow[$0] != before.flow[$0] }) else { return [way] }
+            return byDestination(way).flatMap { part -> [Way] in
+                let same = Way(packets: part.packets, flow: before.flow)
+                guard let now = situation(part, .output), let old = situation(same, .output) else { return [] }
+                return concluded(stages.reroute(now, from: old, byNAT: byNAT), now, part).map { $0.way }
+            }
+        }
+    }
+
+    // MARK: Conntrack
+
+    private func tracked(_ ways: [Way]) -> [Way] {
+        space.merged(
+            ways.flatMap { way -> [Way] in
+                guard case .none = way.flow.standing else { return [way] }
+                guard space.free.contains(.state) else { return [standing(.new, way)] }
+                return ArrivalState.allCases.map { state in
+                    let own = space.packets(.state, UInt128(state.rawValue))
+                    return standing(state, Way(packets: space.and(way.packets, own), flow: way.flow))
+                }
+            })
+    }
+
+    private func standing(_ state: ArrivalState, _ way: Way) -> Way {
+        var flow = way.flow
+        let helper = flow.template?.helper ?? .empty
+        flow.template = nil
+        func entry(_ states: ConnectionStates) -> Flow.Standing {
+            var tracked = Flow.Tracked(
+                state: states, mark: space.source(.connectionMark), source: flow[.source],
+                destination: flow[.destination], sourcePort: flow[.sourcePort], destinationPort: flow[.destinationPort])
+            tracked.helper = helper
+            if states != .new {
+                tracked.hasSourceMapping = true
+                tracked.hasDestinationMapping = true
+            }
+            return .tracked(tracked)
+        }
+        switch state {
+        case .new: flow.standing = entry(.new)
+        case .established: flow.standing = entry(.established)
+        case .related: flow.standing = entry(.related)
+        case .invalid: flow.standing = .invalid
+        case .untracked: flow.standing = .untracked
+        }
+        return Way(packets: way.packets, flow: flow)
+    }
+
+    // MARK: Ends
+
+    func end(_ way: Way, _ end: PathEnd) {
+        if way.packets.isEmpty { return }
+        var end = end
+        if end.interface == nil, end.outcome == .forwarded || end.outcome == .sent {
+            end.interface = way.flow.route?.interface
+        }
+        record.endings.append(SetEnding(packets: way.packets, flow: way.flow, end: end))
+    }
+
+    /// Packets that go on in a tunnel, over a bridge or to a group: one of them is followed, and what its outer packet
+    /// meets holds for all whose mark and type of service are the same.
+    func elsewhere(_ place: StageResult.Elsewhere, _ way: Way, _ hook: Hook) {
+        guard let situation = situation(way, hook) else { return }
+        let beyond: Symbol
+        switch place {
+        case .tunnel(let name): beyond = name
+        case .bridge, .group: beyond = way.flow.route?.interface ?? .empty
+        }
+        guard hook == .postrouting, case .tunnel = place else {
+            var own = PathEnd(.undecided, nil)
+            own.beyond = beyond
+            end(way, own)
+            return
+        }
+        let results = stages.follow(situation)
+        let isAlike = !way.flow.differs(in: [.mark, .dscp], space)
+        for (index, result) in results.enumerated() {
+            var packets = way.packets
+            if results.count > 1 || !isAlike {
+                let holds = unknown(
+                    "tunnel@\(model.names.text(beyond))=\(index + 1)",
+                    "the packet's outer one goes way \(index + 1) behind \(model.names.text(beyond))")
+                packets = space.and(packets, holds)
+            }
+            guard case .ended(let outcome, let reason) = result.next else { continue }
+            var own = PathEnd(outcome, reason)
+            own.beyond = beyond
+            end(Way(packets: packets, flow: way.flow), own)
+        }
+    }
+
+    /// Without those that IPVS may take, which are followed one by one alone.
+    private func withoutVirtual(_ way: Way) -> [Way] {
+        var rest = way
+        for service in model.host.virtualServices ?? [] where service.version == space.version {
+            let own: PacketSet
+            switch service.key {
+            case .address(let proto, let address, let port):
+                let there = space.packets(way.flow[.destination], of: .destination, space.number(address)) ?? .all
+                let ports = space.packets(way.flow[.destinationPort], of: .destinationPort, UInt128(port)) ?? .all
+                own = space.and(isOf(proto, way.flow), space.and(there, port == 0 ? .all : ports))
+            case .mark(let mark, _):
+                own = space.packets(way.flow[.mark], of: .mark, UInt128(mark)) ?? .all
+            }
+            end(Way(packets: space.and(rest.packets, own), flow: way.flow), PathEnd(.undecided, nil))
+            rest.packets = space.subtract(rest.packets, own)
+        }
+        return rest.packets.isEmpty ? [] : [rest]
+    }
+}

@@ -1,0 +1,156 @@
+internal import ChainGraph
+internal import NetTypes
+internal import PacketPath
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+// What targets make of sets of packets: as `Evaluator.perform` does of one.
+extension SetEvaluator {
+    func perform(_ target: Target, _ rule: RuleReference, _ way: Way, _ context: Context) -> SetAction {
+        var flow = way.flow
+        switch target {
+        case .accept: return .end(.accept)
+        case .drop: return .end(.drop)
+        case .return: return .end(.returned)
+        case .jump(let name): return call(name, rule, isGoto: false, way)
+        case .goto(let name): return call(name, rule, isGoto: true, way)
+        case .queue: return .end(.queue)
+        case .nfQueue(let queue):
+            guard queue.bypass else { return .end(.queue) }
+            return either("nfqueue@\(cite(rule))", "a program listens on queue \(queue.queue)", way, .queue, .passedBy)
+        case .reject(let with): return .end(.reject(with))
+        case .dnat, .snat, .masquerade, .redirect, .netmap: return translate(target, rule, way, context)
+        case .mark(let operation):
+            let word = operation.word
+            flow[.mark] = space.written(
+                flow[.mark], of: .mark, keeping: ~UInt128(word.mask) & 0xffff_ffff, xor: UInt128(word.value))
+        case .connectionMark(let target): connectionMark(target, &flow)
+        case .ct(let ct): track(ct, &flow)
+        case .notrack:
+            var ct = CTTarget()
+            ct.notrack = true
+            track(ct, &flow)
+        case .dscp(let value):
+            flow[.tos] = space.written(flow[.tos], of: .tos, keeping: 3, xor: UInt128(value) << 2)
+        case .tos(let byte):
+            flow[.tos] = space.written(flow[.tos], of: .tos, keeping: UInt128(~byte.mask), xor: UInt128(byte.value))
+        case .timeToLive(let target): changeTTL(target, &flow)
+        case .tcpOptionStrip, .tcpMSS: break
+        case .hmark: flow[.mark] = .unknown
+        case .prefixTranslation(let target):
+            // The adjusted word hangs on the address in no way that bits tell.
+            if target.changesSource { flow[.source] = .unknown } else { flow[.destination] = .unknown }
+        case .ecn(let target):
+            if let ect = target.ect { flow[.tos] = space.written(flow[.tos], of: .tos, keeping: 0xfc, xor: UInt128(ect)) }
+            if target.ece != nil || target.cwr != nil { changeECN(target, &flow) }
+        case .tproxy:
+            return either(
+                "tproxy@\(cite(rule))", "a transparent socket takes the packet (\(cite(rule)))", way, .accept, nil)
+        case .synproxy:
+            return either(
+                "synproxy@\(cite(rule))",
+                "the client completes the handshake that SYNPROXY of \(cite(rule)) makes for the server", way, .accept,
+                .drop)
+        case .clusterIP:
+            return either(
+                "clusterip@\(cite(rule))", "CLUSTERIP of \(cite(rule)) gives this packet to this node", way, nil, .drop)
+        case .unknown(_, let text):
+            return either(
+                "unknown-target@\(cite(rule))",
+                "'\(model.names.text(text))' of \(cite(rule)), which this program can't read, lets the packet on", way,
+                nil, .drop)
+        case .set(let target):
+            for operation in [target.add, target.delete].compactMap({ $0 })
+            where !flow.changedSets.contains(operation.set) { flow.changedSets.append(operation.set) }
+            if target.mapsMark { flow[.mark] = .unknown }
+        case .native(let statement): return perform(statement, rule, way, context)
+        case .classify, .connectionSecurityMark, .checksumFill, .securityMark, .log, .nfLog, .ulog, .audit, .tee,
+            .idleTimer, .led, .rateEstimate, .trace:
+            break
+        }
+        return .continue([Way(packets: way.packets, flow: flow)])
+    }
+
+    private func call(_ name: Symbol, _ rule: RuleReference, isGoto: Bool, _ way: Way) -> SetAction {
+        if let chain = model.linked.sibling(of: rule.chain, named: name) { return .call(chain, isGoto: isGoto) }
+        let text = "chain \(model.names.text(name)), which is not in the input, lets the packet return"
+        return either("missing-chain@\(cite(rule))", text, way, nil, .drop)
+    }
+
+    /// One end where the unknown is yes and another where it is no; `nil`: the rule goes on.
+    func either(_ name: String, _ text: String, _ way: Way, _ yes: SetVerdict?, _ no: SetVerdict?) -> SetAction {
+        let holds = unknown(name, text)
+        let ways = [
+            (yes, Way(packets: space.and(way.packets, holds), flow: way.flow)),
+            (no, Way(packets: space.subtract(way.packets, holds), flow: way.flow)),
+        ]
+        var ends: [(SetVerdict, Way)] = []
+        var onward: [Way] = []
+        for (verdict, way) in ways {
+            if let verdict { ends.append((verdict, way)) } else { onward.append(way) }
+        }
+        return .several(ends: ends, onward: onward)
+    }
+
+    // MARK: Marks
+
+    /// Source: net/netfilter/xt_connmark.c `connmark_tg_shift`. Without an entry nothing happens.
+    private func connectionMark(_ target: ConnectionMarkTarget, _ flow: inout Flow) {
+        guard case .tracked(var tracked) = flow.standing else {
+            // The entry that CT made up has a mark that packets before may have left.
+            if target.operation == .restore, flow.template != nil { flow[.mark] = .unknown }
+            return
+        }
+        let kept = ~UInt128(target.connectionMask) & 0xffff_ffff
+        switch target.operation {
+        case .set:
+            let word = space.written(tracked.mark, of: .connectionMark, keeping: kept, xor: UInt128(target.value))
+            tracked.mark = space.shifted(word, of: .connectionMark, by: Int(target.shift))
+        case .save:
+            let taken = space.masked(flow[.mark], of: .mark, UInt128(target.packetMask))
+            tracked.mark = space.combined(
+                space.masked(tracked.mark, of: .connectionMark, kept),
+                space.shifted(taken, of: .mark, by: Int(target.shift)), of: .connectionMark)
+        case .restore:
+            let taken = space.masked(tracked.mark, of: .connectionMark, UInt128(target.connectionMask))
+            flow[.mark] = space.combined(
+                space.masked(flow[.mark], of: .mark, ~UInt128(target.packetMask) & 0xffff_ffff),
+                space.shifted(taken, of: .connectionMark, by: Int(target.shift)), of: .mark)
+        }
+        flow.standing = .tracked(tracked)
+    }
+
+    private func track(_ target: CTTarget, _ flow: inout Flow) {
+        guard case .none = flow.standing, flow.template == nil else { return }
+        if target.notrack {
+            flow.standing = .untracked
+            return
+        }
+        var template = Flow.Template()
+        template.helper = target.helper
+        template.hasZone = target.zoneFromMark || (target.zone ?? 0) != 0
+        flow.template = template
+    }
+
+    private func changeTTL(_ target: TimeToLiveTarget, _ flow: inout Flow) {
+        switch (target.operation, flow[.ttl]) {
+        case (.set, _): flow[.ttl] = .constant(UInt128(target.value))
+        case (.increase, .constant(let value)): flow[.ttl] = .constant(min(255, value + UInt128(target.value)))
+        case (.decrease, .constant(let value)):
+            flow[.ttl] = .constant(value < UInt128(target.value) ? 0 : value - UInt128(target.value))
+        case (.increase, _), (.decrease, _): flow[.ttl] = .unknown
+        }
+    }
+
+    private func changeECN(_ target: ECNTarget, _ flow: inout Flow) {
+        var keeping: UInt128 = 0xff
+        var value: UInt128 = 0
+        for (bit, flag) in [(target.ece, TCPFlags.ece), (target.cwr, TCPFlags.cwr)] {
+            guard let bit else { continue }
+            keeping &= ~UInt128(flag.rawValue)
+            if bit { value |= UInt128(flag.rawValue) }
+        }
+        flow[.tcpFlags] = space.written(flow[.tcpFlags], of: .tcpFlags, keeping: keeping, xor: value)
+    }
+}

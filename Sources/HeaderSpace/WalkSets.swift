@@ -1,0 +1,202 @@
+internal import ChainGraph
+internal import NetTypes
+internal import PacketPath
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+/// How packets left a chain.
+enum SetVerdict: Hashable {
+    /// The end of the chain, or RETURN.
+    case returned
+    case accept
+    case drop
+    case reject(RejectWith)
+    case queue
+    /// A queue that no program reads has let them by.
+    case passedBy
+    /// Deeper than can be followed, or in a circle.
+    case lost
+}
+
+/// Packets that left a chain alike, and the rule that let them go.
+struct SetEnd {
+    var verdict: SetVerdict
+    var way: Way
+    var rule: RuleReference?
+}
+
+/// What a target makes of packets.
+enum SetAction {
+    /// They go on with the rule's next statement.
+    case `continue`([Way])
+    case end(SetVerdict)
+    /// Some end so, others in another way, and the rest goes on.
+    case several(ends: [(SetVerdict, Way)], onward: [Way])
+    case call(ChainID, isGoto: Bool)
+    /// Into chains by a verdict map; those that no element has miss the rule.
+    case dispatch(calls: [(ChainID, Bool, Way)], ends: [(SetVerdict, Way)], onward: [Way], missed: [Way])
+}
+
+extension SetEvaluator {
+    /// Takes `entering` through the rules of `chain` and returns all ways out, those of one flow and verdict together.
+    func walk(_ chain: ChainID, _ entering: [Way], _ context: Context, open: [ChainID] = []) -> [SetEnd] {
+        // Recursion as deep as chains lead into one another; rule sets that the kernel takes stay far below.
+        guard open.count < 512, !open.contains(chain) else {
+            return entering.map { SetEnd(verdict: .lost, way: $0, rule: nil) }
+        }
+        var live = space.merged(entering)
+        var ends: [SetEnd] = []
+        let rules = model.linked.chain(chain).rules
+        for (index, rule) in rules.enumerated() {
+            if live.isEmpty || space.isExhausted { break }
+            let reference = RuleReference(chain: chain, index: index)
+            var passed: [Way] = []
+            apply(rule, reference, live, context, open + [chain], &passed, &ends)
+            live = passed.count > 1 ? space.merged(passed) : passed.filter { !$0.packets.isEmpty }
+        }
+        ends += live.map { SetEnd(verdict: .returned, way: $0, rule: nil) }
+        return merged(ends)
+    }
+
+    private func apply(
+        _ rule: Rule, _ reference: RuleReference, _ ways: [Way], _ context: Context, _ open: [ChainID],
+        _ passed: inout [Way], _ ends: inout [SetEnd]
+    ) {
+        /// Ways that jump from here, together.
+        var calls: [(chain: ChainID, isGoto: Bool, way: Way)] = []
+        for way in ways {
+            note(&record.reached, reference, way.packets)
+            let begins = beginning(reference, way.flow)
+            let kept = space.subtract(way.packets, begins)
+            if !kept.isEmpty { passed.append(Way(packets: kept, flow: way.flow)) }
+            let begun = Way(packets: space.and(way.packets, begins), flow: way.flow)
+            if begun.packets.isEmpty { continue }
+            // Each with the statement that comes next.
+            var inside = [(way: begun, statement: 0)]
+            while var (one, statement) = inside.popLast() {
+                var ended = false
+                steps: while statement < rule.statements.count {
+                    switch rule.statements[statement] {
+                    case .match:
+                        let (holds, next) = run(of: rule, from: statement, reference, one, context)
+                        let missed = space.subtract(one.packets, holds)
+                        if !missed.isEmpty { passed.append(Way(packets: missed, flow: one.flow)) }
+                        one.packets = space.and(one.packets, holds)
+                        statement = next
+                        if one.packets.isEmpty {
+                            ended = true
+                            break steps
+                        }
+                    case .target(let target):
+                        statement += 1
+                        note(&record.hits, reference, one.packets)
+                        switch perform(target, reference, one, context) {
+                        case .continue(let next):
+                            guard let first = next.first else {
+                                ended = true
+                                break steps
+                            }
+                            for other in next.dropFirst() { inside.append((other, statement)) }
+                            one = first
+                        case .end(let verdict):
+                            ends.append(SetEnd(verdict: verdict, way: one, rule: reference))
+                            ended = true
+                            break steps
+                        case .several(let own, let onward):
+                            for (verdict, way) in own where !way.packets.isEmpty {
+                                ends.append(SetEnd(verdict: verdict, way: way, rule: reference))
+                            }
+                            for way in onward where !way.packets.isEmpty { inside.append((way, statement)) }
+                            ended = true
+                            break steps
+                        case .call(let chain, let isGoto):
+                            calls.append((chain, isGoto, one))
+                            ended = true
+                            break steps
+                        case .dispatch(let own, let verdicts, let onward, let missed):
+                            for (chain, isGoto, way) in own { calls.append((chain, isGoto, way)) }
+                            for (verdict, way) in verdicts where !way.packets.isEmpty {
+                                ends.append(SetEnd(verdict: verdict, way: way, rule: reference))
+                            }
+                            passed += missed.filter { !$0.packets.isEmpty }
+                            for way in onward where !way.packets.isEmpty { inside.append((way, statement)) }
+                            ended = true
+                            break steps
+                        }
+                    }
+                }
+                guard !ended else { continue }
+                if rule.target == nil { note(&record.hits, reference, one.packets) }
+                passed.append(one)
+            }
+        }
+        while let first = calls.first {
+            let alike = calls.filter { $0.chain == first.chain && $0.isGoto == first.isGoto }
+            calls.removeAll { $0.chain == first.chain && $0.isGoto == first.isGoto }
+            for end in walk(first.chain, alike.map { $0.way }, context, open: open) {
+                if end.verdict == .returned, !first.isGoto {
+                    passed.append(end.way)
+                } else {
+                    ends.append(end)
+                }
+            }
+        }
+    }
+
+    /// What all matches from `statement` to the next target hold for, and where that stands.
+    private func run(
+        of rule: Rule, from statement: Int, _ reference: RuleReference, _ way: Way, _ context: Context
+    ) -> (holds: PacketSet, next: Int) {
+        var holds = PacketSet.all
+        var index = statement
+        var asked = Asked(rule: reference, context: context, flow: way.flow, packets: way.packets)
+        while index < rule.statements.count, case .match(let match) = rule.statements[index] {
+            index += 1
+            if holds.isEmpty { continue }
+            let own = packets(match, asked)
+            holds = space.and(holds, own)
+            // What is asked of one packet of all is asked of one that the matches before held for.
+            if index < rule.statements.count, case .match = rule.statements[index] {
+                asked.packets = space.and(asked.packets, own)
+                if asked.packets.isEmpty { holds = .none }
+            }
+        }
+        return (holds, index)
+    }
+
+    /// Packets that may begin the rule: what nft asks before its first statement.
+    private func beginning(_ rule: RuleReference, _ flow: Flow) -> PacketSet {
+        let start = model.compiled.start(of: rule)
+        if start.contains(.isV4), space.version != .v4 { return .none }
+        if start.contains(.isV6), space.version != .v6 { return .none }
+        return start.contains(.isTCP) ? isOf(.tcp, flow) : .all
+    }
+
+    private func note(_ map: inout [RuleReference: PacketSet], _ rule: RuleReference, _ packets: PacketSet) {
+        guard record.recordsRules else { return }
+        map[rule] = map[rule].map { space.or($0, packets) } ?? packets
+    }
+
+    private struct EndKey: Hashable {
+        var verdict: SetVerdict
+        var rule: RuleReference?
+        var flow: Flow
+    }
+
+    private func merged(_ ends: [SetEnd]) -> [SetEnd] {
+        if ends.count < 2 { return ends }
+        var places: [EndKey: Int] = [:]
+        var result: [SetEnd] = []
+        for end in ends where !end.way.packets.isEmpty {
+            let key = EndKey(verdict: end.verdict, rule: end.rule, flow: end.way.flow)
+            if let place = places[key] {
+                result[place].way.packets = space.or(result[place].way.packets, end.way.packets)
+            } else {
+                places[key] = result.count
+                result.append(end)
+            }
+        }
+        return result
+    }
+}

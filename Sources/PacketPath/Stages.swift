@@ -1,0 +1,342 @@
+package import ChainGraph
+package import NetTypes
+package import PathModel
+package import RuleModel
+package import SourceText
+
+/// What a packet is known by between two stages of its way, for those who follow many packets at once.
+package struct Situation: Hashable, Sendable {
+    /// What conntrack made of the packet.
+    package enum Standing: Hashable, Sendable {
+        /// It has not looked yet, or is off.
+        case none
+        case untracked, invalid
+        /// An entry that no dump tells of; `state` is one of new, related, established.
+        case tracked(state: ConnectionStates, mark: UInt32)
+    }
+
+    package var packet: Packet
+    /// The packet as conntrack saw it, before NAT.
+    package var original: Packet
+    package var hook = Hook.prerouting
+    /// The interface it came in by; `nil`: it was made here.
+    package var arrival: Symbol?
+    package var route: RoutingStep?
+    package var standing = Standing.none
+    package var helper = Symbol.empty
+    package var isDestinationTranslated = false
+    package var isSourceTranslated = false
+    package var isLoopedBack = false
+
+    package init(_ packet: Packet) {
+        self.packet = packet
+        original = packet
+    }
+}
+
+/// Something the input can't settle, with the answer that a way rests on.
+package struct Condition: Hashable, Sendable {
+    package var name: String
+    package var isYes: Bool
+    /// What the answer means, as a sentence without a final stop.
+    package var text: String
+
+    package init(name: String, isYes: Bool, text: String) {
+        self.name = name
+        self.isYes = isYes
+        self.text = text
+    }
+}
+
+/// One way on from a stage.
+package struct StageResult: Hashable, Sendable {
+    package enum Next: Hashable, Sendable {
+        case hook(Hook)
+        case transmit
+        /// Back by lo.
+        case loopback
+        case ended(Outcome, Reason?)
+        /// On a way that is followed packet by packet alone: a bridge, a tunnel, copies for a group.
+        case elsewhere(Elsewhere)
+    }
+
+    package enum Elsewhere: Hashable, Sendable { case bridge, tunnel(Symbol), group }
+
+    package var next: Next
+    package var packet: Packet
+    package var route: RoutingStep?
+    /// What it rests on and could have been otherwise; empty where there is one way only.
+    package var conditions: [Condition]
+    /// What is taken for granted and told.
+    package var granted: [Condition]
+}
+
+/// What the kernel does with a packet where no rule is asked: the very stages that a trace goes through, one at a time.
+package struct Stages: Sendable {
+    private let model: HostModel
+
+    package init(_ model: HostModel) { self.model = model }
+
+    private func evaluator(_ situation: Situation) -> Evaluator {
+        var request = TraceRequest(
+            packet: situation.original, origin: situation.arrival.map { .interface($0) } ?? .host)
+        if case .tracked(let state, let mark) = situation.standing {
+            request.state = state
+            request.connectionMark = mark
+        }
+        return Evaluator(model: model, request: request, connections: ConnectionIndex([]))
+    }
+
+    /// Before the first hook: what the IP layer refuses, and what a bridge keeps.
+    package func arrive(_ situation: Situation) -> [StageResult] {
+        let evaluator = evaluator(situation)
+        return evaluator.receive(state(situation, evaluator)).map { result($0, from: situation) }
+    }
+
+    /// The routing decision behind PREROUTING, with all checks before the next hook.
+    package func route(_ situation: Situation) -> [StageResult] {
+        let evaluator = evaluator(situation)
+        var state = state(situation, evaluator)
+        state.position = .routing
+        return evaluator.routeArrived(state).map { result($0, from: situation) }
+    }
+
+    /// The first routing decision of a packet made here.
+    package func routeLocal(_ situation: Situation) -> [StageResult] {
+        let evaluator = evaluator(situation)
+        return evaluator.routeLocal(state(situation, evaluator)).map { result($0, from: situation) }
+    }
+
+    /// The routing decision after a chain of OUTPUT changed `before` to `situation`.
+    package func reroute(_ situation: Situation, from before: Situation, byNAT: Bool) -> [StageResult] {
+        let evaluator = evaluator(situation)
+        return evaluator.rerouted(
+            state(situation, evaluator), from: state(before, evaluator), byNAT: byNAT
+        ).map { result($0, from: situation) }
+    }
+
+    /// Behind POSTROUTING.
+    package func transmit(_ situation: Situation) -> [StageResult] {
+        let evaluator = evaluator(situation)
+        var state = state(situation, evaluator)
+        state.position = .transmit
+        return evaluator.transmit(state).map { result($0, from: situation) }
+    }
+
+    /// What follows a packet that leaves the beaten track, to its ends: in a tunnel, over a bridge, to a group.
+    package func follow(_ situation: Situation) -> [StageResult] {
+        let evaluator = evaluator(situation)
+        var state = state(situation, evaluator)
+        state.position = .transmit
+        return evaluator.explore([state]).map { result($0, from: situation) }
+    }
+
+    // MARK: What tells packets apart before they are routed
+
+    /// What the routing tables say of a destination, but for what makes no difference to the packet.
+    package struct RouteClass: Hashable, Sendable {
+        fileprivate var result: RouteResult
+
+        /// The type of the route; `nil` where there is none, or it is not known.
+        package var type: RouteType? {
+            switch result {
+            case .found(let decision): decision.type
+            case .several(let choices): choices.first?.decision?.type
+            case .none, .unknown: nil
+            }
+        }
+
+        /// The interfaces that it may lead to.
+        package var interfaces: [Symbol] {
+            switch result {
+            case .found(let decision): [decision.nextHop?.interface ?? decision.route?.interface].compactMap { $0 }
+            case .several(let choices): choices.compactMap { $0.decision?.nextHop?.interface }
+            case .none, .unknown: []
+            }
+        }
+    }
+
+    /// What is looked up for `situation`'s packet.
+    package func routeClass(_ situation: Situation) -> RouteClass {
+        let evaluator = evaluator(situation)
+        let query = evaluator.query(state(situation, evaluator))
+        return RouteClass(result: plainly(evaluator.routeLookup(query, situation.packet.version)))
+    }
+
+    /// What is looked up for a packet to `address`, of which no more is said.
+    package func routeClass(to address: IPAddress) -> RouteClass {
+        RouteClass(result: plainly(plain.routeLookup(RouteQuery(destination: address), address.version)))
+    }
+
+    private func plainly(_ result: RouteResult) -> RouteResult {
+        func plain(_ decision: RouteDecision) -> RouteDecision {
+            var decision = decision
+            decision.route = decision.route.map { Stages.plain($0) }
+            decision.rule = RoutingRule(priority: 0, action: .nop, place: .none)
+            decision.table = 0
+            return decision
+        }
+        switch result {
+        case .found(let decision): return .found(plain(decision))
+        case .several(let choices):
+            return .several(
+                choices.map { choice in
+                    var choice = choice
+                    choice.decision = choice.decision.map { plain($0) }
+                    return choice
+                })
+        case .none, .unknown: return result
+        }
+    }
+
+    /// A route as far as it matters to a packet that it is found for.
+    private static func plain(_ route: Route) -> Route {
+        var result = Route(destination: IPPrefix(.zero(route.destination.address.version), length: 0), place: .none)
+        result.type = route.type
+        result.nextHops = route.nextHops
+        result.mtu = route.mtu
+        result.isMTULocked = route.isMTULocked
+        return result
+    }
+
+    /// Whether `address` is one of the host's own.
+    package func isOwnAddress(_ address: IPAddress) -> Bool { plain.isOwnAddress(address) }
+
+    /// Whether `match` of `rule` holds; `perhaps` with a condition whose `isYes` tells the answer under which it does.
+    package enum Verdict: Hashable, Sendable {
+        case no, yes
+        case perhaps(Condition)
+    }
+
+    package func test(_ match: Match, _ rule: RuleReference, _ situation: Situation) -> Verdict {
+        let evaluator = evaluator(situation)
+        switch evaluator.test(match, in: state(situation, evaluator), rule: rule) {
+        case .no: return .no
+        case .yes: return .yes
+        case .perhaps(let unknown):
+            let text = unknown.isNegated ? unknown.whenNo : unknown.whenYes
+            return .perhaps(Condition(name: unknown.name, isYes: !unknown.isNegated, text: text))
+        }
+    }
+
+    /// What a target that translates makes of a packet.
+    package enum Translation: Hashable, Sendable {
+        case none, dropped
+        /// One of these; several where the kernel chooses.
+        case packets([Packet])
+    }
+
+    /// What DNAT, SNAT, MASQUERADE, REDIRECT or NETMAP makes of the packet of a new connection.
+    package func translate(_ target: Target, _ rule: RuleReference, _ situation: Situation) -> Translation {
+        let evaluator = evaluator(situation)
+        var state = state(situation, evaluator)
+        var changes: [Change] = []
+        switch evaluator.perform(target, rule, &state, &changes) {
+        case .accept: return .packets([state.packet])
+        case .drop: return .dropped
+        case .choices(let ways): return .packets(ways.map { $0.packet })
+        case .continue, .return, .queue, .reject, .jump, .goto, .either, .acceptChanged, .miss, .test, .several:
+            return .none
+        }
+    }
+
+    /// The fields of a packet that `match` looks at.
+    package func fields(of match: Match) -> PacketFields { plain.fields(of: match) }
+
+    /// The fields of a packet that `expression` is made of.
+    package func fields(of expression: Expression) -> PacketFields { plain.fields(of: expression) }
+
+    /// Whether iptables-nft before 1.8.11 makes one comparison of two negated ports.
+    package func joinsPorts(
+        _ source: (range: PortRange, isNegated: Bool), _ destination: (range: PortRange, isNegated: Bool)
+    ) -> Bool { plain.areJoined(source, destination) }
+
+    private var plain: Evaluator {
+        let zero = IPAddress.zero(.v4)
+        let request = TraceRequest(packet: Packet(source: zero, destination: zero, protocol: .tcp), origin: .host)
+        return Evaluator(model: model, request: request, connections: ConnectionIndex([]))
+    }
+
+    // MARK: To a way and back
+
+    private func state(_ situation: Situation, _ evaluator: Evaluator) -> WalkState {
+        var state = WalkState(position: .hook(situation.hook, step: 0), packet: situation.packet)
+        state.isLocal = situation.arrival == nil
+        state.startedHere = situation.arrival == nil || situation.isLoopedBack
+        state.isLoopedBack = situation.isLoopedBack
+        if situation.isLoopedBack { state.round = 1 }
+        if let arrival = situation.arrival {
+            state.arrival = .known(arrival)
+            if let master = model.host.interface(arrival)?.master, evaluator.isBridge(master) {
+                state.arrival = .known(master)
+                state.inPort = arrival
+            }
+        }
+        state.route = situation.route
+        state.context = evaluator.context(at: situation.hook, state)
+        switch situation.standing {
+        case .none: break
+        case .untracked: state.connection = .untracked
+        case .invalid: state.connection = .invalid
+        case .tracked(let asked, let mark):
+            var entering = state
+            entering.packet = situation.original
+            var tracked = evaluator.fresh(ConnectionTuple(situation.original), entering)
+            tracked.entry.mark = mark
+            tracked.entry.helper = situation.helper
+            tracked.state = asked
+            if asked != .new {
+                tracked.entry.status = [.seenReply, .assured, .confirmed]
+                tracked.isNew = false
+                tracked.hasSourceMapping = true
+                tracked.hasDestinationMapping = true
+            } else if situation.isDestinationTranslated || situation.isSourceTranslated {
+                tracked.entry.reply = ConnectionTuple(situation.packet).inverted
+                tracked.destinationIsTranslated = situation.isDestinationTranslated
+                tracked.sourceIsTranslated = situation.isSourceTranslated
+                tracked.hasDestinationMapping = true
+            }
+            state.connection = .entry(tracked)
+        }
+        return state
+    }
+
+    private func result(_ state: WalkState, from situation: Situation) -> StageResult {
+        let next: StageResult.Next
+        if let outcome = state.outcome {
+            next = .ended(outcome, state.reason)
+        } else if state.isBridged || state.position == .bridging {
+            next = .elsewhere(.bridge)
+        } else if !state.inner.isEmpty || state.layer > 0 {
+            next = .elsewhere(.tunnel(state.arrival.known ?? situation.route?.interface ?? .empty))
+        } else {
+            switch state.position {
+            case .hook(let hook, _): next = state.isLoopedBack && !situation.isLoopedBack ? .loopback : .hook(hook)
+            case .transmit: next = .transmit
+            case .routing, .bridging, .localRouting, .deliver, .ended: next = .elsewhere(.group)
+            }
+        }
+        var conditions: [Condition] = []
+        for settled in state.history.settled {
+            let text = state.history.assumptions.first { settled.name.hasPrefix($0.name) }?.text
+            conditions.append(Condition(name: settled.name, isYes: settled.isYes, text: text ?? settled.name))
+        }
+        var granted: [Condition] = []
+        for assumption in state.history.assumptions {
+            granted.append(Condition(name: assumption.name, isYes: true, text: assumption.text))
+        }
+        var route = state.route
+        route?.route = state.route?.route.map { Stages.plain($0) }
+        route?.rule = nil
+        route?.table = 0
+        route?.source = nil
+        return StageResult(next: next, packet: state.packet, route: route, conditions: conditions, granted: granted)
+    }
+}
+
+extension InterfaceView {
+    fileprivate var known: Symbol? {
+        if case .known(let name) = self { return name }
+        return nil
+    }
+}
