@@ -101,6 +101,9 @@ let package = Package(
             ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "Annotations", "Snapshot"], exclude: ["Fixtures"]),
         tests("ArchitectureTests", []),
         tests(
+            "AgreementTests",
+            ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "Snapshot", "PathModel", "PacketPath", "HeaderSpace"]),
+        tests(
             "CommandLineToolTests",
             ["SourceText", "ArchiveFile", "RuleModel", "HostText", "Snapshot", "KernelLab", "CommandLineTool"]),
         tests("RedactionTests", ["SourceText", "NetTypes", "HostText", "Snapshot", "Redaction", "CommandLineTool"]),

@@ -20,6 +20,27 @@ extension PacketSpace {
         return example
     }
 
+    /// The set of the one packet that `example` is, as far as fields are free.
+    func packets(as example: ExamplePacket) -> PacketSet {
+        let packet = example.packet
+        let number = interfaces.firstIndex(of: example.arrival) ?? 0
+        let isICMP = packet.protocol.isICMP
+        let port = isICMP ? UInt16(packet.icmpType) << 8 | UInt16(packet.icmpCode) : packet.destinationPort
+        let values: [(PacketField, UInt128)] = [
+            (.inInterface, UInt128(number)), (.state, UInt128(example.state.rawValue)),
+            (.protocol, UInt128(packet.protocol.rawValue)), (.destination, self.number(packet.destination)),
+            (.destinationPort, UInt128(port)), (.source, self.number(packet.source)),
+            (.sourcePort, UInt128(packet.sourcePort)), (.tcpFlags, UInt128(packet.tcpFlags.rawValue)),
+            (.ttl, UInt128(packet.ttl)), (.tos, UInt128(packet.tos)), (.length, UInt128(packet.length)),
+            (.mark, UInt128(packet.mark)), (.connectionMark, UInt128(example.connectionMark)),
+            (.mac, UInt128(packet.sourceMAC?.bits ?? 0)), (.user, UInt128(packet.userID ?? 0)),
+            (.group, UInt128(packet.groupID ?? 0)),
+        ]
+        var result = PacketSet.all
+        for (field, value) in values where free.contains(field) { result = and(result, packets(field, value)) }
+        return result
+    }
+
     /// The arriving fields of one packet of `set`; `nil` for an empty one.
     func values(in set: PacketSet) -> [PacketField: UInt128]? {
         if set.isEmpty { return nil }
@@ -126,7 +147,7 @@ extension PacketSpace {
     }
 
     /// The value of a bit that is free: source port 40000, 192.0.2.x and its like, TCP.
-    private func prefers(_ level: UInt32) -> Bool {
+    func prefers(_ level: UInt32) -> Bool {
         guard let (field, bit) = field(at: level) else { return false }
         let usual: UInt128
         switch field {
