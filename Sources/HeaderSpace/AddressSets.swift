@@ -50,7 +50,7 @@ extension SetEvaluator {
     }
 
     /// Prefixes that the kernel itself treats in a way of their own.
-    private var specialPrefixes: [IPPrefix] {
+    var specialPrefixes: [IPPrefix] {
         switch space.version {
         case .v4:
             [
@@ -65,9 +65,10 @@ extension SetEvaluator {
                 IPPrefix(IPAddress(v6High: 0, low: 0xffff_0000_0000), length: 96),
                 IPPrefix(IPAddress(v6High: 0xfe80 << 48, low: 0), length: 10),
                 IPPrefix(IPAddress(v6High: 0xff00 << 48, low: 0), length: 8),
-            ] + (0..<16).flatMap { flags in
-                [0, 1, 2].map { IPPrefix(IPAddress(v6High: (0xff00 | flags << 4 | $0) << 48, low: 0), length: 16) }
-            }
+            ]
+                + (0..<16).flatMap { flags in
+                    [0, 1, 2].map { IPPrefix(IPAddress(v6High: (0xff00 | flags << 4 | $0) << 48, low: 0), length: 16) }
+                }
         }
     }
 
@@ -145,7 +146,7 @@ extension SetEvaluator {
     }
 
     /// What `make` says of the packets of each interface.
-    private func byInterface(_ asked: Asked, _ make: (Asked) -> PacketSet) -> PacketSet {
+    func byInterface(_ asked: Asked, _ make: (Asked) -> PacketSet) -> PacketSet {
         var sets: [PacketSet] = []
         for number in space.interfaces.indices {
             let own = space.packets(.inInterface, UInt128(number))

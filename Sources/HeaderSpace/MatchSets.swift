@@ -79,7 +79,8 @@ extension SetEvaluator {
             return test.isNegated ? space.subtract(isOf(.tcp, flow), isAsked) : isAsked
         case .native(let comparison): return packets(comparison, match, asked)
         case .ah, .bpf, .cgroup, .cluster, .connectionBytes, .connectionLabel, .connectionLimit, .cpu, .dccp,
-            .deviceGroup, .destinationOptions, .esp, .eui64, .frag, .hashLimit, .hopByHop, .helper, .ipComp, .ipv6Header,
+            .deviceGroup, .destinationOptions, .esp, .eui64, .frag, .hashLimit, .hopByHop, .helper, .ipComp,
+            .ipv6Header,
             .ipvs, .limit, .mobilityHeader, .operatingSystem, .physicalDevice, .policy, .quota, .rateEstimate, .realm,
             .recent, .routingHeader, .sctp, .socket, .segmentRouting, .statistic, .string, .time, .u32, .unknown:
             return ask(match, asked)
@@ -88,15 +89,21 @@ extension SetEvaluator {
 
     // MARK: What one packet tells of all
 
-    /// What the simulator says of one of the packets, where the match looks at nothing in which they differ; else an
-    /// unknown of that rule.
+    /// What the simulator says of one of the packets, of each interface where that is asked, as long as the match looks at
+    /// nothing else in which they differ; else an unknown of that rule.
     func ask(_ match: Match, _ asked: Asked) -> PacketSet {
-        let fields = stages.fields(of: match)
-        let way = Way(packets: asked.packets, flow: asked.flow)
-        let isAlike = !asked.flow.differs(in: fields.subtracting(.connectionState), space)
-        guard isAlike, let situation = situation(way, asked.context.hook) else {
-            return unknown("match@\(cite(asked.rule))", "a condition of \(cite(asked.rule)) holds that is not followed for sets")
+        let fields = stages.fields(of: match).subtracting(.connectionState)
+        if asked.flow.differs(in: fields.subtracting(.inInterface), space) {
+            let name = "match@\(cite(asked.rule))"
+            return unknown(name, "a condition of \(cite(asked.rule)) holds that is not followed for sets of packets")
         }
+        let isByInterface = fields.contains(.inInterface) && asked.context.hasInInterface && !asked.flow.isLoopedBack
+        return isByInterface ? byInterface(asked) { askOne(match, $0) } : askOne(match, asked)
+    }
+
+    private func askOne(_ match: Match, _ asked: Asked) -> PacketSet {
+        let way = Way(packets: asked.packets, flow: asked.flow)
+        guard let situation = situation(way, asked.context.hook) else { return .none }
         switch stages.test(match, asked.rule, situation) {
         case .no: return .none
         case .yes: return .all
@@ -106,7 +113,8 @@ extension SetEvaluator {
 
     /// A field's value that is not known.
     func hidden(_ subject: String, _ value: String) -> PacketSet {
-        unknown("\(subject)@\(value)".map { $0 == " " ? "-" : String($0) }.joined(), "the packet's \(subject) is \(value)")
+        unknown(
+            "\(subject)@\(value)".map { $0 == " " ? "-" : String($0) }.joined(), "the packet's \(subject) is \(value)")
     }
 
     func negated(_ set: PacketSet, _ isNegated: Bool) -> PacketSet { isNegated ? space.complement(set) : set }

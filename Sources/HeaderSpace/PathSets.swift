@@ -66,7 +66,7 @@ extension SetEvaluator {
     private func leave(_ ways: [Way]) {
         var looped: [Way] = []
         for way in passed(.postrouting, ways) {
-            for part in byLength(way) {
+            for part in byLength(way).flatMap({ bySpecialAddress($0) }) {
                 for (_, way) in concluded(stages.transmit, part, .postrouting) { looped.append(way) }
             }
         }
@@ -98,6 +98,18 @@ extension SetEvaluator {
             addressAtoms(.source).map { Way(packets: space.and(part.packets, $0.packets), flow: way.flow) }
                 .filter { !$0.packets.isEmpty }
         }
+    }
+
+    /// Parts that the kernel tells apart by addresses alone where a packet leaves: groups, links, this host itself.
+    private func bySpecialAddress(_ way: Way) -> [Way] {
+        var cuts: [PacketSet] = []
+        for field in [PacketField.destination, .source] where field == .destination || way.flow.startedHere {
+            for prefix in specialPrefixes {
+                guard let own = space.packets(way.flow[field], of: field, in: prefix) else { continue }
+                if own != .all { cuts.append(own) }
+            }
+        }
+        return parts(way, cuts)
     }
 
     /// Parts of one length as far as links limit it.
@@ -172,7 +184,8 @@ extension SetEvaluator {
         _ go: ([ChainID], [Way]) -> [Way]
     ) -> [Way] {
         let name = "order@\(context.hook.name)"
-        let isLegacyFirst = unknown(name, "the chains of iptables-legacy run before those of nf_tables at \(context.hook.name)")
+        let isLegacyFirst = unknown(
+            name, "the chains of iptables-legacy run before those of nf_tables at \(context.hook.name)")
         return space.merged(
             go(first, ways.map { Way(packets: space.and($0.packets, isLegacyFirst), flow: $0.flow) })
                 + go(second, ways.map { Way(packets: space.subtract($0.packets, isLegacyFirst), flow: $0.flow) }))
@@ -227,7 +240,7 @@ extension SetEvaluator {
         let asked: [PacketField] = byNAT ? [.destination] : [.destination, .mark, .source, .tos, .ttl]
         return ways.flatMap { way -> [Way] in
             guard asked.contains(where: { way.flow[$0] != before.flow[$0] }) else { return [way] }
-            return byDestination(way).flatMap { part -> [Way] in
+            return byDestination(way).flatMap { bySpecialAddress($0) }.flatMap { part -> [Way] in
                 let same = Way(packets: part.packets, flow: before.flow)
                 guard let now = situation(part, .output), let old = situation(same, .output) else { return [] }
                 return concluded(stages.reroute(now, from: old, byNAT: byNAT), now, part).map { $0.way }

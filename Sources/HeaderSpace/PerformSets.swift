@@ -42,7 +42,9 @@ extension SetEvaluator {
             // The adjusted word hangs on the address in no way that bits tell.
             if target.changesSource { flow[.source] = .unknown } else { flow[.destination] = .unknown }
         case .ecn(let target):
-            if let ect = target.ect { flow[.tos] = space.written(flow[.tos], of: .tos, keeping: 0xfc, xor: UInt128(ect)) }
+            if let ect = target.ect {
+                flow[.tos] = space.written(flow[.tos], of: .tos, keeping: 0xfc, xor: UInt128(ect))
+            }
             if target.ece != nil || target.cwr != nil { changeECN(target, &flow) }
         case .tproxy:
             return either(

@@ -194,7 +194,9 @@ extension SetEvaluator {
     private func partsByRouting(_ way: Way) -> [Way] {
         var cuts: [PacketSet] = []
         for rule in model.routes(space.version).rules {
-            if let from = rule.from, let own = space.packets(way.flow[.source], of: .source, in: from) { cuts.append(own) }
+            if let from = rule.from, let own = space.packets(way.flow[.source], of: .source, in: from) {
+                cuts.append(own)
+            }
             if let mark = rule.mark {
                 cuts.append(word(.is(mark), way.flow[.mark], .mark, "mark"))
             }
@@ -279,7 +281,10 @@ extension SetEvaluator {
     /// Classes of the sources of `flow` for packets that come by `interface`.
     private func sources(of flow: Flow, by interface: Symbol) -> [SourceClass] {
         guard flow[.source] == .arriving else {
-            return [SourceClass(key: .init(special: -1, isOwn: false, type: nil, isBack: false, hasRoute: false), packets: .all)]
+            return [
+                SourceClass(
+                    key: .init(special: -1, isOwn: false, type: nil, isBack: false, hasRoute: false), packets: .all)
+            ]
         }
         if let known = sourceClasses[interface] { return known }
         var places: [SourceClass.Key: Int] = [:]

@@ -32,11 +32,13 @@ extension SetEvaluator {
             }
             open = space.merged(next)
         }
-        return space.merged(settled + open.map { way in
-            var way = way
-            settle(&way.flow, isDestination)
-            return way
-        })
+        return space.merged(
+            settled
+                + open.map { way in
+                    var way = way
+                    settle(&way.flow, isDestination)
+                    return way
+                })
     }
 
     private func isMapped(_ flow: Flow, _ isDestination: Bool) -> Bool {

@@ -66,7 +66,7 @@ extension SetEvaluator {
         /// Ways that jump from here, together.
         var calls: [(chain: ChainID, isGoto: Bool, way: Way)] = []
         for way in ways {
-            note(&record.reached, reference, way.packets)
+            noteReached(reference, way.packets)
             let begins = beginning(reference, way.flow)
             let kept = space.subtract(way.packets, begins)
             if !kept.isEmpty { passed.append(Way(packets: kept, flow: way.flow)) }
@@ -90,7 +90,7 @@ extension SetEvaluator {
                         }
                     case .target(let target):
                         statement += 1
-                        note(&record.hits, reference, one.packets)
+                        noteHit(reference, one.packets)
                         switch perform(target, reference, one, context) {
                         case .continue(let next):
                             guard let first = next.first else {
@@ -127,7 +127,7 @@ extension SetEvaluator {
                     }
                 }
                 guard !ended else { continue }
-                if rule.target == nil { note(&record.hits, reference, one.packets) }
+                if rule.target == nil { noteHit(reference, one.packets) }
                 passed.append(one)
             }
         }
@@ -173,9 +173,14 @@ extension SetEvaluator {
         return start.contains(.isTCP) ? isOf(.tcp, flow) : .all
     }
 
-    private func note(_ map: inout [RuleReference: PacketSet], _ rule: RuleReference, _ packets: PacketSet) {
+    private func noteReached(_ rule: RuleReference, _ packets: PacketSet) {
         guard record.recordsRules else { return }
-        map[rule] = map[rule].map { space.or($0, packets) } ?? packets
+        record.reached[rule] = space.or(record.reached[rule] ?? .none, packets)
+    }
+
+    private func noteHit(_ rule: RuleReference, _ packets: PacketSet) {
+        guard record.recordsRules else { return }
+        record.hits[rule] = space.or(record.hits[rule] ?? .none, packets)
     }
 
     private struct EndKey: Hashable {

@@ -120,7 +120,9 @@ package struct Stages: Sendable {
         let evaluator = evaluator(situation)
         var state = state(situation, evaluator)
         state.position = .transmit
-        return evaluator.transmit(state).map { result($0, from: situation) }
+        return evaluator.sentToGroup(state).flatMap { $0.outcome == nil ? evaluator.transmit($0) : [$0] }.map {
+            result($0, from: situation)
+        }
     }
 
     /// What follows a packet that leaves the beaten track, to its ends: in a tunnel, over a bridge, to a group.

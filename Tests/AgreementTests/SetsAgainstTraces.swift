@@ -11,7 +11,8 @@ import Testing
 /// Packets drawn from each class of the sets' answer end as the class says where they are followed alone.
 @Suite struct SetsAgainstTraces {
     @Test(arguments: [
-        "host-firewall", "docker-forward-drop", "flannel-docker", "calico-node", "calico-node-ipip", "ipv6", "rp-filter",
+        "host-firewall", "docker-forward-drop", "flannel-docker", "calico-node", "calico-node-ipip", "ipv6",
+        "rp-filter",
         "policy-routing", "nat-redirect-netmap", "notrack-invalid", "ipset-types", "limit-statistic",
         "local-output-reroute", "reject-answer-dropped",
     ])
@@ -30,7 +31,9 @@ import Testing
                 for one in found.prefix(5) {
                     Issue.record("\(folder) \(version) \(origin): \(one.text): \(one.example.text(model))")
                 }
-                print("\(folder) v\(version.rawValue) \(origin): \(analysis.classes.count) classes, \(asked) asked, \(found.count) off")
+                print(
+                    "\(folder) v\(version.rawValue) \(origin): \(analysis.classes.count) classes, \(asked) asked, \(found.count) off"
+                )
             }
         }
     }

@@ -10,14 +10,14 @@ import Testing
         "ArchiveFile": 1, "YAMLText": 1,
         "IptablesText": 2, "Nftables": 2, "HostText": 2, "KubernetesText": 2, "KernelLink": 2, "ChainGraph": 3,
         "Snapshot": 3, "Redaction": 3, "PathModel": 4, "Annotations": 4,
-        "PacketPath": 5, "Questions": 6, "KernelLab": 6, "Reports": 7, "CommandLineTool": 8, "hookline": 9,
-        "kernel-compare": 9,
+        "PacketPath": 5, "HeaderSpace": 6, "Questions": 7, "KernelLab": 7, "Reports": 8, "CommandLineTool": 9,
+        "hookline": 10, "kernel-compare": 10,
     ]
 
     /// Modules that also compile as Embedded Swift.
     static let embedded: Set<String> = [
         "SourceText", "NetTypes", "NetlinkBytes", "RuleModel", "IptablesText", "Nftables", "HostText", "KubernetesText",
-        "ChainGraph", "PathModel", "Annotations", "PacketPath", "Questions", "Reports",
+        "ChainGraph", "PathModel", "Annotations", "PacketPath", "HeaderSpace", "Questions", "Reports",
     ]
 
     /// Modules that may name pointers: they wrap C or lend bytes.
