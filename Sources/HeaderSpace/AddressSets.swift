@@ -12,6 +12,30 @@ struct AddressAtom {
     let address: IPAddress
 }
 
+/// What the kernel tells of an address by its form alone.
+enum AddressForm: UInt8, Hashable, CaseIterable {
+    case plain, loopback, zero, ofThisNetwork, broadcast, linkLocal
+    /// Multicast that leaves no link, or no host.
+    case nearMulticast
+    case multicast
+
+    init(_ address: IPAddress) {
+        if address.isMulticast {
+            self = address.version == .v6 && address.high >> 48 & 15 <= 1 ? .nearMulticast : .multicast
+        } else if address.version == .v4, address.v4Bits == .max {
+            self = .broadcast
+        } else if address.isLoopback {
+            self = .loopback
+        } else if address.isZero {
+            self = .zero
+        } else if address.version == .v4, address.v4Bits >> 24 == 0 {
+            self = .ofThisNetwork
+        } else {
+            self = address.isLinkLocal ? .linkLocal : .plain
+        }
+    }
+}
+
 // Sets of packets by what the routing tables say of an address.
 extension SetEvaluator {
     /// The classes of addresses of an arriving `field`, which together are all.
@@ -72,6 +96,18 @@ extension SetEvaluator {
         }
     }
 
+    /// Classes of addresses that the kernel tells apart by their form, which together are all.
+    func specialClasses(_ field: PacketField) -> [PacketSet] {
+        if let known = specials[field] { return known }
+        var classes: [AddressForm: [PacketSet]] = [:]
+        for atom in makeAtoms(Set(specialPrefixes + [IPPrefix(.zero(space.version), length: 0)]), field, .arriving) {
+            classes[AddressForm(atom.address), default: []].append(atom.packets)
+        }
+        let made = AddressForm.allCases.compactMap { classes[$0].map { space.union($0) } }
+        specials[field] = made
+        return made
+    }
+
     /// - Parameter source: where the field comes from.
     func makeAtoms(_ prefixes: Set<IPPrefix>, _ field: PacketField, _ source: FieldSource) -> [AddressAtom] {
         // Each behind those that hold it.
@@ -102,7 +138,7 @@ extension SetEvaluator {
     /// Packets of an address class for which `match` holds, asked of one of each.
     private func byAddress(_ field: PacketField, _ match: Match, _ asked: Asked) -> PacketSet {
         switch asked.flow[field] {
-        case .constant, .bits, .unknown: return ask(match, asked)
+        case .constant, .bits, .unknown, .various: return ask(match, asked)
         case .arriving: break
         }
         var sets: [PacketSet] = []

@@ -51,19 +51,16 @@ public struct SeededNumbers {
 extension PacketSpace {
     /// A packet of `set`, drawn by chance; `nil` for an empty one.
     public func random(of set: PacketSet, _ numbers: inout SeededNumbers) -> ExamplePacket? {
-        var numbersNow = numbers
-        defer { numbers = numbersNow }
-        // Half of the bits that are free as usual: a packet of random bits all over meets few routes.
-        let isWild = numbersNow.next() & 1 == 0
-        let chosen = store.example(set.node) { level in
-            let bit = numbersNow.next() & 1 == 0
-            return isWild ? bit : prefers(level) != (bit && numbersNow.next() & 7 == 0)
+        if set.isEmpty { return nil }
+        // Half of the packets are mostly as usual: one of random bits all over meets few routes.
+        let isWild = numbers.next() & 1 == 0
+        var bits = usual + [Bool](repeating: false, count: unknowns.count)
+        for index in bits.indices {
+            let number = numbers.next()
+            if isWild ? number & 1 == 0 : number & 15 == 0 { bits[index].toggle() }
         }
-        var node: UInt32 = 1
-        for (level, value) in chosen.sorted(by: { $0.key > $1.key }) where level < unknownLevel {
-            node = store.node(level, value ? 0 : node, value ? node : 0)
-        }
-        return example(of: PacketSet(node: node))
+        store.example(set.node, &bits) { place(of: $0) }
+        return example(values(bits))
     }
 }
 

@@ -8,6 +8,7 @@ internal import SourceText
 // Sets of packets by what conntrack knows of them.
 extension SetEvaluator {
     func packets(ofConnection match: Match, _ asked: Asked) -> PacketSet {
+        if case .arrived = asked.flow.standing { return byState(asked) { packets(ofConnection: match, $0) } }
         guard case .conntrack(let conntrack) = match, case .tracked(let tracked) = asked.flow.standing else {
             // States are the flow's own: one packet tells of all.
             return ask(match, asked)

@@ -137,23 +137,26 @@ struct DiagramStore: ~Copyable {
 
     // MARK: Variables that nobody knows
 
-    /// Where some values of the variables from `level` on make it hold (`isAll` false), or all do.
-    mutating func quantify(_ a: UInt32, from level: UInt32, isAll: Bool) -> UInt32 {
+    /// Where some values of the variables of `levels` make it hold (`isAll` false), or all do.
+    mutating func quantify(_ a: UInt32, _ levels: Range<UInt32>, isAll: Bool) -> UInt32 {
         var done: [UInt32: UInt32] = [:]
-        return quantify(a, level, isAll, &done)
+        return quantify(a, levels, isAll, &done)
     }
 
-    private mutating func quantify(_ a: UInt32, _ level: UInt32, _ isAll: Bool, _ done: inout [UInt32: UInt32])
-        -> UInt32
-    {
-        if a < 2 { return a }
+    private mutating func quantify(
+        _ a: UInt32, _ levels: Range<UInt32>, _ isAll: Bool, _ done: inout [UInt32: UInt32]
+    ) -> UInt32 {
         let own = nodes[Int(a)]
-        // Reduced: what is not an end is neither never nor always so.
-        if own.level >= level { return isAll ? 0 : 1 }
+        if own.level >= levels.upperBound { return a }
         if let known = done[a] { return known }
-        let low = quantify(own.low, level, isAll, &done)
-        let high = quantify(own.high, level, isAll, &done)
-        let result = node(own.level, low, high)
+        let low = quantify(own.low, levels, isAll, &done)
+        let high = quantify(own.high, levels, isAll, &done)
+        let result: UInt32
+        if own.level < levels.lowerBound {
+            result = node(own.level, low, high)
+        } else {
+            result = isAll ? and(low, high) : or(low, high)
+        }
         done[a] = result
         return result
     }
@@ -208,18 +211,15 @@ struct DiagramStore: ~Copyable {
         return result
     }
 
-    /// One assignment that meets it, by level; levels that it does not ask are left out. `prefers` tells which value of a
-    /// variable is tried first.
-    func example(_ a: UInt32, _ prefers: (UInt32) -> Bool) -> [UInt32: Bool] {
-        var values: [UInt32: Bool] = [:]
+    /// Makes of `values` an assignment that meets it, with as few changes from the top as there need be; `place` tells
+    /// where the variable of a level lies in it.
+    func example(_ a: UInt32, _ values: inout [Bool], _ place: (UInt32) -> Int) {
         var at = a
         while at > 1 {
             let own = nodes[Int(at)]
-            let wanted = prefers(own.level)
-            let takes = (wanted ? own.high : own.low) != 0 ? wanted : !wanted
-            values[own.level] = takes
-            at = takes ? own.high : own.low
+            let index = place(own.level)
+            if (values[index] ? own.high : own.low) == 0 { values[index].toggle() }
+            at = values[index] ? own.high : own.low
         }
-        return values
     }
 }

@@ -10,13 +10,24 @@ public struct ExamplePacket: Hashable, Sendable {
     public var connectionMark: UInt32 = 0
 }
 
+/// What each field of one arriving packet holds.
+struct FieldValues {
+    private var values = [UInt128](repeating: 0, count: PacketField.allCases.count)
+
+    subscript(field: PacketField) -> UInt128 {
+        get { values[Int(field.rawValue)] }
+        set { values[Int(field.rawValue)] = newValue }
+    }
+}
+
 extension PacketSpace {
     /// A packet of `set`, with everyday values where the set leaves the choice; `nil` for an empty one.
-    public func example(of set: PacketSet) -> ExamplePacket? {
-        guard let values = values(in: set) else { return nil }
-        let state = ArrivalState(rawValue: UInt8(truncatingIfNeeded: values[.state] ?? 0)) ?? .new
+    public func example(of set: PacketSet) -> ExamplePacket? { values(in: set).map { example($0) } }
+
+    func example(_ values: FieldValues) -> ExamplePacket {
+        let state = ArrivalState(rawValue: UInt8(truncatingIfNeeded: values[.state])) ?? .new
         var example = ExamplePacket(packet: packet(values), arrival: arrival(values), state: state)
-        example.connectionMark = UInt32(truncatingIfNeeded: values[.connectionMark] ?? 0)
+        example.connectionMark = UInt32(truncatingIfNeeded: values[.connectionMark])
         return example
     }
 
@@ -42,34 +53,40 @@ extension PacketSpace {
     }
 
     /// The arriving fields of one packet of `set`; `nil` for an empty one.
-    func values(in set: PacketSet) -> [PacketField: UInt128]? {
+    func values(in set: PacketSet) -> FieldValues? {
         if set.isEmpty { return nil }
-        let chosen = store.example(set.node) { prefers($0) }
-        var values: [PacketField: UInt128] = [:]
+        var bits = usual + [Bool](repeating: false, count: unknowns.count)
+        store.example(set.node, &bits) { place(of: $0) }
+        return values(bits)
+    }
+
+    /// The fields of the packet that has these bits, by level.
+    func values(_ bits: [Bool]) -> FieldValues {
+        var values = FieldValues()
         for field in PacketField.allCases {
             guard let levels = levels(field) else {
                 values[field] = fixedValue(field)
                 continue
             }
             var value: UInt128 = 0
-            for level in levels { value = value << 1 | ((chosen[level] ?? prefers(level)) ? 1 : 0) }
+            for level in levels { value = value << 1 | (bits[place(of: level)] ? 1 : 0) }
             values[field] = value
         }
         return values
     }
 
     /// The interface that a packet with these fields arrives by.
-    func arrival(_ values: [PacketField: UInt128]) -> Symbol? {
-        let place = Int(values[.inInterface] ?? 0)
+    func arrival(_ values: FieldValues) -> Symbol? {
+        let place = Int(values[.inInterface])
         return place < interfaces.count ? interfaces[place] : nil
     }
 
     /// What a field from `source` is in a packet that arrived with `values`; `nil` where that is not known.
-    func value(_ source: FieldSource, of field: PacketField, _ values: [PacketField: UInt128]) -> UInt128? {
+    func value(_ source: FieldSource, of field: PacketField, _ values: FieldValues) -> UInt128? {
         switch source {
-        case .arriving: return values[field] ?? 0
+        case .arriving: return values[field]
         case .constant(let value): return value
-        case .unknown: return nil
+        case .unknown, .various: return nil
         case .bits(let bits):
             return bits.reduce(0) { sum, bit in
                 let isOne: Bool
@@ -83,14 +100,14 @@ extension PacketSpace {
         }
     }
 
-    private func arrived(_ level: UInt32, _ values: [PacketField: UInt128]) -> Bool {
+    private func arrived(_ level: UInt32, _ values: FieldValues) -> Bool {
         guard let (field, bit) = field(at: level) else { return false }
-        return (values[field] ?? 0) >> UInt128(bits(field) - 1 - bit) & 1 == 1
+        return values[field] >> UInt128(bits(field) - 1 - bit) & 1 == 1
     }
 
     /// The packet with these fields as it arrives.
-    func packet(_ values: [PacketField: UInt128]) -> Packet {
-        func value(_ field: PacketField) -> UInt128 { values[field] ?? 0 }
+    func packet(_ values: FieldValues) -> Packet {
+        func value(_ field: PacketField) -> UInt128 { values[field] }
         let proto = IPProtocol(UInt8(truncatingIfNeeded: value(.protocol)))
         var packet = Packet(
             source: address(value(.source)), destination: address(value(.destination)), protocol: proto)
@@ -146,22 +163,20 @@ extension PacketSpace {
         return (version == .v4 ? 20 : 40) + transport
     }
 
-    /// The value of a bit that is free: source port 40000, 192.0.2.x and its like, TCP.
-    func prefers(_ level: UInt32) -> Bool {
-        guard let (field, bit) = field(at: level) else { return false }
-        let usual: UInt128
+    /// What a field is where the set leaves the choice: TCP from 192.0.2.7:40000 to port 80, and its like.
+    static func usualValue(_ field: PacketField, _ version: IPVersion) -> UInt128 {
+        func v6(_ low: UInt64) -> UInt128 { 0x2001_0db8 << 96 | UInt128(low) }
         switch field {
-        case .source: usual = version == .v4 ? 0xc000_0207 : number(IPAddress(v6High: 0x2001_0db8 << 32, low: 7))
-        case .destination: usual = version == .v4 ? 0xc633_6409 : number(IPAddress(v6High: 0x2001_0db8 << 32, low: 9))
-        case .sourcePort: usual = 40000
-        case .destinationPort: usual = 80
-        case .protocol: usual = 6
-        case .tcpFlags: usual = 2
-        case .ttl: usual = 64
-        case .length: usual = 60
-        case .mac: usual = 0x0200_0000_0001
-        case .inInterface, .state, .tos, .mark, .connectionMark, .user, .group: usual = 0
+        case .source: return version == .v4 ? 0xc000_0207 : v6(7)
+        case .destination: return version == .v4 ? 0xc633_6409 : v6(9)
+        case .sourcePort: return 40000
+        case .destinationPort: return 80
+        case .protocol: return 6
+        case .tcpFlags: return 2
+        case .ttl: return 64
+        case .length: return 60
+        case .mac: return 0x0200_0000_0001
+        case .inInterface, .state, .tos, .mark, .connectionMark, .user, .group: return 0
         }
-        return usual >> UInt128(bits(field) - 1 - bit) & 1 == 1
     }
 }

@@ -15,7 +15,7 @@ extension PacketSpace {
         case .constant(let value):
             (0..<bits(field)).map { Bit(value >> UInt128(bits(field) - 1 - $0) & 1 == 1) }
         case .bits(let bits): bits
-        case .unknown: nil
+        case .unknown, .various: nil
         }
     }
 
@@ -37,7 +37,7 @@ extension PacketSpace {
         let asked = mask & whole
         if value & mask & ~whole != 0 { return PacketSet.none }
         switch source {
-        case .unknown: return asked == 0 ? .all : nil
+        case .unknown, .various: return asked == 0 ? .all : nil
         case .constant(let own): return own & asked == value & asked ? .all : PacketSet.none
         case .arriving:
             guard let levels = levels(field) else { return nil }
@@ -92,7 +92,7 @@ extension PacketSpace {
         if low == 0, high >= most { return .all }
         if low > most { return PacketSet.none }
         switch source {
-        case .unknown: return nil
+        case .unknown, .various: return nil
         case .constant(let value): return low <= value && value <= high ? .all : PacketSet.none
         case .arriving, .bits:
             guard let bits = bits(source, of: field) else { return nil }

@@ -9,6 +9,8 @@ struct Flow: Hashable {
     /// What conntrack made of them.
     enum Standing: Hashable {
         case none
+        /// What the packet's arriving state says, which differs among them; the entry is that of `Tracked(arriving:)`.
+        case arrived
         case untracked, invalid
         case tracked(Tracked)
     }
@@ -32,6 +34,11 @@ struct Flow: Hashable {
     }
 
     private var sources: [FieldSource]
+    /// Whether no rule has written to what conntrack takes an entry of.
+    var isAsArrived: Bool {
+        isArriving(.source) && isArriving(.destination) && isArriving(.sourcePort) && isArriving(.destinationPort)
+            && template == nil
+    }
     var standing = Standing.none
     /// Whether CT gave them an entry of its making before conntrack.
     var template: Template?
@@ -63,7 +70,7 @@ struct Flow: Hashable {
     func differs(in fields: PacketFields, _ space: PacketSpace) -> Bool {
         for field in PacketField.allCases where !fields.isDisjoint(with: field.fields) {
             switch self[field] {
-            case .arriving, .bits, .unknown: return true
+            case .arriving, .bits, .unknown, .various: return true
             case .constant: continue
             }
         }
@@ -82,15 +89,15 @@ extension PacketSpace {
     func merged(_ ways: [Way]) -> [Way] {
         if ways.count < 2 { return ways.filter { !$0.packets.isEmpty } }
         var places: [Flow: Int] = [:]
-        var result: [Way] = []
+        var groups: [(flow: Flow, sets: [PacketSet])] = []
         for way in ways where !way.packets.isEmpty {
             if let place = places[way.flow] {
-                result[place].packets = or(result[place].packets, way.packets)
+                groups[place].sets.append(way.packets)
             } else {
-                places[way.flow] = result.count
-                result.append(way)
+                places[way.flow] = groups.count
+                groups.append((way.flow, [way.packets]))
             }
         }
-        return result
+        return groups.map { Way(packets: union($0.sets), flow: $0.flow) }
     }
 }

@@ -38,6 +38,7 @@ extension SetEvaluator {
         case .icmp(let match): return packets(match, flow)
         case .mark(let test): return word(test, flow[.mark], .mark, "mark")
         case .connectionMark(let test):
+            if case .arrived = flow.standing { return byState(asked) { packets(match, $0) } }
             guard case .tracked(let tracked) = flow.standing else { return ask(match, asked) }
             return word(test, tracked.mark, .connectionMark, "connection mark")
         case .state, .conntrack: return packets(ofConnection: match, asked)
@@ -92,13 +93,31 @@ extension SetEvaluator {
     /// What the simulator says of one of the packets, of each interface where that is asked, as long as the match looks at
     /// nothing else in which they differ; else an unknown of that rule.
     func ask(_ match: Match, _ asked: Asked) -> PacketSet {
-        let fields = stages.fields(of: match).subtracting(.connectionState)
+        let all = stages.fields(of: match)
+        if case .arrived = asked.flow.standing, !all.isDisjoint(with: [.connectionState, .connectionMark]) {
+            return byState(asked) { ask(match, $0) }
+        }
+        let fields = all.subtracting(.connectionState)
         if asked.flow.differs(in: fields.subtracting(.inInterface), space) {
             let name = "match@\(cite(asked.rule))"
             return unknown(name, "a condition of \(cite(asked.rule)) holds that is not followed for sets of packets")
         }
         let isByInterface = fields.contains(.inInterface) && asked.context.hasInInterface && !asked.flow.isLoopedBack
         return isByInterface ? byInterface(asked) { askOne(match, $0) } : askOne(match, asked)
+    }
+
+    /// What `make` says of the packets of each state.
+    func byState(_ asked: Asked, _ make: (Asked) -> PacketSet) -> PacketSet {
+        space.union(
+            ArrivalState.allCases.map { state in
+                let own = space.packets(.state, UInt128(state.rawValue))
+                let way = part(of: Way(packets: asked.packets, flow: asked.flow), state)
+                if way.packets.isEmpty { return .none }
+                var part = asked
+                part.packets = way.packets
+                part.flow = way.flow
+                return space.and(own, make(part))
+            })
     }
 
     private func askOne(_ match: Match, _ asked: Asked) -> PacketSet {

@@ -1,6 +1,6 @@
 internal import NetTypes
 
-/// A part of a packet, or of how it arrives, that rules look at. In the order in which diagrams ask for them.
+/// A part of a packet, or of how it arrives, that rules look at.
 public enum PacketField: UInt8, Hashable, Sendable, CaseIterable {
     /// A number of `PacketSpace.interfaces`.
     case inInterface
@@ -115,4 +115,6 @@ public enum FieldSource: Hashable, Sendable {
     case bits([Bit])
     /// A value that the input does not tell: a port that NAT drew.
     case unknown
+    /// One value here and another there, of packets that are followed together because no rule of a chain looks at it.
+    case various
 }

@@ -11,10 +11,17 @@ public final class PacketSpace {
     package let interfaces: [Symbol?]
     /// Fields that may differ; all others have one value.
     package let free: Set<PacketField>
-    /// The first level of each field that is free.
-    private let first: [PacketField: UInt32]
-    /// The first level that no packet decides.
+    /// The levels of each field, by its number; `nil` for those that are not free.
+    private let ranges: [Range<UInt32>?]
+    /// The field and bit (0 is the highest) of each level, those of unknowns left out.
+    private let places: [(field: PacketField, bit: Int)]
+    /// The value of each bit where a set leaves the choice, as `places` has them.
+    let usual: [Bool]
+    /// The first level of what no packet decides. It lies in the midst: below the destination, of which thousands of
+    /// translations hang on unknowns, and above the source, of which they all make the same.
     let unknownLevel: UInt32
+    /// The first level below all unknowns.
+    private static let lowerLevel: UInt32 = 1 << 24
     var store: DiagramStore
     private var unknownLevels: [String: UInt32] = [:]
     /// What each unknown's yes means, from `unknownLevel` on.
@@ -29,18 +36,40 @@ public final class PacketSpace {
         self.interfaces = interfaces
         self.free = free.union([.inInterface, .protocol, .destination, .destinationPort, .source, .sourcePort])
         store = DiagramStore(limit: limit)
-        var level: UInt32 = 0
-        var first: [PacketField: UInt32] = [:]
-        for field in PacketField.allCases where self.free.contains(field) {
-            first[field] = level
-            level += UInt32(PacketSpace.bits(field, version, interfaces.count))
+        var ranges = [Range<UInt32>?](repeating: nil, count: PacketField.allCases.count)
+        var places: [(field: PacketField, bit: Int)] = []
+        let asked = self.free
+        func add(_ fields: [PacketField], from start: UInt32) -> UInt32 {
+            var level = start
+            for field in fields where asked.contains(field) {
+                let bits = PacketSpace.bits(field, version, interfaces.count)
+                ranges[Int(field.rawValue)] = level..<level + UInt32(bits)
+                places += (0..<bits).map { (field, $0) }
+                level += UInt32(bits)
+            }
+            return level
         }
-        self.first = first
-        unknownLevel = level
+        // A router's few links are as many rule sets; the many of pods are told apart last, below what all have in common.
+        let isRouter = interfaces.count <= 32
+        let upper: [PacketField] = [.state, .protocol, .destination, .destinationPort]
+        let lower: [PacketField] = [
+            .source, .sourcePort, .tcpFlags, .ttl, .tos, .length, .mark, .connectionMark, .mac, .user, .group,
+        ]
+        unknownLevel = add(isRouter ? [.inInterface] + upper : upper, from: 0)
+        _ = add(isRouter ? lower : lower + [.inInterface], from: PacketSpace.lowerLevel)
+        self.ranges = ranges
+        self.places = places
+        usual = places.map { field, bit in
+            let bits = PacketSpace.bits(field, version, interfaces.count)
+            return PacketSpace.usualValue(field, version) >> UInt128(bits - 1 - bit) & 1 == 1
+        }
     }
 
     /// Whether more nodes were needed than there may be: no answer counts then.
     public var isExhausted: Bool { store.isExhausted }
+
+    /// How many nodes its diagrams have.
+    public var size: Int { store.nodes.count }
 
     private static func bits(_ field: PacketField, _ version: IPVersion, _ interfaces: Int) -> Int {
         switch field {
@@ -71,19 +100,22 @@ public final class PacketSpace {
     }
 
     /// The levels of a free field, the highest bit first.
-    package func levels(_ field: PacketField) -> Range<UInt32>? {
-        guard let start = first[field] else { return nil }
-        return start..<start + UInt32(bits(field))
+    package func levels(_ field: PacketField) -> Range<UInt32>? { ranges[Int(field.rawValue)] }
+
+    /// The field and bit (0 is the highest) of a level; `nil` for an unknown's.
+    func field(at level: UInt32) -> (field: PacketField, bit: Int)? {
+        let place = place(of: level)
+        return place < places.count ? places[place] : nil
     }
 
-    /// The field and bit (0 is the highest) of a level below `unknownLevel`.
-    func field(at level: UInt32) -> (field: PacketField, bit: Int)? {
-        for field in PacketField.allCases {
-            guard let levels = levels(field), levels.contains(level) else { continue }
-            return (field, Int(level - levels.lowerBound))
-        }
-        return nil
+    /// Where the bit of a level lies among those of an assignment: fields first, then unknowns.
+    func place(of level: UInt32) -> Int {
+        if level < unknownLevel { return Int(level) }
+        if level >= PacketSpace.lowerLevel { return Int(unknownLevel) + Int(level - PacketSpace.lowerLevel) }
+        return places.count + Int(level - unknownLevel)
     }
+
+    private var unknownLevelRange: Range<UInt32> { unknownLevel..<PacketSpace.lowerLevel }
 
     func source(_ field: PacketField) -> FieldSource {
         free.contains(field) ? .arriving : .constant(fixedValue(field))
@@ -118,12 +150,12 @@ public final class PacketSpace {
 
     /// Packets that are in it whatever the unknowns are.
     public func always(_ a: PacketSet) -> PacketSet {
-        PacketSet(node: store.quantify(a.node, from: unknownLevel, isAll: true))
+        PacketSet(node: store.quantify(a.node, unknownLevelRange, isAll: true))
     }
 
     /// Packets that are in it if the unknowns are one way or another.
     public func possibly(_ a: PacketSet) -> PacketSet {
-        PacketSet(node: store.quantify(a.node, from: unknownLevel, isAll: false))
+        PacketSet(node: store.quantify(a.node, unknownLevelRange, isAll: false))
     }
 
     /// The share of all bit patterns that is in it.
@@ -146,7 +178,7 @@ public final class PacketSpace {
 
     /// The names of the unknowns that decide whether a packet is in it, in the order they were met.
     public func unknownNames(_ a: PacketSet) -> [String] {
-        store.support(a.node).filter { $0 >= unknownLevel }.map { unknowns[Int($0 - unknownLevel)].name }
+        store.support(a.node).filter { unknownLevelRange.contains($0) }.map { unknowns[Int($0 - unknownLevel)].name }
     }
 
     /// What the unknown `name` says where it is yes and where it is no.

@@ -1,4 +1,4 @@
-public import ChainGraph
+internal import ChainGraph
 public import NetTypes
 internal import PacketPath
 public import PathModel
@@ -14,15 +14,27 @@ public enum PacketOrigin: Hashable, Sendable, CaseIterable {
 }
 
 /// Packets that end alike: by one rule or policy, with one translation.
-public struct PacketClass: Hashable, Sendable {
+public struct PacketClass {
+    let deferred: DeferredSet
     /// As they arrived.
-    public var packets: PacketSet
-    public var end: PathEnd
-    /// The addresses and ports that they have at the end, where NAT gave them one.
-    public var source: NewValue<IPAddress>
-    public var destination: NewValue<IPAddress>
-    public var sourcePort: NewValue<UInt16>
-    public var destinationPort: NewValue<UInt16>
+    public var packets: PacketSet { deferred.packets }
+    public let kind: Kind
+
+    /// What packets of a class have in common.
+    public struct Kind: Hashable, Sendable {
+        public var end: PathEnd
+        /// The addresses and ports that they have at the end, where NAT gave them one.
+        public var source: NewValue<IPAddress>
+        public var destination: NewValue<IPAddress>
+        public var sourcePort: NewValue<UInt16>
+        public var destinationPort: NewValue<UInt16>
+    }
+
+    public var end: PathEnd { kind.end }
+    public var source: NewValue<IPAddress> { kind.source }
+    public var destination: NewValue<IPAddress> { kind.destination }
+    public var sourcePort: NewValue<UInt16> { kind.sourcePort }
+    public var destinationPort: NewValue<UInt16> { kind.destinationPort }
 
     /// What a field is at the end of the way.
     public enum NewValue<Value: Hashable & Sendable>: Hashable, Sendable {
@@ -32,6 +44,8 @@ public struct PacketClass: Hashable, Sendable {
         case partly
         /// A value that the kernel chooses.
         case unknown
+        /// One of several that NAT gives, of packets that a rule behind it ended together.
+        case various
     }
 
     public var isTranslated: Bool {
@@ -46,15 +60,15 @@ public struct PathAnalysis {
     public let domain: PacketSet
     public let classes: [PacketClass]
     /// Packets, as they arrived, for which all matches of a rule held; of rules that none did there is no entry.
-    public let hits: [RuleReference: PacketSet]
+    public let hits: RuleSets
     /// Packets that came to a rule.
-    public let reached: [RuleReference: PacketSet]
+    public let reached: RuleSets
     /// What is taken for granted, as sentences, by name.
     public let granted: [(name: String, text: String)]
 
     /// Packets of all classes that meet a condition.
     public func packets(where isWanted: (PacketClass) -> Bool) -> PacketSet {
-        space.union(classes.filter(isWanted).map { $0.packets })
+        space.union(of: classes.filter(isWanted).map { $0.deferred })
     }
 }
 
@@ -75,7 +89,7 @@ extension PacketSpace {
 
     /// Well-formed plain packets from `origin`: whole, without IP options and extension headers.
     public func domain(_ origin: PacketOrigin, on model: HostModel) -> PacketSet {
-        var result = and(protocols, transport)
+        var result = wellFormed
         if free.contains(.state) {
             result = and(result, packets(.state, from: 0, through: UInt128(ArrivalState.allCases.count - 1)))
         }
@@ -97,6 +111,8 @@ extension PacketSpace {
         if own.isEmpty { return subtract(result, packets(.source, 0)) }
         return and(result, union(own))
     }
+
+    var wellFormed: PacketSet { and(protocols, transport) }
 
     private var protocols: PacketSet {
         // 0 stands for every protocol in rules; of IPv6 those that are headers of its own.
@@ -176,46 +192,50 @@ private func arrivals(_ model: HostModel) -> [Symbol] {
     return names
 }
 
-/// Follows all packets of `space` from `origin` through `model`, of which only those in `packets` where it is given.
+/// Follows all packets of `space` from `origin` through `model`.
+///
+/// - Parameters:
+///   - packets: only those are followed.
+///   - destination: only those are followed that are for this address once NAT has had them, and no class tells of others.
 public func analyze(
     _ model: HostModel, _ origin: PacketOrigin, in space: PacketSpace, only packets: PacketSet = .all,
-    recordsRules: Bool = false
+    goingTo destination: IPAddress? = nil, recordsRules: Bool = false
 ) -> PathAnalysis {
     let domain = space.and(space.domain(origin, on: model), packets)
     let evaluator = SetEvaluator(space, model, recordsRules: recordsRules)
+    evaluator.goal = destination
     switch origin {
     case .wire: evaluator.runArriving(domain)
     case .host: evaluator.runLocal(domain)
     }
-    var places: [PacketClass: Int] = [:]
+    evaluator.concludeSummaries()
+    var places: [PacketClass.Kind: Int] = [:]
     var classes: [PacketClass] = []
     for ending in evaluator.record.endings {
-        var own = PacketClass(ending, space)
-        own.packets = .none
-        if let place = places[own] {
-            classes[place].packets = space.or(classes[place].packets, ending.packets)
-        } else {
-            places[own] = classes.count
-            own.packets = ending.packets
-            classes.append(own)
+        let kind = PacketClass.Kind(ending, space)
+        let place = places[kind] ?? classes.count
+        if place == classes.count {
+            places[kind] = place
+            classes.append(PacketClass(deferred: DeferredSet(space), kind: kind))
         }
+        classes[place].deferred.add(ending.packets, within: ending.within)
     }
     return PathAnalysis(
         space: space, domain: domain, classes: classes, hits: evaluator.record.hits, reached: evaluator.record.reached,
         granted: evaluator.record.granted.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
 }
 
-extension PacketClass {
+extension PacketClass.Kind {
     fileprivate init(_ ending: SetEnding, _ space: PacketSpace) {
-        func value<Value>(_ field: PacketField, _ make: (UInt128) -> Value) -> NewValue<Value> {
+        func value<Value>(_ field: PacketField, _ make: (UInt128) -> Value) -> PacketClass.NewValue<Value> {
             switch ending.flow[field] {
             case .arriving: .unchanged
             case .constant(let value): .given(make(value))
             case .bits: .partly
             case .unknown: .unknown
+            case .various: .various
             }
         }
-        packets = ending.packets
         end = ending.end
         source = value(.source) { space.address($0) }
         destination = value(.destination) { space.address($0) }

@@ -47,7 +47,13 @@ extension SetEvaluator {
 
     /// Through PREROUTING and on.
     private func received(_ ways: [Way]) {
-        let behind = passed(.prerouting, ways)
+        var behind = passed(.prerouting, ways)
+        if let goal {
+            behind = behind.map { way in
+                let there = space.packets(way.flow[.destination], of: .destination, space.number(goal)) ?? .all
+                return Way(packets: space.and(way.packets, there), flow: way.flow)
+            }.filter { !$0.packets.isEmpty }
+        }
         let context = Context(hook: .prerouting, hasInInterface: true, outInterface: nil)
         var delivered: [Way] = []
         var forwarded: [Way] = []
@@ -102,14 +108,17 @@ extension SetEvaluator {
 
     /// Parts that the kernel tells apart by addresses alone where a packet leaves: groups, links, this host itself.
     private func bySpecialAddress(_ way: Way) -> [Way] {
-        var cuts: [PacketSet] = []
+        var parts = [way]
         for field in [PacketField.destination, .source] where field == .destination || way.flow.startedHere {
-            for prefix in specialPrefixes {
-                guard let own = space.packets(way.flow[field], of: field, in: prefix) else { continue }
-                if own != .all { cuts.append(own) }
+            guard way.flow[field] == .arriving else { continue }
+            let classes = specialClasses(field)
+            parts = parts.flatMap { part in
+                classes.map { Way(packets: space.and(part.packets, $0), flow: part.flow) }.filter {
+                    !$0.packets.isEmpty
+                }
             }
         }
-        return parts(way, cuts)
+        return parts
     }
 
     /// Parts of one length as far as links limit it.
@@ -192,13 +201,14 @@ extension SetEvaluator {
     }
 
     private func run(_ chain: ChainID, _ ways: [Way], _ context: Context) -> [Way] {
-        let isRoute = model.linked.chain(chain).base?.type == .route
-        guard isRoute, context.hook == .output else {
-            return space.merged(ended(walk(chain, ways, context), of: chain).map { $0.way })
+        let isRoute = model.linked.chain(chain).base?.type == .route && context.hook == .output
+        guard isRoute else {
+            return space.merged(ended(called(chain, ways, context, depth: 0, by: nil), of: chain).map { $0.way })
         }
         return space.merged(
             ways.flatMap { way in
-                rerouted(ended(walk(chain, [way], context), of: chain).map { $0.way }, from: way, byNAT: false)
+                let onward = ended(called(chain, [way], context, depth: 0, by: nil), of: chain).map { $0.way }
+                return rerouted(onward, from: way, byNAT: false)
             })
     }
 
@@ -216,23 +226,26 @@ extension SetEvaluator {
                 var own = PathEnd(.dropped, .policy)
                 own.chain = chain
                 self.end(end.way, own)
-            case .drop:
-                var own = PathEnd(.dropped, .rule)
-                own.rule = end.rule
-                self.end(end.way, own)
-            case .reject(let with):
-                var own = PathEnd(.rejected, .rule)
-                own.rule = end.rule
-                own.rejectWith = with
-                self.end(end.way, own)
-            case .queue:
-                var own = PathEnd(.queued, .rule)
-                own.rule = end.rule
-                self.end(end.way, own)
-            case .lost: self.end(end.way, PathEnd(.undecided, .unknownRule))
+            case .drop, .reject, .queue, .lost: last(end)
             }
         }
         return onward
+    }
+
+    /// Notes packets that a rule ended.
+    func last(_ end: SetEnd, within: PacketSet = .all) {
+        var own: PathEnd
+        switch end.verdict {
+        case .returned, .accept, .passedBy: return
+        case .drop: own = PathEnd(.dropped, .rule)
+        case .reject(let with):
+            own = PathEnd(.rejected, .rule)
+            own.rejectWith = with
+        case .queue: own = PathEnd(.queued, .rule)
+        case .lost: own = PathEnd(.undecided, .unknownRule)
+        }
+        own.rule = end.rule
+        self.end(end.way, own, within: within)
     }
 
     /// A changed packet of OUTPUT is routed again.
@@ -255,14 +268,25 @@ extension SetEvaluator {
             ways.flatMap { way -> [Way] in
                 guard case .none = way.flow.standing else { return [way] }
                 guard space.free.contains(.state) else { return [standing(.new, way)] }
-                return ArrivalState.allCases.map { state in
-                    let own = space.packets(.state, UInt128(state.rawValue))
-                    return standing(state, Way(packets: space.and(way.packets, own), flow: way.flow))
-                }
+                var arrived = way
+                arrived.flow.standing = .arrived
+                return way.flow.isAsArrived ? [arrived] : byState(arrived)
             })
     }
 
-    private func standing(_ state: ArrivalState, _ way: Way) -> Way {
+    /// `way` in parts of which all packets stand alike in conntrack.
+    func byState(_ way: Way) -> [Way] {
+        guard case .arrived = way.flow.standing else { return [way] }
+        return ArrivalState.allCases.map { part(of: way, $0) }.filter { !$0.packets.isEmpty }
+    }
+
+    /// The packets of `way` that arrived in `state`.
+    func part(of way: Way, _ state: ArrivalState) -> Way {
+        let own = space.packets(.state, UInt128(state.rawValue))
+        return standing(state, Way(packets: space.and(way.packets, own), flow: way.flow))
+    }
+
+    func standing(_ state: ArrivalState, _ way: Way) -> Way {
         var flow = way.flow
         let helper = flow.template?.helper ?? .empty
         flow.template = nil
@@ -289,13 +313,13 @@ extension SetEvaluator {
 
     // MARK: Ends
 
-    func end(_ way: Way, _ end: PathEnd) {
+    func end(_ way: Way, _ end: PathEnd, within: PacketSet = .all) {
         if way.packets.isEmpty { return }
         var end = end
         if end.interface == nil, end.outcome == .forwarded || end.outcome == .sent {
             end.interface = way.flow.route?.interface
         }
-        record.endings.append(SetEnding(packets: way.packets, flow: way.flow, end: end))
+        record.endings.append(SetEnding(packets: way.packets, within: within, flow: way.flow, end: end))
     }
 
     /// Packets that go on in a tunnel, over a bridge or to a group: one of them is followed, and what its outer packet

@@ -25,7 +25,13 @@ extension SetEvaluator {
             let word = operation.word
             flow[.mark] = space.written(
                 flow[.mark], of: .mark, keeping: ~UInt128(word.mask) & 0xffff_ffff, xor: UInt128(word.value))
-        case .connectionMark(let target): connectionMark(target, &flow)
+        case .connectionMark(let target):
+            return .continue(
+                byState(way).map { way in
+                    var way = way
+                    connectionMark(target, &way.flow)
+                    return way
+                })
         case .ct(let ct): track(ct, &flow)
         case .notrack:
             var ct = CTTarget()

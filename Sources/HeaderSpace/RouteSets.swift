@@ -9,8 +9,7 @@ internal import SourceText
 struct SourceClass {
     /// What is asked of one of them is remembered by this.
     struct Key: Hashable {
-        /// The place of a prefix that is special by itself.
-        var special: Int
+        var form: AddressForm?
         var isOwn: Bool
         var type: RouteType?
         /// Whether the route back is by the interface itself.
@@ -20,25 +19,50 @@ struct SourceClass {
 
     var key: Key
     var packets: PacketSet
+    /// One of them.
+    var address: IPAddress
 }
 
-/// What the checks before a hook say, as long as these are the same.
-private struct CheckKey: Hashable {
-    var part: Int
-    var interface: Int
-    var source: SourceClass.Key
+/// What decides which packets the checks before a hook end.
+struct RefusalKey: Hashable {
+    /// What `ip rule` and its like tell apart, the way's own packets left out.
+    var part: PacketSet
     var type: RouteType?
-    /// Whether the packet would leave by the interface that it came by.
+    var interfaces: [Symbol]
+    var form: AddressForm
+    var source: FieldSource
+}
+
+/// One packet's question to the checks, which many share.
+struct CheckKey: Hashable {
+    var part: PacketSet
+    var type: RouteType?
+    var form: AddressForm
+    var source: SourceClass.Key
+    var interface: Int
+    /// Whether it would leave by the interface that it came by.
     var turnsRound: Bool
-    /// The destination, where the checks look at more of it than its route.
-    var destination: RoutedDestinations.Special
+}
+
+/// What the checks say of packets with one key.
+enum Checked: Hashable {
+    case passes
+    case ends(PathEnd)
+    /// Not the same for all of them, or by something that is not known.
+    case open
+}
+
+/// Which packets the checks before a hook end, by interface and source.
+struct Refusals {
+    var ends: [(end: PathEnd, packets: PacketSet)] = []
+    /// Those of which one packet does not tell for all interfaces and sources.
+    var open: [PacketSet] = []
 }
 
 /// Destinations that are routed alike.
 private struct RoutedDestinations: Hashable {
-    enum Special: Hashable { case none, loopback, zero, broadcast, multicast, linkLocal }
     var route: Stages.RouteClass
-    var special: Special
+    var form: AddressForm
 }
 
 extension SetEvaluator {
@@ -50,44 +74,93 @@ extension SetEvaluator {
                 result += concluded(stages.route, way, .prerouting)
                 continue
             }
-            for (number, part) in partsByRouting(way).enumerated() {
-                result += routed(part, number)
+            for part in partsByRouting(way.flow) {
+                let own = Way(packets: space.and(way.packets, part), flow: way.flow)
+                if !own.packets.isEmpty { result += routed(own, part) }
             }
         }
         return merged(result)
     }
 
-    private func routed(_ way: Way, _ number: Int) -> [(hook: Hook, way: Way)] {
+    private func routed(_ way: Way, _ part: PacketSet) -> [(hook: Hook, way: Way)] {
         var result: [(hook: Hook, way: Way)] = []
-        var checked: [CheckKey: Bool] = [:]
         for (group, packets) in destinations(of: way) {
-            let own = Way(packets: packets, flow: way.flow)
-            var refused: [PacketSet] = []
-            for interface in space.interfaces.indices {
-                guard let name = space.interfaces[interface] else { continue }
-                let arriving = space.and(packets, space.packets(.inInterface, UInt128(interface)))
-                if arriving.isEmpty { continue }
-                for source in sources(of: way.flow, by: name) {
-                    let key = CheckKey(
-                        part: number, interface: interface, source: source.key, type: group.route.type,
-                        turnsRound: group.route.interfaces.contains(name), destination: group.special)
-                    // What passes for one packet of the kind passes for all, and is taken together below.
-                    if checked[key] == true { continue }
-                    let part = Way(packets: space.and(arriving, source.packets), flow: own.flow)
-                    guard let situation = situation(part, .prerouting) else { continue }
-                    let results = stages.route(situation)
-                    let isPassing = results.allSatisfy { if case .ended = $0.next { false } else { true } }
-                    if isPassing, results.count == 1, results[0].conditions.isEmpty {
-                        checked[key] = true
-                        continue
-                    }
-                    refused.append(part.packets)
-                    result += concluded(results, situation, part)
+            let refusals = refusals(group, packets, way.flow, part)
+            var passing = packets
+            for (end, refused) in refusals.ends {
+                self.end(Way(packets: space.and(passing, refused), flow: way.flow), end)
+                passing = space.subtract(passing, refused)
+            }
+            for open in refusals.open {
+                result += concluded(stages.route, Way(packets: space.and(passing, open), flow: way.flow), .prerouting)
+                passing = space.subtract(passing, open)
+            }
+            if passing.isEmpty { continue }
+            result += concluded(stages.route, Way(packets: passing, flow: way.flow), .prerouting)
+        }
+        return result
+    }
+
+    /// What the checks say of packets to `group`, whatever flow they are of.
+    private func refusals(_ group: RoutedDestinations, _ packets: PacketSet, _ flow: Flow, _ part: PacketSet)
+        -> Refusals
+    {
+        let key = RefusalKey(
+            part: part, type: group.route.type, interfaces: group.route.interfaces, form: group.form,
+            source: flow[.source])
+        if let known = refusals[key] { return known }
+        var made = Refusals()
+        // One packet to the group, of which only the source and the interface are exchanged: the checks look at no more.
+        let there = flow[.destination] == .arriving ? packets : .all
+        guard let values = space.values(in: space.and(part, there)) else { return made }
+        var interfacesByEnd: [PathEnd: [PacketSet: [PacketSet]]] = [:]
+        var order: [(end: PathEnd, source: PacketSet)] = []
+        for (number, interface) in space.interfaces.enumerated() {
+            guard let interface else { continue }
+            let arriving = space.packets(.inInterface, UInt128(number))
+            for source in sources(of: flow, by: interface) {
+                let check = CheckKey(
+                    part: part, type: group.route.type, form: group.form, source: source.key, interface: number,
+                    turnsRound: group.route.interfaces.contains(interface))
+                switch checked(check, values, source, flow) {
+                case .passes: continue
+                case .open: made.open.append(space.and(arriving, source.packets))
+                case .ends(let end):
+                    if interfacesByEnd[end]?[source.packets] == nil { order.append((end, source.packets)) }
+                    interfacesByEnd[end, default: [:]][source.packets, default: []].append(arriving)
                 }
             }
-            let passing = Way(packets: space.subtract(packets, space.union(refused)), flow: own.flow)
-            if !passing.packets.isEmpty { result += concluded(stages.route, passing, .prerouting) }
         }
+        var sets: [PathEnd: [PacketSet]] = [:]
+        var ends: [PathEnd] = []
+        for (end, source) in order {
+            if sets[end] == nil { ends.append(end) }
+            let interfaces = space.union(interfacesByEnd[end]?[source] ?? [])
+            sets[end, default: []].append(space.and(source, interfaces))
+        }
+        made.ends = ends.map { ($0, space.union(sets[$0] ?? [])) }
+        refusals[key] = made
+        return made
+    }
+
+    /// What the checks say of one packet by that interface and from that class of sources.
+    private func checked(_ key: CheckKey, _ values: FieldValues, _ source: SourceClass, _ flow: Flow) -> Checked {
+        if let known = checks[key] { return known }
+        var values = values
+        values[.inInterface] = UInt128(key.interface)
+        if flow[.source] == .arriving { values[.source] = space.number(source.address) }
+        let results = stages.route(situation(values, flow, .prerouting))
+        let result: Checked
+        if results.count == 1, results[0].conditions.isEmpty {
+            switch results[0].next {
+            case .ended(let outcome, let reason): result = .ends(PathEnd(outcome, reason))
+            case .hook: result = .passes
+            case .transmit, .loopback, .elsewhere: result = .open
+            }
+        } else {
+            result = .open
+        }
+        checks[key] = result
         return result
     }
 
@@ -127,8 +200,11 @@ extension SetEvaluator {
             case .loopback:
                 var flow = flow
                 flow.isLoopedBack = true
-                if case .invalid = flow.standing { flow.standing = .none }
-                onward.append((.prerouting, Way(packets: packets, flow: flow)))
+                // An invalid packet has no entry that could stay with it: conntrack comes to it again.
+                for var way in byState(Way(packets: packets, flow: flow)) {
+                    if case .invalid = way.flow.standing { way.flow.standing = .none }
+                    onward.append((.prerouting, way))
+                }
             case .ended(let outcome, let reason): end(after, PathEnd(outcome, reason))
             case .elsewhere(let where_): elsewhere(where_, after, situation.hook)
             }
@@ -139,7 +215,7 @@ extension SetEvaluator {
     private func decremented(_ source: FieldSource, _ before: UInt8, _ after: UInt8) -> FieldSource {
         switch source {
         case .constant(let value): .constant(value &- UInt128(before &- after))
-        case .arriving, .bits, .unknown: .unknown
+        case .arriving, .bits, .unknown, .various: .unknown
         }
     }
 
@@ -190,34 +266,34 @@ extension SetEvaluator {
 
     // MARK: What is routed alike
 
-    /// Parts of `way` that routing tells apart by anything but addresses: what `ip rule` asks, the time to live, the length.
-    private func partsByRouting(_ way: Way) -> [Way] {
+    /// Parts of all packets that routing tells apart by anything but their destination: what `ip rule` asks, the time to live, the length.
+    private func partsByRouting(_ flow: Flow) -> [PacketSet] {
         var cuts: [PacketSet] = []
         for rule in model.routes(space.version).rules {
-            if let from = rule.from, let own = space.packets(way.flow[.source], of: .source, in: from) {
+            if let from = rule.from, let own = space.packets(flow[.source], of: .source, in: from) {
                 cuts.append(own)
             }
             if let mark = rule.mark {
-                cuts.append(word(.is(mark), way.flow[.mark], .mark, "mark"))
+                cuts.append(word(.is(mark), flow[.mark], .mark, "mark"))
             }
             if rule.tos != 0 {
-                let tos = space.packets(way.flow[.tos], of: .tos, UInt128(rule.tos), mask: 0xfc)
+                let tos = space.packets(flow[.tos], of: .tos, UInt128(rule.tos), mask: 0xfc)
                 cuts.append(tos ?? .none)
             }
             if let name = rule.inInterface, let number = space.interfaces.firstIndex(of: name) {
                 cuts.append(space.packets(.inInterface, UInt128(number)))
             }
-            if let wanted = rule.protocol { cuts.append(isOf(wanted, way.flow)) }
-            if let ports = rule.sourcePorts { cuts.append(self.ports(.sourcePort, [ports], way.flow)) }
-            if let ports = rule.destinationPorts { cuts.append(self.ports(.destinationPort, [ports], way.flow)) }
+            if let wanted = rule.protocol { cuts.append(isOf(wanted, flow)) }
+            if let ports = rule.sourcePorts { cuts.append(self.ports(.sourcePort, [ports], flow)) }
+            if let ports = rule.destinationPorts { cuts.append(self.ports(.destinationPort, [ports], flow)) }
             if let users = rule.users, space.free.contains(.user) {
                 cuts.append(space.packets(.user, from: UInt128(users.first), through: UInt128(users.last)))
             }
         }
         for route in model.routes(space.version).routes where route.tos != 0 {
-            cuts.append(space.packets(way.flow[.tos], of: .tos, UInt128(route.tos), mask: 0xfc) ?? .none)
+            cuts.append(space.packets(flow[.tos], of: .tos, UInt128(route.tos), mask: 0xfc) ?? .none)
         }
-        if way.flow[.ttl] == .arriving { cuts.append(space.packets(.ttl, from: 0, through: 1)) }
+        if flow[.ttl] == .arriving { cuts.append(space.packets(.ttl, from: 0, through: 1)) }
         if space.free.contains(.length) {
             var limits = Set(model.host.interfaces.map { $0.mtu })
             for route in model.routes(space.version).routes { if let mtu = route.mtu { limits.insert(mtu) } }
@@ -226,7 +302,7 @@ extension SetEvaluator {
                 cuts.append(space.packets(.length, from: 0, through: UInt128(limit)))
             }
         }
-        return parts(way, cuts)
+        return parts(Way(packets: .all, flow: flow), cuts).map { $0.packets }
     }
 
     /// `way` cut in those parts that lie in each of `cuts`, or outside.
@@ -245,7 +321,7 @@ extension SetEvaluator {
         for part in byDestination(way) {
             guard let situation = situation(part, .prerouting) else { continue }
             let group = RoutedDestinations(
-                route: stages.routeClass(situation), special: special(situation.packet.destination))
+                route: stages.routeClass(situation), form: AddressForm(situation.packet.destination))
             if let place = places[group] {
                 found[place].sets.append(part.packets)
             } else {
@@ -259,7 +335,7 @@ extension SetEvaluator {
     /// Parts of `way` with destinations that every routing table treats alike.
     func byDestination(_ way: Way) -> [Way] {
         switch way.flow[.destination] {
-        case .constant, .unknown: [way]
+        case .constant, .unknown, .various: [way]
         case .arriving:
             addressAtoms(.destination).map { Way(packets: space.and(way.packets, $0.packets), flow: way.flow) }
                 .filter { !$0.packets.isEmpty }
@@ -270,48 +346,31 @@ extension SetEvaluator {
         }
     }
 
-    private func special(_ address: IPAddress) -> RoutedDestinations.Special {
-        if address.isMulticast { return .multicast }
-        if address.version == .v4, address.v4Bits == .max { return .broadcast }
-        if address.isLoopback { return .loopback }
-        if address.version == .v4 ? address.v4Bits >> 24 == 0 : address.isZero { return .zero }
-        return address.isLinkLocal ? .linkLocal : .none
-    }
-
     /// Classes of the sources of `flow` for packets that come by `interface`.
     private func sources(of flow: Flow, by interface: Symbol) -> [SourceClass] {
         guard flow[.source] == .arriving else {
             return [
                 SourceClass(
-                    key: .init(special: -1, isOwn: false, type: nil, isBack: false, hasRoute: false), packets: .all)
+                    key: .init(form: nil, isOwn: false, type: nil, isBack: false, hasRoute: false), packets: .all,
+                    address: .zero(space.version))
             ]
         }
         if let known = sourceClasses[interface] { return known }
         var places: [SourceClass.Key: Int] = [:]
-        var found: [(key: SourceClass.Key, sets: [PacketSet])] = []
+        var found: [(key: SourceClass.Key, sets: [PacketSet], address: IPAddress)] = []
         for atom in addressAtoms(.source) {
             let route = routeBack(atom)
-            let special: Int
-            switch self.special(atom.address) {
-            case .none: special = 0
-            case .loopback: special = 1
-            // 0.0.0.0 itself may ask for an address.
-            case .zero: special = atom.address.isZero ? 2 : 3
-            case .broadcast: special = 4
-            case .multicast: special = 5
-            case .linkLocal: special = 6
-            }
             let key = SourceClass.Key(
-                special: special, isOwn: stages.isOwnAddress(atom.address), type: route.type,
+                form: AddressForm(atom.address), isOwn: stages.isOwnAddress(atom.address), type: route.type,
                 isBack: route.interfaces.contains(interface), hasRoute: !route.interfaces.isEmpty)
             if let place = places[key] {
                 found[place].sets.append(atom.packets)
             } else {
                 places[key] = found.count
-                found.append((key, [atom.packets]))
+                found.append((key, [atom.packets], atom.address))
             }
         }
-        let classes = found.map { SourceClass(key: $0.key, packets: space.union($0.sets)) }
+        let classes = found.map { SourceClass(key: $0.key, packets: space.union($0.sets), address: $0.address) }
         sourceClasses[interface] = classes
         return classes
     }

@@ -13,12 +13,28 @@ final class SetEvaluator {
     let model: HostModel
     let stages: Stages
     var record: SetRecord
+    /// Where packets must go behind NAT to be followed on; `nil`: anywhere.
+    var goal: IPAddress?
     /// Address classes of the routing tables, made when first asked for.
     var atoms: [PacketField: [AddressAtom]] = [:]
+    var specials: [PacketField: [PacketSet]] = [:]
     var interfaceSets: [Negatable<InterfacePattern>: PacketSet] = [:]
     var memberSets: [MemberKey: PacketSet] = [:]
     var sourceClasses: [Symbol: [SourceClass]] = [:]
     var routesBack: [IPAddress: Stages.RouteClass] = [:]
+    var refusals: [RefusalKey: Refusals] = [:]
+    var checks: [CheckKey: Checked] = [:]
+    var chainReads: [ChainID: ChainReads] = [:]
+    var summaries: [SummaryKey: ChainSummary] = [:]
+    /// Summaries in the order in which they were done.
+    var completed: [ChainSummary] = []
+    /// How many rules lead to each chain.
+    let callers: [Int]
+    /// Chains that are being walked.
+    var openChains: Set<ChainID> = []
+    /// What is noted of rules that packets meet outside any summary, and of those of the summary that is made.
+    let root: ChainSummary
+    var current: ChainSummary
 
     /// Where packets stand: what a rule sees beside the packet.
     struct Context: Hashable {
@@ -33,6 +49,13 @@ final class SetEvaluator {
         self.model = model
         stages = Stages(model)
         record = SetRecord(recordsRules: recordsRules)
+        var callers = [Int](repeating: 0, count: model.linked.jumps.count)
+        for jumps in model.linked.jumps {
+            for jump in jumps { if let target = jump.target { callers[target.index] += 1 } }
+        }
+        self.callers = callers
+        root = ChainSummary(Flow(space))
+        current = root
     }
 
     /// The rule as names of unknowns cite it: `filter/INPUT:3`.
@@ -49,8 +72,11 @@ final class SetEvaluator {
 
     /// One packet of `way` as it stands at `hook`.
     func situation(_ way: Way, _ hook: Hook) -> Situation? {
-        guard let values = space.values(in: way.packets) else { return nil }
-        let flow = way.flow
+        space.values(in: way.packets).map { situation($0, way.flow, hook) }
+    }
+
+    /// The packet with these fields as it arrived, as it stands at `hook`.
+    func situation(_ values: FieldValues, _ flow: Flow, _ hook: Hook) -> Situation {
         var packet = space.packet(values)
         apply(flow, values, to: &packet)
         var situation = Situation(packet)
@@ -61,6 +87,10 @@ final class SetEvaluator {
         situation.route = flow.route
         switch flow.standing {
         case .none: break
+        case .arrived:
+            // Who asks about the state has parted them by it.
+            let state = ArrivalState(rawValue: UInt8(truncatingIfNeeded: values[.state])) ?? .new
+            return self.situation(values, standing(state, Way(packets: .all, flow: flow)).flow, hook)
         case .untracked: situation.standing = .untracked
         case .invalid: situation.standing = .invalid
         case .tracked(let tracked):
@@ -79,13 +109,13 @@ final class SetEvaluator {
         return situation
     }
 
-    private func apply(_ flow: Flow, _ values: [PacketField: UInt128], to packet: inout Packet) {
+    private func apply(_ flow: Flow, _ values: FieldValues, to packet: inout Packet) {
         for field in PacketField.allCases { set(field, flow[field], values, &packet) }
     }
 
     /// Gives `packet` the value that `source` makes of an arriving packet's `values`.
     private func set(
-        _ field: PacketField, _ source: FieldSource, _ values: [PacketField: UInt128], _ packet: inout Packet
+        _ field: PacketField, _ source: FieldSource, _ values: FieldValues, _ packet: inout Packet
     ) {
         if source == .arriving { return }
         guard let value = space.value(source, of: field, values) else {
@@ -112,9 +142,9 @@ final class SetEvaluator {
 struct SetRecord {
     let recordsRules: Bool
     /// Packets, as they arrived, for which all matches of a rule held.
-    var hits: [RuleReference: PacketSet] = [:]
+    var hits = RuleSets()
     /// Packets that came to a rule.
-    var reached: [RuleReference: PacketSet] = [:]
+    var reached = RuleSets()
     var endings: [SetEnding] = []
     /// What is taken for granted, by name.
     var granted: [String: String] = [:]
@@ -123,6 +153,8 @@ struct SetRecord {
 /// What became of packets, and by what.
 struct SetEnding {
     var packets: PacketSet
+    /// Only those of them that are in this too.
+    var within = PacketSet.all
     var flow: Flow
     var end: PathEnd
 }

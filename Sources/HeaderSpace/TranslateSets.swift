@@ -12,7 +12,9 @@ extension SetEvaluator {
         let isDestination = context.hook == .prerouting || context.hook == .output
         var settled: [Way] = []
         var open: [Way] = []
-        for way in entering {
+        // Without chains of NAT nothing tells new connections from others.
+        let asked = chains.isEmpty ? entering : entering.flatMap { newAndOthers($0) }
+        for way in asked {
             guard case .tracked(let tracked) = way.flow.standing, tracked.state == .new,
                 !(isDestination ? tracked.hasDestinationMapping : tracked.hasSourceMapping)
             else {
@@ -23,7 +25,7 @@ extension SetEvaluator {
         }
         for chain in chains where !open.isEmpty {
             var next: [Way] = []
-            for end in ended(walk(chain, open, context), of: chain) {
+            for end in ended(called(chain, open, context, depth: 0, by: nil), of: chain) {
                 if isMapped(end.way.flow, isDestination) || end.verdict == .passedBy {
                     settled.append(end.way)
                 } else {
@@ -41,6 +43,14 @@ extension SetEvaluator {
                 })
     }
 
+    /// New connections apart from all others.
+    private func newAndOthers(_ way: Way) -> [Way] {
+        guard case .arrived = way.flow.standing else { return [way] }
+        let new = part(of: way, .new)
+        let others = Way(packets: space.subtract(way.packets, new.packets), flow: way.flow)
+        return [new, others].filter { !$0.packets.isEmpty }
+    }
+
     private func isMapped(_ flow: Flow, _ isDestination: Bool) -> Bool {
         guard case .tracked(let tracked) = flow.standing else { return true }
         return isDestination ? tracked.hasDestinationMapping : tracked.hasSourceMapping
@@ -54,6 +64,10 @@ extension SetEvaluator {
 
     /// DNAT, SNAT, MASQUERADE, REDIRECT and NETMAP: each class of packets is mapped as the simulator maps one of it.
     func translate(_ target: Target, _ rule: RuleReference, _ way: Way, _ context: Context) -> SetAction {
+        if case .arrived = way.flow.standing {
+            // Only new connections come to a chain of type nat.
+            return .continue([way])
+        }
         guard case .tracked(let tracked) = way.flow.standing else { return .continue([way]) }
         if tracked.state != .new { return .end(.accept) }
         let isDestination = context.hook == .prerouting || context.hook == .output
@@ -82,10 +96,6 @@ extension SetEvaluator {
             return addressAtoms(field).map { Way(packets: space.and(way.packets, $0.packets), flow: way.flow) }
                 .filter { !$0.packets.isEmpty }
         }
-        func hasSeveralAddresses(_ name: Symbol?) -> Bool {
-            guard let name, let interface = model.host.interface(name) else { return true }
-            return interface.addresses.count { $0.address.version == space.version && $0.scope == .global } > 1
-        }
         switch target {
         case .masquerade:
             return hasSeveralAddresses(context.outInterface) ? byAddress(.destination) : [way]
@@ -96,6 +106,12 @@ extension SetEvaluator {
             }.filter { !$0.packets.isEmpty }
         default: return [way]
         }
+    }
+
+    /// Whether the interface has more addresses than one that MASQUERADE may take; also where that is not known.
+    func hasSeveralAddresses(_ name: Symbol?) -> Bool {
+        guard let name, let interface = model.host.interface(name) else { return true }
+        return interface.addresses.count { $0.address.version == space.version && $0.scope == .global } > 1
     }
 
     /// A part of `way` for each of the packets of which the kernel chooses one.

@@ -19,11 +19,28 @@ enum SetVerdict: Hashable {
     case lost
 }
 
+extension SetVerdict {
+    /// Whether the packets' way ends with it.
+    var isLast: Bool {
+        switch self {
+        case .returned, .accept, .passedBy: false
+        case .drop, .reject, .queue, .lost: true
+        }
+    }
+}
+
 /// Packets that left a chain alike, and the rule that let them go.
 struct SetEnd {
     var verdict: SetVerdict
     var way: Way
+    /// Of those whose way ends with it.
     var rule: RuleReference?
+
+    init(_ verdict: SetVerdict, _ way: Way, _ rule: RuleReference? = nil) {
+        self.verdict = verdict
+        self.way = way
+        self.rule = verdict.isLast ? rule : nil
+    }
 }
 
 /// What a target makes of packets.
@@ -40,11 +57,12 @@ enum SetAction {
 
 extension SetEvaluator {
     /// Takes `entering` through the rules of `chain` and returns all ways out, those of one flow and verdict together.
-    func walk(_ chain: ChainID, _ entering: [Way], _ context: Context, open: [ChainID] = []) -> [SetEnd] {
+    func walk(_ chain: ChainID, _ entering: [Way], _ context: Context, depth: Int = 0) -> [SetEnd] {
         // Recursion as deep as chains lead into one another; rule sets that the kernel takes stay far below.
-        guard open.count < 512, !open.contains(chain) else {
-            return entering.map { SetEnd(verdict: .lost, way: $0, rule: nil) }
+        guard depth < 512, openChains.insert(chain).inserted else {
+            return entering.map { SetEnd(.lost, $0) }
         }
+        defer { openChains.remove(chain) }
         var live = space.merged(entering)
         var ends: [SetEnd] = []
         let rules = model.linked.chain(chain).rules
@@ -52,15 +70,48 @@ extension SetEvaluator {
             if live.isEmpty || space.isExhausted { break }
             let reference = RuleReference(chain: chain, index: index)
             var passed: [Way] = []
-            apply(rule, reference, live, context, open + [chain], &passed, &ends)
+            apply(rule, reference, live, context, depth, &passed, &ends)
             live = passed.count > 1 ? space.merged(passed) : passed.filter { !$0.packets.isEmpty }
         }
-        ends += live.map { SetEnd(verdict: .returned, way: $0, rule: nil) }
+        ends += live.map { SetEnd(.returned, $0) }
         return merged(ends)
     }
 
+    /// Takes `ways` through `chain`: by what it makes of all packets of their flow where others may enter it too. Then ends
+    /// that are the packets' last are noted, and not returned.
+    ///
+    /// - Parameter caller: the chain that leads there; `nil` for a base chain.
+    func called(_ chain: ChainID, _ ways: [Way], _ context: Context, depth: Int, by caller: ChainID?) -> [SetEnd] {
+        let reads = reads(of: chain)
+        let isShared: Bool
+        if let caller {
+            isShared = callers[chain.index] > 1 || !reads.readsOut && self.reads(of: caller).readsOut
+        } else {
+            isShared = ways.count > 1
+        }
+        if !isShared { return walk(chain, ways, context, depth: depth) }
+        if reads.readsAll || reads.masquerades && hasSeveralAddresses(context.outInterface) {
+            return walk(chain, ways, context, depth: depth)
+        }
+        var result: [SetEnd] = []
+        for way in ways {
+            guard let summary = summary(of: chain, way.flow, context, reads, depth) else {
+                result.append(SetEnd(.lost, way))
+                continue
+            }
+            enter(summary, way.packets)
+            for end in summary.ends where !end.verdict.isLast {
+                let packets = space.and(end.way.packets, way.packets)
+                if packets.isEmpty { continue }
+                let flow = way.flow.changed(as: end.way.flow, from: summary.flow)
+                result.append(SetEnd(end.verdict, Way(packets: packets, flow: flow)))
+            }
+        }
+        return merged(result)
+    }
+
     private func apply(
-        _ rule: Rule, _ reference: RuleReference, _ ways: [Way], _ context: Context, _ open: [ChainID],
+        _ rule: Rule, _ reference: RuleReference, _ ways: [Way], _ context: Context, _ depth: Int,
         _ passed: inout [Way], _ ends: inout [SetEnd]
     ) {
         /// Ways that jump from here, together.
@@ -100,12 +151,12 @@ extension SetEvaluator {
                             for other in next.dropFirst() { inside.append((other, statement)) }
                             one = first
                         case .end(let verdict):
-                            ends.append(SetEnd(verdict: verdict, way: one, rule: reference))
+                            ends.append(SetEnd(verdict, one, reference))
                             ended = true
                             break steps
                         case .several(let own, let onward):
                             for (verdict, way) in own where !way.packets.isEmpty {
-                                ends.append(SetEnd(verdict: verdict, way: way, rule: reference))
+                                ends.append(SetEnd(verdict, way, reference))
                             }
                             for way in onward where !way.packets.isEmpty { inside.append((way, statement)) }
                             ended = true
@@ -117,7 +168,7 @@ extension SetEvaluator {
                         case .dispatch(let own, let verdicts, let onward, let missed):
                             for (chain, isGoto, way) in own { calls.append((chain, isGoto, way)) }
                             for (verdict, way) in verdicts where !way.packets.isEmpty {
-                                ends.append(SetEnd(verdict: verdict, way: way, rule: reference))
+                                ends.append(SetEnd(verdict, way, reference))
                             }
                             passed += missed.filter { !$0.packets.isEmpty }
                             for way in onward where !way.packets.isEmpty { inside.append((way, statement)) }
@@ -134,7 +185,7 @@ extension SetEvaluator {
         while let first = calls.first {
             let alike = calls.filter { $0.chain == first.chain && $0.isGoto == first.isGoto }
             calls.removeAll { $0.chain == first.chain && $0.isGoto == first.isGoto }
-            for end in walk(first.chain, alike.map { $0.way }, context, open: open) {
+            for end in called(first.chain, alike.map { $0.way }, context, depth: depth + 1, by: reference.chain) {
                 if end.verdict == .returned, !first.isGoto {
                     passed.append(end.way)
                 } else {
@@ -175,12 +226,12 @@ extension SetEvaluator {
 
     private func noteReached(_ rule: RuleReference, _ packets: PacketSet) {
         guard record.recordsRules else { return }
-        record.reached[rule] = space.or(record.reached[rule] ?? .none, packets)
+        current.reached[rule] = space.or(current.reached[rule] ?? .none, packets)
     }
 
     private func noteHit(_ rule: RuleReference, _ packets: PacketSet) {
         guard record.recordsRules else { return }
-        record.hits[rule] = space.or(record.hits[rule] ?? .none, packets)
+        current.hits[rule] = space.or(current.hits[rule] ?? .none, packets)
     }
 
     private struct EndKey: Hashable {
@@ -189,19 +240,23 @@ extension SetEvaluator {
         var flow: Flow
     }
 
-    private func merged(_ ends: [SetEnd]) -> [SetEnd] {
+    func merged(_ ends: [SetEnd]) -> [SetEnd] {
         if ends.count < 2 { return ends }
         var places: [EndKey: Int] = [:]
-        var result: [SetEnd] = []
+        var groups: [(end: SetEnd, sets: [PacketSet])] = []
         for end in ends where !end.way.packets.isEmpty {
             let key = EndKey(verdict: end.verdict, rule: end.rule, flow: end.way.flow)
             if let place = places[key] {
-                result[place].way.packets = space.or(result[place].way.packets, end.way.packets)
+                groups[place].sets.append(end.way.packets)
             } else {
-                places[key] = result.count
-                result.append(end)
+                places[key] = groups.count
+                groups.append((end, [end.way.packets]))
             }
         }
-        return result
+        return groups.map { group in
+            var end = group.end
+            end.way.packets = space.union(group.sets)
+            return end
+        }
     }
 }

@@ -3,11 +3,11 @@ extension PacketSpace {
     /// `(word & keeping) ^ xor`.
     func written(_ source: FieldSource, of field: PacketField, keeping: UInt128, xor: UInt128) -> FieldSource {
         let width = bits(field)
-        let whole: UInt128 = (1 << UInt128(width)) - 1
+        let whole: UInt128 = width >= 128 ? .max : (1 << UInt128(width)) - 1
         if keeping & whole == 0 { return .constant(xor & whole) }
         switch source {
         case .constant(let value): return .constant((value & keeping ^ xor) & whole)
-        case .unknown: return .unknown
+        case .unknown, .various: return .unknown
         case .arriving, .bits:
             guard let bits = bits(source, of: field) else { return .unknown }
             return simplified(

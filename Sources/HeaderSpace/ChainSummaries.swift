@@ -1,0 +1,245 @@
+internal import ChainGraph
+internal import NetTypes
+internal import PacketPath
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+/// What the rules of a chain, and of those it leads to, look at.
+struct ChainReads {
+    var fields: PacketFields = []
+    /// Whether the interface that packets leave by is asked.
+    var readsOut = false
+    /// Whether the address is asked that the outgoing interface has.
+    var masquerades = false
+    /// Whether NAT or the next hop is asked, which look at more than rules do.
+    var readsAll = false
+}
+
+/// What a chain makes of all well-formed packets of a flow: worked out once, whoever enters it.
+final class ChainSummary {
+    let flow: Flow
+    var ends: [SetEnd] = []
+    var hits: [RuleReference: PacketSet] = [:]
+    var reached: [RuleReference: PacketSet] = [:]
+    /// The chains that it leads to, with the packets that it leads there.
+    var calls: [(summary: ChainSummary, packets: PacketSet)] = []
+    /// The packets that came to it on their way, as often as some did.
+    var entries: [PacketSet] = []
+
+    init(_ flow: Flow) { self.flow = flow }
+}
+
+struct SummaryKey: Hashable {
+    var chain: ChainID
+    var flow: Flow
+    var context: SetEvaluator.Context
+}
+
+// Thousands of flows that NAT made differ in where they go alone, and most chains do not look there; and a chain for each
+// pod is entered from as many others. So a chain is walked once for what it looks at, and what it makes of packets is cut to
+// those that enter it. What ends in it is known when all have entered.
+extension SetEvaluator {
+    func summary(of chain: ChainID, _ flow: Flow, _ context: Context, _ reads: ChainReads, _ depth: Int)
+        -> ChainSummary?
+    {
+        var context = context
+        if !reads.readsOut { context.outInterface = nil }
+        var blanked = flow.blanked(but: reads.fields)
+        if !reads.readsOut { blanked.route = nil }
+        let key = SummaryKey(chain: chain, flow: blanked, context: context)
+        if let known = summaries[key] { return known }
+        if depth >= 512 || openChains.contains(chain) { return nil }
+        let made = ChainSummary(blanked)
+        let outer = current
+        current = made
+        made.ends = walk(chain, [Way(packets: space.wellFormed, flow: blanked)], context, depth: depth)
+        current = outer
+        summaries[key] = made
+        completed.append(made)
+        return made
+    }
+
+    func enter(_ summary: ChainSummary, _ packets: PacketSet) {
+        if current === root {
+            summary.entries.append(packets)
+        } else {
+            current.calls.append((summary, packets))
+        }
+    }
+
+    /// Notes what the rules of all chains met and ended, once every packet has gone its way.
+    func concludeSummaries() {
+        // A chain is done before those that lead to it.
+        for summary in completed.reversed() {
+            let entered = space.union(summary.entries)
+            if entered.isEmpty { continue }
+            var places: [ObjectIdentifier: Int] = [:]
+            var calls: [(summary: ChainSummary, packets: [PacketSet])] = []
+            for (other, packets) in summary.calls {
+                if let place = places[ObjectIdentifier(other)] {
+                    calls[place].packets.append(packets)
+                } else {
+                    places[ObjectIdentifier(other)] = calls.count
+                    calls.append((other, [packets]))
+                }
+            }
+            for (other, packets) in calls { other.entries.append(space.and(entered, space.union(packets))) }
+            note(summary, entered)
+            for end in summary.ends where end.verdict.isLast { last(end, within: entered) }
+        }
+        note(root, .all)
+    }
+
+    private func note(_ summary: ChainSummary, _ entered: PacketSet) {
+        for (rule, packets) in summary.hits { record.hits.add(rule, packets, within: entered, space) }
+        for (rule, packets) in summary.reached { record.reached.add(rule, packets, within: entered, space) }
+    }
+
+    func reads(of chain: ChainID) -> ChainReads {
+        if let known = chainReads[chain] { return known }
+        var result = ChainReads()
+        var seen: Set<ChainID> = [chain]
+        var open = [chain]
+        while let next = open.popLast() {
+            for rule in model.linked.chain(next).rules {
+                for statement in rule.statements { read(statement, &result) }
+            }
+            for jump in model.linked.jumps[next.index] {
+                if let target = jump.target, seen.insert(target).inserted { open.append(target) }
+            }
+        }
+        chainReads[chain] = result
+        return result
+    }
+
+    private func read(_ statement: Statement, _ reads: inout ChainReads) {
+        switch statement {
+        case .match(let match):
+            reads.fields.formUnion(stages.fields(of: match))
+            switch match {
+            case .outInterface, .physicalDevice, .deviceGroup, .addressType: reads.readsOut = true
+            case .set(let set):
+                if model.sets.entries[set.name.value]?.set.type == .hashNetInterface { reads.readsOut = true }
+            case .connectionMark: reads.fields.insert(.connectionMark)
+            case .realm, .policy, .ipvs, .socket, .unknown: reads.readsAll = true
+            case .native(let comparison):
+                for expression in comparison.expressions { read(expression, &reads) }
+            default: break
+            }
+        case .target(let target):
+            switch target {
+            case .dnat(let nat) where isPlain(nat): reads.fields.formUnion([.destination, .destinationPort, .icmpType])
+            case .snat(let nat) where isPlain(nat): reads.fields.formUnion([.source, .sourcePort])
+            case .masquerade(let nat) where isPlain(nat):
+                reads.fields.formUnion([.source, .sourcePort])
+                reads.readsOut = true
+                reads.masquerades = true
+            case .dnat, .snat, .masquerade, .redirect, .netmap, .prefixTranslation, .set, .hmark, .unknown, .tproxy:
+                reads.readsAll = true
+            // What is written in part is looked at.
+            case .mark: reads.fields.insert(.mark)
+            case .connectionMark: reads.fields.formUnion([.mark, .connectionMark])
+            case .dscp, .tos: reads.fields.insert(.dscp)
+            case .ecn: reads.fields.formUnion([.dscp, .tcpFlags])
+            case .timeToLive: reads.fields.insert(.ttl)
+            case .native(let statement):
+                switch statement {
+                case .continue, .counter, .limit, .quota, .last, .log, .reject, .notrack, .verdictMap, .assign, .object:
+                    for expression in statement.expressions { read(expression, &reads) }
+                    if case .assign(let target, _) = statement { reads.fields.formUnion(written(target)) }
+                default: reads.readsAll = true
+                }
+            default: break
+            }
+        }
+    }
+
+    /// Whether it gives one address, whatever the packet.
+    private func isPlain(_ nat: NATTarget) -> Bool { nat.addresses?.isSingle ?? true }
+
+    private func read(_ expression: Expression, _ reads: inout ChainReads) {
+        reads.fields.formUnion(stages.fields(of: expression))
+        if expression.contains(where: isHidden) { reads.readsAll = true }
+        if expression.contains(where: isOut) { reads.readsOut = true }
+    }
+
+    private func written(_ target: Assignable) -> PacketFields {
+        switch target {
+        case .meta(let key): stages.fields(of: .meta(key))
+        case .connection: [.mark, .connectionMark]
+        case .field(let field): stages.fields(of: .field(field))
+        case .payload, .extensionHeader: [.source, .destination, .sourcePort, .destinationPort, .ttl, .dscp]
+        }
+    }
+
+    private func isOut(_ expression: Expression) -> Bool {
+        guard case .meta(let key) = expression else { return false }
+        switch key {
+        case .outIndex, .outName, .outType, .outGroup, .outKind, .bridgeOutName: return true
+        default: return false
+        }
+    }
+
+    /// Whether an expression asks what is no field of the packet.
+    private func isHidden(_ expression: Expression) -> Bool {
+        switch expression {
+        case .route, .fib, .socket, .unknown, .payload, .extensionHeader, .hash, .symmetricHash, .map: true
+        case .connection(let key, _):
+            switch key {
+            case .state, .direction, .status, .mark, .label, .packets, .bytes, .averagePacket, .zone: false
+            default: true
+            }
+        default: false
+        }
+    }
+}
+
+extension Flow {
+    /// The fields that rules write, or NAT.
+    private static let written: [PacketField] = [
+        .source, .destination, .sourcePort, .destinationPort, .mark, .tos, .ttl, .tcpFlags,
+    ]
+
+    /// Without what no rule of a chain that looks at `fields` asks.
+    func blanked(but fields: PacketFields) -> Flow {
+        var flow = self
+        for field in Flow.written where fields.isDisjoint(with: field.fields) { flow[field] = .various }
+        if case .tracked(var tracked) = standing {
+            if fields.isDisjoint(with: .source) { tracked.source = .various }
+            if fields.isDisjoint(with: .destination) { tracked.destination = .various }
+            if fields.isDisjoint(with: .sourcePort) { tracked.sourcePort = .various }
+            if fields.isDisjoint(with: [.destinationPort, .icmpType]) { tracked.destinationPort = .various }
+            if fields.isDisjoint(with: .connectionMark) { tracked.mark = .various }
+            flow.standing = .tracked(tracked)
+        }
+        flow.route?.nextHop = nil
+        flow.route?.route = nil
+        return flow
+    }
+
+    /// This flow with what differs between `before` and `after`.
+    func changed(as after: Flow, from before: Flow) -> Flow {
+        if before == self { return after }
+        var flow = self
+        for field in PacketField.allCases where after[field] != before[field] { flow[field] = after[field] }
+        if after.standing != before.standing {
+            if case .tracked(let new) = after.standing, case .tracked(var own) = flow.standing {
+                if case .tracked(let old) = before.standing {
+                    if old.mark != new.mark { own.mark = new.mark }
+                    if old.helper != new.helper { own.helper = new.helper }
+                }
+                own.hasSourceMapping = new.hasSourceMapping
+                own.hasDestinationMapping = new.hasDestinationMapping
+                own.isSourceTranslated = new.isSourceTranslated
+                own.isDestinationTranslated = new.isDestinationTranslated
+                flow.standing = .tracked(own)
+            } else {
+                flow.standing = after.standing
+            }
+        }
+        flow.template = after.template
+        flow.changedSets = after.changedSets
+        return flow
+    }
+}
