@@ -18,10 +18,9 @@ struct Command: Sendable {
     let run: (@Sendable ([String], borrowing Console) throws(Stop) -> Int32)?
 
     static let all: [Command] = [
-        traceCommand, doctorCommand, showCommand, graphCommand, captureCommand, completionsCommand, manCommand,
+        traceCommand, diffCommand, doctorCommand, showCommand, graphCommand, captureCommand, completionsCommand, manCommand,
         helpCommand,
         later("find", "which packets are accepted, dropped, translated, or hit this rule?"),
-        later("diff", "what differs: rules, and packets that are treated differently"),
         later("check", "do these statements hold?"),
         later("lint", "dead, shadowed, contradicting and risky rules"),
         later("replay", "every packet of a capture, and what the rules do with it"),

@@ -67,12 +67,7 @@ extension Writer {
         put("{ ")
         for index in 0..<set.elements.count {
             if index > 0 { put(", ") }
-            put(keyText(set.elements.low(index), set.elements.high(index), set.key, set.elements.widths))
-            if let extra = set.elements.extra(index) { write(extra) }
-            if set.isMap {
-                put(" : ")
-                write(set.elements.value(index), of: set)
-            }
+            element(index, of: set)
         }
         if let data = set.catchAll {
             if set.elements.count > 0 { put(", ") }
@@ -83,6 +78,16 @@ extension Writer {
             }
         }
         put(" }")
+    }
+
+    /// `a`, `b : c`
+    mutating func element(_ index: Int, of set: NativeSet) {
+        put(keyText(set.elements.low(index), set.elements.high(index), set.key, set.elements.widths))
+        if let extra = set.elements.extra(index) { write(extra) }
+        if set.isMap {
+            put(" : ")
+            write(set.elements.value(index), of: set)
+        }
     }
 
     /// A set by name, or written out where it has none of its own.

@@ -35,6 +35,14 @@ public func nativeText(of rule: Rule, in table: Table, names: NameTable) -> Stri
     return String(decoding: writer.bytes, as: UTF8.self)
 }
 
+/// One element of a set or map as nft writes it, such as `80 : jump web`, without what it has counted.
+public func nativeText(ofElement index: Int, of set: NativeSet, in table: Table, names: NameTable) -> String {
+    var writer = Writer(names: names, settings: NftablesSettings())
+    writer.open(table)
+    writer.element(index, of: set)
+    return String(decoding: writer.bytes, as: UTF8.self)
+}
+
 /// What is written before a table of which it is known that fields side by side are not compared as one number.
 let remarkOfFieldsApart: StaticString = "# Each field is compared by itself"
 

@@ -1,0 +1,161 @@
+internal import Annotations
+internal import PathModel
+internal import Questions
+internal import Reports
+internal import RuleModel
+internal import Snapshot
+internal import SourceText
+
+struct DiffCommandSettings: SnapshotCommandSettings, Hashable {
+    enum Format: Hashable, Sendable {
+        case text, json, unified
+    }
+
+    var common = CommonSettings()
+    var comparing = DiffSettings()
+    var format = Format.text
+    var showsAll = false
+
+    static let options: [Option<DiffCommandSettings>] =
+        [
+            .flag(
+                "--exact", group: "What to compare",
+                help: "comments, names made of hashes, and each node's own addresses, interfaces and pods too"
+            ) { $0.comparing.isExact = true },
+            .flag(
+                "--counters", group: "What to compare",
+                help: "also which rules counted more since the first snapshot. Without it: of one node, which refused more"
+            ) { $0.comparing.comparesCounters = true },
+            .flag(
+                "--unified", "-u", group: "What to show",
+                help: "as diff -u has it, each chain as a file of its own whose lines are its rules"
+            ) { $0.format = .unified },
+            .flag("--json", group: "What to show", help: "one JSON object") { $0.format = .json },
+            .flag(
+                "--all", group: "What to show", help: "every line, and not only the first twenty of each chain and set"
+            ) { $0.showsAll = true },
+        ] + commonOptions(DiffCommandSettings.self)
+}
+
+let diffCommand = Command(
+    name: "diff", summary: "what differs between the rules of nodes, or of one node at two times",
+    synopsis: "[OPTION…] A B [C…]",
+    about: [
+        "Compares rule sets by what their rules mean: rules added, removed, moved and changed in each chain, and what"
+            + " differs in policies, sets, routes and the settings that decide about packets. How a rule is written,"
+            + " counters, comments, and the order of tables and chains make no difference.",
+        "What differs on every node makes none either: names made of hashes, the node's own addresses and interfaces,"
+            + " the chains of its pods. What was left out so is told; --exact compares it.",
+        "Of three nodes or more it tells which are equal, and what each of the others has that differs from most of"
+            + " them. A directory or an archive with several nodes counts as all of these. With --live this machine is"
+            + " the last one.",
+        "Exit status: 0 no difference, 1 there is one, 2 no answer.",
+    ],
+    options: DiffCommandSettings.options.map(\.description),
+    examples: [
+        Command.Example(text: "what an upgrade did", call: "hookline diff before.tar.gz after.tar.gz"),
+        Command.Example(text: "which node is not like the others", call: "hookline diff node-a/ node-b/ node-c/"),
+        Command.Example(text: "the same of an archive with all nodes", call: "hookline diff diags.tar.gz"),
+        Command.Example(
+            text: "what has changed on this machine, for a patch tool", call: "sudo hookline diff -u saved/ --live"),
+        Command.Example(
+            text: "which rules are gone", call: "hookline diff --json a/ b/ | jq -r '.sections[].chains[]?.changes[].a.text'"
+        ),
+    ],
+    run: { (arguments, console) throws(Stop) in try diff(arguments, console) })
+
+private func diff(_ arguments: [String], _ console: borrowing Console) throws(Stop) -> Int32 {
+    var settings = DiffCommandSettings()
+    let paths: [String]
+    do { paths = try parse(arguments, DiffCommandSettings.options, into: &settings) } catch { throw .usage(error) }
+    let loaded = try loadCompared(paths, settings.common, console)
+    guard loaded.count > 1 else {
+        throw .usage(UsageFailure("diff compares two nodes or more; here is one"))
+    }
+    let nodes = loaded.map { node in
+        let model = node.makeModel()
+        let compared = DiffNode(
+            name: node.name, ownName: node.node.name ?? node.node.host.name, model: model,
+            annotations: AnnotatedRuleset(model.linked, cluster: node.node.cluster))
+        return DiffedNode(compared, files: node.node.files)
+    }
+    for (node, compared) in zip(loaded, nodes) {
+        for unread in compared.node.model.unreadRules {
+            console.error(escapedForTerminal("\(node.name): warning: not compared: \(unread) [not-compared]"))
+        }
+    }
+    let isDifferent: Bool
+    if nodes.count == 2 {
+        let difference = compare(nodes[0].node, nodes[1].node, settings.comparing)
+        isDifferent = difference.isDifferent
+        try show(difference, nodes, settings, console)
+    } else {
+        let comparison = compare(nodes.map { $0.node }, settings.comparing)
+        isDifferent = comparison.groups.count > 1
+        try show(comparison, nodes, settings, console)
+    }
+    return loaded.status(isDifferent ? ExitStatus.notAsExpected : ExitStatus.answered, settings.common)
+}
+
+/// Each of `paths` as the nodes that it holds; this machine behind them.
+private func loadCompared(
+    _ paths: [String], _ common: CommonSettings, _ console: borrowing Console
+) throws(Stop) -> [LoadedNode] {
+    var fromFiles = common
+    fromFiles.isLive = false
+    var loaded: [LoadedNode] = []
+    // Nodes of one input are told by their own names alone.
+    let isOneInput = paths.count == 1 && !common.isLive
+    for path in paths {
+        for var node in try loadNodes([path], fromFiles, console) {
+            if node.name.isEmpty || !isOneInput { node.name = node.name.isEmpty ? path : "\(path) \(node.name)" }
+            loaded.append(node)
+        }
+    }
+    if common.isLive {
+        var node = try load([], common, console)
+        node.name = "--live"
+        loaded.append(node)
+    }
+    if loaded.isEmpty { throw .usage(UsageFailure("no snapshots: diff takes two or more, or one that holds several nodes")) }
+    return loaded
+}
+
+private func show(
+    _ difference: Diff, _ nodes: [DiffedNode], _ settings: DiffCommandSettings, _ console: borrowing Console
+) throws(Stop) {
+    var output = console.output()
+    let style = settings.common.style(console.surroundings)
+    switch settings.format {
+    case .text: render(diffReport(difference, nodes, settings.report), style, into: &output)
+    case .unified: writeUnifiedDiff(difference, nodes, style, into: &output)
+    case .json:
+        var json = JSONWriter(output)
+        writeDiffJSON(difference, nodes, into: &json)
+        return try console.finish(&json.output)
+    }
+    try console.finish(&output)
+}
+
+private func show(
+    _ comparison: NodeComparison, _ nodes: [DiffedNode], _ settings: DiffCommandSettings, _ console: borrowing Console
+) throws(Stop) {
+    var output = console.output()
+    let style = settings.common.style(console.surroundings)
+    switch settings.format {
+    case .text: render(diffReport(comparison, nodes, settings.report), style, into: &output)
+    case .unified:
+        for group in comparison.groups {
+            if let difference = group.difference { writeUnifiedDiff(difference, nodes, style, into: &output) }
+        }
+    case .json:
+        var json = JSONWriter(output)
+        writeDiffJSON(comparison, nodes, into: &json)
+        return try console.finish(&json.output)
+    }
+    try console.finish(&output)
+}
+
+extension DiffCommandSettings {
+    fileprivate var report: DiffReportSettings { DiffReportSettings(limit: showsAll ? nil : 20) }
+}

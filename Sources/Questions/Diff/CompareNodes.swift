@@ -1,0 +1,152 @@
+internal import ChainGraph
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+/// Compares nodes: which are equal, and what the others have that differs.
+///
+/// Time grows with the rules of all nodes together; only one node of each group is compared rule by rule.
+public func compare(_ nodes: [DiffNode], _ settings: DiffSettings = DiffSettings()) -> NodeComparison {
+    let alignment = Alignment(nodes, settings)
+    let groups = alignment.groups()
+    var result = NodeComparison(groups: [], areOneNode: alignment.areOneNode)
+    for group in groups {
+        var difference: Diff?
+        if let first = groups.first?.first, let own = group.first, own != first {
+            difference = alignment.difference(first, own, nodes, settings)
+        }
+        result.groups.append(NodeComparison.Group(nodes: group, difference: difference))
+    }
+    return result
+}
+
+/// Compares two nodes; the first is the one that was, or that is meant.
+public func compare(_ a: DiffNode, _ b: DiffNode, _ settings: DiffSettings = DiffSettings()) -> Diff {
+    let nodes = [a, b]
+    return Alignment(nodes, settings).difference(0, 1, nodes, settings)
+}
+
+extension Alignment {
+    func difference(_ a: Int, _ b: Int, _ nodes: [DiffNode], _ settings: DiffSettings) -> Diff {
+        var chains: [ChainDifference] = []
+        var sets: [SetDifference] = []
+        var host: [HostDifference] = []
+        var leftOut = LeftOut()
+        var counters = CounterReading(nodes[a], nodes[b], settings, isOneNode: areOneNode)
+        for slot in slots(of: a, and: b) {
+            let own = part(slot, of: a)
+            let other = part(slot, of: b)
+            guard let whole = own ?? other else { continue }
+            if own == nil || other == nil, !isNeeded(whole.need) {
+                leftOut.count(whole, isOfA: own != nil)
+                continue
+            }
+            if let own, let other {
+                leftOut.rulesOfA += own.leftOutCount
+                leftOut.rulesOfB += other.leftOutCount
+            }
+            let isSame = own?.content == other?.content
+            switch whole.source {
+            case .chain:
+                let found = isSame ? nil : chainDifference(own, other, a, b, nodes)
+                if let own, let other { counters.look(at: own, other, found) }
+                if let found { chains.append(found) }
+            case .set, .nativeSet, .object, .flowtable: if !isSame { sets.append(setDifference(own, other)) }
+            case .setting, .routes, .routingRules: if !isSame { host += hostDifferences(own, other) }
+            }
+        }
+        var diff = Diff(a: a, b: b, sections: [], leftOut: leftOut)
+        if !chains.isEmpty { diff.sections.append(.chains(chains)) }
+        if !sets.isEmpty { diff.sections.append(.sets(sets)) }
+        if !host.isEmpty { diff.sections.append(.host(host)) }
+        let growth = counters.result()
+        if !growth.grown.isEmpty || growth.resetCount > 0 { diff.sections.append(.counters(growth)) }
+        return diff
+    }
+
+    /// In the order of the first node's parts; those that only the second has stand behind.
+    private func slots(of a: Int, and b: Int) -> [Int] {
+        var slots: [Int] = []
+        var seen: Set<Int> = []
+        for part in forms[a].parts + forms[b].parts where seen.insert(part.slot).inserted { slots.append(part.slot) }
+        return slots
+    }
+
+    // MARK: Sets and the host
+
+    private func setDifference(_ a: Part?, _ b: Part?) -> SetDifference {
+        var difference = SetDifference(a: a?.setPlace, b: b?.setPlace)
+        guard let a, let b else { return difference }
+        let (removed, added) = Self.unordered(a, b)
+        difference.removed = removed
+        difference.added = added
+        difference.hasOtherType = a.header != b.header
+        return difference
+    }
+
+    private func hostDifferences(_ a: Part?, _ b: Part?) -> [HostDifference] {
+        guard let a, let b else { return [] }
+        switch (a.source, b.source) {
+        case (.setting(let own), .setting(let other)): return [.setting(a: own, b: other)]
+        case (.routes, _):
+            let (removed, added) = Self.unordered(a, b)
+            return removed.map { .route(a: $0, b: nil) } + added.map { .route(a: nil, b: $0) }
+        case (.routingRules(let isV6), _):
+            let (removed, added) = Self.unordered(a, b)
+            return removed.map { .routingRule(isV6: isV6, a: $0, b: nil) }
+                + added.map { .routingRule(isV6: isV6, a: nil, b: $0) }
+        default: return []
+        }
+    }
+
+    /// The items that only one of two parts has.
+    private static func unordered(_ a: Part, _ b: Part) -> (removed: [Int], added: [Int]) {
+        func unmatched(_ own: Part, _ other: Part) -> [Int] {
+            var left: [Int32: Int] = [:]
+            for item in other.items { left[item.number, default: 0] += 1 }
+            var found: [Int] = []
+            for (index, item) in own.items.enumerated() where item.number != Part.Item.leftOut {
+                let count = left[item.number, default: 0]
+                if count > 0 { left[item.number] = count - 1 } else { found.append(index) }
+            }
+            return found
+        }
+        return (unmatched(a, b), unmatched(b, a))
+    }
+}
+
+extension LeftOut {
+    fileprivate mutating func count(_ part: Part, isOfA: Bool) {
+        switch part.source {
+        case .chain:
+            if isOfA {
+                chainsOfA += 1
+                rulesOfA += part.items.count
+            } else {
+                chainsOfB += 1
+                rulesOfB += part.items.count
+            }
+        case .set: if isOfA { setsOfA += 1 } else { setsOfB += 1 }
+        case .nativeSet, .object, .flowtable, .setting, .routingRules, .routes: break
+        }
+    }
+}
+
+extension Part {
+    fileprivate var leftOutCount: Int {
+        guard case .chain = source else { return 0 }
+        var count = 0
+        for item in items where item.number == Item.leftOut { count += 1 }
+        return count
+    }
+
+    fileprivate var setPlace: SetPlace? {
+        switch source {
+        case .set(let index): .ipset(index)
+        case .nativeSet(let table, let set): .native(table: table, set: set)
+        case .object(let table, let object): .object(table: table, object: object)
+        case .flowtable(let table, let flowtable): .flowtable(table: table, flowtable: flowtable)
+        case .chain, .setting, .routingRules, .routes: nil
+        }
+    }
+}
