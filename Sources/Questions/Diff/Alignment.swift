@@ -1,3 +1,4 @@
+internal import PathModel
 internal import RuleModel
 internal import SourceText
 
@@ -17,19 +18,23 @@ struct Alignment {
         areOneNode = Self.areOneNode(nodes, forms)
         self.settings = settings
         self.meanings = meanings
-        dropUncompared()
+        dropUncompared(nodes)
         giveSlots()
         numberItems()
         numberContents()
     }
 
-    /// Different nodes have different routes: only what was set is compared.
-    private mutating func dropUncompared() {
-        guard !areOneNode, !settings.isExact else { return }
+    /// What one of the inputs does not tell is not compared; and each node has routes of its own.
+    private mutating func dropUncompared(_ nodes: [DiffNode]) {
+        let knowsSets = nodes.allSatisfy { $0.model.host.knowsSets || !$0.model.host.sets.isEmpty }
+        let comparesRoutes = areOneNode || settings.isExact
         for index in forms.indices {
             forms[index].parts.removeAll { part in
-                if case .routes = part.source { return true }
-                return false
+                switch part.source {
+                case .set: !knowsSets
+                case .routes: !comparesRoutes
+                case .chain, .nativeSet, .object, .flowtable, .setting, .routingRules: false
+                }
             }
         }
     }
@@ -117,12 +122,24 @@ struct Alignment {
             var exact: Int32
         }
         var said: [Saying: Said] = [:]
-        for (node, form) in forms.enumerated() {
+        for form in forms {
             for part in form.parts {
                 for item in part.items where item.exact != item.local || item.isOfPod {
+                    said[Saying(slot: part.slot, exact: item.exact)] = Said()
+                }
+            }
+        }
+        if said.isEmpty {
+            for node in forms.indices {
+                for index in forms[node].parts.indices { forms[node].parts[index].takeExact() }
+            }
+            return
+        }
+        for (node, form) in forms.enumerated() {
+            for part in form.parts {
+                for item in part.items {
                     let key = Saying(slot: part.slot, exact: item.exact)
-                    var entry = said[key] ?? Said()
-                    if entry.last == node { continue }
+                    guard var entry = said[key], entry.last != node else { continue }
                     entry.last = node
                     entry.nodes += 1
                     said[key] = entry

@@ -71,11 +71,12 @@ struct NodeForm {
     /// `ip filter`, with what tells it from another table of that name.
     private static func tableName(_ index: Int, in tables: [Table], _ linked: LinkedRuleset) -> String {
         let table = tables[index]
-        let isTwice = tables.contains {
-            $0.name == table.name && $0.family == table.family && $0.backend != table.backend
+        let hasTwin = tables.contains {
+            $0.name == table.name && $0.family == table.family && $0.backend == .nfTables && !$0.isNative
         }
         var name = "\(table.family.name) \(linked.name(table.name))"
-        if table.isNative { name += " (nft)" } else if isTwice { name += " (\(table.backend.name))" }
+        // Which backend holds iptables' tables makes no difference, unless both do.
+        if table.isNative { name += " (nft)" } else if table.backend == .legacy, hasTwin { name += " (legacy)" }
         return name
     }
 

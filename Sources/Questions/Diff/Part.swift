@@ -60,6 +60,11 @@ struct Part {
     /// What it is as a whole, as a number of the `MeaningTable`.
     var content: Int32 = 0
 
+    /// Nothing in it is local to its node.
+    mutating func takeExact() {
+        for index in items.indices { items[index].number = items[index].exact }
+    }
+
     /// What kind of part, of which table, by its own name.
     struct Key: Hashable {
         var kind: UInt8
