@@ -18,7 +18,8 @@ struct Command: Sendable {
     let run: (@Sendable ([String], borrowing Console) throws(Stop) -> Int32)?
 
     static let all: [Command] = [
-        traceCommand, diffCommand, doctorCommand, showCommand, graphCommand, captureCommand, completionsCommand, manCommand,
+        traceCommand, diffCommand, doctorCommand, showCommand, graphCommand, captureCommand, completionsCommand,
+        manCommand,
         helpCommand,
         later("find", "which packets are accepted, dropped, translated, or hit this rule?"),
         later("check", "do these statements hold?"),

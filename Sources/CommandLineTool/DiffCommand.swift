@@ -24,7 +24,8 @@ struct DiffCommandSettings: SnapshotCommandSettings, Hashable {
             ) { $0.comparing.isExact = true },
             .flag(
                 "--counters", group: "What to compare",
-                help: "also which rules counted more since the first snapshot. Without it: of one node, which refused more"
+                help:
+                    "also which rules counted more since the first snapshot. Without it: of one node, which refused more"
             ) { $0.comparing.comparesCounters = true },
             .flag(
                 "--unified", "-u", group: "What to show",
@@ -59,7 +60,8 @@ let diffCommand = Command(
         Command.Example(
             text: "what has changed on this machine, for a patch tool", call: "sudo hookline diff -u saved/ --live"),
         Command.Example(
-            text: "which rules are gone", call: "hookline diff --json a/ b/ | jq -r '.sections[].chains[]?.changes[].a.text'"
+            text: "which rules are gone",
+            call: "hookline diff --json a/ b/ | jq -r '.sections[].chains[]?.changes[].a.text'"
         ),
     ],
     run: { (arguments, console) throws(Stop) in try diff(arguments, console) })
@@ -117,7 +119,9 @@ private func loadCompared(
         node.name = "--live"
         loaded.append(node)
     }
-    if loaded.isEmpty { throw .usage(UsageFailure("no snapshots: diff takes two or more, or one that holds several nodes")) }
+    if loaded.isEmpty {
+        throw .usage(UsageFailure("no snapshots: diff takes two or more, or one that holds several nodes"))
+    }
     return loaded
 }
 

@@ -162,7 +162,8 @@ import Testing
         let answer = call(["diff", Self.rulesets("calico-two-nodes")])
         #expect(answer.status == 1)
         #expect(answer.output.hasPrefix("- node-a\n+ node-b\n"))
-        #expect(answer.output.contains("Not compared, since it is there for pods and containers of one of them: 10 chains"))
+        #expect(
+            answer.output.contains("Not compared, since it is there for pods and containers of one of them: 10 chains"))
     }
 
     @Test func recordedNodesAreEqualToThemselves() throws {

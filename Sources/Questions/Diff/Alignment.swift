@@ -198,7 +198,8 @@ struct Alignment {
         var votes: [[Int32: Int]] = [[Int32: Int]](repeating: [:], count: slotCount)
         var isOptional = [Bool](repeating: false, count: slotCount)
         for (node, form) in forms.enumerated() {
-            for part in form.parts where bySlot[node][part.slot].map({ form.parts[$0].source == part.source }) ?? false {
+            for part in form.parts where bySlot[node][part.slot].map({ form.parts[$0].source == part.source }) ?? false
+            {
                 votes[part.slot][part.content, default: 0] += 1
                 if !isNeeded(part.need) { isOptional[part.slot] = true }
             }

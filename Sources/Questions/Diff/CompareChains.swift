@@ -195,5 +195,7 @@ private struct RulePairing {
         return (reached * 50 / longer, change)
     }
 
-    private func kind(_ outline: Outline, _ index: Int) -> Int { index < outline.kinds.count ? outline.kinds[index] : 0 }
+    private func kind(_ outline: Outline, _ index: Int) -> Int {
+        index < outline.kinds.count ? outline.kinds[index] : 0
+    }
 }

@@ -125,7 +125,8 @@ extension NodeForm {
     /// other version, so that an item's number is the route's in the host's state.
     private mutating func readRoutes(_ host: HostState, _ version: IPVersion, _ reader: inout StatementReader) {
         let isWhole = host.routesKnown(version) == .allTables
-        let name = reader.table.names.intern("ip route, IPv\(version.rawValue), \(isWhole ? "all tables" : "main table")")
+        let name = reader.table.names.intern(
+            "ip route, IPv\(version.rawValue), \(isWhole ? "all tables" : "main table")")
         var part = Part(
             source: .routes(isV6: version == .v6), key: Part.Key(kind: 43, table: .empty, name: name), label: name,
             need: .whereKnown)

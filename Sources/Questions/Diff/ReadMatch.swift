@@ -17,6 +17,8 @@ extension StatementReader {
             return .protocol(Negatable(ProtocolTest(test.value.number), isNegated: test.isNegated))
         case .comment(let text): return keepsComments ? .comment(name(text)) : nil
         case .state(let states):
+            // Both test the same bit. Source: net/netfilter/xt_state.c `state_mt`, xt_conntrack.c `conntrack_mt`, Linux
+            // 6.18.
             var own = ConntrackMatch()
             own.state = states
             return .conntrack(own)

@@ -51,7 +51,8 @@ public func diffReport(
         document.add(.space)
         var heading = RichText(names(group))
         heading.add(
-            group.nodes.count == 1 ? " differs from \(first.nodes.count == 1 ? "it" : "them"):" : " are equal, and differ:")
+            group.nodes.count == 1
+                ? " differs from \(first.nodes.count == 1 ? "it" : "them"):" : " are equal, and differ:")
         document.add(.heading(heading))
         let writer = DiffWriter(a: nodes[difference.a].side, b: nodes[difference.b].side, settings: settings)
         document.add(.indented(writer.blocks(difference)))
@@ -336,8 +337,10 @@ private struct DiffWriter {
 
     private func leftOutNote(_ leftOut: LeftOut) -> String? {
         func side(_ chains: Int, _ rules: Int, _ sets: Int) -> String {
-            let text = [(chains, "chain"), (rules, "rule"), (sets, "set")].filter { $0.0 > 0 }.map { counted($0.0, $0.1) }
-                .joined(separator: ", ")
+            let text = [(chains, "chain"), (rules, "rule"), (sets, "set")].filter { $0.0 > 0 }.map {
+                counted($0.0, $0.1)
+            }
+            .joined(separator: ", ")
             return text.isEmpty ? "nothing" : text
         }
         if leftOut.isEmpty { return nil }

@@ -86,7 +86,9 @@ extension Diff {
             a: "-A INPUT -m limit --limit 5/sec -m mark --mark 0x1 -j ACCEPT",
             b: "-A INPUT -m mark --mark 0x1 -m limit --limit 5/sec -j ACCEPT", isSame: false),
         Case(a: "-A INPUT -s 10.0.0.1/32 -j DROP", b: "-A INPUT ! -s 10.0.0.1/32 -j DROP", isSame: false),
-        Case(a: "-A INPUT -p tcp -m tcp --dport 22 -j DROP", b: "-A INPUT -p tcp -m tcp --sport 22 -j DROP", isSame: false),
+        Case(
+            a: "-A INPUT -p tcp -m tcp --dport 22 -j DROP", b: "-A INPUT -p tcp -m tcp --sport 22 -j DROP",
+            isSame: false),
         Case(a: "-A INPUT -j ACCEPT", b: "-A INPUT -j DROP", isSame: false),
         Case(a: "-A INPUT -i eth0 -j DROP", b: "-A INPUT -i eth0+ -j DROP", isSame: false),
     ]
@@ -174,9 +176,10 @@ extension Diff {
         var verdict = StatementChange()
         verdict.removed = [0]
         verdict.added = [0]
-        #expect(try changes(before.replacing("-A INPUT -j DROP", with: "-A INPUT -j ACCEPT")) == [
-            .changed(from: 4, to: 4, verdict)
-        ])
+        #expect(
+            try changes(before.replacing("-A INPUT -j DROP", with: "-A INPUT -j ACCEPT")) == [
+                .changed(from: 4, to: 4, verdict)
+            ])
     }
 
     @Test func aStatementThatWasAdded() throws {
@@ -217,7 +220,8 @@ extension Diff {
         #expect(diff.sets.count == 1)
         #expect(diff.sets.first?.removed == [0])
         #expect(diff.sets.first?.added == [1, 2])
-        #expect(try !difference([rules, sets("10.0.0.1", "10.0.0.2")], [rules, sets("10.0.0.2", "10.0.0.1")]).isDifferent)
+        #expect(
+            try !difference([rules, sets("10.0.0.1", "10.0.0.2")], [rules, sets("10.0.0.2", "10.0.0.1")]).isDifferent)
     }
 
     @Test func settingsThatDecideAboutPacketsAndNoOthers() throws {

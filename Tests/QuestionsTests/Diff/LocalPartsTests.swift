@@ -82,8 +82,10 @@ import Testing
         #expect(diff.leftOut.chainsOfB == 1)
         #expect(compare(a, b, exact).isDifferent)
         // The same pod on both sides is compared.
-        let c = try node("c", calico(["11111111111", "22222222222"]).replacing(
-            "-A cali-fw-cali11111111111 -j cali-pi-default.p", with: "-A cali-fw-cali11111111111 -j DROP"))
+        let c = try node(
+            "c",
+            calico(["11111111111", "22222222222"]).replacing(
+                "-A cali-fw-cali11111111111 -j cali-pi-default.p", with: "-A cali-fw-cali11111111111 -j DROP"))
         #expect(compare(a, c).isDifferent)
     }
 
@@ -124,7 +126,8 @@ import Testing
             """
         }
         let diff = compare(
-            try node("a", proxy("AAAAAAAAAAAAAAAA", "10.244.0.5")), try node("b", proxy("BBBBBBBBBBBBBBBB", "10.244.0.9")))
+            try node("a", proxy("AAAAAAAAAAAAAAAA", "10.244.0.5")),
+            try node("b", proxy("BBBBBBBBBBBBBBBB", "10.244.0.9")))
         guard case .chains(let chains)? = diff.sections.first else {
             Issue.record("no chains differ")
             return
