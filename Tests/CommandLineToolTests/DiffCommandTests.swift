@@ -200,6 +200,17 @@ import Testing
         #expect(long.contains("10.0.0.49/32"))
     }
 
+    @Test func aTableThatOnlyOneHasIsOneLine() throws {
+        let mangle =
+            "*mangle\n:FORWARD ACCEPT [0:0]\n:x - [0:0]\n-A FORWARD -j x\n-A x -j MARK --set-xmark 0x1/0x1\nCOMMIT\n"
+        let folder = try Folder(["a": Self.before + mangle, "b": Self.before])
+        let answer = call(["diff", folder["a"], folder["b"]]).output
+        #expect(answer.hasSuffix("\n\n- table ip mangle  is gone: 2 chains, 2 rules, at forward\n"))
+        let all = call(["diff", "--all", folder["b"], folder["a"]]).output
+        #expect(all.contains("+ table ip mangle  is new: 2 chains, 2 rules, at forward\n"))
+        #expect(all.contains("a:16: -A x -j MARK --set-xmark 0x1/0x1"))
+    }
+
     /// Bytes of a rule never reach the terminal as they are.
     @Test func controlCharactersAreShown() throws {
         let folder = try Folder([

@@ -95,8 +95,13 @@ private struct DiffWriter {
         var blocks: [Block] = []
         var alone = 0
         var untold = 0
+        var tables: Set<WholeTable> = []
         for chain in chains {
             if chain.a == nil || chain.b == nil {
+                if let table = wholeTable(chain) {
+                    if tables.insert(table).inserted { blocks.append(tableBlock(table)) }
+                    if settings.limit != nil { continue }
+                }
                 alone += 1
                 if let limit = settings.limit, alone > limit {
                     untold += 1
@@ -109,6 +114,28 @@ private struct DiffWriter {
         }
         if untold > 0 { blocks.append(.paragraph(more(untold, "chain that only one of them has"))) }
         return blocks
+    }
+
+    /// A table that only one of them has.
+    private struct WholeTable: Hashable {
+        var isOfA: Bool
+        var index: Int
+    }
+
+    private func wholeTable(_ chain: ChainDifference) -> WholeTable? {
+        if let id = chain.a {
+            return b.hasTable(like: id, of: a) ? nil : WholeTable(isOfA: true, index: a.table(of: id))
+        }
+        guard let id = chain.b, !a.hasTable(like: id, of: b) else { return nil }
+        return WholeTable(isOfA: false, index: b.table(of: id))
+    }
+
+    private func tableBlock(_ table: WholeTable) -> Block {
+        let (title, contents) = (table.isOfA ? a : b).summary(ofTable: table.index)
+        var text = mark(table.isOfA)
+        text.add(title, .strong)
+        text.add("  is \(table.isOfA ? "gone" : "new"): \(contents)")
+        return .verbatim([text])
     }
 
     private func aloneBlocks(_ chain: ChainDifference) -> [Block] {

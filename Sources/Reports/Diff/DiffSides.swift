@@ -50,6 +50,30 @@ struct DiffSide {
         quotes.location(linked.rule(rule).place) ?? "rule \(rule.index + 1)"
     }
 
+    func table(of chain: ChainID) -> Int { linked.tableIndex(of: chain) }
+
+    /// Whether there is a table of the same name that the chains of the other's could be in.
+    func hasTable(like chain: ChainID, of other: DiffSide) -> Bool {
+        let table = other.linked.table(of: chain)
+        let name = other.quotes.name(table.name)
+        return tables.contains {
+            $0.family == table.family && $0.isNative == table.isNative && quotes.name($0.name) == name
+        }
+    }
+
+    /// `table ip mangle: 7 chains, 12 rules, at prerouting, input`.
+    func summary(ofTable index: Int) -> (title: String, contents: String) {
+        let table = tables[index]
+        let rules = table.chains.reduce(0) { $0 + $1.rules.count }
+        var hooks: [String] = []
+        for chain in table.chains {
+            if let base = chain.base, !hooks.contains(base.hook.name) { hooks.append(base.hook.name) }
+        }
+        var text = "\(counted(table.chains.count, "chain")), \(counted(rules, "rule"))"
+        if !hooks.isEmpty { text += ", at \(hooks.joined(separator: ", "))" }
+        return ("table \(path(index))", text)
+    }
+
     func location(_ chain: ChainID) -> String? { quotes.location(linked.chain(chain).place) }
 
     /// What a base chain is, in words; `nil` for others.
