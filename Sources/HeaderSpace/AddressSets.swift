@@ -138,7 +138,7 @@ extension SetEvaluator {
     /// Packets of an address class for which `match` holds, asked of one of each.
     private func byAddress(_ field: PacketField, _ match: Match, _ asked: Asked) -> PacketSet {
         switch asked.flow[field] {
-        case .constant, .bits, .unknown, .various: return ask(match, asked)
+        case .constant, .bits, .lowered, .unknown, .various: return ask(match, asked)
         case .arriving: break
         }
         var sets: [PacketSet] = []
@@ -165,7 +165,7 @@ extension SetEvaluator {
             var one = match
             if field == .source { one.destination = nil } else { one.source = nil }
             guard one.source != nil || one.destination != nil else { continue }
-            if one.limitsToInInterface, !asked.flow.isLoopedBack {
+            if one.limitsToInInterface, !asked.flow.arrivesByLo {
                 result = space.and(result, byInterface(asked) { byAddress(field, .addressType(one), $0) })
             } else {
                 result = space.and(result, byAddress(field, .addressType(one), asked))
@@ -175,9 +175,8 @@ extension SetEvaluator {
     }
 
     func packets(_ match: ReversePathMatch, _ asked: Asked) -> PacketSet {
-        if asked.flow.isLoopedBack || match.usesMark && asked.flow.differs(in: .mark, space) {
-            return ask(.reversePath(match), asked)
-        }
+        if match.usesMark, asked.flow.differs(in: .mark, space) { return ask(.reversePath(match), asked) }
+        if asked.flow.arrivesByLo { return byAddress(.source, .reversePath(match), asked) }
         return byInterface(asked) { byAddress(.source, .reversePath(match), $0) }
     }
 
@@ -198,12 +197,12 @@ extension SetEvaluator {
 
     /// A frame is addressed as its packet is, where it was not told.
     func packets(_ test: Negatable<PacketType>, _ asked: Asked) -> PacketSet {
-        if asked.flow.isLoopedBack { return ask(.packetType(test), asked) }
+        if asked.flow.arrivesByLo { return ask(.packetType(test), asked) }
         return byAddress(.destination, .packetType(test), asked)
     }
 
     func packets(_ test: Negatable<MACAddress>, _ asked: Asked) -> PacketSet {
-        guard asked.context.hasInInterface, !asked.flow.isLoopedBack, space.free.contains(.mac) else {
+        guard asked.context.hasInInterface, !asked.flow.arrivesByLo, space.free.contains(.mac) else {
             return ask(.mac(test), asked)
         }
         let own = space.packets(.mac, UInt128(test.value.bits))

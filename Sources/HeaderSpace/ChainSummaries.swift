@@ -119,8 +119,7 @@ extension SetEvaluator {
             reads.fields.formUnion(stages.fields(of: match))
             switch match {
             case .outInterface, .physicalDevice, .deviceGroup, .addressType: reads.readsOut = true
-            case .set(let set):
-                if model.sets.entries[set.name.value]?.set.type == .hashNetInterface { reads.readsOut = true }
+            case .set(let set): read(set, &reads)
             case .connectionMark: reads.fields.insert(.connectionMark)
             case .realm, .policy, .ipvs, .socket, .unknown: reads.readsAll = true
             case .native(let comparison):
@@ -152,6 +151,23 @@ extension SetEvaluator {
                 }
             default: break
             }
+        }
+    }
+
+    /// What an ipset asks beyond the addresses that the directions name.
+    private func read(_ match: SetMatch, _ reads: inout ChainReads) {
+        guard let set = model.sets.entries[match.name.value]?.set else { return }
+        switch set.type {
+        case .hashNetInterface: reads.readsOut = true
+        case .hashIPMark: reads.fields.insert(.mark)
+        case .bitmapPort, .listSet, .unknown:
+            reads.fields.formUnion([.protocol, .icmpType, .destinationPort])
+            if match.directions.contains(true) { reads.fields.insert(.sourcePort) }
+            if set.type == .listSet { reads.fields.insert(.mark) }
+        case .bitmapIP, .bitmapIPMAC, .hashIP, .hashMAC, .hashIPMAC, .hashIPPort, .hashIPPortIP, .hashIPPortNet,
+            .hashNet,
+            .hashNetNet, .hashNetPort, .hashNetPortNet:
+            break
         }
     }
 
@@ -240,6 +256,7 @@ extension Flow {
         }
         flow.template = after.template
         flow.changedSets = after.changedSets
+        flow.isLoopedBack = after.isLoopedBack
         return flow
     }
 }

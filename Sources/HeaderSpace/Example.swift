@@ -32,7 +32,7 @@ extension PacketSpace {
     }
 
     /// The set of the one packet that `example` is, as far as fields are free.
-    func packets(as example: ExamplePacket) -> PacketSet {
+    public func packets(as example: ExamplePacket) -> PacketSet {
         let packet = example.packet
         let number = interfaces.firstIndex(of: example.arrival) ?? 0
         let isICMP = packet.protocol.isICMP
@@ -86,6 +86,7 @@ extension PacketSpace {
         switch source {
         case .arriving: return values[field]
         case .constant(let value): return value
+        case .lowered(let count): return values[field] &- count
         case .unknown, .various: return nil
         case .bits(let bits):
             return bits.reduce(0) { sum, bit in

@@ -15,7 +15,7 @@ extension PacketSpace {
         case .constant(let value):
             (0..<bits(field)).map { Bit(value >> UInt128(bits(field) - 1 - $0) & 1 == 1) }
         case .bits(let bits): bits
-        case .unknown, .various: nil
+        case .lowered, .unknown, .various: nil
         }
     }
 
@@ -37,6 +37,9 @@ extension PacketSpace {
         let asked = mask & whole
         if value & mask & ~whole != 0 { return PacketSet.none }
         switch source {
+        case .lowered(let count):
+            guard asked == whole else { return asked == 0 ? .all : nil }
+            return packets(.arriving, of: field, from: (value & whole) + count, through: (value & whole) + count)
         case .unknown, .various: return asked == 0 ? .all : nil
         case .constant(let own): return own & asked == value & asked ? .all : PacketSet.none
         case .arriving:
@@ -92,6 +95,8 @@ extension PacketSpace {
         if low == 0, high >= most { return .all }
         if low > most { return PacketSet.none }
         switch source {
+        case .lowered(let count):
+            return packets(.arriving, of: field, from: low + count, through: min(high, most - count) + count)
         case .unknown, .various: return nil
         case .constant(let value): return low <= value && value <= high ? .all : PacketSet.none
         case .arriving, .bits:

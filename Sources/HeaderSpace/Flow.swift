@@ -45,6 +45,8 @@ struct Flow: Hashable {
     var route: RoutingStep?
     /// Whether they were made here and came back by lo.
     var isLoopedBack = false
+    /// Whether they came by lo: NAT may have taken those that came back the route that they came by.
+    var arrivesByLo = false
     /// Whether this host made them.
     var startedHere = false
     /// Sets that rules on the way have changed.
@@ -70,7 +72,7 @@ struct Flow: Hashable {
     func differs(in fields: PacketFields, _ space: PacketSpace) -> Bool {
         for field in PacketField.allCases where !fields.isDisjoint(with: field.fields) {
             switch self[field] {
-            case .arriving, .bits, .unknown, .various: return true
+            case .arriving, .bits, .lowered, .unknown, .various: return true
             case .constant: continue
             }
         }

@@ -102,7 +102,7 @@ extension SetEvaluator {
             let name = "match@\(cite(asked.rule))"
             return unknown(name, "a condition of \(cite(asked.rule)) holds that is not followed for sets of packets")
         }
-        let isByInterface = fields.contains(.inInterface) && asked.context.hasInInterface && !asked.flow.isLoopedBack
+        let isByInterface = fields.contains(.inInterface) && asked.context.hasInInterface && !asked.flow.arrivesByLo
         return isByInterface ? byInterface(asked) { askOne(match, $0) } : askOne(match, asked)
     }
 
@@ -290,7 +290,7 @@ extension SetEvaluator {
     func arriving(by test: Negatable<InterfacePattern>, _ asked: Asked) -> PacketSet {
         if test.value.isPrefix, test.value.name == .empty { return negated(.all, test.isNegated) }
         guard asked.context.hasInInterface else { return test.isNegated ? .all : .none }
-        if asked.flow.isLoopedBack {
+        if asked.flow.arrivesByLo {
             let isLo = model.names.find("lo").map { matches($0, test.value) } ?? false
             return isLo != test.isNegated ? .all : .none
         }

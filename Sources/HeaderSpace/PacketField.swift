@@ -113,6 +113,8 @@ public enum FieldSource: Hashable, Sendable {
     case constant(UInt128)
     /// Bit by bit, the highest first.
     case bits([Bit])
+    /// The arriving number less something, of packets that have as much: the time to live behind a hop.
+    case lowered(by: UInt128)
     /// A value that the input does not tell: a port that NAT drew.
     case unknown
     /// One value here and another there, of packets that are followed together because no rule of a chain looks at it.

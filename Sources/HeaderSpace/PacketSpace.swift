@@ -159,7 +159,7 @@ public final class PacketSpace {
     }
 
     /// The share of all bit patterns that is in it.
-    package func share(_ a: PacketSet) -> Double { store.share(a.node) }
+    public func share(_ a: PacketSet) -> Double { store.share(a.node) }
 
     // MARK: Unknowns
 

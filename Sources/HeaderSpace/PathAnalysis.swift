@@ -172,7 +172,8 @@ private func askedFields(_ model: HostModel, _ version: IPVersion) -> Set<Packet
 
 /// Interfaces that packets may come by: the host's own but lo and the ports of its bridges, or those that rules name.
 private func arrivals(_ model: HostModel) -> [Symbol] {
-    let bridges = Set(model.host.interfaces.filter { $0.kind == .bridge }.map { $0.name })
+    let stages = Stages(model)
+    let bridges = Set(model.host.interfaces.map { $0.name }.filter { stages.isBridge($0) })
     let own = model.host.interfaces.filter { interface in
         !interface.isLoopback && model.names.text(interface.name) != "lo"
             && !(interface.master.map { bridges.contains($0) } ?? false)
@@ -231,7 +232,7 @@ extension PacketClass.Kind {
             switch ending.flow[field] {
             case .arriving: .unchanged
             case .constant(let value): .given(make(value))
-            case .bits: .partly
+            case .bits, .lowered: .partly
             case .unknown: .unknown
             case .various: .various
             }

@@ -81,25 +81,45 @@ extension SetEvaluator {
 
     // MARK: Before the first hook
 
-    /// Without those that the IP layer refuses.
+    /// Without those that the IP layer refuses, and those that a bridge keeps.
     private func arrived(_ way: Way) -> [Way] {
-        if space.version == .v4 { return [way] }
-        var rest = way
-        for field in [PacketField.destination, .source] {
-            for atom in addressAtoms(field) {
-                let part = Way(packets: space.and(rest.packets, atom.packets), flow: way.flow)
-                guard let situation = situation(part, .prerouting) else { continue }
-                for result in stages.arrive(situation) {
-                    guard case .ended(let outcome, let reason) = result.next else { continue }
-                    rest.packets = space.subtract(rest.packets, part.packets)
-                    end(part, PathEnd(outcome, reason))
+        var rest = way.packets
+        /// Asks one packet of `part` for all of it.
+        func ask(_ part: PacketSet) {
+            let own = Way(packets: space.and(rest, part), flow: way.flow)
+            guard let situation = situation(own, .prerouting) else { return }
+            for result in stages.arrive(situation) {
+                switch result.next {
+                case .hook: continue
+                case .ended(let outcome, let reason): end(own, PathEnd(outcome, reason))
+                case .transmit, .loopback, .elsewhere:
+                    var end = PathEnd(.undecided, nil)
+                    end.beyond = situation.arrival
+                    self.end(own, end)
                 }
+                rest = space.subtract(rest, own.packets)
             }
         }
-        return [rest]
+        for (number, name) in space.interfaces.enumerated() {
+            guard let name, stages.isBridge(name), let bridge = model.host.interface(name) else { continue }
+            let arriving = space.packets(.inInterface, UInt128(number))
+            // From and to hosts of one subnet of the bridge's.
+            for own in bridge.addresses where own.address.version == space.version {
+                let source = space.packets(.arriving, of: .source, in: own.prefix) ?? .none
+                let destination = space.packets(.arriving, of: .destination, in: own.prefix) ?? .none
+                let within = space.and(arriving, space.and(source, destination))
+                for atom in addressAtoms(.destination) { ask(space.and(within, atom.packets)) }
+            }
+        }
+        if space.version == .v6 {
+            for destination in specialClasses(.destination) {
+                for source in specialClasses(.source) { ask(space.and(destination, source)) }
+            }
+        }
+        return [Way(packets: rest, flow: way.flow)]
     }
 
-    private func byBothAddresses(_ way: Way) -> [Way] {
+    func byBothAddresses(_ way: Way) -> [Way] {
         byDestination(way).flatMap { part in
             addressAtoms(.source).map { Way(packets: space.and(part.packets, $0.packets), flow: way.flow) }
                 .filter { !$0.packets.isEmpty }
@@ -267,7 +287,8 @@ extension SetEvaluator {
         space.merged(
             ways.flatMap { way -> [Way] in
                 guard case .none = way.flow.standing else { return [way] }
-                guard space.free.contains(.state) else { return [standing(.new, way)] }
+                // What comes back over lo without an entry is looked at anew, whatever state was given.
+                guard space.free.contains(.state), !way.flow.arrivesByLo else { return [standing(.new, way)] }
                 var arrived = way
                 arrived.flow.standing = .arrived
                 return way.flow.isAsArrived ? [arrived] : byState(arrived)

@@ -70,7 +70,11 @@ extension SetEvaluator {
     func routed(_ entering: [Way], _ context: Context) -> [(hook: Hook, way: Way)] {
         var result: [(hook: Hook, way: Way)] = []
         for way in entering {
-            if way.flow.isLoopedBack {
+            if way.flow.arrivesByLo {
+                if !way.flow.isLoopedBack {
+                    for part in byBothAddresses(way) { result += concluded(stages.route, part, .prerouting) }
+                    continue
+                }
                 result += concluded(stages.route, way, .prerouting)
                 continue
             }
@@ -200,6 +204,7 @@ extension SetEvaluator {
             case .loopback:
                 var flow = flow
                 flow.isLoopedBack = true
+                flow.arrivesByLo = true
                 // An invalid packet has no entry that could stay with it: conntrack comes to it again.
                 for var way in byState(Way(packets: packets, flow: flow)) {
                     if case .invalid = way.flow.standing { way.flow.standing = .none }
@@ -215,7 +220,9 @@ extension SetEvaluator {
     private func decremented(_ source: FieldSource, _ before: UInt8, _ after: UInt8) -> FieldSource {
         switch source {
         case .constant(let value): .constant(value &- UInt128(before &- after))
-        case .arriving, .bits, .unknown, .various: .unknown
+        case .arriving: .lowered(by: UInt128(before &- after))
+        case .lowered(let count): .lowered(by: count + UInt128(before &- after))
+        case .bits, .unknown, .various: .unknown
         }
     }
 
@@ -318,7 +325,7 @@ extension SetEvaluator {
     private func destinations(of way: Way) -> [(group: RoutedDestinations, packets: PacketSet)] {
         var places: [RoutedDestinations: Int] = [:]
         var found: [(group: RoutedDestinations, sets: [PacketSet])] = []
-        for part in byDestination(way) {
+        for part in byDestination(way).flatMap({ byLink($0) }) {
             guard let situation = situation(part, .prerouting) else { continue }
             let group = RoutedDestinations(
                 route: stages.routeClass(situation), form: AddressForm(situation.packet.destination))
@@ -332,10 +339,22 @@ extension SetEvaluator {
         return found.map { ($0.group, space.union($0.sets)) }
     }
 
+    /// Parts of one interface of those packets whose address means something on one link alone.
+    private func byLink(_ way: Way) -> [Way] {
+        guard space.version == .v6, let situation = situation(way, .prerouting) else { return [way] }
+        switch AddressForm(situation.packet.destination) {
+        case .linkLocal, .loopback, .multicast, .nearMulticast: break
+        case .plain, .zero, .ofThisNetwork, .broadcast: return [way]
+        }
+        return space.interfaces.indices.map { number in
+            Way(packets: space.and(way.packets, space.packets(.inInterface, UInt128(number))), flow: way.flow)
+        }.filter { !$0.packets.isEmpty }
+    }
+
     /// Parts of `way` with destinations that every routing table treats alike.
     func byDestination(_ way: Way) -> [Way] {
         switch way.flow[.destination] {
-        case .constant, .unknown, .various: [way]
+        case .constant, .lowered, .unknown, .various: [way]
         case .arriving:
             addressAtoms(.destination).map { Way(packets: space.and(way.packets, $0.packets), flow: way.flow) }
                 .filter { !$0.packets.isEmpty }

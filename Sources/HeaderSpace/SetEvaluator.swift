@@ -82,7 +82,7 @@ final class SetEvaluator {
         var situation = Situation(packet)
         situation.hook = hook
         situation.arrival = space.arrival(values)
-        if flow.isLoopedBack { situation.arrival = model.names.find("lo") }
+        if flow.arrivesByLo { situation.arrival = model.names.find("lo") }
         situation.isLoopedBack = flow.isLoopedBack
         situation.route = flow.route
         switch flow.standing {

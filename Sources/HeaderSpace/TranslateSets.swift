@@ -99,7 +99,7 @@ extension SetEvaluator {
         switch target {
         case .masquerade:
             return hasSeveralAddresses(context.outInterface) ? byAddress(.destination) : [way]
-        case .redirect where context.hook == .prerouting && !way.flow.isLoopedBack:
+        case .redirect where context.hook == .prerouting && !way.flow.arrivesByLo:
             return space.interfaces.indices.map { number in
                 let own = space.packets(.inInterface, UInt128(number))
                 return Way(packets: space.and(way.packets, own), flow: way.flow)
@@ -173,6 +173,8 @@ extension SetEvaluator {
         }
         if isDestination { tracked.isDestinationTranslated = true } else { tracked.isSourceTranslated = true }
         flow.standing = .tracked(tracked)
+        // Source: net/netfilter/nf_nat_proto.c `nf_nat_ipv4_pre_routing`, Linux 6.18; see `Evaluator.askNAT`.
+        if isDestination, flow.arrivesByLo { flow.isLoopedBack = false }
         result.append(Way(packets: space.subtract(way.packets, same), flow: flow))
         return result
     }

@@ -7,7 +7,7 @@ extension PacketSpace {
         if keeping & whole == 0 { return .constant(xor & whole) }
         switch source {
         case .constant(let value): return .constant((value & keeping ^ xor) & whole)
-        case .unknown, .various: return .unknown
+        case .lowered, .unknown, .various: return .unknown
         case .arriving, .bits:
             guard let bits = bits(source, of: field) else { return .unknown }
             return simplified(

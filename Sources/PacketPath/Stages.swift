@@ -204,6 +204,9 @@ package struct Stages: Sendable {
     /// Whether `address` is one of the host's own.
     package func isOwnAddress(_ address: IPAddress) -> Bool { plain.isOwnAddress(address) }
 
+    /// Whether `interface` is a bridge.
+    package func isBridge(_ interface: Symbol) -> Bool { plain.isBridge(interface) }
+
     /// Whether `match` of `rule` holds; `perhaps` with a condition whose `isYes` tells the answer under which it does.
     package enum Verdict: Hashable, Sendable {
         case no, yes
