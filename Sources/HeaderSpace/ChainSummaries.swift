@@ -257,6 +257,7 @@ extension Flow {
         flow.template = after.template
         flow.changedSets = after.changedSets
         flow.isLoopedBack = after.isLoopedBack
+        flow.native = after.native
         return flow
     }
 }

@@ -1,5 +1,6 @@
 internal import NetTypes
 internal import PacketPath
+internal import PathModel
 internal import RuleModel
 internal import SourceText
 
@@ -31,6 +32,8 @@ struct Flow: Hashable {
         var hasDestinationMapping = false
         var hasSourceMapping = false
         var helper = Symbol.empty
+        var zone = ConnectionZone()
+        var labels: [UInt16] = []
     }
 
     private var sources: [FieldSource]
@@ -51,11 +54,12 @@ struct Flow: Hashable {
     var startedHere = false
     /// Sets that rules on the way have changed.
     var changedSets: [Symbol] = []
+    var native = NativeTraces()
 
     /// What CT says before conntrack looks.
     struct Template: Hashable {
         var helper = Symbol.empty
-        var hasZone = false
+        var zone = ConnectionZone()
     }
 
     init(_ space: PacketSpace) { sources = PacketField.allCases.map { space.source($0) } }

@@ -309,13 +309,14 @@ extension SetEvaluator {
 
     func standing(_ state: ArrivalState, _ way: Way) -> Way {
         var flow = way.flow
-        let helper = flow.template?.helper ?? .empty
+        let template = flow.template ?? Flow.Template()
         flow.template = nil
         func entry(_ states: ConnectionStates) -> Flow.Standing {
             var tracked = Flow.Tracked(
                 state: states, mark: space.source(.connectionMark), source: flow[.source],
                 destination: flow[.destination], sourcePort: flow[.sourcePort], destinationPort: flow[.destinationPort])
-            tracked.helper = helper
+            tracked.helper = template.helper
+            tracked.zone = template.zone
             if states != .new {
                 tracked.hasSourceMapping = true
                 tracked.hasDestinationMapping = true

@@ -73,7 +73,8 @@ extension SetEvaluator {
             where !flow.changedSets.contains(operation.set) { flow.changedSets.append(operation.set) }
             if target.mapsMark { flow[.mark] = .unknown }
         case .native(let statement): return perform(statement, rule, way, context)
-        case .classify, .connectionSecurityMark, .checksumFill, .securityMark, .log, .nfLog, .ulog, .audit, .tee,
+        case .classify(let priority): flow.native.priority = .constant(UInt128(priority))
+        case .connectionSecurityMark, .checksumFill, .securityMark, .log, .nfLog, .ulog, .audit, .tee,
             .idleTimer, .led, .rateEstimate, .trace:
             break
         }
@@ -137,7 +138,12 @@ extension SetEvaluator {
         }
         var template = Flow.Template()
         template.helper = target.helper
-        template.hasZone = target.zoneFromMark || (target.zone ?? 0) != 0
+        template.zone.id = target.zone ?? 0
+        switch target.zoneDirection {
+        case .both: break
+        case .original: template.zone.direction = .original
+        case .reply: template.zone.direction = .reply
+        }
         flow.template = template
     }
 

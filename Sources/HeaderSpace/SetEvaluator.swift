@@ -35,6 +35,9 @@ final class SetEvaluator {
     /// What is noted of rules that packets meet outside any summary, and of those of the summary that is made.
     let root: ChainSummary
     var current: ChainSummary
+    var nameCases: [NameKey: [NativeCase]] = [:]
+    var fibCases: [FibKey: [NativeCase]] = [:]
+    var lookups: [LookupKey: [NativeFound]] = [:]
 
     /// Where packets stand: what a rule sees beside the packet.
     struct Context: Hashable {
@@ -105,12 +108,21 @@ final class SetEvaluator {
             situation.helper = tracked.helper
             situation.isDestinationTranslated = tracked.isDestinationTranslated
             situation.isSourceTranslated = tracked.isSourceTranslated
+            situation.hasDestinationMapping = tracked.hasDestinationMapping
+            situation.hasSourceMapping = tracked.hasSourceMapping
+            situation.zone = tracked.zone
+            situation.labels = tracked.labels
         }
         return situation
     }
 
     private func apply(_ flow: Flow, _ values: FieldValues, to packet: inout Packet) {
         for field in PacketField.allCases { set(field, flow[field], values, &packet) }
+        packet.unknown.formUnion(PacketFields(rawValue: flow.native.lost))
+        if let priority = space.value(flow.native.priority, of: .mark, values) {
+            packet.priority = UInt32(truncatingIfNeeded: priority)
+        }
+        if let type = flow.native.packetType.flatMap({ PacketType(rawValue: $0) }) { packet.packetType = type }
     }
 
     /// Gives `packet` the value that `source` makes of an arriving packet's `values`.

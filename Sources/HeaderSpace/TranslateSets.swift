@@ -63,49 +63,126 @@ extension SetEvaluator {
     }
 
     /// DNAT, SNAT, MASQUERADE, REDIRECT and NETMAP: each class of packets is mapped as the simulator maps one of it.
-    func translate(_ target: Target, _ rule: RuleReference, _ way: Way, _ context: Context) -> SetAction {
-        if case .arrived = way.flow.standing {
-            // Only new connections come to a chain of type nat.
-            return .continue([way])
-        }
+    ///
+    /// - Parameters:
+    ///   - address: where the new address comes from, if it is not the target's own.
+    ///   - port: the same of the port.
+    func translate(
+        _ target: Target, _ rule: RuleReference, _ way: Way, _ context: Context, address: FieldSource? = nil,
+        port: FieldSource? = nil
+    ) -> SetAction {
+        // Only new connections come to a chain of type nat.
+        if case .arrived = way.flow.standing { return .continue([way]) }
         guard case .tracked(let tracked) = way.flow.standing else { return .continue([way]) }
         if tracked.state != .new { return .end(.accept) }
         let isDestination = context.hook == .prerouting || context.hook == .output
         var ends: [(SetVerdict, Way)] = []
-        for part in alikeForNAT(target, way, context) {
-            guard let situation = situation(part, context.hook) else { continue }
-            switch stages.translate(target, rule, situation) {
-            case .none: return .continue([way])
-            case .dropped: ends.append((.drop, part))
+        var onward: [Way] = []
+        for one in alikeForNAT(target, rule, way, context) {
+            guard let values = space.values(in: one.way.packets), var situation = situation(one.way, context.hook) else {
+                continue
+            }
+            var part = one
+            part.place(address, port, isDestination, values, space, &situation)
+            switch stages.translate(part.target, rule, situation) {
+            case .none: onward.append(part.way)
+            case .dropped: ends.append((.drop, part.way))
             case .packets(let packets):
-                for (index, choice) in choices(packets, part, target, rule).enumerated() {
+                for (index, choice) in choices(packets, part.way, rule).enumerated() {
+                    var mapped = part
+                    mapped.way = choice
                     let after = packets[min(index, packets.count - 1)]
-                    for mapped in mapped(choice, target, situation.packet, after, isDestination) {
-                        ends.append((.accept, mapped))
+                    for way in self.mapped(mapped, situation.packet, after, isDestination) {
+                        ends.append((.accept, way))
                     }
                 }
             }
         }
-        return .several(ends: ends, onward: [])
+        return .several(ends: ends, onward: onward)
     }
 
-    /// Parts of `way` of which one packet tells for all what address NAT gives them.
-    private func alikeForNAT(_ target: Target, _ way: Way, _ context: Context) -> [Way] {
-        func byAddress(_ field: PacketField) -> [Way] {
-            guard way.flow[field] == .arriving else { return [way] }
-            return addressAtoms(field).map { Way(packets: space.and(way.packets, $0.packets), flow: way.flow) }
-                .filter { !$0.packets.isEmpty }
+    /// Packets that NAT maps in one way, and how.
+    private struct NATPart {
+        var way: Way
+        var target: Target
+        var address: FieldSource?
+        var port: FieldSource?
+        /// Whether conntrack knows the packets by their ports.
+        var hasPorts = true
+        /// Whether one of a range of addresses is taken that nobody can tell.
+        var isDrawn = false
+
+        var nat: NATTarget? {
+            switch target {
+            case .dnat(let nat), .snat(let nat), .masquerade(let nat), .redirect(let nat): nat
+            default: nil
+            }
         }
+
+        func with(_ nat: NATTarget) -> NATPart {
+            var part = self
+            switch target {
+            case .dnat: part.target = .dnat(nat)
+            case .snat: part.target = .snat(nat)
+            case .masquerade: part.target = .masquerade(nat)
+            case .redirect: part.target = .redirect(nat)
+            default: break
+            }
+            return part
+        }
+
+        /// Gives the target the values that an address and a port from elsewhere have in the packet that is asked.
+        mutating func place(
+            _ address: FieldSource?, _ port: FieldSource?, _ isDestination: Bool, _ values: FieldValues,
+            _ space: PacketSpace, _ situation: inout Situation
+        ) {
+            self.address = address
+            self.port = port
+            guard var nat else { return }
+            if let address {
+                let field = isDestination ? PacketField.destination : .source
+                if let value = space.value(address, of: field, values) {
+                    let own = space.address(value)
+                    nat.addresses = AddressRange(own, own)
+                } else {
+                    situation.packet.unknown.formUnion(field.fields)
+                }
+            }
+            let field = isDestination ? PacketField.destinationPort : .sourcePort
+            if let value = port.flatMap({ space.value($0, of: field, values) }) {
+                nat.ports = PortRange(UInt16(truncatingIfNeeded: value))
+            }
+            self = with(nat)
+        }
+    }
+
+    /// Parts of `way` of which one packet tells for all what NAT gives them.
+    private func alikeForNAT(_ target: Target, _ rule: RuleReference, _ way: Way, _ context: Context) -> [NATPart] {
+        var ways = [way]
         switch target {
         case .masquerade:
-            return hasSeveralAddresses(context.outInterface) ? byAddress(.destination) : [way]
+            // Those without an address keep it.
+            if space.version == .v4, case .tracked(let tracked) = way.flow.standing {
+                let none = space.packets(tracked.source, of: .source, 0) ?? .none
+                ways = [space.and(way.packets, none), space.subtract(way.packets, none)].map {
+                    Way(packets: $0, flow: way.flow)
+                }
+            }
+            if hasSeveralAddresses(context.outInterface), way.flow[.destination] == .arriving {
+                ways = ways.flatMap { way in
+                    addressAtoms(.destination).map { Way(packets: space.and(way.packets, $0.packets), flow: way.flow) }
+                }
+            }
         case .redirect where context.hook == .prerouting && !way.flow.arrivesByLo:
-            return space.interfaces.indices.map { number in
+            ways = space.interfaces.indices.map { number in
                 let own = space.packets(.inInterface, UInt128(number))
                 return Way(packets: space.and(way.packets, own), flow: way.flow)
-            }.filter { !$0.packets.isEmpty }
-        default: return [way]
+            }
+        default: break
         }
+        let parts = ways.filter { !$0.packets.isEmpty }.map { NATPart(way: $0, target: target) }
+        let isSource = context.hook == .input || context.hook == .postrouting
+        return parts.flatMap { byPorts($0, isSource) }.flatMap { byMember($0, rule, isSource) }
     }
 
     /// Whether the interface has more addresses than one that MASQUERADE may take; also where that is not known.
@@ -114,51 +191,105 @@ extension SetEvaluator {
         return interface.addresses.count { $0.address.version == space.version && $0.scope == .global } > 1
     }
 
-    /// A part of `way` for each of the packets of which the kernel chooses one.
-    private func choices(_ packets: [Packet], _ way: Way, _ target: Target, _ rule: RuleReference) -> [Way] {
-        if packets.count < 2 { return [way] }
-        var rest = way
-        var result: [Way] = []
-        for packet in packets.dropLast() {
-            let isSource = packet.source != packets[packets.count - 1].source
-            let address = isSource ? packet.source : packet.destination
-            let holds = unknown("nat-address@\(cite(rule))=\(address)", "the kernel chooses \(address) (\(cite(rule)))")
-            result.append(Way(packets: space.and(rest.packets, holds), flow: way.flow))
-            rest.packets = space.subtract(rest.packets, holds)
-        }
-        return result + [rest]
+    private func divided(_ part: NATPart, by cut: PacketSet) -> (inside: NATPart, outside: NATPart) {
+        var (inside, outside) = (part, part)
+        inside.way.packets = space.and(part.way.packets, cut)
+        outside.way.packets = space.subtract(part.way.packets, cut)
+        return (inside, outside)
     }
 
-    /// `way` as mapped the way one of its packets was, from `before` to `after`.
-    private func mapped(
-        _ way: Way, _ target: Target, _ before: Packet, _ after: Packet, _ isDestination: Bool
-    ) -> [Way] {
+    /// Apart where there are no ports, and where a port already is among those it may become.
+    private func byPorts(_ part: NATPart, _ isSource: Bool) -> [NATPart] {
+        guard let nat = part.nat, nat.ports != nil || nat.isRandom || nat.isFullyRandom else { return [part] }
+        let tracked: [IPProtocol] = [.tcp, .udp, .sctp, .udplite]
+        var (inside, outside) = divided(part, by: space.union(tracked.map { isOf($0, part.way.flow) }))
+        outside.hasPorts = false
+        var result = [outside, inside]
+        if let ports = nat.ports, !ports.isSingle, nat.basePort == nil {
+            let field = isSource ? PacketField.sourcePort : .destinationPort
+            let own = space.packets(
+                part.way.flow[field], of: field, from: UInt128(ports.first), through: UInt128(ports.last))
+            let (among, beside) = divided(inside, by: own ?? .none)
+            result = [outside, among, beside]
+        }
+        return result.filter { !$0.way.packets.isEmpty }
+    }
+
+    /// Of a range of addresses one is taken by a hash over the packet's: a part for each. A source stays that is in it.
+    private func byMember(_ part: NATPart, _ rule: RuleReference, _ isSource: Bool) -> [NATPart] {
+        guard var nat = part.nat, let range = nat.addresses, !range.isSingle, range.first.version == space.version else {
+            return [part]
+        }
+        var result: [NATPart] = []
+        var open = part
+        if isSource, !nat.isRandom, !nat.isFullyRandom {
+            var stays = space.packets(
+                part.way.flow[.source], of: .source, from: space.number(range.first),
+                through: space.number(range.last)) ?? .none
+            if part.hasPorts, let ports = nat.ports {
+                let own = space.packets(
+                    part.way.flow[.sourcePort], of: .sourcePort, from: UInt128(ports.first),
+                    through: UInt128(ports.last))
+                stays = space.and(stays, own ?? .none)
+            }
+            let (inside, outside) = divided(part, by: stays)
+            if !inside.way.packets.isEmpty {
+                nat.addresses = nil
+                result.append(inside.with(nat))
+            }
+            open = outside
+            if open.way.packets.isEmpty { return result }
+        }
+        let count = space.number(range.last) - space.number(range.first)
+        guard count < 16 else {
+            open.isDrawn = true
+            return result + [open]
+        }
+        let members = (0...count).map { space.address(space.number(range.first) + $0) }
+        let place = cite(rule)
+        let parts = alternatives("nat-address@\(place)", members.map { "\($0)" }, open.way) {
+            "the kernel chooses \($0) (\(place))"
+        }
+        for (index, way) in parts {
+            nat.addresses = AddressRange(members[index], members[index])
+            var own = open.with(nat)
+            own.way = way
+            result.append(own)
+        }
+        return result
+    }
+
+    /// A part of `way` for each of the packets of which the kernel chooses one.
+    private func choices(_ packets: [Packet], _ way: Way, _ rule: RuleReference) -> [Way] {
+        if packets.count < 2 { return [way] }
+        let isSource = packets[0].source != packets[packets.count - 1].source
+        let texts = packets.map { "\(isSource ? $0.source : $0.destination)" }
+        let place = cite(rule)
+        var result = [Way](repeating: Way(packets: .none, flow: way.flow), count: packets.count)
+        let parts = alternatives("nat-address@\(place)", texts, way) { "the kernel chooses \($0) (\(place))" }
+        for (index, part) in parts { result[index] = part }
+        return result
+    }
+
+    /// `part` as mapped the way one of its packets was, from `before` to `after`.
+    private func mapped(_ part: NATPart, _ before: Packet, _ after: Packet, _ isDestination: Bool) -> [Way] {
+        let way = part.way
+        if way.packets.isEmpty { return [] }
         let field = isDestination ? PacketField.destination : .source
         let portField = isDestination ? PacketField.destinationPort : .sourcePort
         var flow = way.flow
         let address = isDestination ? after.destination : after.source
-        switch target {
-        case .netmap(let prefix):
+        if case .netmap(let prefix) = part.target {
             flow[field] = space.written(
                 flow[field], of: field, keeping: ~space.number(prefix.mask), xor: space.number(prefix.address))
-        default:
-            if after.unknown.contains(isDestination ? .destination : .source) {
-                flow[field] = .unknown
-            } else if gives(target) {
-                flow[field] = .constant(space.number(address))
-            }
+        } else if part.isDrawn || after.unknown.contains(isDestination ? .destination : .source) {
+            flow[field] = .unknown
+        } else if let address = part.address {
+            flow[field] = address
+        } else if gives(part.target) {
+            flow[field] = .constant(space.number(address))
         }
-        let isDrawn =
-            after.unknown.contains(isDestination ? .destinationPort : .sourcePort)
-            && !before.unknown.contains(isDestination ? .destinationPort : .sourcePort)
-            || !isDestination && after.sourcePortChoices != nil
-        if isDrawn {
-            flow[portField] = .unknown
-        } else if let port = givenPort(target) {
-            flow[portField] = .constant(UInt128(port))
-        } else if shiftsPort(target) {
-            flow[portField] = .unknown
-        }
+        if part.hasPorts { flow[portField] = newPort(part, before, after, isDestination) ?? flow[portField] }
         guard case .tracked(var tracked) = flow.standing else { return [way] }
         if isDestination { tracked.hasDestinationMapping = true } else { tracked.hasSourceMapping = true }
         // What already is as it is to become counts as not translated.
@@ -179,6 +310,25 @@ extension SetEvaluator {
         return result
     }
 
+    /// What the port becomes; `nil`: it stays.
+    private func newPort(
+        _ part: NATPart, _ before: Packet, _ after: Packet, _ isDestination: Bool
+    ) -> FieldSource? {
+        let fields: PacketFields = isDestination ? .destinationPort : .sourcePort
+        if !after.unknown.isDisjoint(with: fields) && before.unknown.isDisjoint(with: fields)
+            || !isDestination && after.sourcePortChoices != nil
+        {
+            return .unknown
+        }
+        guard let nat = part.nat, let ports = nat.ports else { return nil }
+        if nat.basePort != nil { return .unknown }
+        if let port = part.port { return port }
+        if ports.isSingle { return .constant(UInt128(ports.first)) }
+        let own = isDestination ? before.destinationPort : before.sourcePort
+        if ports.contains(own), before.unknown.isDisjoint(with: fields) { return nil }
+        return .constant(UInt128(isDestination ? after.destinationPort : after.sourcePort))
+    }
+
     /// Packets of which both sources make one value.
     private func equal(_ a: FieldSource, _ b: FieldSource, _ field: PacketField) -> PacketSet {
         if a == b { return a == .unknown ? .none : .all }
@@ -197,22 +347,6 @@ extension SetEvaluator {
         switch target {
         case .dnat(let nat), .snat(let nat): nat.addresses != nil
         case .masquerade, .redirect: true
-        default: false
-        }
-    }
-
-    private func givenPort(_ target: Target) -> UInt16? {
-        switch target {
-        case .dnat(let nat), .snat(let nat), .masquerade(let nat), .redirect(let nat):
-            guard nat.basePort == nil, let ports = nat.ports, ports.isSingle else { return nil }
-            return ports.first
-        default: return nil
-        }
-    }
-
-    private func shiftsPort(_ target: Target) -> Bool {
-        switch target {
-        case .dnat(let nat), .snat(let nat), .masquerade(let nat), .redirect(let nat): nat.basePort != nil
         default: false
         }
     }

@@ -55,6 +55,22 @@ enum SetAction {
     case dispatch(calls: [(ChainID, Bool, Way)], ends: [(SetVerdict, Way)], onward: [Way], missed: [Way])
 }
 
+extension SetAction {
+    /// Those of `packets` that the rule has met for good: all that do not miss it where nothing follows the target, else
+    /// those that it ended.
+    func met(_ packets: PacketSet, isLast: Bool, _ space: PacketSpace) -> PacketSet {
+        switch self {
+        case .end, .call: return packets
+        case .continue: return isLast ? packets : .none
+        case .several(let ends, _): return isLast ? packets : space.union(ends.map { $0.1.packets })
+        case .dispatch(let calls, let ends, _, let missed):
+            if isLast { return space.subtract(packets, space.union(missed.map { $0.packets })) }
+            return space.or(
+                space.union(calls.map { $0.2.packets }), space.union(ends.map { $0.1.packets }))
+        }
+    }
+}
+
 extension SetEvaluator {
     /// Takes `entering` through the rules of `chain` and returns all ways out, those of one flow and verdict together.
     func walk(_ chain: ChainID, _ entering: [Way], _ context: Context, depth: Int = 0) -> [SetEnd] {
@@ -140,9 +156,18 @@ extension SetEvaluator {
                             break steps
                         }
                     case .target(let target):
+                        if case .arrived = one.flow.standing, asksConnection(target) {
+                            for part in byState(one) { inside.append((part, statement)) }
+                            ended = true
+                            break steps
+                        }
                         statement += 1
-                        noteHit(reference, one.packets)
-                        switch perform(target, reference, one, context) {
+                        let action = perform(target, reference, one, context)
+                        if record.recordsRules {
+                            let isLast = statement == rule.statements.count
+                            noteHit(reference, action.met(one.packets, isLast: isLast, space))
+                        }
+                        switch action {
                         case .continue(let next):
                             guard let first = next.first else {
                                 ended = true
@@ -178,21 +203,52 @@ extension SetEvaluator {
                     }
                 }
                 guard !ended else { continue }
-                if rule.target == nil { noteHit(reference, one.packets) }
+                if case .target? = rule.statements.last {} else { noteHit(reference, one.packets) }
                 passed.append(one)
             }
         }
-        while let first = calls.first {
-            let alike = calls.filter { $0.chain == first.chain && $0.isGoto == first.isGoto }
-            calls.removeAll { $0.chain == first.chain && $0.isGoto == first.isGoto }
-            for end in called(first.chain, alike.map { $0.way }, context, depth: depth + 1, by: reference.chain) {
-                if end.verdict == .returned, !first.isGoto {
+        for (target, ways) in grouped(calls) {
+            for end in called(target.chain, ways, context, depth: depth + 1, by: reference.chain) {
+                if end.verdict == .returned, !target.isGoto {
                     passed.append(end.way)
                 } else {
                     ends.append(end)
                 }
             }
         }
+    }
+
+    /// Whether a native statement looks at what conntrack knows, or writes there.
+    private func asksConnection(_ target: Target) -> Bool {
+        guard case .native(let statement) = target else { return false }
+        if case .assign(.connection, _) = statement { return true }
+        return statement.expressions.contains { $0.contains(where: isOfConnection) }
+    }
+
+    func isOfConnection(_ expression: Expression) -> Bool {
+        if case .connection = expression { return true }
+        return false
+    }
+
+    private struct CallTarget: Hashable {
+        var chain: ChainID
+        var isGoto: Bool
+    }
+
+    /// Calls of one chain together, in the order in which chains were met: a verdict map may have thousands.
+    private func grouped(_ calls: [(chain: ChainID, isGoto: Bool, way: Way)]) -> [(CallTarget, [Way])] {
+        var places: [CallTarget: Int] = [:]
+        var result: [(CallTarget, [Way])] = []
+        for call in calls where !call.way.packets.isEmpty {
+            let target = CallTarget(chain: call.chain, isGoto: call.isGoto)
+            if let place = places[target] {
+                result[place].1.append(call.way)
+            } else {
+                places[target] = result.count
+                result.append((target, [call.way]))
+            }
+        }
+        return result
     }
 
     /// What all matches from `statement` to the next target hold for, and where that stands.
@@ -205,7 +261,8 @@ extension SetEvaluator {
         while index < rule.statements.count, case .match(let match) = rule.statements[index] {
             index += 1
             if holds.isEmpty { continue }
-            let own = packets(match, asked)
+            var own = packets(match, asked)
+            if case .native = match { own = space.or(own, joined(rule, index - 1, asked)) }
             holds = space.and(holds, own)
             // What is asked of one packet of all is asked of one that the matches before held for.
             if index < rule.statements.count, case .match = rule.statements[index] {
@@ -214,6 +271,25 @@ extension SetEvaluator {
             }
         }
         return (holds, index)
+    }
+
+    /// Packets for which the comparison at `index` holds where an old nft has compared it with its neighbours as one.
+    private func joined(_ rule: Rule, _ index: Int, _ asked: Asked) -> PacketSet {
+        guard model.compiled.start(of: asked.rule).contains(.mayJoin),
+            let group = rule.joinableComparisons.first(where: { $0.contains(index) }),
+            let condition = stages.joined(asked.rule)
+        else { return .none }
+        var one = PacketSet.none
+        var loaded = PacketSet.all
+        for member in group {
+            guard case .match(.native(var comparison)) = rule.statements[member] else { return .none }
+            let differs = packets(comparison, .native(comparison), asked)
+            comparison.relation = .equal
+            // What is not there can't be loaded with its neighbour either.
+            loaded = space.and(loaded, space.or(differs, packets(comparison, .native(comparison), asked)))
+            one = space.or(one, space.always(differs))
+        }
+        return space.and(space.and(one, loaded), unknown(condition.name, condition.text, isYes: condition.isYes))
     }
 
     /// Packets that may begin the rule: what nft asks before its first statement.

@@ -27,6 +27,11 @@ package struct Situation: Hashable, Sendable {
     package var isDestinationTranslated = false
     package var isSourceTranslated = false
     package var isLoopedBack = false
+    /// Which ends' mappings a nat step has settled.
+    package var hasDestinationMapping = false
+    package var hasSourceMapping = false
+    package var zone = ConnectionZone()
+    package var labels: [UInt16] = []
 
     package init(_ packet: Packet) {
         self.packet = packet
@@ -73,11 +78,11 @@ package struct StageResult: Hashable, Sendable {
 
 /// What the kernel does with a packet where no rule is asked: the very stages that a trace goes through, one at a time.
 package struct Stages: Sendable {
-    private let model: HostModel
+    let model: HostModel
 
     package init(_ model: HostModel) { self.model = model }
 
-    private func evaluator(_ situation: Situation) -> Evaluator {
+    func evaluator(_ situation: Situation) -> Evaluator {
         var request = TraceRequest(
             packet: situation.original, origin: situation.arrival.map { .interface($0) } ?? .host)
         if case .tracked(let state, let mark) = situation.standing {
@@ -256,7 +261,7 @@ package struct Stages: Sendable {
         _ source: (range: PortRange, isNegated: Bool), _ destination: (range: PortRange, isNegated: Bool)
     ) -> Bool { plain.areJoined(source, destination) }
 
-    private var plain: Evaluator {
+    var plain: Evaluator {
         let zero = IPAddress.zero(.v4)
         let request = TraceRequest(packet: Packet(source: zero, destination: zero, protocol: .tcp), origin: .host)
         return Evaluator(model: model, request: request, connections: ConnectionIndex([]))
@@ -264,7 +269,7 @@ package struct Stages: Sendable {
 
     // MARK: To a way and back
 
-    private func state(_ situation: Situation, _ evaluator: Evaluator) -> WalkState {
+    func state(_ situation: Situation, _ evaluator: Evaluator) -> WalkState {
         var state = WalkState(position: .hook(situation.hook, step: 0), packet: situation.packet)
         state.isLocal = situation.arrival == nil
         state.startedHere = situation.arrival == nil || situation.isLoopedBack
@@ -286,20 +291,25 @@ package struct Stages: Sendable {
         case .tracked(let asked, let mark):
             var entering = state
             entering.packet = situation.original
+            if situation.zone != ConnectionZone() {
+                var template = TrackingTemplate()
+                template.zone = situation.zone
+                entering.template = template
+            }
             var tracked = evaluator.fresh(ConnectionTuple(situation.original), entering)
             tracked.entry.mark = mark
             tracked.entry.helper = situation.helper
+            tracked.entry.labels = situation.labels
             tracked.state = asked
+            tracked.hasDestinationMapping = situation.hasDestinationMapping
+            tracked.hasSourceMapping = situation.hasSourceMapping
             if asked != .new {
                 tracked.entry.status = [.seenReply, .assured, .confirmed]
                 tracked.isNew = false
-                tracked.hasSourceMapping = true
-                tracked.hasDestinationMapping = true
             } else if situation.isDestinationTranslated || situation.isSourceTranslated {
                 tracked.entry.reply = ConnectionTuple(situation.packet).inverted
                 tracked.destinationIsTranslated = situation.isDestinationTranslated
                 tracked.sourceIsTranslated = situation.isSourceTranslated
-                tracked.hasDestinationMapping = true
             }
             state.connection = .entry(tracked)
         }

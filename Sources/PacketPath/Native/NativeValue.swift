@@ -2,7 +2,7 @@ internal import NetTypes
 internal import RuleModel
 
 /// What an expression of a native rule comes to for a packet: a number with its highest byte first, or characters.
-enum NativeValue: Hashable, Sendable {
+package enum NativeValue: Hashable, Sendable {
     /// There is nothing to load: the rule ends here.
     case absent
     /// The bytes, of which only the bits in `known` are known.
@@ -26,7 +26,7 @@ enum NativeValue: Hashable, Sendable {
     }
 
     /// The bytes, where all are known.
-    var exact: [UInt8]? {
+    package var exact: [UInt8]? {
         guard case .bytes(let bytes, let known) = self, known.allSatisfy({ $0 == 0xff }) else { return nil }
         return bytes
     }
@@ -35,10 +35,15 @@ enum NativeValue: Hashable, Sendable {
     var number: UInt64? { exact.flatMap { Literal($0, .integer, bits: $0.count * 8).number } }
 }
 
-struct NativeChoice: Hashable, Sendable {
-    var bytes: [UInt8]?
+package struct NativeChoice: Hashable, Sendable {
+    package var bytes: [UInt8]?
     /// Of the sum of all choices' shares; 0 where they have no shares.
-    var share: UInt64
+    package var share: UInt64
+
+    package init(bytes: [UInt8]?, share: UInt64) {
+        self.bytes = bytes
+        self.share = share
+    }
 }
 
 extension NativeValue {
@@ -67,7 +72,7 @@ extension NativeValue {
     }
 
     /// Adds `choice`, or its share to one that is alike.
-    static func add(_ choice: NativeChoice, to choices: inout [NativeChoice]) {
+    package static func add(_ choice: NativeChoice, to choices: inout [NativeChoice]) {
         if let index = choices.firstIndex(where: { $0.bytes == choice.bytes }) {
             choices[index].share += choice.share
         } else {
@@ -76,7 +81,7 @@ extension NativeValue {
     }
 
     /// `(value & mask) ^ xor`; the mask is filled up with zeros in front.
-    func masked(_ mask: [UInt8], _ xor: [UInt8]) -> NativeValue {
+    package func masked(_ mask: [UInt8], _ xor: [UInt8]) -> NativeValue {
         map { bytes, known in
             let mask = fitted(mask, bytes.count)
             let xor = fitted(xor, bytes.count)
@@ -91,12 +96,12 @@ extension NativeValue {
     }
 
     /// Shifted by so many bits, to the left where positive; what leaves the value's bytes is lost.
-    func shifted(_ count: Int) -> NativeValue {
+    package func shifted(_ count: Int) -> NativeValue {
         map { bytes, known in .bytes(shift(bytes, count, filling: 0), known: shift(known, count, filling: 1)) }
     }
 
     /// The last `width` bytes, or with zeros in front as many.
-    func fitted(to width: Int) -> NativeValue {
+    package func fitted(to width: Int) -> NativeValue {
         map { bytes, known in
             .bytes(RuleWidth.fitted(bytes, width), known: RuleWidth.fitted(known, width, filling: 0xff))
         }
@@ -120,7 +125,7 @@ extension NativeValue {
     }
 
     /// The parts one after another; nothing where one has nothing.
-    static func concatenated(_ parts: [NativeValue]) -> NativeValue {
+    package static func concatenated(_ parts: [NativeValue]) -> NativeValue {
         if parts.contains(.absent) { return .absent }
         var result = NativeValue.bytes([], known: [])
         for part in parts {
@@ -142,9 +147,9 @@ extension NativeValue {
     }
 }
 
-enum RuleWidth {
+package enum RuleWidth {
     /// The last `width` bytes, or with `byte` in front as many.
-    static func fitted(_ bytes: [UInt8], _ width: Int, filling byte: UInt8 = 0) -> [UInt8] {
+    package static func fitted(_ bytes: [UInt8], _ width: Int, filling byte: UInt8 = 0) -> [UInt8] {
         if bytes.count == width { return bytes }
         if bytes.count > width { return Array(bytes.suffix(width)) }
         return [UInt8](repeating: byte, count: width - bytes.count) + bytes

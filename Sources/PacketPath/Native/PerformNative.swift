@@ -184,7 +184,7 @@ extension Evaluator {
         }
     }
 
-    private func text(of data: NativeElements.Data?) -> String {
+    func text(of data: NativeElements.Data?) -> String {
         switch data {
         case .verdict(let verdict)?:
             switch verdict {

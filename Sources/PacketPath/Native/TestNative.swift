@@ -265,7 +265,7 @@ extension Evaluator {
     }
 
     /// An index that is written as a number is that of the host's interface; 0 is that of none.
-    private func indexed(_ literal: Literal) -> Literal {
+    func indexed(_ literal: Literal) -> Literal {
         guard literal.type == .interfaceIndex else { return literal }
         let text = literal.bytes.prefix { $0 != 0 }
         guard let number = UInt32(String(decoding: text, as: UTF8.self)) else { return literal }

@@ -63,7 +63,7 @@ extension Evaluator {
     }
 
     /// `10.0.0.1:80`, as unknowns name what a rule translates to.
-    private func text(of nat: NATTarget?) -> String {
+    func text(of nat: NATTarget?) -> String {
         guard let nat else { return "nothing" }
         var text = nat.addresses.map { $0.isSingle ? "\($0.first)" : "\($0.first)-\($0.last)" } ?? ""
         if let ports = nat.ports { text += ":" + span(ports) }
