@@ -31,6 +31,8 @@ struct Flow: Hashable {
         /// A nat step has settled the mapping of that end.
         var hasDestinationMapping = false
         var hasSourceMapping = false
+        /// It is in the table: NAT changes it no more.
+        var isConfirmed = false
         var helper = Symbol.empty
         var zone = ConnectionZone()
         var labels: [UInt16] = []

@@ -207,7 +207,13 @@ extension SetEvaluator {
                 flow.arrivesByLo = true
                 // An invalid packet has no entry that could stay with it: conntrack comes to it again.
                 for var way in byState(Way(packets: packets, flow: flow)) {
-                    if case .invalid = way.flow.standing { way.flow.standing = .none }
+                    switch way.flow.standing {
+                    case .invalid: way.flow.standing = .none
+                    case .tracked(var tracked):
+                        tracked.isConfirmed = true
+                        way.flow.standing = .tracked(tracked)
+                    case .none, .arrived, .untracked: break
+                    }
                     onward.append((.prerouting, way))
                 }
             case .ended(let outcome, let reason): end(after, PathEnd(outcome, reason))

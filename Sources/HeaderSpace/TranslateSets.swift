@@ -74,12 +74,13 @@ extension SetEvaluator {
         // Only new connections come to a chain of type nat.
         if case .arrived = way.flow.standing { return .continue([way]) }
         guard case .tracked(let tracked) = way.flow.standing else { return .continue([way]) }
-        if tracked.state != .new { return .end(.accept) }
+        if tracked.state != .new || tracked.isConfirmed { return .end(.accept) }
         let isDestination = context.hook == .prerouting || context.hook == .output
         var ends: [(SetVerdict, Way)] = []
         var onward: [Way] = []
         for one in alikeForNAT(target, rule, way, context) {
-            guard let values = space.values(in: one.way.packets), var situation = situation(one.way, context.hook) else {
+            guard let values = space.values(in: one.way.packets), var situation = situation(one.way, context.hook)
+            else {
                 continue
             }
             var part = one
@@ -217,15 +218,17 @@ extension SetEvaluator {
 
     /// Of a range of addresses one is taken by a hash over the packet's: a part for each. A source stays that is in it.
     private func byMember(_ part: NATPart, _ rule: RuleReference, _ isSource: Bool) -> [NATPart] {
-        guard var nat = part.nat, let range = nat.addresses, !range.isSingle, range.first.version == space.version else {
+        guard var nat = part.nat, let range = nat.addresses, !range.isSingle, range.first.version == space.version
+        else {
             return [part]
         }
         var result: [NATPart] = []
         var open = part
         if isSource, !nat.isRandom, !nat.isFullyRandom {
-            var stays = space.packets(
-                part.way.flow[.source], of: .source, from: space.number(range.first),
-                through: space.number(range.last)) ?? .none
+            var stays =
+                space.packets(
+                    part.way.flow[.source], of: .source, from: space.number(range.first),
+                    through: space.number(range.last)) ?? .none
             if part.hasPorts, let ports = nat.ports {
                 let own = space.packets(
                     part.way.flow[.sourcePort], of: .sourcePort, from: UInt128(ports.first),

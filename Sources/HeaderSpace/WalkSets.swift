@@ -221,7 +221,10 @@ extension SetEvaluator {
     /// Whether a native statement looks at what conntrack knows, or writes there.
     private func asksConnection(_ target: Target) -> Bool {
         guard case .native(let statement) = target else { return false }
-        if case .assign(.connection, _) = statement { return true }
+        switch statement {
+        case .assign(.connection, _), .object, .objectMap: return true
+        default: break
+        }
         return statement.expressions.contains { $0.contains(where: isOfConnection) }
     }
 

@@ -8,7 +8,6 @@ struct Ternary: Hashable {
     static let never = Ternary(yes: .none, maybe: .none)
 }
 
-
 extension PacketSpace {
     /// The set of those where the bit is 1; `nil` where nobody knows.
     private func holds(_ bit: Bit?) -> PacketSet? {

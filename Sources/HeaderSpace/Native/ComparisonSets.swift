@@ -175,7 +175,8 @@ extension SetEvaluator {
 
     /// Names of interfaces, by what is known of each.
     private func byName(_ comparison: Comparison, _ asked: Asked) -> PacketSet? {
-        guard case .meta(let key) = comparison.left, key == .inName || key == .outName || key == .inIndex || key == .outIndex,
+        guard case .meta(let key) = comparison.left,
+            key == .inName || key == .outName || key == .inIndex || key == .outIndex,
             comparison.relation == .equal || comparison.relation == .notEqual
         else { return nil }
         let characters: ArraySlice<UInt8>

@@ -46,7 +46,7 @@ extension SetEvaluator {
         switch flow[field] {
         case .arriving: addressAtoms(field).map { $0.packets }
         case .bits(let bits): makeAtoms(routedPrefixes, field, .bits(bits)).map { $0.packets }
-        case .constant, .unknown: [.all]
+        case .constant, .lowered, .unknown, .various: [.all]
         }
     }
 

@@ -163,7 +163,8 @@ extension SetEvaluator {
     }
 
     /// Packets that the load lies in and others, where lengths differ.
-    private func partsByLength(_ packets: PacketSet, _ kind: IPProtocol?, _ base: PayloadBase, _ end: Int) -> [PacketSet]
+    private func partsByLength(_ packets: PacketSet, _ kind: IPProtocol?, _ base: PayloadBase, _ end: Int)
+        -> [PacketSet]
     {
         guard space.free.contains(.length) else { return [packets] }
         var start = 0

@@ -199,7 +199,8 @@ extension SetEvaluator {
         var boxes: [PacketSet] = []
         // The first of those that fit counts, which is asked only where they lead to different things.
         var decided = single
-        let isOne = !index.set.isMap && groups.count < 2 && ranges.allSatisfy { elements.extra($0)?.states.isEmpty != false }
+        let isOne =
+            !index.set.isMap && groups.count < 2 && ranges.allSatisfy { elements.extra($0)?.states.isEmpty != false }
         for element in ranges {
             var own = packets(bits, element, index)
             if own.isEmpty { continue }

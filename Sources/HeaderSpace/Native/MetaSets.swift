@@ -37,7 +37,9 @@ extension SetEvaluator {
         case .packetType: return byAsking(expression, cuts: frameCuts(flow), asked)
         case .priority:
             if flow.native.priority != .constant(0) {
-                guard let bits = space.bits(flow.native.priority, of: .mark) else { return same([Bit?](repeating: nil, count: 32)) }
+                guard let bits = space.bits(flow.native.priority, of: .mark) else {
+                    return same([Bit?](repeating: nil, count: 32))
+                }
                 return same(bits)
             }
             return byAsking(
@@ -67,6 +69,18 @@ extension SetEvaluator {
         let flow = asked.flow
         let expression = Expression.connection(key, direction)
         func same(_ word: NativeWord) -> [NativeCase] { [NativeCase(packets: .all, word: word)] }
+        if case .arrived = flow.standing {
+            return ArrivalState.allCases.flatMap { state -> [NativeCase] in
+                let way = part(of: Way(packets: asked.packets, flow: flow), state)
+                if way.packets.isEmpty { return [] }
+                var own = asked
+                (own.packets, own.flow) = (way.packets, way.flow)
+                let there = space.packets(.state, UInt128(state.rawValue))
+                return cases(of: key, direction, own).map {
+                    NativeCase(packets: space.and($0.packets, there), word: $0.word)
+                }
+            }
+        }
         if key == .state { return same(NativeWord(Literal(stateBit(flow), .connectionState, bits: 32).bytes)) }
         guard case .tracked(let tracked) = flow.standing else { return same(.absent) }
         switch key {
@@ -79,7 +93,8 @@ extension SetEvaluator {
                 return byProtocol(expression, within: .all, asked)
             }
             return byAsking(expression, asked).map { one in
-                guard case .bits(let bits) = one.word, let bytes = space.constant(bits), bytes.contains(where: { $0 != 0 })
+                guard case .bits(let bits) = one.word, let bytes = space.constant(bits),
+                    bytes.contains(where: { $0 != 0 })
                 else { return one }
                 return NativeCase(
                     packets: one.packets, word: .bits(NativeWord.fitted(word(flow[.length], .length), 64)))
@@ -93,6 +108,8 @@ extension SetEvaluator {
     /// Source: include/uapi/linux/netfilter/nf_conntrack_common.h `NF_CT_STATE_BIT`.
     private func stateBit(_ flow: Flow) -> UInt64 {
         switch flow.standing {
+        // `cases(of:)` has parted those by state.
+        case .arrived: 8
         case .none: flow.template == nil ? 1 : 8
         case .invalid: 1
         case .untracked: 64
@@ -148,7 +165,9 @@ extension SetEvaluator {
                 result.append(NativeCase(packets: region, word: word))
                 continue
             }
-            let own = direction == .original ? NativeWord.bits(self.word(tracked.destinationPort, .destinationPort)) : .unknown
+            let own =
+                direction == .original
+                ? NativeWord.bits(self.word(tracked.destinationPort, .destinationPort)) : .unknown
             result.append(NativeCase(packets: region, word: own))
         }
         return grouped(result)

@@ -187,7 +187,8 @@ extension SetEvaluator {
                 case .absent: return EndsCase(packets: one.packets, options: [(nil, 1)])
                 case .unknown: return EndsCase(packets: one.packets, options: nil)
                 case .bits(let bits):
-                    return EndsCase(packets: one.packets, options: bits.contains(nil) ? nil : [(Ends(bits, bits), UInt64(1))])
+                    return EndsCase(
+                        packets: one.packets, options: bits.contains(nil) ? nil : [(Ends(bits, bits), UInt64(1))])
                 case .choices(let choices):
                     return EndsCase(
                         packets: one.packets, options: choices.map { ($0.bytes.map { Ends($0, $0) }, $0.share) })

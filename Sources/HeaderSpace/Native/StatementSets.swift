@@ -261,7 +261,8 @@ extension SetEvaluator {
         return .continue([helped, part(way, space.complement(own))].filter { !$0.packets.isEmpty })
     }
 
-    private func objectMap(_ kind: ObjectKind, _ key: Expression, _ map: Symbol, _ way: Way, _ asked: Asked) -> SetAction
+    private func objectMap(_ kind: ObjectKind, _ key: Expression, _ map: Symbol, _ way: Way, _ asked: Asked)
+        -> SetAction
     {
         var ways = StatementWays()
         for found in lookUp(key, in: map, asked) {
