@@ -29,11 +29,8 @@ public struct LintedNode: Sendable {
     /// Whether no program that is known here wrote the rule.
     func isOperators(_ rule: RuleReference) -> Bool { annotations.maker(of: rule) == nil }
 
-    /// Whether no program that is known here wrote the chain.
-    func isOperators(_ chain: ChainID) -> Bool {
-        guard let purpose = annotations.purpose(of: chain) else { return true }
-        return purpose.isForOperator
-    }
+    /// Whether no program that is known here made the chain, be it for the operator's rules.
+    func isOperators(_ chain: ChainID) -> Bool { annotations.purpose(of: chain) == nil }
 
     func cite(_ rule: RuleReference, _ text: String = "") -> LintFinding.Citation {
         LintFinding.Citation(linked.rule(rule).place, rule: rule, text)
@@ -136,7 +133,9 @@ private func chainEntries(_ linked: LinkedRuleset) -> [ChainEntries] {
     }
     while let chain = waiting.popLast() {
         for jump in linked.jumps[chain.index] {
-            guard let target = jump.target, !entries[target.index].isSuperset(of: entries[chain.index]) else { continue }
+            guard let target = jump.target, !entries[target.index].isSuperset(of: entries[chain.index]) else {
+                continue
+            }
             entries[target.index].formUnion(entries[chain.index])
             waiting.append(target)
         }

@@ -173,7 +173,9 @@ struct MarkUses {
             guard let (isConnection, _) = plainMark(inner) else { fallthrough }
             set(UInt32(truncatingIfNeeded: xor.number ?? 0))
             // Its own mark with bits changed, or the other one.
-            if isConnection != toConnection { copy(UInt32(truncatingIfNeeded: and.number ?? 0xffff_ffff), toConnection) }
+            if isConnection != toConnection {
+                copy(UInt32(truncatingIfNeeded: and.number ?? 0xffff_ffff), toConnection)
+            }
         default:
             if let (isConnection, mask) = plainMark(value) {
                 if isConnection != toConnection { copy(mask, toConnection) }

@@ -1,6 +1,6 @@
 internal import ChainGraph
-internal import PathModel
 internal import NetTypes
+internal import PathModel
 internal import RuleModel
 internal import SourceText
 
@@ -80,7 +80,8 @@ enum Steadiness: UInt8, Comparable {
             .accounting, .cluster, .cpu, .unknown, .time, .socket:
             self = .none
         case .connectionLabel(let label): self = label.sets ? .none : .untilChanged
-        case .mark, .connectionMark, .set, .dscp, .tos, .ecn, .timeToLive, .tcpMSS, .conntrack, .state, .helper, .string,
+        case .mark, .connectionMark, .set, .dscp, .tos, .ecn, .timeToLive, .tcpMSS, .conntrack, .state, .helper,
+            .string,
             .u32, .bpf, .reversePath:
             self = .untilChanged
         case .source, .destination, .sourceV4, .destinationV4, .inInterface, .outInterface, .protocol, .laterFragment,
@@ -125,7 +126,8 @@ func changesSomething(_ rule: Rule) -> Bool {
         case .match: continue
         case .target(let target):
             switch target {
-            case .accept, .drop, .return, .queue, .nfQueue, .reject, .dnat, .snat, .masquerade, .redirect, .netmap, .log,
+            case .accept, .drop, .return, .queue, .nfQueue, .reject, .dnat, .snat, .masquerade, .redirect, .netmap,
+                .log,
                 .nfLog, .ulog, .audit, .goto, .trace, .led, .idleTimer, .checksumFill, .rateEstimate, .tee, .classify:
                 continue
             // What stands in a chain that is jumped to may change anything.

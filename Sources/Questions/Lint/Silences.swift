@@ -100,7 +100,8 @@ public struct Silences: Hashable, Sendable {
             let check = String(decoding: first, as: UTF8.self)
             guard lintChecks.contains(where: { $0.name == check }) else {
                 throw Failure(
-                    line: number, column: first.startIndex - line.startIndex + 1, message: "there is no check '\(check)'")
+                    line: number, column: first.startIndex - line.startIndex + 1,
+                    message: "there is no check '\(check)'")
             }
             if words.count > 2 {
                 throw Failure(

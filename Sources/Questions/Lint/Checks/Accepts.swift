@@ -1,6 +1,6 @@
-internal import PathModel
 internal import ChainGraph
 internal import NetTypes
+internal import PathModel
 internal import RuleModel
 internal import SourceText
 
@@ -50,7 +50,9 @@ private func lets(_ match: Match) -> Bool {
     case .sourceV4(let mask), .destinationV4(let mask): return mask.mask == 0 && !mask.isNegated
     case .source(let mask), .destination(let mask): return mask.value.mask.isZero && !mask.isNegated
     case .native(let comparison):
-        guard case .connection(.state, nil) = comparison.left, let number = comparison.right.number else { return false }
+        guard case .connection(.state, nil) = comparison.left, let number = comparison.right.number else {
+            return false
+        }
         let states = ConnectionStates(rawValue: UInt8(truncatingIfNeeded: nativeStates(number)))
         switch comparison.relation {
         case .equal, .anyBit: return states.contains(.new)
@@ -86,14 +88,16 @@ let acceptThenDrop = LintCheck(
             }
             for (index, later) in chains.enumerated().dropFirst() where node.dropsByDefault(later) {
                 for earlier in chains[..<index] where node.dropsSomething(earlier) {
-                    guard told.insert([earlier, later]).inserted, let rule = node.firstOwnAccept(of: earlier, lackedBy: later)
+                    guard told.insert([earlier, later]).inserted,
+                        let rule = node.firstOwnAccept(of: earlier, lackedBy: later)
                     else { continue }
                     let paths = (node.linked.path(of: earlier), node.linked.path(of: later))
                     var finding = LintFinding(
                         .hint,
                         "\(node.path(rule)) accepts, and \(paths.1), which is asked after it at \(hook.name), drops what it does not accept itself",
                         at: [node.cite(rule, "accepts"), node.cite(later)], of: [paths.0, paths.1],
-                        remedies: ["accept in \(paths.1) too what \(paths.0) accepts, or keep the rules in one of them"])
+                        remedies: ["accept in \(paths.1) too what \(paths.0) accepts, or keep the rules in one of them"]
+                    )
                     finding.meaning = "an accept ends only its own base chain: the later one decides"
                     findings.append(finding)
                 }
@@ -109,13 +113,17 @@ let noEstablished = LintCheck(
 ) { node in
     var findings: [LintFinding] = []
     for chain in node.chainIDs {
-        guard let base = node.linked.chain(chain).base, base.type == .filter, node.dropsByDefault(chain) else { continue }
+        guard let base = node.linked.chain(chain).base, base.type == .filter, node.dropsByDefault(chain) else {
+            continue
+        }
         switch base.hook {
         case .input, .forward, .output: break
         case .prerouting, .postrouting, .ingress, .egress: continue
         }
         let own = node.linked.table(of: chain)
-        guard own.family.sees(.v4) || own.family.sees(.v6), own.iptables.map({ $0 == .filter }) ?? true else { continue }
+        guard own.family.sees(.v4) || own.family.sees(.v6), own.iptables.map({ $0 == .filter }) ?? true else {
+            continue
+        }
         let seen = node.answersSeen(from: chain)
         guard seen.acceptsSome, !seen.mayAcceptAnswers else { continue }
         let path = node.linked.path(of: chain)
@@ -231,14 +239,16 @@ extension LintedNode {
         case .tcp(let match): !match.sourcePorts.isAll
         case .udp(let match): !match.sourcePorts.isAll
         case .multiport(let match): match.side != .destination
-        case .native(let comparison): if case .field(let field) = comparison.left { field.row.name == "sport" } else { false }
+        case .native(let comparison):
+            if case .field(let field) = comparison.left { field.row.name == "sport" } else { false }
         default: false
         }
     }
 }
 
 /// Rules that no packet has met, where others of the chain have met many.
-let unusedRule = LintCheck("unused-rule", "rules whose counters are 0 in chains that many packets have passed") { node in
+let unusedRule = LintCheck("unused-rule", "rules whose counters are 0 in chains that many packets have passed") {
+    node in
     /// So many packets must have come by.
     let enough: UInt64 = 1_000
     var findings: [LintFinding] = []
@@ -264,7 +274,8 @@ let unusedRule = LintCheck("unused-rule", "rules whose counters are 0 in chains 
             "no packet has met \(isOne ? node.path(unused[0]) : "\(unused.count) rules of \(path)") since the counters were set to 0",
             at: unused.map { node.cite($0) }, of: [path],
             remedies: ["see whether \(isOne ? "it is" : "they are") still wanted"])
-        finding.meaning = "\(counted(passed, "packet")) came through the chain in that time; the next one may be met all the same"
+        finding.meaning =
+            "\(counted(passed, "packet")) came through the chain in that time; the next one may be met all the same"
         findings.append(finding)
     }
     return findings

@@ -1,7 +1,7 @@
-internal import PathModel
-internal import NetTypes
 internal import Annotations
 internal import ChainGraph
+internal import NetTypes
+internal import PathModel
 internal import RuleModel
 internal import SourceText
 
@@ -19,7 +19,8 @@ let unusedChain = LintCheck("unused-chain", "chains that nothing jumps to") { no
         if !own.rules.isEmpty { finding.citations.append(node.cite(RuleReference(chain: chain, index: 0))) }
         finding.meaning =
             own.rules.isEmpty
-            ? "it is empty" : "its \(counted(UInt64(own.rules.count), "rule")) \(own.rules.count == 1 ? "has" : "have") no effect"
+            ? "it is empty"
+            : "its \(counted(UInt64(own.rules.count), "rule")) \(own.rules.count == 1 ? "has" : "have") no effect"
         return finding
     }
 }
@@ -86,13 +87,18 @@ extension LintedNode {
 /// Observed with iptables 1.8.9: `Couldn't load target 'X'` (legacy), `Chain 'X' does not exist` (nft); with nft 1.0.6 on
 /// Linux 6.18: `No such file or directory`.
 let missingChain = LintCheck("missing-chain", "rules that jump to a chain that is not there: not loaded") { node in
-    node.linked.findings.compactMap { found in
-        guard case .danglingJump(let rule, let name) = found.kind, !node.linked.table(of: rule.chain).isCutOff else {
-            return nil
-        }
+    // Of a listing that lacks what declares its own chains only a part was kept.
+    let isPartial = node.linked.ruleset.tables.map { table in
+        table.isCutOff || table.chains.contains { $0.base == nil && $0.place.isNone && !$0.rules.isEmpty }
+    }
+    return node.linked.findings.compactMap { found in
+        guard case .danglingJump(let rule, let name) = found.kind, !isPartial[node.linked.tableIndex(of: rule.chain)]
+        else { return nil }
         return node.refused(
             "\(node.path(rule)) jumps to \(node.name(name)), and the table has no such chain", at: rule,
-            remedies: ["declare the chain (:\(node.name(name)) - [0:0], or chain \(node.name(name)) { }), or correct its name"])
+            remedies: [
+                "declare the chain (:\(node.name(name)) - [0:0], or chain \(node.name(name)) { }), or correct its name"
+            ])
     }
 }
 
@@ -131,7 +137,8 @@ let chainLoop = LintCheck("chain-loop", "chains that jump to each other in a cir
             of: paths, remedies: ["take out one of the jumps"])
         finding.meaning =
             isReached
-            ? node.refusal(first) : "nothing leads into the circle: the first rule that does will be refused by the kernel"
+            ? node.refusal(first)
+            : "nothing leads into the circle: the first rule that does will be refused by the kernel"
         return finding
     }
 }

@@ -16,7 +16,9 @@ let markNeverSet = LintCheck("mark-never-set", "marks that are asked for and tha
             var finding = LintFinding(
                 .hint, "no rule sets the mark \(hexadecimal(rule.bits)), and a routing rule asks for it",
                 at: [LintFinding.Citation(rule.place)], of: [],
-                remedies: ["set the mark (-t mangle -A PREROUTING … -j MARK --set-xmark VALUE/BITS), or delete the routing rule"])
+                remedies: [
+                    "set the mark (-t mangle -A PREROUTING … -j MARK --set-xmark VALUE/BITS), or delete the routing rule"
+                ])
             finding.meaning = "unless a program sets it on its own sockets, the routing rule is never used"
             findings.append(finding)
         }
@@ -54,7 +56,9 @@ let markNeverTested = LintCheck("mark-never-tested", "marks that are set and tha
 }
 
 /// Two programs, or a program and a rule of the operator's, that use the same bits of the mark.
-let markClash = LintCheck("mark-clash", "bits of the mark that two programs, or a program and a rule, use for different things") { node in
+let markClash = LintCheck(
+    "mark-clash", "bits of the mark that two programs, or a program and a rule, use for different things"
+) { node in
     let clashes = node.annotations.markClashes
     let meanings = node.annotations.meanings(ofMark: .max)
     if meanings.isEmpty { return [] }
@@ -130,7 +134,8 @@ extension LintedNode {
                 at: test.rule, remedies: ["set the mark where it was meant to be, or delete the rule"])
             finding.meaning =
                 isSure
-                ? "the rule does nothing" : "unless a program marks its own packets (SO_MARK), the rule does nothing"
+                ? "no packet from outside meets the rule"
+                : "unless a program marks its own packets (SO_MARK), the rule does nothing"
             return finding
         }
     }

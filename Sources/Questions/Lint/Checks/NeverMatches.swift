@@ -1,6 +1,6 @@
-internal import PathModel
 internal import ChainGraph
 internal import NetTypes
+internal import PathModel
 internal import RuleModel
 internal import SourceText
 
@@ -35,6 +35,7 @@ private func words(_ kind: Contradiction.Kind) -> String {
     case .interface(isIn: true): "no interface that packets come in by has a name that its conditions allow"
     case .interface(isIn: false): "no interface that packets leave by has a name that its conditions allow"
     case .negation: "it asks for a thing and for its negation"
+    case .noConnection: "it asks for something of the connection, and for packets that have none (INVALID, UNTRACKED)"
     }
 }
 
@@ -91,7 +92,8 @@ let impossibleInterface = LintCheck(
             }
             finding.meaning =
                 asked.isNegated
-                ? "the condition holds for every packet" : "the condition holds for no packet, so that the rule does nothing"
+                ? "the condition holds for every packet"
+                : "the condition holds for no packet, so that the rule does nothing"
             findings.append(finding)
             return
         }
@@ -121,7 +123,8 @@ func interfaceTest(_ match: Match) -> (isIn: Bool, isNegated: Bool)? {
 
 /// A connection state that packets do not have where the rule stands, or along with the rule's other conditions.
 /// Source: net/netfilter/xt_conntrack.c `conntrack_mt`: without an entry the state is INVALID, or UNTRACKED where a rule
-/// said so, Linux 6.18; what comes by lo still has the entry of its way out.
+/// said so, Linux 6.18; what comes by lo still has the entry of its way out, and a reset that of the packet it answers
+/// (net/ipv4/netfilter/nf_reject_ipv4.c `nf_ct_attach`).
 let stateBeforeConntrack = LintCheck(
     "state-before-conntrack", "rules that ask for a connection's state before conntrack has looked at the packet"
 ) { node in
@@ -146,6 +149,9 @@ let stateBeforeConntrack = LintCheck(
             return
         }
         if entries.contains(hook: .prerouting) { meaning += "; what comes by lo alone has the state of its way out" }
+        if entries.contains(hook: .output) {
+            meaning += "; a reset that REJECT sends alone has the state of what it answers"
+        }
         var finding = node.finding(
             severity, title, at: reference,
             remedies: [
@@ -170,7 +176,9 @@ func askedStates(_ rule: Rule, _ chain: ChainID, _ node: LintedNode) -> Connecti
             guard let given = conntrack.state, given.value.isDisjoint(with: [.snat, .dnat]) else { continue }
             own = given
         case .native(let comparison):
-            guard case .connection(.state, nil) = comparison.left, let number = comparison.right.number else { continue }
+            guard case .connection(.state, nil) = comparison.left, let number = comparison.right.number else {
+                continue
+            }
             let bits = ConnectionStates(rawValue: UInt8(truncatingIfNeeded: nativeStates(number)))
             own = Negatable(bits, isNegated: comparison.relation == .notEqual || comparison.relation == .noBit)
         default: continue
@@ -206,7 +214,9 @@ let icmpFamily = LintCheck(
             .warning,
             "\(node.path(reference)) is for \(other.shortName) and sees packets of IPv\(version.rawValue) alone",
             at: reference,
-            remedies: ["ask for \(own.shortName) here, and put a rule for \(other.shortName) among those of the other version"])
+            remedies: [
+                "ask for \(own.shortName) here, and put a rule for \(other.shortName) among those of the other version"
+            ])
         finding.meaning = "no packet that a host sends meets it"
         findings.append(finding)
     }

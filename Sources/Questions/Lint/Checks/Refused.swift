@@ -1,6 +1,6 @@
-internal import PathModel
 internal import ChainGraph
 internal import NetTypes
+internal import PathModel
 internal import RuleModel
 internal import SourceText
 
@@ -16,7 +16,8 @@ let wrongTable = LintCheck(
         let table = node.linked.table(of: reference.chain)
         let entries = node.entries[reference.chain.index]
         for statement in rule.statements {
-            guard let demand = demand(of: statement, in: table, with: rule), let title = demand.broken(by: table, entries)
+            guard let demand = demand(of: statement, in: table, with: rule),
+                let title = demand.broken(by: table, entries)
             else { continue }
             findings.append(
                 node.refused(
@@ -48,13 +49,14 @@ private struct Demand {
     /// What a person reads, where the rule may not be there.
     func broken(by table: Table, _ entries: ChainEntries) -> String? {
         if let own = table.iptables, !tables.isEmpty, !tables.contains(own) {
-            return "\(name) may only be in the table \(list(tables.map { $0.name })), and stands in \(own.name)"
+            return "\(name) may only be in the table \(alternatives(tables.map { $0.name })), and stands in \(own.name)"
         }
         if let type, let hook = entries.hooks.first(where: { !entries.hooks(of: type).contains($0) }) {
             return "\(name) may only be in chains of type nat, and a chain of another type at \(hook.name) leads here"
         }
         if !hooks.isEmpty, let hook = entries.hooks.first(where: { !hooks.contains($0) }) {
-            return "\(name) may only be at \(list(hooks.map { $0.name }, first: 4)), and packets come here from \(hook.name)"
+            return
+                "\(name) may only be at \(alternatives(hooks.map { $0.name })), and packets come here from \(hook.name)"
         }
         return nil
     }
@@ -213,7 +215,7 @@ let needsProtocol = LintCheck(
     var findings: [LintFinding] = []
     node.forEachRule { reference, rule in
         guard let need = node.unmetNeed(rule, reference) else { return }
-        let names = list(need.protocols.map { "-p \($0.shortName)" }, first: 5)
+        let names = alternatives(need.protocols.map { "-p \($0.shortName)" })
         findings.append(
             node.refused(
                 "\(node.path(reference)): \(need.name) needs \(names)", at: reference,
@@ -222,9 +224,17 @@ let needsProtocol = LintCheck(
     return findings + node.translationsWithoutProtocol
 }
 
+/// `a`, `a or b`, `a, b or c`.
+private func alternatives(_ texts: [String]) -> String {
+    guard let last = texts.last, texts.count > 1 else { return texts.joined() }
+    return texts.dropLast().joined(separator: ", ") + " or " + last
+}
+
 private struct Need {
     var name: String
     var protocols: [IPProtocol]
+    /// iptables takes a port for ICMP too, which the kernel takes for an identifier.
+    var allowsICMP = false
 
     init(_ name: String, _ protocols: IPProtocol...) {
         self.name = name
@@ -259,7 +269,9 @@ extension LintedNode {
             }
         }
         guard let need else { return nil }
-        if case .is(let transport)? = asked, need.protocols.contains(transport) { return nil }
+        if case .is(let transport)? = asked {
+            if need.protocols.contains(transport) || need.allowsICMP && transport.isICMP { return nil }
+        }
         if case .not? = asked, table.backend == .nfTables { return nil }
         return need
     }
@@ -324,7 +336,9 @@ private func need(of target: Target) -> Need? {
     case .tproxy: return Need("TPROXY", .tcp, .udp)
     case .dnat(let nat), .snat(let nat), .redirect(let nat):
         if nat.ports == nil { return nil }
-        return Need("a translation to a port", .tcp, .udp, .sctp, .dccp, .udplite, .icmp)
+        var need = Need("a translation to a port", .tcp, .udp, .sctp, .dccp)
+        need.allowsICMP = true
+        return need
     default: return nil
     }
 }
@@ -334,7 +348,9 @@ private func need(of target: Target) -> Need? {
 let emptyRange = LintCheck("empty-range", "ranges of ports that end before they begin: not loaded") { node in
     var findings: [LintFinding] = []
     node.forEachRule { reference, rule in
-        guard let found = RuleLimits(rule, of: reference.chain, in: node.linked).contradiction,
+        // What is read has its lower port first.
+        guard rule.statements.contains(where: isUnread),
+            let found = RuleLimits(rule, of: reference.chain, in: node.linked).contradiction,
             node.isRefusedForRange(found, reference)
         else { return }
         findings.append(
@@ -343,4 +359,9 @@ let emptyRange = LintCheck("empty-range", "ranges of ports that end before they 
                 remedies: ["write the lower port first"]))
     }
     return findings
+}
+
+private func isUnread(_ statement: Statement) -> Bool {
+    if case .match(.unknown) = statement { return true }
+    return false
 }

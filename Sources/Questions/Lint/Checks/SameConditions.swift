@@ -1,15 +1,17 @@
-internal import PathModel
-internal import NetTypes
 internal import ChainGraph
+internal import NetTypes
+internal import PathModel
 internal import RuleModel
 internal import SourceText
 
 /// A rule that does the opposite of an earlier one with the same conditions.
 let contradictingRule = LintCheck(
-    "contradicting-rule", "rules that accept what a rule with the same conditions has dropped before, or drop what it accepted"
+    "contradicting-rule",
+    "rules that accept what a rule with the same conditions has dropped before, or drop what it accepted"
 ) { node in
     takenBefore(node).compactMap { pair in
-        guard let last = ending(of: node.linked.rule(pair.later))?.accepts, let first = pair.ending.accepts, first != last
+        guard let last = ending(of: node.linked.rule(pair.later))?.accepts, let first = pair.ending.accepts,
+            first != last
         else { return nil }
         var finding = LintFinding(
             .warning,

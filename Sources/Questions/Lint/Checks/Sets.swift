@@ -1,7 +1,7 @@
-internal import PathModel
 internal import Annotations
 internal import ChainGraph
 internal import NetTypes
+internal import PathModel
 internal import RuleModel
 internal import SourceText
 
@@ -32,7 +32,9 @@ let missingObject = LintCheck(
     for use in node.setUses.objects {
         let table = node.linked.tableIndex(of: use.rule.chain)
         if node.linked.ruleset.tables[table].isCutOff || declared[table].contains(use.object) { continue }
-        let what = use.object.kind.map { "\($0.name) \(node.name(use.object.name))" } ?? "flowtable \(node.name(use.object.name))"
+        let what =
+            use.object.kind.map { "\($0.name) \(node.name(use.object.name))" }
+            ?? "flowtable \(node.name(use.object.name))"
         findings.append(
             node.refused(
                 "\(node.path(use.rule)) uses the \(what), and its table has none of that name", at: use.rule,
@@ -85,7 +87,9 @@ let unusedSet = LintCheck("unused-set", "sets that no rule and no other set uses
     }
     if node.model.unreadRules.isEmpty, !sees.isEmpty {
         for set in node.host.sets where !used.contains(set.name) {
-            guard set.version.map(sees.contains) ?? true, node.isOperatorsSet(node.name(set.name), nil) else { continue }
+            guard set.version.map(sees.contains) ?? true, node.isOperatorsSet(node.name(set.name), nil) else {
+                continue
+            }
             var finding = LintFinding(
                 .hint, "no rule asks for the ipset \(node.name(set.name))",
                 at: [LintFinding.Citation(set.place)], of: [node.name(set.name)],
@@ -112,12 +116,16 @@ let unusedObject = LintCheck("unused-object", "named counters, helpers, flowtabl
     for (index, table) in node.linked.ruleset.tables.enumerated() where !table.isCutOff {
         for object in table.objects {
             let name = ObjectName(kind: object.kind, name: object.name)
-            guard !used.contains(TableObject(table: index, object: name)), node.isOperatorsTable(table) else { continue }
+            guard !used.contains(TableObject(table: index, object: name)), node.isOperatorsTable(table) else {
+                continue
+            }
             findings.append(node.unused(object.kind.name, object.name, in: table, at: object.place))
         }
         for flowtable in table.flowtables {
             let name = ObjectName(kind: nil, name: flowtable.name)
-            guard !used.contains(TableObject(table: index, object: name)), node.isOperatorsTable(table) else { continue }
+            guard !used.contains(TableObject(table: index, object: name)), node.isOperatorsTable(table) else {
+                continue
+            }
             findings.append(node.unused("flowtable", flowtable.name, in: table, at: flowtable.place))
         }
     }
@@ -143,7 +151,8 @@ extension LintedNode {
             at: [cite(use.rule), LintFinding.Citation(place)], of: [name(use.name), linked.path(of: use.rule.chain)],
             remedies: ["fill the set, or delete it and what asks for it"])
         finding.meaning =
-            use.isNegated ? "the condition holds for every packet" : "the condition holds for no packet as long as nothing fills it"
+            use.isNegated
+            ? "the condition holds for every packet" : "the condition holds for no packet as long as nothing fills it"
         return finding
     }
 
@@ -163,7 +172,8 @@ extension LintedNode {
 
     /// Whether the table's first chains are of no known program.
     func isOperatorsTable(_ table: Table) -> Bool {
-        guard let index = linked.ruleset.tables.firstIndex(where: { $0.name == table.name && $0.family == table.family })
+        guard
+            let index = linked.ruleset.tables.firstIndex(where: { $0.name == table.name && $0.family == table.family })
         else { return true }
         return table.chains.indices.prefix(16).allSatisfy { isOperators(linked.chainID(table: index, chain: $0)) }
     }

@@ -1,6 +1,6 @@
-internal import PathModel
 internal import ChainGraph
 internal import NetTypes
+internal import PathModel
 internal import RuleModel
 internal import SourceText
 
@@ -82,7 +82,8 @@ let natUntracked = LintCheck(
                 // A table of family inet is met for each version.
                 if version == .v6, node.linked.table(of: chain).family.sees(.v4) { continue }
                 for (index, rule) in node.linked.chain(chain).rules.enumerated() {
-                    guard case .translate? = ending(of: rule), let first = subset(of: conditions(of: rule), in: untracked)
+                    guard case .translate? = ending(of: rule),
+                        let first = subset(of: conditions(of: rule), in: untracked)
                     else { continue }
                     let reference = RuleReference(chain: chain, index: index)
                     var finding = LintFinding(
@@ -120,7 +121,8 @@ let masqueradeEverything = LintCheck(
             let reference = RuleReference(chain: chain, index: index)
             guard node.isOperators(reference) else { continue }
             var finding = node.finding(
-                .warning, "\(node.path(reference)) gives every packet that leaves another source, by whatever interface",
+                .warning,
+                "\(node.path(reference)) gives every packet that leaves another source, by whatever interface",
                 at: reference,
                 remedies: ["name the interface (-o, oifname) or the sources (-s, ip saddr) that are meant"])
             finding.meaning =
