@@ -42,6 +42,8 @@ public struct LintFinding: Hashable, Sendable {
     public var title: String
     /// Never empty.
     public var citations: [Citation]
+    /// Whether each citation is a case of its own, which can be silenced alone.
+    public var listsCases = false
     /// Names that a line of a file of silences may call it by, besides the places: chains as `filter/FORWARD`, sets.
     public var subjects: [String]
     /// What it comes to, a sentence without a final stop; empty where the title says it.
@@ -92,7 +94,7 @@ public func lint(_ node: LintedNode, only names: Set<String> = []) -> [LintResul
         found += check.run(node).map { LintResult(check: check.name, finding: $0) }
     }
     let allowed = AllowedByComment(node)
-    found.removeAll { allowed.allows($0) }
+    found = found.compactMap { allowed.rest(of: $0) }
     let gravest = LintFinding.Severity.allCases.reversed()
     return gravest.flatMap { severity in found.filter { $0.finding.severity == severity } }
 }

@@ -56,9 +56,21 @@ struct AllowedByComment {
         return found
     }
 
-    func allows(_ result: LintResult) -> Bool {
-        if byPlace.isEmpty { return false }
-        return result.finding.citations.contains { byPlace[$0.place]?.contains(result.check) == true }
+    /// What of a finding is not allowed; `nil`: nothing.
+    func rest(of result: LintResult) -> LintResult? {
+        if byPlace.isEmpty { return result }
+        return result.without { byPlace[$0.place]?.contains(result.check) == true }
+    }
+}
+
+extension LintResult {
+    /// The finding without the cases that are silenced; `nil` where none is left.
+    fileprivate func without(_ isSilenced: (LintFinding.Citation) -> Bool) -> LintResult? {
+        guard finding.citations.contains(where: isSilenced) else { return self }
+        guard finding.listsCases else { return nil }
+        var rest = self
+        rest.finding.citations.removeAll(where: isSilenced)
+        return rest.finding.citations.isEmpty ? nil : rest
     }
 }
 
@@ -123,26 +135,28 @@ public struct Silences: Hashable, Sendable {
         var used: Set<Int> = []
         var kept: [LintResult] = []
         for result in results {
-            var isSilenced = false
+            var left: LintResult? = result
             for (index, entry) in entries.enumerated() where entry.check == result.check {
-                guard Silences.names(entry.subject, result.finding, files) else { continue }
-                isSilenced = true
-                used.insert(index)
+                let rest = left.flatMap { Silences.rest(of: $0, entry.subject, files) }
+                // One that is silenced twice uses both lines.
+                let isUsed = rest != left || left == nil && Silences.rest(of: result, entry.subject, files) != result
+                if isUsed { used.insert(index) }
+                left = rest
             }
-            if !isSilenced { kept.append(result) }
+            if let left { kept.append(left) }
         }
         return (kept, used)
     }
 
-    private static func names(_ subject: String?, _ finding: LintFinding, _ files: [SourceFile]) -> Bool {
-        guard let subject else { return true }
-        for own in finding.subjects where own == subject || own.hasSuffix("/" + subject) { return true }
-        for citation in finding.citations {
+    /// What a line leaves of a finding; `nil`: nothing.
+    private static func rest(of result: LintResult, _ subject: String?, _ files: [SourceFile]) -> LintResult? {
+        guard let subject else { return nil }
+        for own in result.finding.subjects where own == subject || own.hasSuffix("/" + subject) { return nil }
+        return result.without { citation in
             let index = Int(citation.place.file.index)
-            guard !citation.place.isNone, files.indices.contains(index) else { continue }
+            guard !citation.place.isNone, files.indices.contains(index) else { return false }
             let location = "\(files[index].path):\(citation.place.line)"
-            if location == subject || location.hasSuffix("/" + subject) { return true }
+            return location == subject || location.hasSuffix("/" + subject)
         }
-        return false
     }
 }

@@ -268,12 +268,10 @@ let unusedRule = LintCheck("unused-rule", "rules whose counters are 0 in chains 
         if unused.isEmpty { continue }
         unused.reverse()
         let path = node.linked.path(of: chain)
-        let isOne = unused.count == 1
         var finding = LintFinding(
-            .hint,
-            "no packet has met \(isOne ? node.path(unused[0]) : "\(unused.count) rules of \(path)") since the counters were set to 0",
-            at: unused.map { node.cite($0) }, of: [path],
-            remedies: ["see whether \(isOne ? "it is" : "they are") still wanted"])
+            .hint, "no packet has met these rules of \(path) since the counters were set to 0",
+            at: unused.map { node.cite($0) }, of: [path], remedies: ["see whether they are still wanted"])
+        finding.listsCases = true
         finding.meaning =
             "\(counted(passed, "packet")) came through the chain in that time; the next one may be met all the same"
         findings.append(finding)

@@ -92,7 +92,8 @@ let missingChain = LintCheck("missing-chain", "rules that jump to a chain that i
         table.isCutOff || table.chains.contains { $0.base == nil && $0.place.isNone && !$0.rules.isEmpty }
     }
     return node.linked.findings.compactMap { found in
-        guard case .danglingJump(let rule, let name) = found.kind, !isPartial[node.linked.tableIndex(of: rule.chain)]
+        guard case .danglingJump(let rule, let name) = found.kind, !isPartial[node.linked.tableIndex(of: rule.chain)],
+            !node.isBuiltIn(name, besides: rule.chain)
         else { return nil }
         return node.refused(
             "\(node.path(rule)) jumps to \(node.name(name)), and the table has no such chain", at: rule,
@@ -107,7 +108,13 @@ let missingChain = LintCheck("missing-chain", "rules that jump to a chain that i
 /// Observed with iptables 1.8.9 and nft 1.0.6 on Linux 6.18: refused by all three.
 let jumpToBaseChain = LintCheck("jump-to-base-chain", "rules that jump to a base chain: not loaded") { node in
     node.linked.findings.compactMap { found in
-        guard case .jumpToBaseChain(let rule) = found.kind else { return nil }
+        let rule: RuleReference
+        switch found.kind {
+        case .jumpToBaseChain(let jump): rule = jump
+        // iptables has its own base chains whether or not the file speaks of them.
+        case .danglingJump(let jump, let name) where node.isBuiltIn(name, besides: jump.chain): rule = jump
+        case .danglingJump, .loop, .tooDeep, .unreferenced, .duplicateChain: return nil
+        }
         return node.refused(
             "\(node.path(rule)) jumps to a base chain", at: rule,
             remedies: ["move the rules that both need into a chain of their own, and jump to that one"])
@@ -178,6 +185,12 @@ let nameTooLong = LintCheck("name-too-long", "names longer than iptables takes: 
 }
 
 extension LintedNode {
+    /// Whether iptables itself makes a chain of that name in the table of `chain`.
+    fileprivate func isBuiltIn(_ name: Symbol, besides chain: ChainID) -> Bool {
+        let table = linked.table(of: chain)
+        return table.iptables?.base(chain: self.name(name), policy: .accept, backend: table.backend) != nil
+    }
+
     fileprivate var longNames: [LintFinding] {
         var findings: [LintFinding] = []
         forEachRule { reference, rule in

@@ -7,6 +7,8 @@ internal import SourceText
 
 /// A test for bits of a mark that nothing sets.
 let markNeverSet = LintCheck("mark-never-set", "marks that are asked for and that nothing sets") { node in
+    // Rules that were not read may set any.
+    guard node.model.unreadRules.isEmpty else { return [] }
     let uses = MarkUses(node)
     var findings: [LintFinding] = []
     if !node.othersMark {
@@ -28,6 +30,7 @@ let markNeverSet = LintCheck("mark-never-set", "marks that are asked for and tha
 
 /// Bits of a mark that are set and that nothing looks at.
 let markNeverTested = LintCheck("mark-never-tested", "marks that are set and that nothing asks for") { node in
+    guard node.model.unreadRules.isEmpty else { return [] }
     let uses = MarkUses(node)
     var findings: [LintFinding] = []
     let known = node.annotations.meanings(ofMark: .max).reduce(UInt32(0)) { $0 | $1.mask }
