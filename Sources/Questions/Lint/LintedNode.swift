@@ -67,7 +67,8 @@ public struct LintedNode: Sendable {
     }
 }
 
-/// From which base chains packets get to a chain: hooks, and what of a base chain decides what its rules may ask and do.
+/// From which base chains packets get to a chain: hooks, and what of a base chain decides what its rules may ask and
+/// do.
 struct ChainEntries: OptionSet, Hashable, Sendable {
     let rawValue: UInt64
     init(rawValue: UInt64) { self.rawValue = rawValue }

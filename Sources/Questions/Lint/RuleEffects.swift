@@ -41,7 +41,10 @@ func ending(of rule: Rule) -> RuleEnding? {
             case .native(let statement):
                 switch statement {
                 case .reject: found = .reject
-                case .translate: found = .translate(target)
+                case .translate(let translation):
+                    // A map may have no answer, which ends the rule.
+                    if translation.looksUp { return nil }
+                    found = .translate(target)
                 case .queue: found = .queue
                 case .counter, .log, .last: continue
                 case .continue, .verdictMap, .limit, .quota, .connectionCount, .object, .objectMap, .assign,
@@ -58,6 +61,23 @@ func ending(of rule: Rule) -> RuleEnding? {
         }
     }
     return found
+}
+
+/// Whether a rule translates, be it only some of what meets it.
+func translates(_ rule: Rule) -> Bool {
+    switch rule.target {
+    case .dnat?, .snat?, .masquerade?, .redirect?, .netmap?, .native(.translate)?: true
+    default: false
+    }
+}
+
+extension NativeTranslation {
+    /// Whether addresses or ports are looked up in a map.
+    var looksUp: Bool {
+        [address, port].contains { part in
+            part?.contains { if case .map = $0 { true } else { false } } ?? false
+        }
+    }
 }
 
 /// Whether a rule ends every packet that meets it.

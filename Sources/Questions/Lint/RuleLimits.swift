@@ -27,8 +27,8 @@ struct Contradiction: Hashable, Sendable {
     var statements: [Int]
 }
 
-/// What the conditions of one rule leave of each field of a packet: read in the order of the statements, until nothing is
-/// left.
+/// What the conditions of one rule leave of each field of a packet: read in the order of the statements, until nothing
+/// is left.
 struct RuleLimits {
     enum Field: Hashable, Sendable {
         /// The version of IP.
@@ -69,9 +69,8 @@ struct RuleLimits {
         }
     }
 
-    /// Whether a match never holds where a packet has no connection.
-    /// Source: net/netfilter/xt_connmark.c `connmark_mt`, xt_connlabel.c, xt_helper.c, nft_ct.c `nft_ct_get_eval`, Linux
-    /// 6.18.
+    /// Whether a match never holds where a packet has no connection. Source: net/netfilter/xt_connmark.c `connmark_mt`,
+    /// xt_connlabel.c, xt_helper.c, nft_ct.c `nft_ct_get_eval`, Linux 6.18.
     private func asksForConnection(_ match: Match) -> Bool {
         switch match {
         case .connectionMark, .connectionLabel, .connectionBytes: true

@@ -75,7 +75,8 @@ extension RuleLimits {
         }
     }
 
-    /// Whether it has one value for all comparisons of a rule, and one that is compared as a number of the wire's order.
+    /// Whether it has one value for all comparisons of a rule, and one that is compared as a number of the wire's
+    /// order.
     private func isSteady(_ expression: Expression) -> Bool {
         if expression.type.isHostOrder || expression.type.isBitmask { return false }
         switch expression {
@@ -172,9 +173,8 @@ extension RuleLimits {
     }
 }
 
-/// The bits of `ct state` as those of iptables.
-/// Source: include/uapi/linux/netfilter/nf_conntrack_common.h `NF_CT_STATE_…`: 1 invalid, 2 established, 4 related, 8 new,
-/// 64 untracked.
+/// The bits of `ct state` as those of iptables. Source: include/uapi/linux/netfilter/nf_conntrack_common.h
+/// `NF_CT_STATE_…`: 1 invalid, 2 established, 4 related, 8 new, 64 untracked.
 func nativeStates(_ bits: UInt64) -> UInt32 {
     var states: ConnectionStates = []
     if bits & 1 != 0 { states.insert(.invalid) }

@@ -78,7 +78,8 @@ extension LintResult {
 public struct Silences: Hashable, Sendable {
     public struct Entry: Hashable, Sendable {
         public var check: String
-        /// `iptables-save.txt:41`, `filter/FORWARD`, `FORWARD`, a set's name; `nil`: wherever the check finds something.
+        /// `iptables-save.txt:41`, `filter/FORWARD`, `FORWARD`, a set's name; `nil`: wherever the check finds
+        /// something.
         public var subject: String?
         /// Of the file of silences, from 1.
         public var line: Int

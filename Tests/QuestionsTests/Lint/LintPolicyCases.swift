@@ -80,6 +80,15 @@ extension LintCheckTests {
                 "-A POSTROUTING -d 10.0.0.9/32 -p tcp -m tcp --dport 80 -j SNAT --to-source 10.0.0.1")),
 
         Case(
+            "masquerade-everything",
+            native("ip", "postrouting", "snat to ip saddr map { 10.0.0.1 : 192.0.2.1 }", type: "nat")),
+
+        Case(
+            "nat-behind-nat",
+            native(
+                "ip", "prerouting", "dnat to ip daddr map { 192.0.2.1 : 10.0.0.1 }", "tcp dport 80 dnat to 10.0.0.2",
+                type: "nat")),
+        Case(
             "nat-behind-nat",
             saved(
                 "nat", "-A POSTROUTING -o eth0 -j MASQUERADE",

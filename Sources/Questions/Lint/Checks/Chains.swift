@@ -84,8 +84,8 @@ extension LintedNode {
 
 /// A jump to a chain that its table does not have.
 ///
-/// Observed with iptables 1.8.9: `Couldn't load target 'X'` (legacy), `Chain 'X' does not exist` (nft); with nft 1.0.6 on
-/// Linux 6.18: `No such file or directory`.
+/// Observed with iptables 1.8.9: `Couldn't load target 'X'` (legacy), `Chain 'X' does not exist` (nft); with nft 1.0.6
+/// on Linux 6.18: `No such file or directory`.
 let missingChain = LintCheck("missing-chain", "rules that jump to a chain that is not there: not loaded") { node in
     // Of a listing that lacks what declares its own chains only a part was kept.
     let isPartial = node.linked.ruleset.tables.map { table in
@@ -123,8 +123,8 @@ let jumpToBaseChain = LintCheck("jump-to-base-chain", "rules that jump to a base
 
 /// Chains that jump to each other in a circle.
 ///
-/// Observed on Linux 6.18: `Too many links`, as soon as a base chain leads into the circle; a circle that none leads into
-/// is loaded.
+/// Observed on Linux 6.18: `Too many links`, as soon as a base chain leads into the circle; a circle that none leads
+/// into is loaded.
 let chainLoop = LintCheck("chain-loop", "chains that jump to each other in a circle: not loaded") { node in
     node.linked.findings.compactMap { found in
         guard case .loop(let chains) = found.kind, let first = chains.first else { return nil }
@@ -152,8 +152,8 @@ let chainLoop = LintCheck("chain-loop", "chains that jump to each other in a cir
 
 /// Jumps nested deeper than nf_tables allows.
 ///
-/// Observed on Linux 6.18, by nft and by iptables-nft-restore: a base chain and 15 chains below it are loaded, a 16th is
-/// refused with `Too many links`; gotos count too. iptables-legacy loads 60.
+/// Observed on Linux 6.18, by nft and by iptables-nft-restore: a base chain and 15 chains below it are loaded, a 16th
+/// is refused with `Too many links`; gotos count too. iptables-legacy loads 60.
 let jumpDepth = LintCheck("jump-depth", "chains nested deeper than nf_tables allows: not loaded") { node in
     node.linked.findings.compactMap { found in
         guard case .tooDeep(let chain, let depth) = found.kind else { return nil }
@@ -222,8 +222,8 @@ extension LintedNode {
 
     /// What becomes of a rule set that has such a rule in this chain.
     ///
-    /// Observed with iptables 1.8.9: of a file of which a later table is refused, the tables before it come in force. nft
-    /// loads a file whole or not at all.
+    /// Observed with iptables 1.8.9: of a file of which a later table is refused, the tables before it come in force.
+    /// nft loads a file whole or not at all.
     func refusal(_ chain: ChainID) -> String {
         let table = linked.table(of: chain)
         if table.iptables == nil { return "nft refuses the file: nothing of it comes in force" }

@@ -55,9 +55,9 @@ private func noun(_ field: RuleLimits.Field) -> String {
     }
 }
 
-/// A rule that asks for an interface where packets have none: the kernel compares with the empty name.
-/// Source: include/linux/netfilter/x_tables.h `ip_packet_match`, net/netfilter/nft_meta.c `nft_meta_store_ifname`, Linux
-/// 6.18. Forwarded packets have both interfaces in POSTROUTING since Linux 5.7.
+/// A rule that asks for an interface where packets have none: the kernel compares with the empty name. Source:
+/// include/linux/netfilter/x_tables.h `ip_packet_match`, net/netfilter/nft_meta.c `nft_meta_store_ifname`, Linux 6.18.
+/// Forwarded packets have both interfaces in POSTROUTING since Linux 5.7.
 let impossibleInterface = LintCheck(
     "impossible-interface", "rules that ask for an outgoing interface before routing, or an incoming one behind it"
 ) { node in
@@ -76,20 +76,18 @@ let impossibleInterface = LintCheck(
                 asked.isIn ? lacksIn : lacksOut
             else { continue }
             let hooks = list(entries.hooks.map { $0.name })
-            let kind = asked.isIn ? "came in by" : "will leave by"
+            let effect = asked.isNegated ? "asks of every packet without effect" : "can never match"
+            let cause =
+                asked.isIn
+                ? "no packet came in by an interface"
+                : "the kernel does not know yet which interface a packet will leave by"
             var finding = node.finding(
-                .warning,
-                "\(node.path(reference)) \(asked.isNegated ? "asks of every packet without effect" : "can never match"): at \(hooks) the kernel does not know yet which interface a packet \(kind)",
-                at: reference,
+                .warning, "\(node.path(reference)) \(effect): at \(hooks) \(cause)", at: reference,
                 remedies: [
                     asked.isIn
                         ? "ask for the interface in a chain at prerouting, input or forward"
                         : "ask for the interface in a chain at forward, output or postrouting"
                 ])
-            if asked.isIn {
-                finding.title =
-                    "\(node.path(reference)) \(asked.isNegated ? "asks of every packet without effect" : "can never match"): at \(hooks) no packet came in by an interface"
-            }
             finding.meaning =
                 asked.isNegated
                 ? "the condition holds for every packet"
@@ -122,9 +120,9 @@ func interfaceTest(_ match: Match) -> (isIn: Bool, isNegated: Bool)? {
 }
 
 /// A connection state that packets do not have where the rule stands, or along with the rule's other conditions.
-/// Source: net/netfilter/xt_conntrack.c `conntrack_mt`: without an entry the state is INVALID, or UNTRACKED where a rule
-/// said so, Linux 6.18; what comes by lo still has the entry of its way out, and a reset that of the packet it answers
-/// (net/ipv4/netfilter/nf_reject_ipv4.c `nf_ct_attach`).
+/// Source: net/netfilter/xt_conntrack.c `conntrack_mt`: without an entry the state is INVALID, or UNTRACKED where a
+/// rule said so, Linux 6.18; what comes by lo still has the entry of its way out, and a reset that of the packet it
+/// answers (net/ipv4/netfilter/nf_reject_ipv4.c `nf_ct_attach`).
 let stateBeforeConntrack = LintCheck(
     "state-before-conntrack", "rules that ask for a connection's state before conntrack has looked at the packet"
 ) { node in

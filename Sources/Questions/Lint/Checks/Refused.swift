@@ -147,8 +147,8 @@ private func demand(of match: Match) -> Demand? {
     }
 }
 
-/// Observed with iptables 1.8.9, legacy and nft: `The "nat" table is not intended for filtering`; in chains of one's own
-/// too. A policy of DROP is loaded.
+/// Observed with iptables 1.8.9, legacy and nft: `The "nat" table is not intended for filtering`; in chains of one's
+/// own too. A policy of DROP is loaded.
 let dropInNAT = LintCheck("drop-in-nat", "DROP in iptables' table nat: not loaded") { node in
     var findings: [LintFinding] = []
     for chain in node.chainIDs where node.linked.table(of: chain).iptables == .nat {
@@ -164,8 +164,8 @@ let dropInNAT = LintCheck("drop-in-nat", "DROP in iptables' table nat: not loade
     return findings
 }
 
-/// Observed with iptables 1.8.9, legacy and nft: `Can't use -o with PREROUTING`, or INPUT, `Can't use -i with OUTPUT`, or
-/// POSTROUTING; in chains of one's own it is loaded.
+/// Observed with iptables 1.8.9, legacy and nft: `Can't use -o with PREROUTING`, or INPUT, `Can't use -i with OUTPUT`,
+/// or POSTROUTING; in chains of one's own it is loaded.
 let refusedInterface = LintCheck(
     "refused-interface", "-o before routing and -i behind it in iptables' own chains: not loaded"
 ) { node in

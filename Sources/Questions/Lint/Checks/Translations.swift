@@ -13,7 +13,7 @@ let natBehindNAT = LintCheck(
     for chain in node.chainIDs where node.entries[chain.index].contains(type: .nat) {
         var earlier: [[Match]: Int] = [:]
         for (index, rule) in node.linked.chain(chain).rules.enumerated() {
-            guard let ending = ending(of: rule), case .translate(let target) = ending else { continue }
+            guard translates(rule) else { continue }
             let own = conditions(of: rule)
             let reference = RuleReference(chain: chain, index: index)
             if let before = subset(of: own, in: earlier), node.isOperators(reference) {
@@ -26,8 +26,8 @@ let natBehindNAT = LintCheck(
                     remedies: ["put \(node.path(reference)) before \(node.path(first)), or delete it"])
                 finding.meaning = "a connection is translated once: the first rule that does it counts"
                 findings.append(finding)
-            } else if !own.contains(where: { Steadiness($0, fieldsChange: fieldsChange) == .none }),
-                isUnfailing(target)
+            } else if endsPacket(rule),
+                !own.contains(where: { Steadiness($0, fieldsChange: fieldsChange) == .none })
             {
                 if earlier[own] == nil { earlier[own] = index }
             }
@@ -37,14 +37,6 @@ let natBehindNAT = LintCheck(
     return findings.filter { finding in
         guard let later = finding.citations.first?.rule, let first = finding.citations.last?.rule else { return true }
         return conditions(of: node.linked.rule(later)) != conditions(of: node.linked.rule(first))
-    }
-}
-
-/// Whether the target translates whatever it meets: a map may have no answer.
-private func isUnfailing(_ target: Target) -> Bool {
-    guard case .native(.translate(let translation)) = target else { return true }
-    return ![translation.address, translation.port].contains { part in
-        part?.contains { if case .map = $0 { true } else { false } } ?? false
     }
 }
 
@@ -136,7 +128,9 @@ let masqueradeEverything = LintCheck(
 private func changesSource(_ rule: Rule) -> Bool {
     switch rule.target {
     case .masquerade?, .snat?: true
-    case .native(.translate(let translation))?: translation.kind == .masquerade || translation.kind == .snat
+    case .native(.translate(let translation))?:
+        // A map's keys are the sources that are meant.
+        (translation.kind == .masquerade || translation.kind == .snat) && !translation.looksUp
     default: false
     }
 }
