@@ -12,12 +12,17 @@ public struct LintedNode: Sendable {
     /// For each chain the places from which packets get to it.
     let entries: [ChainEntries]
     let setUses: SetUses
+    /// For each table whether a part of it could not be read: it may use anything.
+    let isPartlyUnread: [Bool]
 
     public init(_ model: HostModel, annotations: AnnotatedRuleset) {
         self.model = model
         self.annotations = annotations
         entries = chainEntries(model.linked)
         setUses = SetUses(model.linked, model.host)
+        isPartlyUnread = model.linked.ruleset.tables.map { table in
+            table.isCutOff || table.chains.contains { $0.rules.contains { $0.statements.contains(where: isUnread) } }
+        }
     }
 
     var host: HostState { model.host }
@@ -64,6 +69,16 @@ public struct LintedNode: Sendable {
         if let counters = chain.counters(of: rule) { return counters.packets }
         for case .target(.native(.counter(let counters?))) in rule.statements { return counters.packets }
         return nil
+    }
+}
+
+/// Whether a statement is kept word for word, not understood.
+private func isUnread(_ statement: Statement) -> Bool {
+    switch statement {
+    case .match(.unknown), .target(.unknown), .target(.native(.unknown)), .target(.native(.xtables)): true
+    case .match(.native(let comparison)):
+        comparison.expressions.contains { $0.contains { if case .unknown = $0 { true } else { false } } }
+    case .match, .target: false
     }
 }
 

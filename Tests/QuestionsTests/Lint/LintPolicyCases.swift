@@ -253,6 +253,12 @@ extension LintCheckTests {
                     "\tmap m {\n\t\ttype ipv4_addr : verdict\n\t\telements = { 10.0.0.1 : jump u }\n\t}\n\tchain u {\n\t\taccept\n\t}\n"
             )
         ),
+        // A rule that is not understood may lead anywhere, and ask for anything.
+        Case(
+            "unused-chain",
+            saved("filter", ":LOST - [0:0]", "-A LOST -j ACCEPT", "-A INPUT -m frobnicate --level 3 -j ACCEPT")),
+        Case(
+            "unused-set", native("ip", "input", "frobnicate @s jump c", more: "\tset s {\n\t\ttype ipv4_addr\n\t}\n")),
         Case(
             "empty-chain", saved("filter", ":NONE - [0:0]", "-A INPUT -p tcp -j NONE"),
             finds: "hint: filter/INPUT:1 leads to filter/NONE, which has no rules"),

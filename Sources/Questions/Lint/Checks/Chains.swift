@@ -10,7 +10,8 @@ let unusedChain = LintCheck("unused-chain", "chains that nothing jumps to") { no
     let calls = node.callCounts
     return node.chainIDs.compactMap { chain in
         let own = node.linked.chain(chain)
-        guard own.base == nil, calls[chain.index] == 0, !node.linked.table(of: chain).isCutOff, node.isOperators(chain)
+        guard own.base == nil, calls[chain.index] == 0, !node.isPartlyUnread[node.linked.tableIndex(of: chain)],
+            node.isOperators(chain)
         else { return nil }
         var finding = LintFinding(
             .hint, "nothing jumps to \(node.linked.path(of: chain))", at: [node.cite(chain)],

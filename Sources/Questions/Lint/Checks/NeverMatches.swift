@@ -119,10 +119,11 @@ func interfaceTest(_ match: Match) -> (isIn: Bool, isNegated: Bool)? {
     }
 }
 
-/// A connection state that packets do not have where the rule stands, or along with the rule's other conditions.
-/// Source: net/netfilter/xt_conntrack.c `conntrack_mt`: without an entry the state is INVALID, or UNTRACKED where a
-/// rule said so, Linux 6.18; what comes by lo still has the entry of its way out, and a reset that of the packet it
-/// answers (net/ipv4/netfilter/nf_reject_ipv4.c `nf_ct_attach`).
+/// A connection state that packets do not have where the rule stands.
+///
+/// Source: net/netfilter/xt_conntrack.c `conntrack_mt`: without an entry the state is INVALID, or UNTRACKED where a rule
+/// said so. Observed on Linux 6.18: in raw what comes by a wire is INVALID; what comes by lo still has the entry of its
+/// way out, and a reset of REJECT's that of the packet it answers.
 let stateBeforeConntrack = LintCheck(
     "state-before-conntrack", "rules that ask for a connection's state before conntrack has looked at the packet"
 ) { node in

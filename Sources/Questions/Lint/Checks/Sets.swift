@@ -67,7 +67,8 @@ let emptySet = LintCheck("empty-set", "sets without elements that rules ask for 
     for (index, table) in node.linked.ruleset.tables.enumerated() {
         for set in table.sets where set.elements.count == 0 && set.catchAll == nil && !set.isTerse {
             let name = TableSymbol(table: index, name: set.name)
-            guard let use = firstNative[name], set.flags.isDisjoint(with: [.anonymous, .dynamic, .timeout]),
+            guard !node.isPartlyUnread[index], let use = firstNative[name],
+                set.flags.isDisjoint(with: [.anonymous, .dynamic, .timeout]),
                 !uses.filledNative.contains(name), node.isOperatorsSet(node.name(set.name), node.name(table.name))
             else { continue }
             findings.append(node.empty("the \(set.isMap ? "map" : "set") \(node.name(set.name))", use, at: set.place))
@@ -85,7 +86,7 @@ let unusedSet = LintCheck("unused-set", "sets that no rule and no other set uses
     let sees = IPVersion.allVersions.filter { version in
         node.linked.ruleset.tables.contains { $0.family.sees(version) && $0.iptables != nil }
     }
-    if node.model.unreadRules.isEmpty, !sees.isEmpty {
+    if node.model.unreadRules.isEmpty, !sees.isEmpty, !node.isPartlyUnread.contains(true) {
         for set in node.host.sets where !used.contains(set.name) {
             guard set.version.map(sees.contains) ?? true, node.isOperatorsSet(node.name(set.name), nil) else {
                 continue
@@ -98,7 +99,7 @@ let unusedSet = LintCheck("unused-set", "sets that no rule and no other set uses
             findings.append(finding)
         }
     }
-    for (index, table) in node.linked.ruleset.tables.enumerated() where !table.isCutOff {
+    for (index, table) in node.linked.ruleset.tables.enumerated() where !node.isPartlyUnread[index] {
         for set in table.sets where !set.flags.contains(.anonymous) {
             guard !uses.usedNative.contains(TableSymbol(table: index, name: set.name)),
                 node.isOperatorsSet(node.name(set.name), node.name(table.name))
@@ -113,7 +114,7 @@ let unusedSet = LintCheck("unused-set", "sets that no rule and no other set uses
 let unusedObject = LintCheck("unused-object", "named counters, helpers, flowtables, … that no rule uses") { node in
     let used = node.setUses.usedObjects
     var findings: [LintFinding] = []
-    for (index, table) in node.linked.ruleset.tables.enumerated() where !table.isCutOff {
+    for (index, table) in node.linked.ruleset.tables.enumerated() where !node.isPartlyUnread[index] {
         for object in table.objects {
             let name = ObjectName(kind: object.kind, name: object.name)
             guard !used.contains(TableObject(table: index, object: name)), node.isOperatorsTable(table) else {
