@@ -80,7 +80,7 @@ let emptySet = LintCheck("empty-set", "sets without elements that rules ask for 
 /// A set of the operator's that nothing asks for.
 let unusedSet = LintCheck("unused-set", "sets that no rule and no other set uses") { node in
     let uses = node.setUses
-    let used = Set(uses.ipsets.map(\.name)).union(uses.members)
+    let used = Set(uses.ipsets.map { $0.name }).union(uses.members)
     var findings: [LintFinding] = []
     // Rules that were not read may use them; so may those of a version whose rules are not in the input.
     let sees = IPVersion.allVersions.filter { version in
