@@ -2,7 +2,7 @@
 _hookline() {
     local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" options=""
     if [ "$COMP_CWORD" -eq 1 ]; then
-        COMPREPLY=($(compgen -W "trace doctor lint show graph capture completions man help --help --version" -- "$current"))
+        COMPREPLY=($(compgen -W "trace diff doctor lint show graph capture completions man help --help --version" -- "$current"))
         return
     fi
     case "${COMP_WORDS[1]}" in
@@ -36,6 +36,13 @@ _hookline() {
         --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
         esac
         options="--from --to --in --proto --sport --dport --tcp-flags --icmp-type --icmp-code --mark --ttl --dscp --length --uid --mac --state --ct-mark --in-port --out-port --packet --packets --flows --round-trip --assume --detail --kernel --json --expect --node --live --latest --strict --color --help -h"
+        ;;
+    diff)
+        case "$previous" in
+        --node) COMPREPLY=(); return ;;
+        --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
+        esac
+        options="--exact --counters --unified -u --json --all --node --live --latest --strict --color --help -h"
         ;;
     doctor)
         case "$previous" in
