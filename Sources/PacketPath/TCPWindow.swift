@@ -194,9 +194,14 @@ extension TCPTrack {
         _ segment: TCPSegment, _ direction: ConnectionDirection, _ status: ConnectionStatus, _ old: TCPState,
         _ settings: Settings
     ) -> Reset {
+        switch old {
+        case .finWait, .closeWait, .lastAck, .timeWait, .close: return .closesInAnyCase
+        case .synSent, .synSent2, .synReceived, .established: break
+        }
         let isEstablished = old == .established && status.contains(.assured)
         let other = self[direction == .original ? .reply : .original]
-        if let acknowledged = other.maximumAcknowledgement {
+        // What an older connection of the same ends acknowledged says nothing of a SYN that was let through since.
+        if let acknowledged = other.maximumAcknowledgement, lastKind != .syn {
             let sequence = segment.sequence
             if sequence == 0, !isEstablished { return .closes }
             if isAfter(acknowledged, sequence), !settings.takesBadResets { return .invalid }

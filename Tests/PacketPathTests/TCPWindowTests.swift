@@ -117,6 +117,31 @@ import Testing
         #expect(try talk.segment(.rst, 1) == 4)
     }
 
+    /// Source: net/netfilter/nf_conntrack_proto_tcp.c `nf_conntrack_tcp_packet`, `tcp_can_early_drop`, Linux 6.18: what is
+    /// known of an older connection's numbers says nothing of the one that may have taken its place.
+    @Test func aResetOfAConnectionThatIsOverHasToFitNothing() throws {
+        for (state, mark) in [(TCPState?.none, UInt32(2)), (.close, 4), (.timeWait, 4)] {
+            var talk = try Conversation()
+            #expect(try talk.segment(.syn, 0) == 1)
+            #expect(try talk.segment(.ack, 1, 7, back: true) == 4)
+            if let state {
+                var entry = try #require(talk.table.entries.first)
+                entry.tcpState = state
+                talk.table.update(entry)
+            }
+            #expect(try talk.segment(.rst, 6) == mark)
+        }
+    }
+
+    /// The same: what was acknowledged before a SYN that was let through is of no use for its reset.
+    @Test func aResetAfterASYNIsNotHeldAgainstWhatWasAcknowledgedBefore() throws {
+        var talk = try Conversation()
+        try talk.handshake()
+        #expect(try talk.segment(.syn, 50) == 4)
+        #expect(try talk.segment([.rst, .ack], 0, 51, back: true) == 4)
+        #expect(talk.table.entries.first?.tcpState == .close)
+    }
+
     @Test func aConnectionThatTheOtherEndResetIsNotBegunAnewByASYN() throws {
         var talk = try Conversation()
         try talk.handshake()
