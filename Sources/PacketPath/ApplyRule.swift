@@ -293,6 +293,7 @@ extension Evaluator {
                 var way = settled == nil ? assume([unknown], isYes, reference, entering.state) : entering.state
                 if isYes {
                     way.packet = packet
+                    way.isGivenToSocket = true
                     record(.accept, &way, besides: [change])
                 } else {
                     record(.drop, &way)

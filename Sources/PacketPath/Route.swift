@@ -166,6 +166,8 @@ extension Evaluator {
                 if state.packet.packetType == .broadcast || state.packet.packetType == .multicast {
                     return ended(state, .filtered, .notAddressed)
                 }
+                // Source: net/ipv4/ip_forward.c `ip_forward`, net/ipv6/ip6_output.c `ip6_forward`, Linux 6.18.
+                if state.isGivenToSocket { return ended(state, .filtered, .givenToSocket) }
                 if state.packet.ttl <= 1 { return ended(state, .filtered, .ttl) }
                 if let reason = unforwardable(state) { return ended(state, .filtered, reason) }
                 if let limit = forwardLimit(state), state.packet.length > limit,

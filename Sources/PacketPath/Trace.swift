@@ -35,7 +35,7 @@ extension Outcome {
 /// Why it ended so.
 public enum Reason: UInt8, Hashable, Sendable, CaseIterable {
     case rule, policy, noRoute, blackhole, unreachable, prohibit, rpFilter, martianSource, martianDestination
-    case notAddressed, badHeader, beyondScope, notJoined, forwardingOff, ttl, tooBig, hairpinOff
+    case notAddressed, badHeader, beyondScope, notJoined, forwardingOff, ttl, tooBig, hairpinOff, givenToSocket
     case natNoAddress, natInterface, noServer, serverGone, unknownRule, tooManyBranches
 
     public var name: String {
@@ -57,6 +57,7 @@ public enum Reason: UInt8, Hashable, Sendable, CaseIterable {
         case .ttl: "ttl"
         case .tooBig: "too-big"
         case .hairpinOff: "hairpin-off"
+        case .givenToSocket: "given-to-socket"
         case .natNoAddress: "nat-no-address"
         case .natInterface: "nat-interface"
         case .noServer: "ipvs-no-server"

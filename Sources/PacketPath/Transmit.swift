@@ -266,6 +266,7 @@ extension Evaluator {
             state.record(.decapsulation(interface: interface))
             state.packet = inner
             state.packet.mark = entering.packet.mark
+            state.isGivenToSocket = false
             state.inner.removeLast()
             leaveConnection(&state)
             state.arrival = .known(interface)

@@ -131,6 +131,8 @@ struct WalkState: Hashable, Sendable {
     var fragments: FragmentedDatagram?
     /// Whether it is a copy that the packet's socket does not hold.
     var isWithoutSocket = false
+    /// Whether TPROXY gave the packet to a socket of this host, which holds it from then on.
+    var isGivenToSocket = false
     /// Whether CT leaves the packet alone: an answer of REJECT about a packet that was not tracked, which has no entry but
     /// counts as a related one's. Source: net/netfilter/nf_conntrack_core.c `nf_conntrack_attach`, net/netfilter/xt_CT.c.
     var isLeftByCT = false

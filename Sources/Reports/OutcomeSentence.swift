@@ -184,6 +184,8 @@ struct OutcomeWords {
         case .tooBig?: return "is larger than the way on allows and must not be fragmented"
         case .hairpinOff?:
             return "would leave by the bridge port it came in by, and that port is not in hairpin mode"
+        case .givenToSocket?:
+            return "is not forwarded: TPROXY gave it to a socket of this host, and its route is not one of type local"
         case .natNoAddress?: return "has no address to be translated to"
         case .natInterface?: return "belongs to a connection that was masqueraded for another interface"
         case .rule?, .policy?, .noServer?, .serverGone?, .unknownRule?, .tooManyBranches?, nil:

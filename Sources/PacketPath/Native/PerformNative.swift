@@ -32,7 +32,7 @@ extension Evaluator {
             return isThere ? .continue : .miss
         // The kernel takes it at ingress and egress only.
         case .forward: return .continue
-        case .tproxy(let version, let address, let port): return proxy(version, address, port, rule, state)
+        case .tproxy(let version, let address, let port): return proxy(version, address, port, rule, state, changes)
         case .synproxy: return synproxy(rule, state)
         case .notrack: return perform(Target.notrack, rule, &state, &changes)
         case .changeSet(let change): return self.change(change, rule, &state)
@@ -299,7 +299,8 @@ extension Evaluator {
 
     /// Without a socket the rule breaks, and with one it goes on. Source: net/netfilter/nft_tproxy.c.
     private func proxy(
-        _ version: IPVersion?, _ address: Expression?, _ port: Expression?, _ rule: RuleReference, _ state: WalkState
+        _ version: IPVersion?, _ address: Expression?, _ port: Expression?, _ rule: RuleReference, _ state: WalkState,
+        _ changes: [Change]
     ) -> Action {
         let packet = state.packet
         guard version == nil || version == packet.version, packet.protocol == .tcp || packet.protocol == .udp else {
@@ -308,10 +309,15 @@ extension Evaluator {
         let wanted = port.map { value(of: $0, state, rule) }
         if wanted == .absent || address.map({ value(of: $0, state, rule) == .absent }) == true { return .miss }
         let number = wanted.flatMap { $0.number }.map { "\($0)" } ?? "\(packet.destinationPort)"
-        return .test(
-            perhaps(
-                "tproxy", of: rule, "a transparent socket listens on port \(number)",
-                "no transparent socket listens on port \(number)"))
+        let listens = Unknown(
+            "tproxy@\(cite(rule))", whenYes: "a transparent socket listens on port \(number)",
+            whenNo: "no transparent socket listens on port \(number)")
+        return .several(
+            split([listens], state).map { way in
+                var taken = way.state
+                if way.option == 0 { taken.isGivenToSocket = true }
+                return NativeWay(state: taken, action: way.option == 0 ? .continue : .miss, changes: changes)
+            })
     }
 
     /// Source: net/netfilter/nft_synproxy.c.
