@@ -341,7 +341,7 @@ extension Evaluator {
             }
             return chooseDestination(addresses, nat, .dnat, rule, &state)
         case .snat:
-            guard let range = nat.addresses else { return chooseSource(state.packet.source, nat, .snat, rule, &state) }
+            guard let range = nat.addresses else { return chooseSource(current.source, nat, .snat, rule, &state) }
             if range.isSingle { return chooseSource(range.first, nat, .snat, rule, &state) }
             if let address = chosen(of: range, nat, .source, state) {
                 return chooseSource(address, nat, .snat, rule, &state)

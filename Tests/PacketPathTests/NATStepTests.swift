@@ -44,6 +44,17 @@ import Testing
         #expect(sources[0].high == 0x2001_0db8_0003_0000)
     }
 
+    /// A rule that names a port alone leaves the entry's source, which the packet gets back with it: `nf_nat_ipv6_manip_pkt`.
+    @Test func whereAPortAloneIsTranslatedTheSourceIsThatOfTheEntry() throws {
+        let world = try world(
+            "*mangle\n-A POSTROUTING -j SNPT --src-pfx 2001:db8:2::/64 --dst-pfx fd77::/48\n"
+                + "*nat\n-A POSTROUTING -p udp -j SNAT --to-source :2000\n", version: .v6)
+        let trace = world.trace(try world.packet("2001:db8:2::9", "2001:db8:1::9", .udp), in: "eth1")
+        let last = try #require(trace.last).packet
+        #expect("\(last.source)" == "2001:db8:2::9")
+        #expect(last.sourcePort == 2000)
+    }
+
     /// `nf_nat_l4proto_unique_tuple`: from the first port on, unless the packet's own is among them.
     @Test(arguments: [(UInt16(53), UInt16(2000)), (2005, 2005)])
     func aDestinationPortIsTheFirstOfARange(_ row: (port: UInt16, chosen: UInt16)) throws {
