@@ -71,9 +71,10 @@ extension HostReading {
         if names.text(name) == "kube-ipvs0" { addDecider(.ipvs, text, evidence, interface: name, at: place) }
         let linkType = Array((object["link_type"]?.string ?? "").utf8)
         if object["linkinfo"]?["info_slave_kind"]?.string == "bridge",
-            let isHairpin = object["linkinfo"]?["info_slave_data"]?["hairpin"]?.boolean
+            let port = object["linkinfo"]?["info_slave_data"]
         {
-            host.interfaces[position].isHairpin = isHairpin
+            host.interfaces[position].isHairpin = port["hairpin"]?.boolean
+            host.interfaces[position].isLearning = port["learning"]?.boolean
         }
         readKind(object["linkinfo"], position, text, place)
         if host.interfaces[position].kind == .other,

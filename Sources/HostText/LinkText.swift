@@ -239,8 +239,12 @@ struct LinkReader {
     ) {
         if text.has(key, "bridge_slave") {
             while let part = words.next() {
-                guard text.has(part, "hairpin"), let value = words.next() else { continue }
-                reading.host.interfaces[position].isHairpin = text.has(value, "on")
+                // `learning` is a port's state too.
+                guard text.has(part, "state") || text.has(part, "hairpin") || text.has(part, "learning"),
+                    let value = words.next()
+                else { continue }
+                if text.has(part, "hairpin") { reading.host.interfaces[position].isHairpin = text.has(value, "on") }
+                if text.has(part, "learning") { reading.host.interfaces[position].isLearning = text.has(value, "on") }
             }
             return
         }

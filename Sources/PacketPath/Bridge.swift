@@ -107,9 +107,11 @@ extension Evaluator {
         _ state: WalkState, by out: Symbol?, of bridge: Symbol, through gateway: IPAddress? = nil
     ) -> [WalkState] {
         let came = state.inPort ?? port(of: bridge, where: request.packet.source)
-        // Who talks to itself is behind one port, whichever that is; a frame says by itself where it goes.
+        // Who talks to itself is behind one port, whichever that is, unless nothing told the bridge; a frame says by itself
+        // where it goes. Source: net/bridge/br_input.c `br_handle_frame_finish`, Linux 6.18.
         let isItself =
-            state.packet.destination == request.packet.source && request.outPort == nil && gateway == nil
+            came.flatMap({ model.host.interface($0)?.isLearning }) != false
+            && state.packet.destination == request.packet.source && request.outPort == nil && gateway == nil
             && (request.destinationMAC == nil || state.packet.destination != request.packet.destination)
         guard isItself || came != nil && came == out else { return [state] }
         let port = came ?? out

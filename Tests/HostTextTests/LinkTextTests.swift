@@ -216,18 +216,25 @@ private func addresses(_ interface: NetworkInterface?) -> [String] {
             5: p: <BROADCAST,UP,LOWER_UP> mtu 1450 qdisc noqueue master br0 state UP mode DEFAULT group default
                 link/ether 0e:5f:d5:1c:33:a1 brd ff:ff:ff:ff:ff:ff promiscuity 1
                 veth
-                bridge_slave state forwarding priority 32 cost 2 hairpin \(word) guard off
+                bridge_slave state forwarding priority 32 cost 2 hairpin \(word) guard off learning \(word)
 
             """)
         #expect(text.interface("p")?.isHairpin == isHairpin)
+        #expect(text.interface("p")?.isLearning == isHairpin)
         #expect(text.interface("p")?.kind == .veth)
         let json = Read(
             """
             [{"ifindex":5,"ifname":"p","flags":["UP"],"mtu":1500,"link_type":"ether","linkinfo":{"info_kind":"veth",\
-            "info_slave_kind":"bridge","info_slave_data":{"state":"forwarding","hairpin":\(isHairpin)}}}]
+            "info_slave_kind":"bridge","info_slave_data":{"state":"forwarding","hairpin":\(isHairpin),"learning":\(isHairpin)}}}]
 
             """)
         #expect(json.interface("p")?.isHairpin == isHairpin)
+        #expect(json.interface("p")?.isLearning == isHairpin)
+        let state = Read(
+            "5: p: <UP> mtu 1450 master br0\n    link/ether 0e:5f:d5:1c:33:a1\n"
+                + "    bridge_slave state learning priority 32 hairpin \(word)\n")
+        #expect(state.interface("p")?.isLearning == nil)
+        #expect(state.interface("p")?.isHairpin == isHairpin)
     }
 
     @Test func tunnelsWithoutDetailsTellTheirEnds() {

@@ -142,6 +142,18 @@ import Testing
         #expect(trace.outcome == .forwarded)
     }
 
+    /// A bridge that nothing has told where the sender is passes the frame on by the other ports.
+    /// Source: net/bridge/br_input.c `br_handle_frame_finish`; observed on Linux 6.18.
+    @Test func aPortThatDoesNotLearnGetsNothingBackForWhomNobodyKnows() throws {
+        for (mode, reason) in [("learning off", Reason?.none), ("learning on", .hairpinOff)] {
+            for (source, isKnown) in [("192.0.2.77", false), ("192.0.2.8", true)] {
+                let world = try world(hairpin: "hairpin off \(mode)", to: source)
+                let trace = world.trace(try world.packet(source, "192.0.2.50"), in: "port1")
+                #expect(trace.reason == (isKnown ? .hairpinOff : reason))
+            }
+        }
+    }
+
     /// The frame goes to the gateway, here behind the port it came by. Observed on Linux 6.18.
     @Test func aGatewaysPortIsItsWay() throws {
         for (mode, reason) in [("hairpin on", Reason?.none), ("hairpin off", .hairpinOff)] {

@@ -192,8 +192,9 @@ extension LineWriter {
     private mutating func addPort(_ port: MessageParts) {
         let states = ["disabled", "listening", "learning", "forwarding", "blocking"]
         if let state = port.byte(1) { add("state", Int(state) < states.count ? states[Int(state)] : "\(state)") }
-        // IFLA_BRPORT_MODE
+        // IFLA_BRPORT_MODE and IFLA_BRPORT_LEARNING
         if let mode = port.byte(4) { add("hairpin", mode == 0 ? "off" : "on") }
+        if let learns = port.byte(8) { add("learning", learns == 0 ? "off" : "on") }
     }
 
     /// `inet 10.0.0.1/24 brd 10.0.0.255 scope global eth0`

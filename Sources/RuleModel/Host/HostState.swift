@@ -90,6 +90,8 @@ public struct NetworkInterface: Hashable, Sendable {
     /// Whether this port of a bridge sends frames back that came by itself (`hairpin` of `ip -d link`); `nil` where that
     /// is not told.
     public var isHairpin: Bool?
+    /// Whether this port of a bridge learns who is behind it; `nil` where that is not told.
+    public var isLearning: Bool?
     public var group: UInt32 = 0
     /// Whether the group was told by a name whose number is not known.
     public var hasUnknownGroup = false
