@@ -110,6 +110,32 @@ import Testing
         #expect(trace(request, on: world.model, setChanges: knock.setChanges).outcome == .dropped)
     }
 
+    /// What a set holds by interface is asked of one interface at a time, and of none where there is none.
+    /// Source: net/netfilter/ipset/ip_set_hash_netiface.c `hash_netiface4_kadt`; observed on Linux 6.18.
+    @Test func aDoubtAboutASetIsOfTheInterfaceThatIsAsked() throws {
+        let ask = "-m set --match-set by src"
+        let world = try World(
+            "*mangle\n-A PREROUTING \(ask),dst -j DROP\n-A FORWARD \(ask),src -j ACCEPT\n"
+                + "-A FORWARD \(ask),dst -j DROP\nCOMMIT\n",
+            "create by hash:net,iface family inet hashsize 1024 maxelem 65536\n", routerAddresses, routerRoutes,
+            routerSettings)
+        var doubt = SetChanges()
+        doubt.change(world.interface("by")) { $0.doubt() }
+        let request = TraceRequest(
+            packet: try world.packet("198.51.100.7", "203.0.113.9"), origin: .interface(world.interface("eth1")))
+        let trace = trace(request, on: world.model, setChanges: doubt)
+        var names: Set<String> = []
+        func collect(_ trace: Trace) {
+            names.formUnion(trace.assumptions.map(\.name))
+            for branch in trace.branches {
+                names.formUnion(branch.assumptions.map(\.name))
+                collect(branch.trace)
+            }
+        }
+        collect(trace)
+        #expect(names == ["set@by:198.51.100.7,eth1#1", "set@by:198.51.100.7,eth0#1"])
+    }
+
     /// A packet that may have changed a set leaves later ones in doubt.
     @Test func whatOnlySomeWaysChangeIsUncertainForLaterPackets() throws {
         let world = try world([

@@ -176,7 +176,7 @@ import Testing
             $0.host.knowsSets = false
         },
         Case("", "ni src,src", "no") { $0.state.context.inInterface = .none },
-        Case("", "ni dst,dst", "set@ni:203.0.113.9,80") { $0.state.context.outInterface = .unknown },
+        Case("", "ni dst,dst", "set@ni:203.0.113.9,?") { $0.state.context.outInterface = .unknown },
     ]
 
     @Test(arguments: others) func everyTypeOfSet(_ row: Case) throws {

@@ -42,10 +42,10 @@ extension SetType {
         }
     }
 
-    fileprivate enum Part { case address, port, mac, mark, interface }
+    enum Part { case address, port, mac, mark, interface }
 
     /// What each direction of `--match-set` stands for.
-    fileprivate var parts: [Part] {
+    var parts: [Part] {
         switch self {
         case .bitmapIP, .hashIP, .hashNet: [.address]
         case .bitmapPort: [.port]

@@ -30,15 +30,15 @@ extension Evaluator {
             return isMember ? .no : isInList(entry, match, state)
         }
         let changes = state.setChanges[name]
-        if changes?.isUncertain == true {
-            return unknownSet(name, match, state, "was changed by a rule in a way that is not known")
-        }
         let key: SetKey
         switch setKey(for: set, match, state) {
         case .nothing: return .no
         case .unknown(let field):
             return unknownSet(name, match, state, "is asked about the packet's \(field), which is not known")
         case .key(let made): key = made
+        }
+        if changes?.isUncertain == true {
+            return unknownSet(name, match, state, "was changed by a rule in a way that is not known")
         }
         switch entry.find(key, match, state.packet, names, changes) {
         case .miss:
@@ -77,13 +77,12 @@ extension Evaluator {
 
     /// One unknown for each set and what is looked up in it, so that another rule that asks the same agrees.
     private func unknownSet(_ name: Symbol, _ match: SetMatch, _ state: WalkState, _ why: String) -> Answer {
-        let packet = state.packet
+        let kinds = model.sets.entries[name]?.set.type.parts ?? []
         var parts = ""
         for (index, isSource) in match.directions.enumerated() {
             // Most sets of two or three parts have a port in the second place.
-            let port = "\(isSource ? packet.sourcePort : packet.destinationPort)"
-            let address = "\(isSource ? packet.source : packet.destination)"
-            parts += (index > 0 ? "," : "") + (index == 1 ? port : address)
+            let kind = index < kinds.count ? kinds[index] : index == 1 ? .port : .address
+            parts += (index > 0 ? "," : "") + text(of: kind, isSource, state)
         }
         // A set that a rule has changed since it was asked may answer otherwise.
         if let count = state.setChanges[name]?.count, count > 0 { parts += "#\(count)" }
@@ -96,5 +95,24 @@ extension Evaluator {
             Unknown(
                 "set@\(text):\(parts)", whenYes: "set \(text), which \(why), has the packet's \(sides) (\(parts))",
                 whenNo: "set \(text), which \(why), does not have the packet's \(sides) (\(parts))"))
+    }
+
+    /// A part of the packet as an unknown's name has it.
+    private func text(of part: SetType.Part, _ isSource: Bool, _ state: WalkState) -> String {
+        let packet = state.packet
+        switch part {
+        case .address: return "\(isSource ? packet.source : packet.destination)"
+        case .port: return "\(isSource ? packet.sourcePort : packet.destinationPort)"
+        case .mark: return hexadecimal(packet.mark)
+        case .mac:
+            // Where it is not known, whose it is.
+            let mac = isSource ? packet.sourceMAC : frameDestination(state)
+            return mac.map { "\($0)" } ?? text(of: .address, isSource, state)
+        case .interface:
+            guard case .known(let name) = isSource ? state.context.inInterface : state.context.outInterface else {
+                return "?"
+            }
+            return names.text(name)
+        }
     }
 }
