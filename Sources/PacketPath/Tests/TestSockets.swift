@@ -135,12 +135,12 @@ extension Evaluator {
         return unknown()
     }
 
-    /// Of an answer of IPv4 to what was sent from here through NAT, the socket's own address and port.
-    /// Source: net/ipv4/netfilter/nf_socket_ipv4.c `nf_sk_lookup_slow_v4`, Linux 6.18.
+    /// Of an answer to what was sent from here through NAT, the socket's own address and port.
+    /// Source: net/ipv4/netfilter/nf_socket_ipv4.c `nf_sk_lookup_slow_v4`, net/ipv6/netfilter/nf_socket_ipv6.c
+    /// `nf_sk_lookup_slow_v6`, Linux 6.18, which both do so; before 6.15 IPv6 did not.
     private func beforeSourceNAT(_ state: WalkState) -> (IPAddress, UInt16)? {
-        guard state.packet.version == .v4, case .entry(let tracked) = state.connection, tracked.direction == .reply,
-            tracked.hasSourceMapping,
-            tracked.state == (state.packet.protocol == .icmp ? .related : .established)
+        guard case .entry(let tracked) = state.connection, tracked.direction == .reply, tracked.hasSourceMapping,
+            tracked.state == (state.packet.protocol.isICMP ? .related : .established)
         else { return nil }
         return (tracked.entry.original.source, tracked.entry.original.sourcePort)
     }
