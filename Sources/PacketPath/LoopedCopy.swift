@@ -131,6 +131,12 @@ extension Evaluator {
         }
     }
 
+    /// Whether the copy's connection is one that was seen to begin, which is translated no more where no nat chain is left.
+    private func isFollowed(_ copy: WalkState) -> Bool {
+        if case .entry(let tracked) = copy.connection { return tracked.entry.isFollowed }
+        return false
+    }
+
     /// A copy one stage on, through POSTROUTING, PREROUTING and INPUT; none at its end.
     private func advanced(_ copy: Copy, _ interface: Symbol) -> [Copy] {
         var before = copy.way
@@ -141,7 +147,9 @@ extension Evaluator {
         case .hook(let hook, let step):
             ways = atHook(hook, step, before, isCopy: true)
             let plan = model.compiled.plan(before.packet.version, hook)
-            if step < plan.count, plan[step].isNAT { manipulation = Manipulation(hook) }
+            if step < plan.count, plan[step].isNAT, plan[step] != .withoutNAT || !isFollowed(before) {
+                manipulation = Manipulation(hook)
+            }
         case .transmit:
             // What conntrack puts together goes on as another packet. An answer of the kernel's has left by then.
             let putsTogether = model.compiled.plan(before.packet.version, .prerouting).contains(.defragment)
