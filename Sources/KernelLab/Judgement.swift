@@ -109,6 +109,10 @@ struct Judgement {
                     case .prerouting where !isLocal && isNew && seen.hasCopies: kind = .copy
                     case .input where !isLocal && isNew && seen.hasCopies && ours.contains { $0.hook == .input }:
                         kind = .copy
+                    case .input
+                    where !isLocal && isNew && event.inIndex == Self.loopback
+                        && copiesLeft.contains { $0.link == Self.loopback }:
+                        kind = .copy
                     default: break
                     }
                 }
@@ -466,7 +470,9 @@ struct Judgement {
 
 /// Whether a packet that ended in `hook` was counted by a table behind that of `rule`.
 private func isPast(_ rule: LegacyRule, _ hook: Hook?, _ counts: [LegacyCount]) -> Bool {
-    let order = ["raw", "mangle", "nat", "filter", "security"]
+    // Of INPUT's chains nat's come last. Source: include/uapi/linux/netfilter_ipv4.h `nf_ip_hook_priorities`.
+    let order =
+        hook == .input ? ["mangle", "filter", "security", "nat"] : ["raw", "mangle", "nat", "filter", "security"]
     guard let hook, let own = order.firstIndex(of: rule.table) else { return false }
     return counts.contains { count in
         count.rule.version == rule.version && count.rule.chain == hook.name.uppercased()

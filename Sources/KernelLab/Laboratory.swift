@@ -140,7 +140,9 @@ public struct Laboratory: ~Copyable {
         }
         lastSent = header
         events.removeAll(keepingCapacity: true)
-        let (left, isWhole) = try collect(header, isTraced: Judgement.isTraced(packet))
+        // Of a later fragment of IPv6 the trace tells no headers.
+        let hasNoHeaders = header.version == .v6 && (PacketLayout(packet)?.fragmentOffset ?? 0) > 0
+        let (left, isWhole) = try collect(header, isTraced: Judgement.isTraced(packet), hasNoHeaders: hasNoHeaders)
         guard isWhole else {
             var seen = Observation()
             (seen.tag, seen.outcome) = (tag, .lost)
@@ -166,7 +168,7 @@ public struct Laboratory: ~Copyable {
 
     /// What left, and whether the trace is whole. `events` has the trace.
     private mutating func collect(
-        _ sent: IPHeader, isTraced: Bool
+        _ sent: IPHeader, isTraced: Bool, hasNoHeaders: Bool
     ) throws(LabFailure) -> (left: [(name: String, packet: [UInt8])], isWhole: Bool) {
         var isWhole = try trace.read(into: &events)
         var left = try frames()
@@ -180,6 +182,7 @@ public struct Laboratory: ~Copyable {
         // One of those to many comes back to the host alone.
         var leaving: [UInt32: UInt32] = [:]
         for event in events where event.station?.isLast(of: .postrouting) == true && mayShow(event.outIndex) {
+            if hasNoHeaders, event.network.isEmpty { leaving[sent.isToMany ? 0 : event.identity] = event.outIndex }
             guard let header = event.header, mayBe(header, sent) else { continue }
             leaving[header.isToMany ? 0 : event.identity] = event.outIndex
         }

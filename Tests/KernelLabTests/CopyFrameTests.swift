@@ -118,6 +118,67 @@ struct CopyFrameTests {
         }
     }
 
+    /// TEE's copy of a bridged packet may go to the host itself, where it passes INPUT alone.
+    @Test func aCopyOfABridgedPacketThatGoesOverLoIsNotTakenForThePacket() throws {
+        let batch = """
+            link add br0 type bridge stp_state 0
+            address add 10.6.0.1/24 brd + dev br0
+            link set eth0 master br0
+            link set eth1 master br0
+            link set br0 up
+            """
+        let rules = "*mangle\n-A POSTROUTING -j TEE --gateway 10.6.0.1\nCOMMIT\n"
+        try Router.run(rules: rules, batch: batch) { laboratory in
+            try ScratchNamespace.set("net.bridge.bridge-nf-call-iptables", to: "1")
+            try laboratory.readNode()
+            var dispatch = Dispatch(try Router.tcp("10.6.0.9", "10.6.0.7", port: 80), .interface("eth0"))
+            dispatch.destinationMAC = MACAddress(bits: 0x0200_0000_0707)
+            let seen = try laboratory.observe(dispatch)
+            #expect(seen.outcome == .forwarded(isSeen: true))
+            #expect(seen.hasCopies)
+        }
+    }
+
+    /// Of INPUT's legacy tables nat comes last.
+    @Test func aPacketThatNATQueuesAtInputHasPassedTheFilter() throws {
+        let rules = """
+            *nat
+            -A INPUT -j NFQUEUE --queue-num 2
+            COMMIT
+            *filter
+            -A INPUT -m state --state INVALID -j DROP
+            COMMIT
+
+            """
+        try Router.run(rules: rules, isLegacy: true) { laboratory in
+            let seen = try laboratory.observe(
+                Dispatch(try Router.tcp("10.0.0.9", "10.0.0.1", port: 80), .interface("eth0")))
+            guard case .queued(.legacy(let rule)) = seen.outcome else {
+                Issue.record("\(seen.outcome)")
+                return
+            }
+            #expect(rule.table == "nat")
+        }
+    }
+
+    /// The trace tells no headers of a later fragment of IPv6, which waits for its neighbour all the same.
+    @Test func aLaterFragmentLeavesThoughNobodyCanBeAskedForItsNeighbour() throws {
+        let rules = """
+            table ip6 t {
+                chain o { type filter hook output priority 0; icmpv6 type nd-neighbor-solicit drop; }
+            }
+
+            """
+        try Router.run(rules: rules, isNative: true) { laboratory in
+            let header: [UInt8] = [0x60, 0, 0, 7, 0, 16, 44, 64]
+            let ends = [try #require(IPAddress("fd00::1")), try #require(IPAddress("fd00::9"))]
+            let body: [UInt8] = [17, 0, 0, 100 << 1, 0, 0, 0, 1] + [UInt8](repeating: 7, count: 8)
+            var dispatch = Dispatch(header + ends.flatMap(\.bytes) + body, .host(LocalSender()))
+            dispatch.tag = 7
+            #expect(try laboratory.observe(dispatch).outcome == .sent(isSeen: true))
+        }
+    }
+
     /// A queue that lets packets by where nobody listens ends none.
     @Test func aPacketThatWasLetByAQueueEndsBehindIt() throws {
         let rules = """
