@@ -172,6 +172,13 @@ struct Comparison {
         }
     }
 
+    /// Whether this host may get a copy of what it sends, which passes POSTROUTING too.
+    /// Source: net/ipv6/ip6_output.c `ip6_finish_output2`, Linux 6.18.
+    private func getsCopy(_ way: Way) -> Bool {
+        guard way.end.outcome == .sent, let last = way.end.last else { return false }
+        return last.packet.destination.isMulticast
+    }
+
     /// Without a trace what TEE sends looks like the packet itself: which of the frames is the packet's, `nil` for none,
     /// and whether there are more than there can be copies.
     private func ownFrame(_ way: Way) -> (frame: SeenFrame?, hasMore: Bool) {
@@ -239,7 +246,7 @@ struct Comparison {
             let family: TableFamily = count.rule.version == .v4 ? .ip : .ip6
             kernel[Place(chain: ChainKey(family, count.rule.table, count.rule.chain), number: number)] = count.packets
         }
-        let hasCopies = seen.hasCopies || !seen.isTraced && copies(way) > 0
+        let hasCopies = seen.hasCopies || !seen.isTraced && (copies(way) > 0 || getsCopy(way))
         for place in Set(ours.keys).union(kernel.keys).sorted(by: { "\($0)" < "\($1)" }) {
             let told = ours[place, default: 0]
             let counted = kernel[place, default: 0]
@@ -294,7 +301,9 @@ struct Comparison {
         case .dropped, .rejected, .queued: break
         }
         // A match that drops the packet looks in the trace as its rule's target would.
-        if case .rejected = seen.outcome, end.outcome == .dropped, isDroppedByMatch(way), seen.answers.isEmpty {
+        if case .rejected = seen.outcome, end.outcome == .dropped, isDroppedByMatch(way),
+            seen.answers.allSatisfy({ $0.kind.isRedirect })
+        {
             return []
         }
         guard isPastAllHooks || end.outcome.name == seen.outcome.name else {

@@ -87,6 +87,14 @@ public enum AnswerKind: Hashable, Sendable {
     case reset
     case icmp(type: UInt8, code: UInt8)
     case icmpv6(type: UInt8, code: UInt8)
+
+    /// Whether it tells of a shorter way, of a packet that is passed on all the same.
+    var isRedirect: Bool {
+        switch self {
+        case .icmp(type: 5, _), .icmpv6(type: 137, _): true
+        case .reset, .icmp, .icmpv6: false
+        }
+    }
 }
 
 extension [UInt8] {

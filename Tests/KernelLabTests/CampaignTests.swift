@@ -179,4 +179,138 @@ import Testing
         try scenario.write(to: folder, "words")
         #expect(try Scenario(folder: folder).before == scenario.before)
     }
+
+    /// A datagram of so many bytes from 192.0.2.9, by eth0.
+    private func datagram(
+        to destination: String, _ size: UInt8 = 4, ttl: UInt8 = 64, number: UInt8
+    ) throws -> LabPacket {
+        let ends = [try #require(IPAddress("192.0.2.9")), try #require(IPAddress(destination))]
+        let header: [UInt8] = [0x45, 0, 0, 28 + size, 0, number, 0, 0, ttl, 17, 0, 0]
+        return try lab(header + ends.flatMap(\.bytes) + datagram(size))
+    }
+
+    private func lab(_ bytes: [UInt8]) throws -> LabPacket {
+        let decoded = Packet(decoding: bytes.span)
+        var packet = try #require(decoded)
+        packet.bytes = packet.version == .v4 ? packet.encoded() : bytes
+        packet.sourceMAC = MACAddress(bits: 0x0200_0000_0009)
+        return LabPacket(packet: packet, arrival: .wire("eth0"), destinationMAC: nil)
+    }
+
+    private func datagram(_ size: UInt8) -> [UInt8] {
+        [0x9c, 0x40, 0, 80, 0, 8 + size, 0, 0] + [UInt8](repeating: 7, count: Int(size))
+    }
+
+    /// A match that drops the packet looks like its rule's REJECT, whatever else the kernel tells the sender: IPv6 of the
+    /// shorter way, where a packet leaves by the link that it came by.
+    @Test(.enabled(if: canMakeNamespaces, "needs root and /dev/net/tun"))
+    func aRedirectIsNoAnswerOfREJECT() throws {
+        var scenario = try scenario(Self.dump)
+        let addresses = "    inet6 fd00::1/64 scope global\n    inet6 fe80::1/64 scope link\n"
+        scenario.texts[0] = SnapshotText(name: "ip-addr.txt", text: scenario.texts[0].text + addresses)
+        scenario.texts[1] = SnapshotText(
+            name: "ip6tables-save.txt",
+            text: "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -p esp -m esp --espspi 2:5 -j REJECT\nCOMMIT\n")
+        scenario.texts[2] = SnapshotText(name: "sysctl.txt", text: "net.ipv6.conf.all.forwarding = 1\n")
+        let ends = [try #require(IPAddress("fd00::9")), try #require(IPAddress("fd00::5"))]
+        // A header of ESP has eight bytes.
+        scenario.packets = [try lab([0x60, 0, 0, 1, 0, 4, 50, 64] + ends.flatMap(\.bytes) + [0, 0, 0, 1])]
+        let verdicts = try scenario.run()
+        #expect(verdicts.map(\.finding) == [.agrees(undecided: [])])
+        #expect(verdicts[0].seen.answers.map(\.kind) == [.icmpv6(type: 137, code: 0)])
+    }
+
+    /// Rules that the kernel's own errors meet change the connection that these are about.
+    @Test(.enabled(if: canMakeNamespaces, "needs root and /dev/net/tun"))
+    func whatAnswersLeaveBehindIsTakenFromTheKernel() throws {
+        let expired = """
+            *filter
+            :FORWARD ACCEPT [0:0]
+            :OUTPUT ACCEPT [0:0]
+            -A OUTPUT -p icmp -m icmp --icmp-type 11 -j CONNMARK --set-mark 1
+            -A FORWARD -m connmark --mark 1 -j DROP
+            COMMIT
+
+            """
+        let rejected = """
+            *filter
+            :FORWARD ACCEPT [0:0]
+            :OUTPUT ACCEPT [0:0]
+            -A OUTPUT -p icmp -m icmp --icmp-type 3 -m statistic --mode random --probability 0.5 -j CONNMARK --or-mark 2
+            -A OUTPUT -p icmp -m icmp --icmp-type 3 -j CONNMARK --or-mark 1
+            -A FORWARD -m length --length 40: -j REJECT
+            -A FORWARD -m connmark --mark 1/1 -j DROP
+            COMMIT
+
+            """
+        for (rules, size, ttl) in [(expired, UInt8(4), UInt8(1)), (rejected, 40, 64)] {
+            var scenario = try scenario(rules)
+            scenario.packets = [
+                try datagram(to: "192.0.2.5", number: 1), try datagram(to: "192.0.2.5", size, ttl: ttl, number: 2),
+                try datagram(to: "192.0.2.5", number: 3),
+            ]
+            let verdicts = try scenario.run()
+            #expect(!verdicts.contains { $0.disagrees })
+            guard case .dropped? = verdicts.last?.seen.outcome else {
+                Issue.record("\(String(describing: verdicts.last?.seen.outcome))")
+                continue
+            }
+        }
+    }
+
+    /// The kernel keeps a fragment longer than connections are kept here, and two of one number may go together.
+    @Test(.enabled(if: canMakeNamespaces, "needs root and /dev/net/tun"))
+    func aFragmentThatGoesWithOneFromBeforeIsNotCompared() throws {
+        var scenario = try scenario(Self.dump)
+        scenario.texts.append(
+            SnapshotText(
+                name: "ip6tables-save.txt",
+                text: "*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m state --state NEW -j DROP\nCOMMIT\n"))
+        let ends = [try #require(IPAddress("2001:db8::9")), try #require(IPAddress("2001:db8::1"))]
+        func fragment(_ tag: UInt8, _ part: Range<Int>) throws -> LabPacket {
+            let header: [UInt8] = [0x60, 0, 0, tag, 0, UInt8(8 + part.count), 44, 64] + ends.flatMap(\.bytes)
+            let word = UInt8(part.lowerBound) | (part.upperBound < 32 ? 1 : 0)
+            return try lab(header + [17, 0, 0, word, 0, 0, 0, 1] + datagram(24)[part])
+        }
+        scenario.packets = [try fragment(1, 16..<32), try fragment(2, 0..<16)]
+        scenario.packets[1].isFresh = true
+        let verdicts = try scenario.run()
+        #expect(verdicts.first?.finding == .agrees(undecided: []))
+        guard case .skipped? = verdicts.last?.finding, case .dropped? = verdicts.last?.seen.outcome else {
+            Issue.record("\(String(describing: verdicts.last?.finding))")
+            return
+        }
+    }
+
+    /// Source: net/netfilter/xt_connbytes.c `connbytes_mt_check`, Linux 6.18.
+    @Test(.enabled(if: canMakeNamespaces, "needs root and /dev/net/tun"))
+    func countersThatRulesSwitchedOnStayOn() throws {
+        func rules(_ match: String, _ target: String) -> [SnapshotText] {
+            [
+                SnapshotText(
+                    name: "iptables-save.txt",
+                    text: "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT \(match) -j \(target)\nCOMMIT\n"
+                )
+            ]
+        }
+        let counting = rules(
+            "-m connbytes --connbytes 2: --connbytes-mode packets --connbytes-dir original", "DROP")
+        var scenario = try scenario(Self.dump)
+        scenario.texts[2] = SnapshotText(
+            name: "sysctl.txt", text: "net.ipv4.ip_forward = 1\nnet.netfilter.nf_conntrack_acct = 0\n")
+        let namespace = try ScratchNamespace()
+        var driver = Driver(try Bench(scenario.texts.filter { !$0.isRules }, neighbours: []))
+        try driver.load(counting, .nfTables)
+        try driver.change(rules("-m state --state NEW", "ACCEPT"))
+        try driver.forget()
+        let first = try driver.send(try datagram(to: "192.0.2.1", number: 1), tag: 1)
+        try driver.change(counting)
+        let second = try driver.send(try datagram(to: "192.0.2.1", number: 2), tag: 2)
+        try namespace.leave()
+        #expect([first, second].map(\.finding) == Array(repeating: .agrees(undecided: []), count: 2))
+        guard case .dropped = second.seen.outcome else {
+            Issue.record("\(second.seen.outcome)")
+            return
+        }
+    }
 }

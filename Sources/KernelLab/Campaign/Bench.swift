@@ -17,6 +17,8 @@ struct Bench: ~Copyable {
     private(set) var backend = Backend.nfTables
     /// By the name of the text that has them.
     private var legacyTables: [String: Set<String>] = [:]
+    /// Whether rules have had the counters of connections switched on, which stay on when others take their place.
+    private var countsForGood = false
     private let sockets: BoundSockets
 
     /// - Parameters:
@@ -47,13 +49,16 @@ struct Bench: ~Copyable {
         }
         self.backend = backend
         let before = model.compiled
-        let node = try read(host + self.rules)
-        model = HostModel(node.ruleset, node.host, names: node.names)
-        // A rule that asks for counters switches them on for good: net/netfilter/xt_connbytes.c.
-        if !isExchange, let counts = node.host.sysctls[Self.counting] {
-            try ScratchNamespace.set(Self.counting, to: counts)
+        var node = try read(host + self.rules)
+        // A rule that asks for counters switches them on for good: net/netfilter/xt_connbytes.c `connbytes_mt_check`.
+        if !isExchange {
+            countsForGood = false
+            if let counts = node.host.sysctls[Self.counting] { try ScratchNamespace.set(Self.counting, to: counts) }
         }
+        if countsForGood { node.host.sysctls[Self.counting] = "1" }
+        model = HostModel(node.ruleset, node.host, names: node.names)
         let after = model.compiled
+        countsForGood = countsForGood || after.countsConnections
         let tracking = IPVersion.allCases.filter { isExchange && before.tracks($0) && after.tracks($0) }
         try scratch.load(texts: self.rules, backend, tracking: tracking)
     }

@@ -112,14 +112,26 @@ struct Driver: ~Copyable {
             guard !judge.takePort(of: entry, from: kernel) else { continue }
             verdict.finding = .disagrees(["NAT drew: kernel \(kernel.entry.reply), hookline \(entry.reply)"])
         }
-        // What nobody listens for the host answers by itself, and rules that meet the answer change its connection.
-        if case .delivered = seen.outcome, seen.hasOthers {
+        if isAnsweredUnfollowed(verdict) {
             for entry in judge.connections.entries {
                 guard let kernel = try bench.scratch.laboratory.netfilter.connection(like: entry) else { continue }
                 judge.takeMarks(of: entry, from: kernel)
             }
         }
         return verdict
+    }
+
+    /// Whether the kernel has sent something of its own accord that is not followed here, or not one way alone: rules that
+    /// this met may have changed the packet's connection.
+    private func isAnsweredUnfollowed(_ verdict: Verdict) -> Bool {
+        switch verdict.seen.outcome {
+        // What nobody listens for the host answers by itself.
+        case .delivered: verdict.seen.hasOthers
+        // What REJECT's answer meets is told, but for what nobody can know.
+        case .rejected: verdict.way?.end.answer.contains { !$0.branches.isEmpty } == true
+        // Errors and redirects.
+        case .forwarded, .sent, .dropped, .queued, .gone, .unroutable, .unseen, .lost: !verdict.seen.answers.isEmpty
+        }
     }
 
     /// Follows a script to its end, or until a packet went another way than was said, or nowhere.

@@ -52,6 +52,8 @@ struct Judge {
     private(set) var coverage = Coverage()
     /// The fragment before, where it waits for others.
     private var kept: LabPacket?
+    /// Fragments of IPv6 that the kernel may keep, and until when.
+    private var waiting: [FragmentKey: ContinuousClock.Instant] = [:]
     private var labels: RuleLabels
     /// Whether what nobody can know decided what a rule did to some set.
     private var doubtsSets = false
@@ -95,6 +97,7 @@ struct Judge {
     mutating func judge(_ packet: LabPacket, _ seen: Observation) -> Verdict {
         let whole = kept.flatMap { $0.tag == packet.tag ? Packet(joining: $0.packet, packet.packet) : nil }
         kept = nil
+        let mayComplete = keepsWaiting(packet, completes: whole != nil)
         let trace = PacketPath.trace(
             request(packet, whole: whole), on: model, connections: connections, setChanges: sets)
         var verdict = Verdict(packet: packet, seen: seen, trace: trace, finding: .skipped(""))
@@ -117,6 +120,10 @@ struct Judge {
                 (fragment.packet.mark, fragment.packet.ttl, fragment.packet.tos) = (then.mark, then.ttl, then.tos)
             }
             verdict.finding = heldFinding(Comparison(model: model, seen: seen), trace)
+            if mayComplete, verdict.disagrees {
+                verdict.finding = .skipped("the kernel may have kept another fragment of the same number")
+                return verdict
+            }
             // Where that hangs on what nobody knows, it may have gone another way.
             if !verdict.disagrees || ways(of: trace).allSatisfy(isPutTogether) {
                 kept = fragment
@@ -159,6 +166,17 @@ struct Judge {
             self.doubtsSets = sets.isInDoubt
         }
         return verdict
+    }
+
+    /// Notes a fragment that the kernel may keep; whether one from another conversation, under other rules perhaps, may be
+    /// there that it goes with. Those of IPv4 have the tag for their number, which comes again much later.
+    /// Source: net/ipv6/netfilter/nf_conntrack_reasm.c, which keeps them for `IPV6_FRAG_TIMEOUT`, Linux 6.18.
+    private mutating func keepsWaiting(_ packet: LabPacket, completes: Bool) -> Bool {
+        guard let key = FragmentKey(packet.packet) else { return false }
+        let now = ContinuousClock.now
+        let isWaitedFor = waiting[key].map { $0 > now } ?? false
+        waiting[key] = completes ? nil : now + .seconds(60)
+        return isWaitedFor && !completes
     }
 
     /// Whether a rule did something to a set on some ways alone, which then went on alike: what decided is told no more.
@@ -224,6 +242,22 @@ struct Judge {
             if case .defragmentation = $0.kind { return true }
             return false
         }
+    }
+}
+
+/// By what the kernel finds the datagram that a fragment of IPv6 belongs to.
+private struct FragmentKey: Hashable {
+    var source: IPAddress
+    var destination: IPAddress
+    var number: [UInt8]
+
+    /// `nil` for what is no fragment of IPv6.
+    init?(_ packet: Packet) {
+        guard packet.version == .v6, let header = PacketLayout(packet.bytes)?.firstExtension(.fragment),
+            packet.bytes.count >= header.offset + 8
+        else { return nil }
+        (source, destination) = (packet.source, packet.destination)
+        number = Array(packet.bytes[header.offset + 4..<header.offset + 8])
     }
 }
 
