@@ -275,7 +275,7 @@ extension Evaluator {
                 if step.interface == route.interface, step.nextHop == route.nextHop, step.type == route.type {
                     return way
                 }
-                if step.type == .local { step.interface = names.find("lo") ?? step.interface }
+                if comesBack(step.type, way) { step.interface = names.find("lo") ?? step.interface }
                 step.isReroute = true
                 way.record(.routing(step))
                 way.route = step

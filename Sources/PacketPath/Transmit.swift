@@ -85,7 +85,7 @@ extension Evaluator {
             return state
         }
         var step = routingStep(decision)
-        if decision.type == .local { step.interface = names.find("lo") ?? step.interface }
+        if comesBack(decision.type, state) { step.interface = names.find("lo") ?? step.interface }
         if state.packet.source.isZero, !keepsNoSource(state) {
             step.source = decision.route?.source ?? selectSource(for: decision, to: state.packet.destination)
             if let source = step.source { state.packet.source = source } else { state.packet.unknown.insert(.source) }
@@ -93,6 +93,12 @@ extension Evaluator {
         state.record(.routing(step))
         state.route = step
         return routed(state, step)
+    }
+
+    /// Whether what is sent by a route of `type` comes back over lo: with IPv6 also what goes to an anycast address of the
+    /// host's own. Source: net/ipv6/route.c `ip6_rt_get_dev_rcu`, Linux 6.18.
+    func comesBack(_ type: RouteType, _ state: WalkState) -> Bool {
+        type == .local || type == .anycast && state.packet.version == .v6
     }
 
     /// A local packet behind its routing decision: on its way, or at its end.
@@ -142,7 +148,7 @@ extension Evaluator {
         func go(by step: RoutingStep, _ way: WalkState) -> WalkState {
             var way = way
             var step = step
-            if step.type == .local { step.interface = names.find("lo") ?? step.interface }
+            if comesBack(step.type, way) { step.interface = names.find("lo") ?? step.interface }
             step.isReroute = true
             way.record(.routing(step))
             way.route = step
