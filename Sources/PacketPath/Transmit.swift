@@ -85,7 +85,7 @@ extension Evaluator {
             return state
         }
         var step = routingStep(decision)
-        if comesBack(decision.type, state) { step.interface = names.find("lo") ?? step.interface }
+        if comesBack(decision.type, state) { takeIn(&step, state.packet) }
         if state.packet.source.isZero, !keepsNoSource(state) {
             step.source = decision.route?.source ?? selectSource(for: decision, to: state.packet.destination)
             if let source = step.source { state.packet.source = source } else { state.packet.unknown.insert(.source) }
@@ -99,6 +99,14 @@ extension Evaluator {
     /// host's own. Source: net/ipv6/route.c `ip6_rt_get_dev_rcu`, Linux 6.18.
     func comesBack(_ type: RouteType, _ state: WalkState) -> Bool {
         type == .local || type == .anycast && state.packet.version == .v6
+    }
+
+    /// Has what goes to this host itself go by lo. A group of IPv4 stays one, whatever route takes it in: only where lo has
+    /// joined it the packet is for the host. Source: net/ipv4/route.c `__mkroute_output`, Linux 6.18; observed there.
+    private func takeIn(_ step: inout RoutingStep, _ packet: Packet) {
+        step.interface = names.find("lo") ?? step.interface
+        let isKnown = !packet.unknown.contains(.destination)
+        if packet.version == .v4, isKnown, packet.destination.isMulticast { step.type = .multicast }
     }
 
     /// A local packet behind its routing decision: on its way, or at its end.
@@ -148,7 +156,7 @@ extension Evaluator {
         func go(by step: RoutingStep, _ way: WalkState) -> WalkState {
             var way = way
             var step = step
-            if comesBack(step.type, way) { step.interface = names.find("lo") ?? step.interface }
+            if comesBack(step.type, way) { takeIn(&step, way.packet) }
             step.isReroute = true
             way.record(.routing(step))
             way.route = step

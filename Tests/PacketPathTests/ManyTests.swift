@@ -46,4 +46,17 @@ import Testing
         #expect(out.reason == .notJoined)
         #expect(world.trace(try world.packet("127.0.0.1", "224.0.0.1", .udp), in: nil).outcome == .delivered)
     }
+
+    /// A group stays one whatever route takes it in, such as the default route of a table for TPROXY.
+    /// Source: net/ipv4/route.c `__mkroute_output`, Linux 6.18; observed there.
+    @Test func aGroupThatALocalRouteTakesInIsForTheHostOnlyWhereLoHasJoinedIt() throws {
+        let world = try World(
+            "*mangle\n:INPUT ACCEPT [0:0]\n-A INPUT -j ACCEPT\nCOMMIT\n", routerAddresses,
+            routerRoutes + "local 239.0.0.0/8 dev lo table local scope host\n", routerSettings)
+        let trace = world.trace(try world.packet("239.1.1.1", "239.1.1.1", .tcp), in: nil) {
+            $0.assumptions = ["multicast-joined": "no"]
+        }
+        #expect(trace.reason == .notJoined)
+        #expect(world.rules(trace) == [])
+    }
 }
