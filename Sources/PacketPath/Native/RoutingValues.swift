@@ -77,7 +77,7 @@ extension Evaluator {
         route.protocol = fibProtocol(state.packet)
         route.tos = state.packet.tos
         if state.packet.unknown.contains(.dscp) { route.unknown.insert(.dscp) }
-        if isOfLink(address) { route.outInterface = interface }
+        if isOfLink(address) { route.outInterface = interface ?? device(state) }
         var found: UInt16 = 0
         if let interface {
             guard let type = addressType(address, on: interface) else { return nil }
@@ -152,7 +152,7 @@ extension Evaluator {
             }
         case .v6:
             if isUnicastV6(other) { route.source = other }
-            if isOfLink(route.destination) { route.outInterface = interface }
+            if isOfLink(route.destination) { route.outInterface = interface ?? device(state) }
         }
         switch routeLookup(route, packet.version) {
         case .none: return .none
@@ -173,6 +173,19 @@ extension Evaluator {
     /// Source: net/ipv6/addrconf_core.c `__ipv6_addr_type`: `IPV6_ADDR_LINKLOCAL`.
     private func isOfLink(_ address: IPAddress) -> Bool {
         address.isLinkLocal || address.version == .v6 && address.high >> 48 & 0xff0f == 0xff02
+    }
+
+    /// The device that the kernel has down for the packet itself, by which an address of a link is looked up where the rule
+    /// names none: none before what is made here has been routed. Source: net/ipv6/netfilter/nft_fib_ipv6.c
+    /// `nft_fib6_flowi_init`, Linux 6.18; observed there.
+    private func device(_ state: WalkState) -> Symbol? {
+        switch state.context.hook {
+        case .ingress, .prerouting, .input, .forward:
+            if case .known(let name) = state.context.inInterface { return name }
+        case .postrouting, .egress: if case .known(let name) = state.context.outInterface { return name }
+        case .output: break
+        }
+        return nil
     }
 
     private func fibResult(_ decision: RouteDecision, _ wanted: Symbol?, _ version: IPVersion) -> InterfaceView {

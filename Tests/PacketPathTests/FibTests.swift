@@ -1,0 +1,28 @@
+import NetTypes
+import PacketPath
+import RuleModel
+import Testing
+
+/// What `fib` finds in the routing tables.
+@Suite struct FibTests {
+    /// A group of the link is looked up by the device that the packet came in by, also where the rule does not say so.
+    /// Source: net/ipv6/netfilter/nft_fib_ipv6.c `nft_fib6_flowi_init`, Linux 6.18; observed there.
+    @Test(arguments: [
+        ("ff02::1", "fib daddr oifname \"eth0\"", false), ("ff02::1", "fib daddr oifname \"eth1\"", true),
+        ("ff05::1", "fib daddr oifname \"eth0\"", true), ("fe80::9", "fib daddr oifname \"eth1\"", true),
+        ("ff02::1", "fib daddr . iif oifname \"eth1\"", true),
+    ])
+    func anAddressOfALinkIsLookedUpOnThePacketsOwn(destination: String, condition: String, holds: Bool) throws {
+        let routes = ["eth0", "eth1"].map {
+            "multicast ff00::/8 dev \($0) table local proto kernel metric 256 pref medium\n"
+                + "fe80::/64 dev \($0) proto kernel metric 256 pref medium\n"
+        }
+        let world = try NativeWorld(
+            "table inet t { chain c { type filter hook prerouting priority 0; \(condition) drop; }; }",
+            routes: routes.joined())
+        var packet = NativeWorld.packet(version: .v6)
+        packet.destination = try #require(IPAddress(destination))
+        let dropped = world.rules(world.trace(packet)) == ["c:1 drop"]
+        #expect(dropped == holds)
+    }
+}
