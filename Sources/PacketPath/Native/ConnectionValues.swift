@@ -74,7 +74,6 @@ extension Evaluator {
             if !tracked.entry.place.isNone || !knowsTable { known &= ~0x01 }
             if tracked.isPerhapsAssured { known &= ~0x04 }
         }
-        if tracked.isNew, tracked.state.contains(.related) { bits |= 0x01 }
         if tracked.sourceIsTranslated { bits |= 0x10 }
         if tracked.destinationIsTranslated { bits |= 0x20 }
         // Where no nat chain is hung on any hook, nothing settles a mapping.

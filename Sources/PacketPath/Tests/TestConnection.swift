@@ -141,7 +141,6 @@ extension Evaluator {
             // `nf_conntrack_in`, Linux 6.18.
             if tracked.direction == .reply, !tracked.state.contains(.related) { status.insert(.seenReply) }
         }
-        if tracked.isNew, tracked.state.contains(.related) { status.insert(.expected) }
         var hasNone = Answer(status.isDisjoint(with: test.value))
         // What lists the table does not tell which entries were expected; what was followed here was not.
         if test.value.contains(.expected), !tracked.isNew, !tracked.entry.place.isNone || !knowsTable {
