@@ -31,6 +31,7 @@ extension Reader {
         }
         var made = Rule(statements: statements, place: place(from: first))
         counters = keptCounters
+        if table < reading.tables.count, reading.tables[table].mayJoinComparisons { made.compareJoinedFlagsWhole() }
         if token.kind == .newline, token.handle > 0 { made.handle = token.handle }
         return made
     }

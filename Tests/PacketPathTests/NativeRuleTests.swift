@@ -72,6 +72,25 @@ import Testing
         #expect(apart.trace(packet).outcome == .forwarded)
     }
 
+    /// The packet is a SYN with ECN's bits. Source: nftables src/rule.c `relational_ops_match`, `payload_do_merge`; observed
+    /// with `nft --debug=netlink` of 1.0.6, which lists the first of them as `tcp flags == syn tcp window 8192`.
+    @Test(arguments: [
+        ("tcp window 8192 tcp flags syn", false), ("tcp flags syn counter tcp window 8192", false),
+        ("tcp flags syn,ecn,cwr tcp window 8192", true), ("tcp flags syn @th,112,16 8192", false),
+        ("tcp flags & syn == syn tcp window 8192", true), ("tcp flags syn tcp window != 1", true),
+        ("tcp flags syn tcp doff 5", true), ("tcp flags syn", true),
+    ])
+    func flagsBesideAFieldAreComparedWhole(conditions: String, holds: Bool) throws {
+        let world = try NativeWorld.forward("\(conditions) drop")
+        var packet = NativeWorld.packet()
+        packet.tcpFlags = [.syn, .ece, .cwr]
+        packet.bytes = [
+            0x45, 0, 0, 40, 0, 1, 0, 0, 64, 6, 0, 0, 198, 51, 100, 7, 203, 0, 113, 9,
+            0x9c, 0x40, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0xc2, 0x20, 0, 0, 0, 0, 0,
+        ]
+        #expect(world.trace(packet).outcome == (holds ? .dropped : .forwarded))
+    }
+
     /// Source: nftables src/evaluate.c; observed: without an operator any of the bits will do, with `==` the whole word
     /// counts, with `!` none may be set.
     @Test(arguments: [

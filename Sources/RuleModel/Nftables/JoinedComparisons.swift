@@ -6,8 +6,24 @@ extension Rule {
     /// Source: nftables src/rule.c `stmt_reduce`, `payload_do_merge`, src/payload.c `payload_can_merge`, 1.0.6; observed
     /// with `nft --debug=netlink`, 1.0.6. Mended by what netfilter-devel's "Wrong payload merge of rule filter" of March
     /// 2024 led to.
-    public var joinableComparisons: [[Int]] {
-        var groups: [[Int]] = []
+    public var joinableComparisons: [[Int]] { comparedTogether.filter { $0.last?.isNegated == true }.statements }
+
+    /// Has flags compared whole, as with `==`, that are asked for without an operator (`tcp flags syn`) beside the field
+    /// next to them (`tcp window 8192`): nft makes one number of both, and lists the rule with `==`.
+    ///
+    /// Source: nftables src/rule.c `relational_ops_match`, `payload_do_merge`, 1.0.6, in which no operator is as good as
+    /// `==`; observed with `nft --debug=netlink`, 1.0.6.
+    package mutating func compareJoinedFlagsWhole() {
+        for bits in comparedTogether.joined() where bits.isOfFlags {
+            guard case .match(.native(var comparison)) = statements[bits.statement] else { continue }
+            comparison.relation = .equal
+            statements[bits.statement] = .match(.native(comparison))
+        }
+    }
+
+    /// Groups of more than one comparison that nft may make one of.
+    private var comparedTogether: [[ComparedBits]] {
+        var groups: [[ComparedBits]] = []
         var run: [ComparedBits] = []
         for (index, statement) in statements.enumerated() {
             switch statement {
@@ -32,11 +48,14 @@ private struct ComparedBits {
     let offset: Int
     var count: Int
     let isNegated: Bool
+    let isOfFlags: Bool
 
     init?(_ comparison: Comparison, at statement: Int) {
-        guard comparison.relation == .equal || comparison.relation == .notEqual, case .literal = comparison.right else {
-            return nil
+        switch comparison.relation {
+        case .equal, .notEqual, .anyBit: break
+        case .less, .lessOrEqual, .greater, .greaterOrEqual, .noBit: return nil
         }
+        guard case .literal = comparison.right else { return nil }
         switch comparison.left {
         case .field(let field): (base, offset, count) = (field.row.header.base, field.row.offset, field.row.bits)
         case .payload(let from, let first, let bits): (base, offset, count) = (from, first, bits)
@@ -45,6 +64,7 @@ private struct ComparedBits {
         guard offset % 8 == 0, count % 8 == 0 else { return nil }
         self.statement = statement
         isNegated = comparison.relation == .notEqual
+        isOfFlags = comparison.relation == .anyBit
     }
 
     /// Whether nft compares both at once: from the frame's header up to a register, else up to a word.
@@ -55,20 +75,24 @@ private struct ComparedBits {
 }
 
 extension [ComparedBits] {
-    fileprivate var joinedByNft: [[Int]] {
-        var groups: [[Int]] = []
-        var group: [Int] = []
+    fileprivate var joinedByNft: [[ComparedBits]] {
+        var groups: [[ComparedBits]] = []
+        var group: [ComparedBits] = []
         var last: ComparedBits?
         for next in sorted(by: { ($0.base.rawValue, $0.offset) < ($1.base.rawValue, $1.offset) }) {
             if let before = last, before.isJoined(with: next) {
-                group.append(next.statement)
+                group.append(next)
                 last?.count += next.count
                 continue
             }
-            if group.count > 1, last?.isNegated == true { groups.append(group) }
-            (group, last) = ([next.statement], next)
+            if group.count > 1 { groups.append(group) }
+            (group, last) = ([next], next)
         }
-        if group.count > 1, last?.isNegated == true { groups.append(group) }
+        if group.count > 1 { groups.append(group) }
         return groups
     }
+}
+
+extension [[ComparedBits]] {
+    fileprivate var statements: [[Int]] { map { group in group.map { $0.statement } } }
 }
