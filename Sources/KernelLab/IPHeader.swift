@@ -73,6 +73,18 @@ struct IPHeader {
         }
     }
 
+    /// The tag of the packet that an ICMP error is about, where `packet`, whose header this is, has as much of it.
+    func quotedTag(_ packet: [UInt8]) -> UInt32? {
+        guard answer != nil, `protocol`.isICMP else { return nil }
+        let start = transportOffset + 8
+        guard packet.count >= start + 6 else { return nil }
+        switch version {
+        case .v4: return UInt32(packet.span.bigEndian(start + 4..<start + 6))
+        // Type 137, a redirect, has addresses there.
+        case .v6: return icmpType == 137 ? nil : UInt32(packet.span.bigEndian(start + 1..<start + 4) & 0xfffff)
+        }
+    }
+
     /// Whether `other` may be the same packet, further on its way.
     func isSame(as other: IPHeader) -> Bool {
         guard version == other.version, tag == other.tag else { return false }

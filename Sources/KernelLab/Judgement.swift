@@ -45,6 +45,8 @@ struct Judgement {
     private let isFragment: Bool
     private var ours: [Place] = []
     private var outer: [Place] = []
+    /// Where the packet, or the one around it, was seen last.
+    var last: TraceEvent? { (outer.isEmpty ? ours : outer).last?.event }
     private var others: [Place] = []
     private var knowsConnection = false
     /// The links that copies of the packet left by, as TEE makes them, each before the packet itself.
@@ -100,7 +102,7 @@ struct Judgement {
                     case .forward where !isLocal && isNew && isFrameToMany && event.header?.isToMany == true:
                         kind = .copy
                     case .postrouting where !isLocal && isNew && seen.hasCopies: kind = .copy
-                    case .prerouting where isLooped: kind = .copy
+                    case .prerouting where isLooped && !cameBackItself(event): kind = .copy
                     // A copy that TEE sent over lo, where it does not keep its identity, comes before the packet.
                     case .prerouting where isLocal && isNew && copiesLeft.contains { $0.link == Self.loopback }:
                         kind = .copy
@@ -159,8 +161,19 @@ struct Judgement {
             seen.hasCopies = true
         }
         guard isLooped, let first = ours.firstIndex(where: { $0.hook == .postrouting }) else { return }
-        let sorted = ours[first...].sorted { ($0.priority, $0.position) < ($1.priority, $1.position) }
+        var sorted = ours[first...].sorted { ($0.priority, $0.position) < ($1.priority, $1.position) }
+        // What ended before the nat chains did not come to them, though its copy did.
+        if let end = sorted.firstIndex(where: { $0.event.isDrop && kinds[$0.event.identity] == .ours }) {
+            sorted.removeSubrange((end + 1)...)
+        }
         ours.replaceSubrange(first..., with: sorted)
+    }
+
+    /// Whether a packet of IPv6 that comes in by lo is the sent one, which left by lo: what is sent to many over lo has no
+    /// copy. Source: net/ipv6/ip6_output.c `ip6_finish_output2`, Linux 6.18.
+    private func cameBackItself(_ event: TraceEvent) -> Bool {
+        let own = ours.last { $0.hook == .postrouting && !$0.event.network.isEmpty }
+        return sent.version == .v6 && event.inIndex == Self.loopback && own?.event.outIndex == Self.loopback
     }
 
     /// Where among POSTROUTING's chains the kernel asks one: all of nat's together, whatever priorities they have.
@@ -296,7 +309,7 @@ struct Judgement {
 
     private mutating func note(frame packet: [UInt8], _ name: String, _ node: NodeView) {
         guard let header = IPHeader(packet) else { return }
-        if let kind = header.answer {
+        if let kind = header.answer, isAboutOurs(header, packet) {
             let fate = ObservedAnswer.Fate.left(interface: name, to: header.destination)
             answersSeen.append(ObservedAnswer(kind: kind, fate: fate))
         }
@@ -414,7 +427,7 @@ struct Judgement {
         for identity in order {
             guard let events = groups[identity], let last = events.last,
                 let told = events.last(where: { !$0.network.isEmpty }), let header = told.header,
-                let kind = header.answer
+                let kind = header.answer, isAboutOurs(header, told.network + told.transport)
             else { continue }
             let fate: ObservedAnswer.Fate
             if last.verdict == .drop || last.policy == .drop {
@@ -437,46 +450,10 @@ struct Judgement {
         }
     }
 
-    /// What the counters of iptables-legacy say of a packet that some hook did not let through.
-    mutating func add(counts: [LegacyCount]) {
-        seen.counts = counts
-        let last = (outer.isEmpty ? ours : outer).last
-        guard case .gone(let hook) = seen.outcome, last?.event.station?.isLast != true else { return }
-        // What other hooks' chains dropped was an answer to it.
-        let others = Hook.allCases.filter { $0 != hook }.map { $0.name.uppercased() }
-        let rules = counts.map(\.rule).filter { rule in
-            let isElsewhere =
-                ["filter", "security"].contains(rule.table) && (hook == .prerouting || hook == .postrouting)
-            return !isElsewhere && !others.contains(rule.chain)
-        }
-        // Nobody answers what was dropped or queued: where REJECT counted too, that became of its answer.
-        if let rule = rules.first(where: { $0.target == .named("REJECT") }) {
-            seen.outcome = .rejected(.legacy(rule))
-            return
-        }
-        for rule in rules {
-            switch rule.target {
-            case .drop: seen.outcome = .dropped(.legacy(rule))
-            case .queue, .named("NFQUEUE"):
-                // Nobody listens: one that a queue lets by then goes on to the tables behind.
-                if isPast(rule, hook, counts) { continue }
-                seen.outcome = .queued(.legacy(rule))
-            case .accept, .return, .goesOn, .named: continue
-            }
-            return
-        }
-    }
-}
-
-/// Whether a packet that ended in `hook` was counted by a table behind that of `rule`.
-private func isPast(_ rule: LegacyRule, _ hook: Hook?, _ counts: [LegacyCount]) -> Bool {
-    // Of INPUT's chains nat's come last. Source: include/uapi/linux/netfilter_ipv4.h `nf_ip_hook_priorities`.
-    let order =
-        hook == .input ? ["mangle", "filter", "security", "nat"] : ["raw", "mangle", "nat", "filter", "security"]
-    guard let hook, let own = order.firstIndex(of: rule.table) else { return false }
-    return counts.contains { count in
-        count.rule.version == rule.version && count.rule.chain == hook.name.uppercased()
-            && (order.firstIndex(of: count.rule.table) ?? 0) > own
+    /// Whether an answer may be one to our packet: REJECT may have met what the kernel sent of its own accord too, such as
+    /// a redirect before FORWARD.
+    private func isAboutOurs(_ header: IPHeader, _ packet: [UInt8]) -> Bool {
+        header.quotedTag(packet).map { $0 == sent.tag } ?? true
     }
 }
 
@@ -484,6 +461,9 @@ extension TraceEvent {
     var key: ChainKey { ChainKey(family, table, chain) }
 
     var station: ProbeTable.Station? { ProbeTable.station(self) }
+
+    /// Whether a rule or a policy ended the packet.
+    var isDrop: Bool { verdict == .drop || kind == .policy && policy == .drop }
 
     /// `nil` where the event tells none.
     var header: IPHeader? { network.isEmpty ? nil : IPHeader(network + transport) }

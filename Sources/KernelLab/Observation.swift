@@ -163,4 +163,12 @@ public struct Observation: Hashable, Sendable {
     public var isTraced = true
     /// Rules and policies of iptables-legacy that counted meanwhile, the kernel's answers among the packets counted.
     public var counts: [LegacyCount] = []
+
+    /// Whether the host may have answered it by no rule's word.
+    var isAnsweredUnasked: Bool {
+        switch outcome {
+        case .delivered, .gone: hasOthers
+        case .forwarded, .sent, .dropped, .rejected, .queued, .unseen, .unroutable, .lost: false
+        }
+    }
 }

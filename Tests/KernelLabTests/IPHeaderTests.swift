@@ -1,4 +1,5 @@
 import NetTypes
+import RuleModel
 import Testing
 
 @testable import KernelLab
@@ -26,6 +27,32 @@ import Testing
         #expect(header.destinationPort == 53)
         #expect(header.source == packet.source)
         #expect(header.answer == nil)
+    }
+
+    @Test(
+        "an error is known by the tag of the packet that it is about",
+        arguments: [("10.0.0.1", "10.0.0.2", IPProtocol.icmp, UInt8(3)), ("fd00::1", "fd00::2", .icmpv6, 1)])
+    func quotes(source: String, destination: String, number: IPProtocol, type: UInt8) throws {
+        var error = try packet(source, destination, number)
+        error.icmpType = type
+        let quoted = try packet(destination, source, .udp).encoded().tagged(0xabcd)
+        let header = error.encoded().tagged(7)
+        let bytes = header.prefix(error.version == .v4 ? 28 : 48) + quoted.prefix(12)
+        #expect(try #require(IPHeader(Array(bytes))).quotedTag(Array(bytes)) == 0xabcd)
+        #expect(try #require(IPHeader(Array(bytes))).quotedTag(Array(bytes.dropLast(8))) == nil)
+        #expect(IPHeader(quoted)?.quotedTag(quoted) == nil)
+    }
+
+    @Test func whatGoesNowhereMayBeAnsweredUnasked() {
+        var seen = Observation()
+        for (outcome, isAnswered) in [
+            (ObservedOutcome.gone(after: .prerouting), true), (.delivered, true), (.forwarded(isSeen: true), false),
+        ] {
+            (seen.outcome, seen.hasOthers) = (outcome, true)
+            #expect(seen.isAnsweredUnasked == isAnswered)
+            seen.hasOthers = false
+            #expect(!seen.isAnsweredUnasked)
+        }
     }
 
     @Test func answersAreToldByTheirType() throws {

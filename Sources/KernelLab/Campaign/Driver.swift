@@ -112,7 +112,7 @@ struct Driver: ~Copyable {
             guard !judge.takePort(of: entry, from: kernel) else { continue }
             verdict.finding = .disagrees(["NAT drew: kernel \(kernel.entry.reply), hookline \(entry.reply)"])
         }
-        if isAnsweredUnfollowed(verdict) {
+        if isAnsweredUnfollowed(verdict) || seen.isAnsweredUnasked {
             for entry in judge.connections.entries {
                 guard let kernel = try bench.scratch.laboratory.netfilter.connection(like: entry) else { continue }
                 judge.takeMarks(of: entry, from: kernel)

@@ -150,7 +150,7 @@ struct Judge {
         let doubtsSets =
             doubtsSets || !excused.isDisjoint(with: open) || agreement.way.steps.contains(where: mayChangeSet)
         let needless = open.filter {
-            !excused.contains($0) && !drawn.contains($0) && !timed.contains($0)
+            !excused.contains(wholeField(of: $0)) && !drawn.contains(wholeField(of: $0)) && !timed.contains($0)
                 && !(doubtsSets && ofDoubtfulSets.contains($0))
         }
         verdict.finding =
@@ -277,7 +277,12 @@ private let openByDrawnPort: Set<String> = [
     "set", changedSet, "mark", "string", "u32", "bpf", "original-source-port", "original-destination-port", "route",
     // A map of a native rule, and `@th,16,16`.
     "value", "vmap", "nat-address", "", "source-.-destination-port", "destination-.-destination-port",
+    // The sum changes with the port.
+    "tcp-checksum", "udp-checksum",
 ]
+
+/// The field that `tcp dport & 0xff` asks for a part of.
+private func wholeField(of kind: String) -> String { String(kind.split(separator: "-&-", maxSplits: 1).first ?? "") }
 
 /// A set to which a rule may have done something.
 private let changedSet = "changed-set"

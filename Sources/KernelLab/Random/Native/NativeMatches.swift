@@ -54,7 +54,7 @@ enum NativeMatches {
         Entry(
             weight: 10,
             write: { draft in
-                guard take("th", &draft) else { return nil }
+                guard take("tcp", &draft) else { return nil }
                 return named(
                     &draft, .addressAndPort(draft.version)
                 )
@@ -146,7 +146,7 @@ enum NativeMatches {
         Entry(
             weight: 8,
             write: { draft in
-                guard take("th", &draft) else { return nil }
+                guard take("tcp", &draft) else { return nil }
                 return named(&draft, .port)
                     .map { "tcp dport \(draft.percent(25) ? "!= " : "")@\($0)" }
             }),
@@ -260,13 +260,17 @@ enum NativeMatches {
             weight: 6, isOfConnection: true,
             write: { draft in
                 let direction = draft.pick(["original", "reply"])
-                if draft.percent(40) { return "ct \(direction) protocol \(draft.pick(["tcp", "!= udp"]))" }
+                if draft.percent(20) { return "ct \(direction) protocol != udp" }
+                // nft takes it for the packet's own.
+                if draft.percent(20), take("tcp", &draft) { return "ct \(direction) protocol tcp" }
                 if draft.percent(40), take("tcp", &draft) {
                     return "meta l4proto tcp ct \(direction) proto-dst \(draft.port())"
                 }
                 return "ct \(direction) \(draft.addressWord) \(draft.pick(["saddr", "daddr"])) \(draft.place())"
             }),
-        Entry(weight: 2, isOfConnection: true, write: { draft in "ct l3proto \(draft.pick(["ipv4", "ipv6"]))" }),
+        Entry(
+            weight: 2, isOfConnection: true,
+            write: { draft in "ct l3proto \(draft.version == .v4 ? "ipv4" : "ipv6")" }),
     ]
 
     private static let surroundings: [Entry] = [

@@ -108,7 +108,7 @@ enum NativeStatements {
         Entry(
             weight: 3,
             write: { draft in
-                guard NativeMatches.take("th", &draft) else { return nil }
+                guard NativeMatches.take("tcp", &draft) else { return nil }
                 return "meta mark set tcp dport map { 80 : 0x1, 443 : 0x2, 1000-9000 : 0x3 }"
             }),
         Entry(weight: 3, write: { draft in "meta mark set jhash \(draft.addressWord) saddr mod 4 seed 0x7 offset 1" }),

@@ -160,7 +160,7 @@ private struct NativeDraw {
         var elements: [String] = []
         for _ in 0..<draft.chance.number(0...4) {
             let element = isMap && isInterval ? apart(key) : element(key, isInterval)
-            if !elements.contains(element) { elements.append(element) }
+            if !elements.contains(element), !isInterval || !overlaps(element, elements) { elements.append(element) }
         }
         var address: String { draft.version == .v4 ? "ipv4_addr" : "ipv6_addr" }
         let type =
@@ -179,6 +179,14 @@ private struct NativeDraw {
         if isMap { text = text.replacing("\t\tauto-merge\n", with: "") }
         if !elements.isEmpty { text += "\t\telements = { \(elements.joined(separator: ", ")) }\n" }
         return NativeSetDraft(name: name, key: key, isVerdictMap: isMap, text: text + "\t}\n")
+    }
+
+    /// Whether one of the elements may lie in another where both stand side by side with something else: nft does not
+    /// merge those.
+    private func overlaps(_ element: String, _ elements: [String]) -> Bool {
+        let parts = element.split(separator: " . ")
+        guard parts.count > 1, let first = parts.first, let last = parts.last else { return false }
+        return elements.contains { $0.hasPrefix("\(first) ") || $0.hasSuffix(" \(last)") }
     }
 
     /// A map's ranges may not overlap.

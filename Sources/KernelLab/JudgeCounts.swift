@@ -1,0 +1,45 @@
+internal import RuleModel
+
+extension Judgement {
+    /// What the counters of iptables-legacy say of a packet that some hook did not let through.
+    mutating func add(counts: [LegacyCount]) {
+        seen.counts = counts
+        let last = last
+        guard case .gone(let hook) = seen.outcome, last?.station?.isLast != true else { return }
+        // What other hooks' chains dropped was an answer to it.
+        let others = Hook.allCases.filter { $0 != hook }.map { $0.name.uppercased() }
+        let rules = counts.map(\.rule).filter { rule in
+            let isElsewhere =
+                ["filter", "security"].contains(rule.table) && (hook == .prerouting || hook == .postrouting)
+            return !isElsewhere && !others.contains(rule.chain)
+        }
+        // Nobody answers what was dropped or queued: where REJECT counted too, that became of its answer.
+        if let rule = rules.first(where: { $0.target == .named("REJECT") }) {
+            seen.outcome = .rejected(.legacy(rule))
+            return
+        }
+        for rule in rules {
+            switch rule.target {
+            case .drop: seen.outcome = .dropped(.legacy(rule))
+            case .queue, .named("NFQUEUE"):
+                // Nobody listens: one that a queue lets by then goes on to the tables behind.
+                if isPast(rule, hook, counts) { continue }
+                seen.outcome = .queued(.legacy(rule))
+            case .accept, .return, .goesOn, .named: continue
+            }
+            return
+        }
+    }
+}
+
+/// Whether a packet that ended in `hook` was counted by a table behind that of `rule`.
+private func isPast(_ rule: LegacyRule, _ hook: Hook?, _ counts: [LegacyCount]) -> Bool {
+    // Of INPUT's chains nat's come last. Source: include/uapi/linux/netfilter_ipv4.h `nf_ip_hook_priorities`.
+    let order =
+        hook == .input ? ["mangle", "filter", "security", "nat"] : ["raw", "mangle", "nat", "filter", "security"]
+    guard let hook, let own = order.firstIndex(of: rule.table) else { return false }
+    return counts.contains { count in
+        count.rule.version == rule.version && count.rule.chain == hook.name.uppercased()
+            && (order.firstIndex(of: count.rule.table) ?? 0) > own
+    }
+}
