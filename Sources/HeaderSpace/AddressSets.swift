@@ -183,7 +183,7 @@ extension SetEvaluator {
     /// What `make` says of the packets of each interface.
     func byInterface(_ asked: Asked, _ make: (Asked) -> PacketSet) -> PacketSet {
         var sets: [PacketSet] = []
-        for number in space.interfaces.indices {
+        for number in interfaces.indices {
             let own = space.packets(.inInterface, UInt128(number))
             var part = asked
             part.packets = space.and(asked.packets, own)

@@ -3,7 +3,7 @@ internal import NetTypes
 public import PacketPath
 public import PathModel
 internal import RuleModel
-internal import SourceText
+public import SourceText
 
 /// A packet of which sets and a trace say different things.
 public struct Disagreement: Hashable, Sendable {
@@ -13,7 +13,10 @@ public struct Disagreement: Hashable, Sendable {
 
 extension ExamplePacket {
     /// The question that a trace of this packet asks.
-    public var request: TraceRequest {
+    public var request: TraceRequest { request(by: arrival) }
+
+    /// The same of a host that has `arrival` for its interface.
+    public func request(by arrival: Symbol?) -> TraceRequest {
         var request = TraceRequest(packet: packet, origin: arrival.map { .interface($0) } ?? .host)
         request.state = state.states
         request.connectionMark = connectionMark
@@ -85,7 +88,9 @@ public func disagreements(
         for _ in 0..<count {
             guard let example = space.random(of: one.packets, &numbers) else { break }
             asked += 1
-            let trace = trace(example.request, on: model, connections: ConnectionIndex([]))
+            let trace = trace(
+                example.request(by: example.arrivalName.flatMap { model.names.find($0) } ?? example.arrival), on: model,
+                connections: ConnectionIndex([]))
             let ends = trace.ends
             let wanted = EndKey(one.end)
             // Of ways that end alike by one rule or another a trace names one.

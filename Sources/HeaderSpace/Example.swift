@@ -6,6 +6,8 @@ public struct ExamplePacket: Hashable, Sendable {
     public var packet: Packet
     /// `nil`: made on this host.
     public var arrival: Symbol?
+    /// Its name, where the space is of several hosts.
+    public var arrivalName: String?
     public var state: ArrivalState
     public var connectionMark: UInt32 = 0
 }
@@ -26,7 +28,9 @@ extension PacketSpace {
 
     func example(_ values: FieldValues) -> ExamplePacket {
         let state = ArrivalState(rawValue: UInt8(truncatingIfNeeded: values[.state])) ?? .new
-        var example = ExamplePacket(packet: packet(values), arrival: arrival(values), state: state)
+        var example = ExamplePacket(
+            packet: packet(values), arrival: arrival(values, interfaces), arrivalName: arrival(values, interfaceNames),
+            state: state)
         example.connectionMark = UInt32(truncatingIfNeeded: values[.connectionMark])
         return example
     }
@@ -34,11 +38,13 @@ extension PacketSpace {
     /// The set of the one packet that `example` is, as far as fields are free.
     public func packets(as example: ExamplePacket) -> PacketSet {
         let packet = example.packet
-        let number = interfaces.firstIndex(of: example.arrival) ?? 0
+        let number =
+            interfaceNames.isEmpty
+            ? interfaces.firstIndex(of: example.arrival) : interfaceNames.firstIndex(of: example.arrivalName)
         let isICMP = packet.protocol.isICMP
         let port = isICMP ? UInt16(packet.icmpType) << 8 | UInt16(packet.icmpCode) : packet.destinationPort
         let values: [(PacketField, UInt128)] = [
-            (.inInterface, UInt128(number)), (.state, UInt128(example.state.rawValue)),
+            (.inInterface, UInt128(number ?? 0)), (.state, UInt128(example.state.rawValue)),
             (.protocol, UInt128(packet.protocol.rawValue)), (.destination, self.number(packet.destination)),
             (.destinationPort, UInt128(port)), (.source, self.number(packet.source)),
             (.sourcePort, UInt128(packet.sourcePort)), (.tcpFlags, UInt128(packet.tcpFlags.rawValue)),
@@ -76,9 +82,9 @@ extension PacketSpace {
     }
 
     /// The interface that a packet with these fields arrives by.
-    func arrival(_ values: FieldValues) -> Symbol? {
+    func arrival<Name>(_ values: FieldValues, _ names: [Name?]) -> Name? {
         let place = Int(values[.inInterface])
-        return place < interfaces.count ? interfaces[place] : nil
+        return place < names.count ? names[place] : nil
     }
 
     /// What a field from `source` is in a packet that arrived with `values`; `nil` where that is not known.
@@ -143,7 +149,7 @@ extension PacketSpace {
         } else {
             packet.unknown.insert(.mac)
         }
-        if arrival(values) == nil {
+        if arrival(values, interfaces) == nil {
             packet.hasSocket = true
             if free.contains(.user) { packet.userID = UInt32(truncatingIfNeeded: value(.user)) }
             if free.contains(.group) { packet.groupID = UInt32(truncatingIfNeeded: value(.group)) }

@@ -296,7 +296,7 @@ extension SetEvaluator {
         }
         if let known = interfaceSets[test] { return known }
         var sets: [PacketSet] = []
-        for (number, name) in space.interfaces.enumerated() {
+        for (number, name) in interfaces.enumerated() {
             guard let name, matches(name, test.value) else { continue }
             sets.append(space.packets(.inInterface, UInt128(number)))
         }

@@ -7,8 +7,11 @@ package import SourceText
 /// Not `Sendable`: one analysis at a time.
 public final class PacketSpace {
     public let version: IPVersion
-    /// Interfaces that packets may arrive by; `nil`: made on this host. The number of one is its place.
+    /// Interfaces that packets may arrive by; `nil`: made on this host. The number of one is its place. Symbols are those
+    /// of the first host; of one that only another has it is `.empty`.
     package let interfaces: [Symbol?]
+    /// The same by name, for hosts whose names are others; empty where the space is of one host's symbols alone.
+    package let interfaceNames: [String?]
     /// Fields that may differ; all others have one value.
     package let free: Set<PacketField>
     /// The levels of each field, by its number; `nil` for those that are not free.
@@ -31,7 +34,11 @@ public final class PacketSpace {
     ///   - interfaces: those that packets may arrive by, `nil` among them for packets made here.
     ///   - free: fields that may differ beside interface, addresses, protocol and ports.
     ///   - limit: of diagram nodes.
-    package init(_ version: IPVersion, interfaces: [Symbol?], free: Set<PacketField>, limit: Int = 16_000_000) {
+    package init(
+        _ version: IPVersion, interfaces: [Symbol?], names: [String?] = [], free: Set<PacketField>,
+        limit: Int = 16_000_000
+    ) {
+        interfaceNames = names
         self.version = version
         self.interfaces = interfaces
         self.free = free.union([.inInterface, .protocol, .destination, .destinationPort, .source, .sourcePort])

@@ -3,7 +3,7 @@ public import NetTypes
 internal import PacketPath
 public import PathModel
 internal import RuleModel
-internal import SourceText
+package import SourceText
 
 /// Where packets come from that are followed.
 public enum PacketOrigin: Hashable, Sendable, CaseIterable {
@@ -56,6 +56,8 @@ public struct PacketClass {
 /// All packets of one version through one host: what becomes of each.
 public struct PathAnalysis {
     public let space: PacketSpace
+    /// Whose rules they are; symbols in the answer are its.
+    public let model: HostModel
     /// What was followed: well-formed plain packets.
     public let domain: PacketSet
     public let classes: [PacketClass]
@@ -79,12 +81,22 @@ extension PacketSpace {
     /// - Parameter free: fields that may differ although no rule asks.
     public convenience init(_ version: IPVersion, for models: [HostModel], free: Set<PacketField> = []) {
         var fields = free
-        var interfaces: [Symbol?] = [nil]
+        var names: [String?] = [nil]
+        var seen: Set<String> = []
         for model in models {
             fields.formUnion(askedFields(model, version))
-            for name in arrivals(model) where !interfaces.contains(name) { interfaces.append(name) }
+            for name in arrivals(model).map({ model.names.text($0) }) where seen.insert(name).inserted {
+                names.append(name)
+            }
         }
-        self.init(version, interfaces: interfaces, free: fields)
+        let symbols = names.map { name in name.map { models.first?.names.find($0) ?? .empty } }
+        self.init(version, interfaces: symbols, names: names, free: fields)
+    }
+
+    /// The symbols that `model` has of the interfaces; `.empty` for one that it has not.
+    package func symbols(of model: HostModel) -> [Symbol?] {
+        if interfaceNames.isEmpty { return interfaces }
+        return interfaceNames.map { name in name.map { model.names.find($0) ?? .empty } }
     }
 
     /// Well-formed plain packets from `origin`: whole, without IP options and extension headers.
@@ -93,23 +105,23 @@ extension PacketSpace {
         if free.contains(.state) {
             result = and(result, packets(.state, from: 0, through: UInt128(ArrivalState.allCases.count - 1)))
         }
-        let names = Set(arrivals(model))
-        let numbers = interfaces.indices.filter { number in
+        let own = Set(arrivals(model))
+        let numbers = symbols(of: model).enumerated().filter { _, name in
             switch origin {
-            case .host: interfaces[number] == nil
-            case .wire: interfaces[number].map { names.contains($0) } ?? false
+            case .host: name == nil
+            case .wire: name.map { own.contains($0) } ?? false
             }
-        }
+        }.map { $0.offset }
         result = and(result, union(numbers.map { packets(.inInterface, UInt128($0)) }))
         guard origin == .host else { return result }
-        var own: [PacketSet] = []
+        var addresses: [PacketSet] = []
         for interface in model.host.interfaces {
             for address in interface.addresses where address.address.version == version {
-                own.append(packets(.source, number(address.address)))
+                addresses.append(packets(.source, number(address.address)))
             }
         }
-        if own.isEmpty { return subtract(result, packets(.source, 0)) }
-        return and(result, union(own))
+        if addresses.isEmpty { return subtract(result, packets(.source, 0)) }
+        return and(result, union(addresses))
     }
 
     var wellFormed: PacketSet { and(protocols, transport) }
@@ -222,7 +234,8 @@ public func analyze(
         classes[place].deferred.add(ending.packets, within: ending.within)
     }
     return PathAnalysis(
-        space: space, domain: domain, classes: classes, hits: evaluator.record.hits, reached: evaluator.record.reached,
+        space: space, model: model, domain: domain, classes: classes, hits: evaluator.record.hits,
+        reached: evaluator.record.reached,
         granted: evaluator.record.granted.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
 }
 

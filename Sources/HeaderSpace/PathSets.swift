@@ -100,7 +100,7 @@ extension SetEvaluator {
                 rest = space.subtract(rest, own.packets)
             }
         }
-        for (number, name) in space.interfaces.enumerated() {
+        for (number, name) in interfaces.enumerated() {
             guard let name, stages.isBridge(name), let bridge = model.host.interface(name) else { continue }
             let arriving = space.packets(.inInterface, UInt128(number))
             // From and to hosts of one subnet of the bridge's.

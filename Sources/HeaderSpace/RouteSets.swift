@@ -119,7 +119,7 @@ extension SetEvaluator {
         guard let values = space.values(in: space.and(part, there)) else { return made }
         var interfacesByEnd: [PathEnd: [PacketSet: [PacketSet]]] = [:]
         var order: [(end: PathEnd, source: PacketSet)] = []
-        for (number, interface) in space.interfaces.enumerated() {
+        for (number, interface) in interfaces.enumerated() {
             guard let interface else { continue }
             let arriving = space.packets(.inInterface, UInt128(number))
             for source in sources(of: flow, by: interface) {
@@ -293,7 +293,7 @@ extension SetEvaluator {
                 let tos = space.packets(flow[.tos], of: .tos, UInt128(rule.tos), mask: 0xfc)
                 cuts.append(tos ?? .none)
             }
-            if let name = rule.inInterface, let number = space.interfaces.firstIndex(of: name) {
+            if let name = rule.inInterface, let number = interfaces.firstIndex(of: name) {
                 cuts.append(space.packets(.inInterface, UInt128(number)))
             }
             if let wanted = rule.protocol { cuts.append(isOf(wanted, flow)) }
@@ -352,7 +352,7 @@ extension SetEvaluator {
         case .linkLocal, .loopback, .multicast, .nearMulticast: break
         case .plain, .zero, .ofThisNetwork, .broadcast: return [way]
         }
-        return space.interfaces.indices.map { number in
+        return interfaces.indices.map { number in
             Way(packets: space.and(way.packets, space.packets(.inInterface, UInt128(number))), flow: way.flow)
         }.filter { !$0.packets.isEmpty }
     }

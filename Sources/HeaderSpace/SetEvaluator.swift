@@ -12,6 +12,8 @@ final class SetEvaluator {
     let space: PacketSpace
     let model: HostModel
     let stages: Stages
+    /// The interfaces of `space` by this host's symbols.
+    let interfaces: [Symbol?]
     var record: SetRecord
     /// Where packets must go behind NAT to be followed on; `nil`: anywhere.
     var goal: IPAddress?
@@ -51,6 +53,7 @@ final class SetEvaluator {
         self.space = space
         self.model = model
         stages = Stages(model)
+        interfaces = space.symbols(of: model)
         record = SetRecord(recordsRules: recordsRules)
         var callers = [Int](repeating: 0, count: model.linked.jumps.count)
         for jumps in model.linked.jumps {
@@ -84,7 +87,7 @@ final class SetEvaluator {
         apply(flow, values, to: &packet)
         var situation = Situation(packet)
         situation.hook = hook
-        situation.arrival = space.arrival(values)
+        situation.arrival = space.arrival(values, interfaces)
         if flow.arrivesByLo { situation.arrival = model.names.find("lo") }
         situation.isLoopedBack = flow.isLoopedBack
         situation.route = flow.route

@@ -175,7 +175,7 @@ extension SetEvaluator {
                 }
             }
         case .redirect where context.hook == .prerouting && !way.flow.arrivesByLo:
-            ways = space.interfaces.indices.map { number in
+            ways = interfaces.indices.map { number in
                 let own = space.packets(.inInterface, UInt128(number))
                 return Way(packets: space.and(way.packets, own), flow: way.flow)
             }

@@ -141,7 +141,7 @@ extension SetEvaluator {
             return byAsking(expression, cuts: cuts, asked)
         }
         return grouped(
-            space.interfaces.indices.flatMap { number -> [NativeCase] in
+            interfaces.indices.flatMap { number -> [NativeCase] in
                 let own = space.packets(.inInterface, UInt128(number))
                 var part = asked
                 part.packets = space.and(asked.packets, own)
