@@ -138,7 +138,7 @@ private func ruleTexts(_ live: NftablesReading, _ names: NameTable) -> [ToolText
             continue
         }
         if isManaged { listed += Array("# Warning: \(name) is managed by iptables-nft, do not touch!\n".utf8) }
-        listed += writeNftables([table], names: names, settings: NftablesSettings(hasCounters: true))
+        listed += writeNftables([table], names: names, settings: NftablesSettings(hasCounters: true, hasHandles: true))
     }
     var texts = [ToolText(name: "nft-tables.txt", command: "nft list tables", body: order)]
     for (name, bytes) in [("iptables-save.txt", saved), ("ip6tables-save.txt", savedV6), ("nft.txt", listed)]

@@ -6,7 +6,13 @@ public import SourceText
 public struct NftablesSettings: Hashable, Sendable {
     /// Writes what rules and sets have counted; without it nothing that a packet changes is written.
     public var hasCounters = false
-    public init(hasCounters: Bool = false) { self.hasCounters = hasCounters }
+    /// Writes the handles of rules, as `nft -a` does.
+    public var hasHandles = false
+
+    public init(hasCounters: Bool = false, hasHandles: Bool = false) {
+        self.hasCounters = hasCounters
+        self.hasHandles = hasHandles
+    }
 }
 
 /// Writes native tables as `nft list ruleset` does, and so that `nft -f` reads them.
@@ -195,6 +201,7 @@ extension Writer {
         for rule in chain.rules {
             put("\t\t")
             write(rule)
+            if settings.hasHandles, rule.handle != 0 { put(" # handle \(rule.handle)") }
             put("\n")
         }
         put("\t}\n")

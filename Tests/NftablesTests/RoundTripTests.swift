@@ -29,6 +29,16 @@ import Testing
         #expect(again.tables.map(\.mayJoinComparisons) == [false])
     }
 
+    @Test func handlesAreWrittenWhereTheyAreAskedFor() {
+        let text = "table ip t {\n\tchain c {\n\t\ttcp dport 22 accept # handle 7\n\t\tcounter\n\t}\n}\n"
+        let read = Read(text)
+        let tables = read.reading.tables
+        let settings = NftablesSettings(hasHandles: true)
+        #expect(String(decoding: writeNftables(tables, names: read.names, settings: settings), as: UTF8.self) == text)
+        let plain = String(decoding: writeNftables(tables, names: read.names), as: UTF8.self)
+        #expect(plain == text.replacing(" # handle 7", with: ""))
+    }
+
     /// Known to nft's text, but not to this model: kept as they are written.
     static let keptAsText = ["rt0 addr", "osf version", "ipsec "]
 
