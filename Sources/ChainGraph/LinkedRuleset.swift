@@ -195,7 +195,8 @@ public struct LinkedRuleset: Sendable {
             let id = ChainID(index)
             let table = ruleset.tables[locations[index].table]
             guard let chain = base(id), !table.isDormant else { continue }
-            for version in [IPVersion.v4, .v6] where table.family.sees(version) {
+            let isOfDevice = table.family == .netdev
+            for version in [IPVersion.v4, .v6] where isOfDevice || table.family.sees(version) {
                 order[hookIndex(version, chain.hook)].append(id)
             }
         }

@@ -156,6 +156,7 @@ struct Comparison {
         case .return: verdict = .return
         case .continue: verdict = .continue
         case .queue: verdict = .queue(0)
+        case .stolen: verdict = .stolen
         }
         return SeenRule(
             hook: step.view.hook, chain: key(rule.rule.chain), number: rule.rule.index + 1, verdict: verdict)
@@ -198,6 +199,13 @@ struct Comparison {
         guard let told = end.outInterface else { return false }
         return linked.names.text(told) == interface
             || model.host.interface(told)?.master.map { linked.names.text($0) } == interface
+    }
+
+    /// Whether a packet leaves by an interface or by a port of it.
+    private func isOut(_ end: Trace, byPortOrLink interface: String) -> Bool {
+        guard let told = end.outInterface else { return false }
+        if linked.names.text(told) == interface { return true }
+        return model.host.interfaces.contains { $0.master == told && linked.names.text($0.name) == interface }
     }
 
     private func queues(_ rule: RuleReference) -> Bool {
@@ -439,7 +447,7 @@ struct Comparison {
         case .left("lo", _): answer.outcome == .filtered
         case .left(let interface, let address):
             (answer.outcome == .sent || answer.outcome == .forwarded)
-                && answer.outInterface.map { linked.names.text($0) } == interface
+                && isOut(answer, byPortOrLink: interface)
                 && answer.last?.packet.destination == address
         }
     }

@@ -12,6 +12,8 @@ struct Judgement {
         var priority: Int32 = 0
         /// Whether the event tells a part of the addresses alone.
         var hidesAddresses = false
+
+        var isOfDevice: Bool { hook?.isOfDevice == true }
     }
 
     private enum Kind {
@@ -118,6 +120,11 @@ struct Judgement {
                     default: break
                     }
                 }
+                // Of what is sent to many, and of fragments, each has a way of its own by the devices.
+                if kind == .ours, isNew {
+                    let isBack = hook == .ingress && isLocal && event.inIndex != Self.loopback
+                    if hook == .egress || isBack { kind = .copy }
+                }
                 kinds[event.identity] = kind
             }
             // The kernel may have sent something of its own accord before.
@@ -161,7 +168,13 @@ struct Judgement {
             seen.hasCopies = true
         }
         guard isLooped, let first = ours.firstIndex(where: { $0.hook == .postrouting }) else { return }
-        var sorted = ours[first...].sorted { ($0.priority, $0.position) < ($1.priority, $1.position) }
+        var sorted = ours[first...].sorted {
+            if $0.hook == .postrouting, $1.hook == .postrouting {
+                return ($0.priority, $0.position) < ($1.priority, $1.position)
+            }
+            if $0.hook == .postrouting || $1.hook == .postrouting { return $0.hook == .postrouting }
+            return $0.position < $1.position
+        }
         // What ended before the nat chains did not come to them, though its copy did.
         if let end = sorted.firstIndex(where: { $0.event.isDrop && kinds[$0.event.identity] == .ours }) {
             sorted.removeSubrange((end + 1)...)
@@ -302,8 +315,9 @@ struct Judgement {
 
     /// The link that the packet left by.
     private func ownLink(_ node: NodeView) -> String? {
-        guard let last = ours.last, last.event.station?.isLast(of: .postrouting) == true else { return nil }
-        let told = ours.last { !$0.event.network.isEmpty } ?? last
+        let own = ours.filter { !$0.isOfDevice }
+        guard let last = own.last, last.event.station?.isLast(of: .postrouting) == true else { return nil }
+        let told = own.last { !$0.event.network.isEmpty } ?? last
         return node.name(told.event.outIndex)
     }
 
@@ -358,8 +372,10 @@ struct Judgement {
     }
 
     private mutating func conclude(_ node: NodeView, isLocal: Bool, error: Int32) {
-        let events = outer.isEmpty ? ours : outer
-        guard !ours.isEmpty, let last = events.last else {
+        let all = outer.isEmpty ? ours : outer
+        if let end = all.last, end.isOfDevice, endsAtDevice(end) { return }
+        let events = all.filter { !$0.isOfDevice }
+        guard let last = events.last else {
             let isRoute = isLocal && [ENETUNREACH, EHOSTUNREACH, EACCES, EINVAL, ENETDOWN].contains(error)
             seen.outcome = isRoute ? .unroutable(error: error) : .unseen(error: error)
             // What the call took meets the probe in OUTPUT before all else: its events are missing. The kernel tells none
@@ -376,7 +392,7 @@ struct Judgement {
         let told = events.last { !$0.event.network.isEmpty } ?? last
         let leaving = ours.last { !$0.event.network.isEmpty && $0.event.station?.isLast(of: .postrouting) == true }
         if let leaving { seen.innerInterface = node.name(leaving.event.outIndex) }
-        seen.mark = last.event.mark
+        seen.mark = all.last?.event.mark ?? 0
         seen.outcome = outcome(last, isLocal: isLocal)
         // What came out of an interface is of no packet that was delivered: the bridge passed it on to others.
         let isHere = seen.interface.isEmpty || seen.outcome == .delivered
@@ -392,6 +408,23 @@ struct Judgement {
             if seen.interface == "lo" { seen.outcome = .gone(after: .postrouting) }
         default: break
         }
+    }
+
+    /// Whether the packet ended in a chain of a device.
+    private mutating func endsAtDevice(_ end: Place) -> Bool {
+        guard end.event.isDrop || end.event.verdict == .stolen else { return false }
+        seen.mark = end.event.mark
+        if end.event.verdict == .stolen {
+            seen.outcome = .forwarded(isSeen: !seen.interface.isEmpty)
+        } else if end.event.kind == .rule, let step = seen.steps.last {
+            seen.outcome = step.isReject ? .rejected(.rule(step)) : .dropped(.rule(step))
+        } else {
+            seen.outcome = .dropped(.policy(end.event.key))
+        }
+        if end.event.isDrop, let told = (outer.isEmpty ? ours : outer).last(where: { !$0.event.network.isEmpty }) {
+            (seen.packet, seen.hidesAddresses) = (packet(told.event), told.hidesAddresses)
+        }
+        return true
     }
 
     private func outcome(_ last: Place, isLocal: Bool) -> ObservedOutcome {
@@ -425,7 +458,9 @@ struct Judgement {
             groups[place.event.identity, default: []].append(place.event)
         }
         for identity in order {
-            guard let events = groups[identity], let last = events.last,
+            // At egress it has left all other hooks.
+            guard let all = groups[identity], let events = all.last?.isDrop == true ? all : all.beforeEgress,
+                let last = events.last,
                 let told = events.last(where: { !$0.network.isEmpty }), let header = told.header,
                 let kind = header.answer, isAboutOurs(header, told.network + told.transport)
             else { continue }
@@ -455,20 +490,4 @@ struct Judgement {
     private func isAboutOurs(_ header: IPHeader, _ packet: [UInt8]) -> Bool {
         header.quotedTag(packet).map { $0 == sent.tag } ?? true
     }
-}
-
-extension TraceEvent {
-    var key: ChainKey { ChainKey(family, table, chain) }
-
-    var station: ProbeTable.Station? { ProbeTable.station(self) }
-
-    /// Whether a rule or a policy ended the packet.
-    var isDrop: Bool { verdict == .drop || kind == .policy && policy == .drop }
-
-    /// `nil` where the event tells none.
-    var header: IPHeader? { network.isEmpty ? nil : IPHeader(network + transport) }
-}
-
-extension ProbeTable.Station {
-    func isLast(of hook: Hook) -> Bool { isLast && self.hook == hook }
 }

@@ -43,6 +43,11 @@ public struct KernelChains: Sendable {
         for payload in try socket.dump(rules, "rules") { add(rule: payload.span) }
     }
 
+    /// Whether a chain is hung on a device.
+    var hasChainsOfDevices: Bool {
+        bases.contains { $0.value.hook.isOfDevice && $0.key.table != ProbeTable.name }
+    }
+
     public func rule(_ chain: ChainKey, handle: UInt64) -> Rule? { rules[chain]?[handle] }
 
     mutating func add(chain payload: Span<UInt8>) {
@@ -115,6 +120,9 @@ public struct KernelChains: Sendable {
 }
 
 extension Hook {
+    /// Whether chains there are hung on a device.
+    var isOfDevice: Bool { self == .ingress || self == .egress }
+
     /// Source: enum nf_inet_hooks, enum nf_dev_hooks of include/uapi/linux/netfilter.h.
     init?(kernel number: UInt64, _ family: TableFamily) {
         if family == .netdev {

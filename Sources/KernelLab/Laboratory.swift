@@ -85,6 +85,11 @@ public struct Laboratory: ~Copyable {
     /// Reads the rules again, after a change; with `countsLegacy` those of iptables-legacy too.
     public mutating func readRules(countsLegacy: Bool) throws(LabFailure) {
         chains = try KernelChains(&netfilter)
+        // Over lo packets are traced already.
+        let devices = node.links.values.map(\.name).filter { $0 != "lo" && chains.hasChainsOfDevices }.sorted()
+        if try probe.watch(devices, arriving: devices.filter { node.ports(of: $0).isEmpty }) {
+            chains = try KernelChains(&netfilter)
+        }
         if countsLegacy { counters = try LegacyCounters() } else { counters = nil }
     }
 

@@ -21,6 +21,8 @@ public struct ProbeTable: Sendable {
     /// Tags that have a mark: there is no changing one, so the map is emptied first.
     private var tagged: Set<UInt32> = []
     public private(set) var holdsResets = false
+    /// The devices that packets are traced from the ingress of.
+    private var watched: [String] = []
 
     /// Adds the table to the namespace of the calling thread.
     public init() throws(LabFailure) {
@@ -32,12 +34,13 @@ public struct ProbeTable: Sendable {
         var lines = [
             "table inet \(name) {", "map marks4 { typeof ip id : meta mark; }",
             "map marks6 { typeof ip6 flowlabel : meta mark; }", "set held { typeof meta nfproto; }",
+            "set early { typeof meta nfproto; }",
         ]
         for hook in hooks {
             lines.append("chain \(hook.name)_first { \(type(hook, -2_000_000_000))")
             if hook == .prerouting {
-                lines.append(#"iifname != "lo" meta mark set ip id map @marks4"#)
-                lines.append(#"iifname != "lo" meta mark set ip6 flowlabel map @marks6"#)
+                lines.append(#"meta nfproto != @early iifname != "lo" meta mark set ip id map @marks4"#)
+                lines.append(#"meta nfproto != @early iifname != "lo" meta mark set ip6 flowlabel map @marks6"#)
             } else if hook == .output {
                 // The kernel's own packets have no identification; ours always do.
                 lines.append("meta nfproto @held tcp flags & rst == rst ip id 0 drop")
@@ -54,10 +57,38 @@ public struct ProbeTable: Sendable {
         "type filter hook \(hook.name) priority \(priority); policy accept;"
     }
 
+    /// Traces packets from the ingress of `devices` on, where chains are hung on devices, and gives them their marks there
+    /// at those of `arriving`; for none as at first. Whether that changed anything.
+    mutating func watch(_ devices: [String], arriving: [String]) throws(LabFailure) -> Bool {
+        guard devices != watched else { return false }
+        // Of family netdev, which lets every packet pass: include/net/netfilter/nf_tables_ipv6.h, Linux 6.18.
+        let table = "table netdev \(Self.name)"
+        var lines: [String] = []
+        if !watched.isEmpty { lines = ["delete \(table)", "flush set inet \(Self.name) early"] }
+        lines += ["flush map inet \(Self.name) marks4", "flush map inet \(Self.name) marks6"]
+        if !devices.isEmpty {
+            func list(_ names: [String]) -> String { "{ " + names.map { "\"\($0)\"" }.joined(separator: ", ") + " }" }
+            lines += [
+                "add element inet \(Self.name) early { ipv4, ipv6 }",
+                "\(table) {", "map marks4 { typeof ip id : meta mark; }",
+                "map marks6 { typeof ip6 flowlabel : meta mark; }",
+                "chain ingress_first {",
+                "type filter hook ingress devices = \(list(devices)) priority -2000000000; policy accept;",
+                "iifname \(list(arriving)) meta mark set ip id map @marks4",
+                "iifname \(list(arriving)) meta mark set ip6 flowlabel map @marks6",
+                "meta nftrace set 1", "}", "}",
+            ]
+        }
+        tagged = []
+        try ChildProcess.check(["nft", "-f", "-"], input: lines.joined(separator: "\n") + "\n")
+        watched = devices
+        return true
+    }
+
     /// Which station a chain of this table is; `nil` for any other chain.
     static func station(_ event: TraceEvent) -> Station? {
         guard event.table == name else { return nil }
-        for hook in hooks where event.chain.hasPrefix(hook.name) {
+        for hook in hooks + [.ingress] where event.chain.hasPrefix(hook.name) {
             return Station(hook: hook, isLast: event.chain.hasSuffix("_last"))
         }
         return nil
@@ -82,18 +113,22 @@ public struct ProbeTable: Sendable {
         var requests: [NetlinkRequest] = []
         let keys = marks.map { UInt32($0.version.rawValue) << 16 | UInt32($0.tag) }
         if keys.contains(where: tagged.contains) {
-            requests = [Self.change(NFT_MSG_DELSETELEM, "marks4"), Self.change(NFT_MSG_DELSETELEM, "marks6")]
+            for family in families {
+                requests += ["marks4", "marks6"].map { Self.change(NFT_MSG_DELSETELEM, $0, family) }
+            }
             tagged = []
         }
         for version in IPVersion.allCases {
             let wanted = marks.filter { $0.version == version }
             // An attribute ends at 64 KiB.
             for start in stride(from: 0, to: wanted.count, by: 1000) {
-                var request = Self.change(NFT_MSG_NEWSETELEM, "marks\(version.rawValue)")
-                request.nest(NFTA_SET_ELEM_LIST_ELEMENTS.rawValue) { list in
-                    for mark in wanted[start..<min(start + 1000, wanted.count)] { Self.put(mark, in: &list) }
+                for family in families {
+                    var request = Self.change(NFT_MSG_NEWSETELEM, "marks\(version.rawValue)", family)
+                    request.nest(NFTA_SET_ELEM_LIST_ELEMENTS.rawValue) { list in
+                        for mark in wanted[start..<min(start + 1000, wanted.count)] { Self.put(mark, in: &list) }
+                    }
+                    requests.append(request)
                 }
-                requests.append(request)
             }
         }
         try socket.perform(together: requests, "marks of arriving packets")
@@ -113,12 +148,14 @@ public struct ProbeTable: Sendable {
         holdsResets = hold
     }
 
-    private static func change(_ message: nf_tables_msg_types, _ set: String) -> NetlinkRequest {
+    /// The tables that have the marks: NFPROTO_INET, and NFPROTO_NETDEV where packets are marked at ingress.
+    private var families: [UInt8] { watched.isEmpty ? [1] : [1, 5] }
+
+    private static func change(_ message: nf_tables_msg_types, _ set: String, _ family: UInt8 = 1) -> NetlinkRequest {
         let isNew = message == NFT_MSG_NEWSETELEM
-        // NFPROTO_INET
         var request = NetlinkRequest(
             subsystem: Int(NFNL_SUBSYS_NFTABLES), message: Int(message.rawValue), flags: isNew ? Int(NLM_F_CREATE) : 0,
-            family: 1)
+            family: family)
         request.put(NFTA_SET_ELEM_LIST_TABLE.rawValue, text: name)
         request.put(NFTA_SET_ELEM_LIST_SET.rawValue, text: set)
         return request

@@ -263,6 +263,7 @@ extension Evaluator {
         case .drop: end(.drop, .drop)
         case .reject(let with): end(.reject, .reject(with), with)
         case .queue: end(.queue, .queue)
+        case .sendOut: end(.stolen, .sentOut)
         case .return: end(.return, .returned)
         case .jump(let target):
             record(.jump, &entering.state, to: target)
@@ -315,6 +316,7 @@ extension Evaluator {
         case .accept?, .passedBy?: .accept
         case .drop?: .drop
         case .queue?: .queue
+        case .sentOut?: .stolen
         case nil, .returned?, .reject?, .loop?, .tooMany?: .continue
         }
     }

@@ -54,6 +54,7 @@ extension Evaluator {
                 if let limit = portLimit(way), way.packet.length > limit + 4 {
                     return ended(way, .filtered, .tooBig)
                 }
+                if let out = atEgress(way, of: way.outPort ?? port(of: bridge, toward: way)) { return out }
                 way.outcome = .forwarded
                 way.position = .ended
                 return way
@@ -145,7 +146,7 @@ extension Evaluator {
 
     /// The port behind which the destination is, or the gateway to it: its neighbour entry gives an address on the link, and the forwarding
     /// database that address's port. A bridge of two ports leaves no choice. `nil` where the input does not tell.
-    private func port(of bridge: Symbol, toward state: WalkState) -> Symbol? {
+    func port(of bridge: Symbol, toward state: WalkState) -> Symbol? {
         if let mac = request.destinationMAC, state.packet.destination == request.packet.destination {
             if let port = port(of: bridge, behind: mac) { return port }
         } else if let port = port(of: bridge, where: state.route?.nextHop ?? state.packet.destination) {

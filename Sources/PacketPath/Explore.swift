@@ -60,6 +60,8 @@ extension Evaluator {
         }
         if let port = request.inPort { state.inPort = port }
         state.outPort = request.outPort
+        // The port's own chains come before the bridge.
+        if let port = state.inPort, let way = atIngress(state, of: .known(port)) { return [way] }
         return receive(state)
     }
 

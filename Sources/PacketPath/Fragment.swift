@@ -143,7 +143,7 @@ extension Evaluator {
         state.round += 1
         state.hasVerifiedChecksum = false
         state.position = .hook(.prerouting, step: 0)
-        return state
+        return atIngress(state, of: state.arrival) ?? state
     }
 
     /// The end of a datagram of which a fragment got nowhere.

@@ -18,10 +18,12 @@ extension Position {
             case .postrouting: 7_000 + step
             case .egress: 8_000 + step
             }
+        case .reception: 999
         case .routing: 2_000
         case .bridging: 2_001
         case .localRouting: 5_000
-        case .transmit: 9_000
+        case .transmit: 7_999
+        case .departure: 9_000
         case .deliver: 9_001
         case .ended: 10_000
         }
@@ -33,10 +35,12 @@ extension Evaluator {
     func advance(_ state: WalkState) -> [WalkState] {
         switch state.position {
         case .hook(let hook, let step): return atHook(hook, step, state)
+        case .reception: return received(state)
         case .routing: return routeArrived(state)
         case .bridging: return bridge(state)
         case .localRouting: return routeLocal(state)
         case .transmit: return transmit(state)
+        case .departure: return departed(state)
         case .deliver: return deliver(state)
         case .ended: return [state]
         }
@@ -49,6 +53,7 @@ extension Evaluator {
         guard step < plan.count else {
             state.position = after(hook, state)
             if hook == .postrouting, !isCopy { return sentToGroup(state) }
+            if hook == .prerouting, let way = handedUp(state) { return [way] }
             return hook == .output && state.packet.version == .v4 ? withCopyReceived(state) : [state]
         }
         let results: [WalkState]
@@ -69,7 +74,15 @@ extension Evaluator {
             results = inEitherOrder(legacyFirst, nfTablesFirst, state) { chains, way in
                 askNAT(chains, way)
             }
-        case .chain(let chain): results = run(chain, state)
+        case .chain(let chain):
+            let isOfDevice = hook == .ingress || hook == .egress
+            if isOfDevice, !isHung(chain, on: state.device) {
+                results = [state]
+            } else if isOfDevice, isRefused(by: chain, state.packet) {
+                results = [ended(state, .filtered, .badHeader)]
+            } else {
+                results = run(chain, state)
+            }
         case .unordered(let legacy, let nfTables):
             results = inEitherOrder(legacy + nfTables, nfTables + legacy, state) { chains, way in
                 chains.reduce([way]) { ways, chain in
@@ -136,11 +149,17 @@ extension Evaluator {
         context.hook = hook
         let out: InterfaceView = state.route.map { $0.interface.map { .known($0) } ?? .unknown } ?? .unknown
         switch hook {
-        case .prerouting, .input, .ingress: context.inInterface = state.arrival
+        case .ingress:
+            context.inInterface = state.device.map { .known($0) } ?? .unknown
+            return context
+        case .egress:
+            context.outInterface = state.device.map { .known($0) } ?? .unknown
+            return context
+        case .prerouting, .input: context.inInterface = state.arrival
         case .forward:
             context.inInterface = state.arrival
             context.outInterface = out
-        case .output, .egress: context.outInterface = out
+        case .output: context.outInterface = out
         case .postrouting:
             // A user chain may still ask for `-i` here; what a bridge passes on has none. Source: net/ipv4/ip_output.c
             // `ip_output`, net/bridge/br_netfilter_hooks.c `br_nf_post_routing`, Linux 6.18.
@@ -156,11 +175,12 @@ extension Evaluator {
 
     private func after(_ hook: Hook, _ state: WalkState) -> Position {
         switch hook {
-        case .ingress: .hook(.prerouting, step: 0)
+        case .ingress: .reception
         case .prerouting: state.isBridged ? .bridging : .routing
         case .input: .deliver
         case .forward, .output: .hook(.postrouting, step: 0)
-        case .postrouting, .egress: .transmit
+        case .postrouting: .transmit
+        case .egress: .departure
         }
     }
 
@@ -179,6 +199,9 @@ extension Evaluator {
             closeConnection(&state)
         case .queue:
             state.outcome = .queued
+            state.reason = .rule
+        case .sentOut:
+            state.outcome = .forwarded
             state.reason = .rule
         case .loop:
             state.outcome = .undecided

@@ -165,7 +165,8 @@ extension Evaluator {
             }
             before.position = .hook(.input, step: 0)
             ways = [before]
-        case .bridging, .localRouting, .deliver, .ended: return []
+        case .reception: ways = received(before)
+        case .bridging, .localRouting, .departure, .deliver, .ended: return []
         }
         return ways.map { way in
             var next = copy

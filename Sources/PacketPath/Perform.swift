@@ -8,6 +8,8 @@ internal import SourceText
 enum Action: Sendable {
     case `continue`, accept, drop, `return`, queue
     case reject(RejectWith)
+    /// Out by the device of the way's route, past all that is left.
+    case sendOut
     case jump(ChainID)
     case goto(ChainID)
     /// One verdict or another (`nil`: go on) by something that is not known.

@@ -29,10 +29,10 @@ extension Evaluator {
         var possible: Set<Outcome> = []
         // The end of one layer may be the beginning of another.
         let isTunnelled = !state.inner.isEmpty || model.host.interfaces.contains { tunnel(of: $0.name) != nil }
-        if isTunnelled { hooks = Hook.allCases.filter { $0 != .ingress && $0 != .egress } }
+        if isTunnelled { hooks = Hook.allCases }
         if hooks.contains(.postrouting) {
             possible.insert(state.startedHere ? .sent : .forwarded)
-        } else if case .transmit = state.position {
+        } else if state.position == .transmit || state.position == .departure || hooks.contains(.egress) {
             possible.insert(state.startedHere ? .sent : .forwarded)
         }
         if hooks.contains(.input) { possible.insert(.delivered) }
@@ -41,7 +41,8 @@ extension Evaluator {
         let routes: Bool
         switch state.position {
         case .routing, .localRouting: routes = true
-        case .hook, .bridging, .transmit, .deliver, .ended: routes = hooks.contains(.prerouting)
+        case .hook, .reception, .bridging, .transmit, .departure, .deliver, .ended:
+            routes = hooks.contains(.prerouting)
         }
         if routes || hooks.contains(.output) { possible.formUnion([.unroutable, .filtered]) }
         var versions: Set<IPVersion> = [state.packet.version]
@@ -54,24 +55,27 @@ extension Evaluator {
 
     /// The hooks that the packet may still pass, the one that it is in among them.
     private func hooks(after state: WalkState) -> [Hook] {
-        let local: [Hook] = [.prerouting, .input, .output, .postrouting]
+        let local: [Hook] = [.ingress, .prerouting, .input, .output, .postrouting, .egress]
         // IPVS sends on what comes to INPUT.
         let input: [Hook] = model.host.virtualServices?.isEmpty == false ? local : [.input]
+        let onward: [Hook] = [.forward, .postrouting, .egress]
+        let back: [Hook] = [.egress, .ingress, .prerouting, .input]
+        let received = [.ingress, .prerouting] + (state.isLoopedBack ? input : onward + input)
         switch state.position {
         case .hook(let hook, _):
             switch hook {
-            case .ingress, .prerouting:
-                return state.isLoopedBack ? [.prerouting] + input : [.prerouting, .forward, .postrouting] + input
+            case .ingress, .prerouting: return received
             case .input: return input
-            case .forward: return [.forward, .postrouting]
+            case .forward: return onward
             // Over lo the packet comes back.
             case .output: return local
-            case .postrouting: return state.isLocal ? [.postrouting, .prerouting, .input] : [.postrouting]
-            case .egress: return [.egress]
+            case .postrouting: return [.postrouting] + (state.isLocal ? back : [.egress])
+            case .egress: return state.isLocal ? back : [.egress]
             }
-        case .routing, .bridging: return [.forward, .postrouting] + input
+        case .reception: return received
+        case .routing, .bridging: return onward + input
         case .localRouting: return local
-        case .transmit: return state.isLocal ? [.prerouting, .input] : []
+        case .transmit, .departure: return state.isLocal ? back : [.egress]
         case .deliver, .ended: return []
         }
     }

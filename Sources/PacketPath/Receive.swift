@@ -13,6 +13,7 @@ extension Evaluator {
         if staysOnBridge(state) { return enterBridge(state) }
         // Within the bridge PREROUTING comes first, and the IP layer after it.
         if ranPreroutingOnBridge(state) { return [state] }
+        if let way = atIngress(state, of: state.arrival) { return [way] }
         return [refusal(state).map { ended(state, .filtered, $0) } ?? state]
     }
 
@@ -62,12 +63,16 @@ extension Evaluator {
     /// Source: net/bridge/br_netfilter_ipv6.c `br_nf_pre_routing_finish_ipv6`, Linux 6.18.
     func lateRefusal(_ state: WalkState) -> Reason? {
         guard state.round > 0 || ranPreroutingOnBridge(state), let reason = refusal(state) else { return nil }
+        return isTurnedRound(state) ? nil : reason
+    }
+
+    /// Whether PREROUTING has sent a frame to an address on the bridge that it came by.
+    func isTurnedRound(_ state: WalkState) -> Bool {
         guard state.round == 0, state.packet.destination != request.packet.destination,
             case .known(let bridge) = state.arrival, !state.packet.unknown.contains(.destination),
-            case .found(let decision) = routeLookup(query(state), state.packet.version), decision.type == .unicast,
-            (decision.nextHop?.interface ?? decision.route?.interface) == bridge
-        else { return reason }
-        return nil
+            case .found(let decision) = routeLookup(query(state), state.packet.version), decision.type == .unicast
+        else { return false }
+        return (decision.nextHop?.interface ?? decision.route?.interface) == bridge
     }
 
     /// Whether PREROUTING runs within the bridge that the packet came by, before the host looks at it.

@@ -108,11 +108,20 @@ extension Evaluator {
     private func rejectAnswer(_ state: WalkState) -> WalkState? {
         guard let with = state.rejectWith else { return nil }
         let packet = state.packet
+        let isByDevice = isAnsweredByDevice(state)
         var answer: Packet
-        if let icmp = with.icmp {
+        if let icmp = with.icmp, isByDevice {
+            guard packet.fragmentOffset == 0, !isUnreachable(packet), hasSumOfErrors(state) else { return nil }
+            answer = Packet(
+                source: packet.destination, destination: packet.source,
+                protocol: packet.version == .v4 ? .icmp : .icmpv6)
+            (answer.icmpType, answer.icmpCode) = (icmp.type, icmp.code)
+            answer.length = packet.version == .v4 ? 28 + min(536, packet.length) : 48 + min(1220, packet.length)
+        } else if let icmp = with.icmp {
             // What is sent from here to no address comes back to the host alone.
             let isForHost = packet.version == .v4 && packet.destination.isZero && state.isLoopedBack
-            guard packet.fragmentOffset == 0, packet.packetType == .unicast, !isError(packet),
+            let type = state.context.hook == .ingress ? frameType(state) : packet.packetType
+            guard packet.fragmentOffset == 0, type == .unicast, !isError(packet),
                 isForHost || !isForMany(packet), hasSumOfErrors(state), !lacksICMPType(packet),
                 packet.version == .v4 || !isOfMany(state)
             else { return nil }
@@ -131,7 +140,7 @@ extension Evaluator {
         } else {
             // No reset answers a reset, nor what is broken or for many.
             guard packet.protocol == .tcp, !packet.tcpFlags.contains(.rst), packet.fragmentOffset == 0,
-                hasSumOfErrors(state), !isOfMany(state)
+                hasSumOfErrors(state), isByDevice || !isOfMany(state)
             else { return nil }
             answer = Packet(source: packet.destination, destination: packet.source, protocol: .tcp)
             answer.sourcePort = packet.destinationPort
@@ -143,6 +152,13 @@ extension Evaluator {
         start.isLocal = true
         start.startedHere = true
         start.setChanges = state.setChanges
+        if isByDevice {
+            // No answer to what came in a frame to many.
+            guard frameType(state) == .unicast || frameType(state) == .otherHost else { return nil }
+            start.position = .transmit
+            start.route = RoutingStep(interface: state.device, type: .unicast, table: 0)
+            return start
+        }
         if isAnsweredByFrame(state) {
             start.position = .transmit
             start.route = RoutingStep(interface: state.context.inPort, type: .unicast, table: 0)

@@ -71,6 +71,8 @@ public enum Reason: UInt8, Hashable, Sendable, CaseIterable {
 /// What a rule did, in the words of the JSON.
 public enum StepVerdict: UInt8, Hashable, Sendable {
     case accept, drop, reject, jump, goto, `return`, `continue`, queue
+    /// The rule has taken the packet for itself: `fwd`.
+    case stolen
 
     public var name: String {
         switch self {
@@ -82,6 +84,7 @@ public enum StepVerdict: UInt8, Hashable, Sendable {
         case .return: "return"
         case .continue: "continue"
         case .queue: "queue"
+        case .stolen: "stolen"
         }
     }
 }

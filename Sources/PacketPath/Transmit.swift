@@ -191,12 +191,10 @@ extension Evaluator {
 
     /// After POSTROUTING: out by a wire, back over lo, or into a tunnel.
     func transmit(_ entering: WalkState) -> [WalkState] {
-        var state = entering
+        let state = entering
         if state.isBridged {
             if isTooBigForPort(state) { return [ended(state, .filtered, .tooBig)] }
-            state.outcome = .forwarded
-            state.position = .ended
-            return [state]
+            return atEgress(state, of: state.outPort).map { [$0] } ?? departed(state)
         }
         // Source: net/ipv6/ip6_output.c `ip6_fragment`, Linux 6.18: what is passed on is not fragmented here.
         if !state.startedHere, state.packet.version == .v6, let limit = state.route?.route?.mtu,
@@ -205,17 +203,8 @@ extension Evaluator {
             return [ended(state, .filtered, .tooBig)]
         }
         if state.startedHere, isTooBigToLeave(state) { return [ended(state, .filtered, .tooBig)] }
-        if let interface = state.route?.interface {
-            if model.host.interface(interface)?.isLoopback == true || names.text(interface) == "lo" {
-                state = cameBack(state, by: interface, isCopy: false)
-                return [state.outcome == nil ? fragmentedAgain(state) : state]
-            }
-            if state.packet.version == .v6, staysForItsTTL(state) { return [ended(state, .filtered, .ttl)] }
-            if let tunnel = tunnel(of: interface), state.layer < 4 { return [encapsulate(interface, tunnel, state)] }
-        }
-        state.outcome = state.startedHere ? .sent : .forwarded
-        state.position = .ended
-        return [state]
+        if state.packet.version == .v6, staysForItsTTL(state) { return [ended(state, .filtered, .ttl)] }
+        return atEgress(state, of: state.route?.interface).map { [$0] } ?? departed(state)
     }
 
     /// A packet that was sent, as it arrives by `interface`: lo, or for a copy the link that it was sent by.
@@ -223,23 +212,28 @@ extension Evaluator {
         var state = entering
         state.record(.loopback)
         state.arrival = .known(interface)
-        // The IP layer takes no more from lo than from a wire, but for loopback addresses.
-        if hasBadHopOptions(state.packet) { return ended(state, .filtered, .badHeader) }
-        if state.packet.version == .v6, !state.packet.unknown.contains(.source),
-            state.packet.source.isMulticast || isCopy && state.packet.source.isLoopback
-        {
-            return ended(state, .filtered, .martianSource)
-        }
         if isCopy {
             state.packet.packetType = .loopback
             state.packet.defaulted.remove(.packetType)
         }
         state.isLoopedBack = true
         state.isLocal = false
-        // An invalid packet has no entry that could stay with it: raw's NOTRACK and conntrack come to it again.
-        if case .invalid = state.connection { state.connection = .none }
         state.round += 1
         state.hasVerifiedChecksum = false
+        return atIngress(state, of: state.arrival) ?? takenFromLo(state)
+    }
+
+    /// The IP layer takes no more from lo than from a wire, but for loopback addresses.
+    func takenFromLo(_ entering: WalkState) -> WalkState {
+        var state = entering
+        if hasBadHopOptions(state.packet) { return ended(state, .filtered, .badHeader) }
+        if state.packet.version == .v6, !state.packet.unknown.contains(.source),
+            state.packet.source.isMulticast || state.packet.packetType == .loopback && state.packet.source.isLoopback
+        {
+            return ended(state, .filtered, .martianSource)
+        }
+        // An invalid packet has no entry that could stay with it: raw's NOTRACK and conntrack come to it again.
+        if case .invalid = state.connection { state.connection = .none }
         state.position = .hook(.prerouting, step: 0)
         return state
     }
@@ -290,7 +284,7 @@ extension Evaluator {
             state.route = nil
             state.isLoopedBack = false
             state.position = .hook(.prerouting, step: 0)
-            return [state]
+            return [atIngress(state, of: state.arrival) ?? state]
         }
         state.record(.delivery(listener: listener(for: state.packet)))
         state.outcome = .delivered

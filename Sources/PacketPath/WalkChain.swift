@@ -12,6 +12,8 @@ enum ChainVerdict: Hashable, Sendable {
     case drop
     case reject(RejectWith)
     case queue
+    /// The packet leaves at once, by the device of its route.
+    case sentOut
     /// A queue that no program reads has let it by: the hook goes on behind this step, which a nat step can tell from
     /// `accept`. Source: net/netfilter/core.c `nf_hook_slow`.
     case passedBy

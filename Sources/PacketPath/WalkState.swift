@@ -73,6 +73,8 @@ struct RecentEntry: Hashable, Sendable {
 
 /// Where a packet stands between two stages of its way.
 enum Position: Hashable, Sendable {
+    /// Behind ingress.
+    case reception
     /// Before step `step` of the plan at `hook`.
     case hook(Hook, step: Int)
     /// Between PREROUTING and INPUT or FORWARD.
@@ -83,6 +85,8 @@ enum Position: Hashable, Sendable {
     case localRouting
     /// After POSTROUTING.
     case transmit
+    /// Behind egress.
+    case departure
     /// After INPUT.
     case deliver
     case ended
@@ -120,6 +124,8 @@ struct WalkState: Hashable, Sendable {
     /// The bridge port the packet came in by, and the one that a bridged frame leaves by.
     var inPort: Symbol?
     var outPort: Symbol?
+    /// The device whose chains at ingress or egress are run.
+    var device: Symbol?
     /// A frame that a bridge passes through iptables.
     var isBridged = false
     var isLoopedBack = false

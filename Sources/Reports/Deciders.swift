@@ -32,10 +32,15 @@ private struct PassedPlaces {
     var outInterfaces: Set<Symbol> = []
     var hooks: Set<Hook> = []
     var isEstablished = false
+    /// Whether a connection of the packet may have been handed to a flowtable, and whether a listing says that it was.
+    var mayBeOffloaded = false
+    var isOffloaded = false
     /// Whether an error of ICMP passed where IPVS looks for its connections.
     var hasError = false
     /// Whether an interface on the way is not known.
     var isUnsure = false
+    /// Base chains that were walked.
+    var walked: Set<ChainID> = []
 
     mutating func take(_ trace: Trace) {
         for step in trace.steps {
@@ -44,31 +49,44 @@ private struct PassedPlaces {
             if let name = step.view.outInterface { outInterfaces.insert(name) }
             if step.view.state.contains(.established) { isEstablished = true }
             if step.view.packet.isICMPError { hasError = true }
-            if case .routing(let routing) = step.kind {
+            switch step.kind {
+            case .routing(let routing):
                 if let name = routing.interface { outInterfaces.insert(name) } else { isUnsure = true }
+            case .rule(let rule): walked.insert(rule.rule.chain)
+            case .policy(let chain, _): walked.insert(chain)
+            case .miss, .conntrack, .translation, .defragmentation, .encapsulation, .decapsulation, .loopback,
+                .delivery, .ipvs, .end:
+                break
+            }
+        }
+        if isEstablished, trace.branches.isEmpty {
+            switch trace.connection {
+            // A listing marks those that were ([OFFLOAD]); it is no word about one that it does not have.
+            case let entry? where !entry.place.isNone:
+                if entry.isOffloaded { (mayBeOffloaded, isOffloaded) = (true, true) }
+            case _?, nil: mayBeOffloaded = true
             }
         }
         for branch in trace.branches { take(branch.trace) }
     }
 
-    /// Chains and flowtables of nf_tables that packets meet outside the IP layer: they are not followed.
+    /// Chains and flowtables of nf_tables that packets may meet outside the IP layer and that were not followed.
     func unwalkedChains(_ model: HostModel) -> [TraceAnswer.Decider] {
         var found: [TraceAnswer.Decider] = []
-        for table in model.linked.ruleset.tables where !table.isDormant {
+        for (tableIndex, table) in model.linked.ruleset.tables.enumerated() where !table.isDormant {
             let name = "\(table.family.name) \(model.names.text(table.name))"
-            for chain in table.chains {
+            for (chainIndex, chain) in table.chains.enumerated() {
                 guard let base = chain.base, !chain.rules.isEmpty || base.policy == .drop else { continue }
                 let word: String
                 switch (table.family, base.hook) {
                 case (.bridge, _):
                     guard isBridged(model) else { continue }
                     word = "bridge"
-                case (.netdev, .ingress), (.inet, .ingress):
-                    guard isUnsure || chain.devices.contains(where: inInterfaces.contains) else { continue }
-                    word = "ingress"
-                case (.netdev, .egress):
-                    guard isUnsure || chain.devices.contains(where: outInterfaces.contains) else { continue }
-                    word = "egress"
+                case (.netdev, .ingress), (.inet, .ingress), (.netdev, .egress):
+                    let interfaces = base.hook == .ingress ? inInterfaces : outInterfaces
+                    let id = model.linked.chainID(table: tableIndex, chain: chainIndex)
+                    guard !walked.contains(id), mayPass(chain.devices, interfaces, on: model) else { continue }
+                    word = base.hook.name
                 default: continue
                 }
                 let text =
@@ -76,15 +94,35 @@ private struct PassedPlaces {
                     + "packet: its rules are not followed"
                 found.append(TraceAnswer.Decider(name: word, text: text, place: chain.place))
             }
+            // What is for this host no rule hands over: net/netfilter/nft_flow_offload.c `nft_flow_offload_validate`.
             for flowtable in table.flowtables
-            where isEstablished && flowtable.devices.contains(where: inInterfaces.contains) {
+            where mayBeOffloaded && hooks.contains(.forward) && table.handsOver(to: flowtable)
+                && flowtable.devices.contains(where: inInterfaces.contains)
+            {
+                let own = "flowtable \(model.names.text(flowtable.name)) of table \(name)"
                 let text =
-                    "flowtable \(model.names.text(flowtable.name)) of table \(name) lets the packets of connections that it "
-                    + "was handed bypass FORWARD"
+                    isOffloaded
+                    ? "the connection was handed to \(own): its packets go by the table's own way and pass neither "
+                        + "PREROUTING nor FORWARD nor POSTROUTING"
+                    : "\(own) lets the packets of connections that it was handed bypass PREROUTING, FORWARD and "
+                        + "POSTROUTING; whether this one was is not known"
                 found.append(TraceAnswer.Decider(name: "flowtable", text: text, place: flowtable.place))
             }
         }
         return found
+    }
+
+    /// Whether the packet may pass one of the devices without the trace telling: a port of a bridge or bond that it passes,
+    /// or the device below a VLAN.
+    private func mayPass(_ devices: [Symbol], _ interfaces: Set<Symbol>, on model: HostModel) -> Bool {
+        // nft's JSON does not tell them.
+        if isUnsure || devices.isEmpty { return true }
+        let isOverVLAN = interfaces.contains { model.host.interface($0)?.kind == .vlan }
+        return devices.contains { device in
+            if interfaces.contains(device) { return false }
+            let master = model.host.interface(device)?.master
+            return isOverVLAN || master.map { interfaces.contains($0) } == true
+        }
     }
 
     /// Whether the packet may pass a bridge.
@@ -110,8 +148,22 @@ private struct PassedPlaces {
             return decider.kind == .xdp ? isIn : isIn || outInterfaces.contains(interface) || isUnsure
         }
         switch decider.kind {
-        case .flowtable: return isEstablished
+        case .flowtable: return mayBeOffloaded
         case .ipvs, .trafficControl, .xdp, .bpf, .openVSwitch, .xfrm, .vrf, .otherNamespace: return true
+        }
+    }
+}
+
+extension Table {
+    /// Whether a rule hands connections to the flowtable.
+    fileprivate func handsOver(to flowtable: Flowtable) -> Bool {
+        chains.contains { chain in
+            chain.rules.contains { rule in
+                rule.statements.contains { statement in
+                    guard case .target(.native(.flow(let name))) = statement else { return false }
+                    return name == flowtable.name
+                }
+            }
         }
     }
 }

@@ -94,8 +94,8 @@ private func tellLosses(_ table: Table, isManaged: Bool, _ reading: inout HostRe
                     + "whole" + unknown, at: first))
     }
     switch table.family {
-    case .ip, .ip6, .inet: break
-    case .arp, .bridge, .netdev:
+    case .ip, .ip6, .inet, .netdev: break
+    case .arp, .bridge:
         reading.diagnostics.append(
             Diagnostic(
                 .note, "family-not-followed",

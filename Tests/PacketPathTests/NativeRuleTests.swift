@@ -301,7 +301,7 @@ import Testing
             """
             table bridge b { chain c { type filter hook forward priority 0; drop; }; }
             table arp a { chain c { type filter hook input priority 0; drop; }; }
-            table netdev n { chain c { type filter hook ingress device "eth1" priority 0; drop; }; }
+            table netdev n { chain c { type filter hook ingress device "eth5" priority 0; drop; }; }
             """)
         #expect(world.trace().outcome == .forwarded)
     }

@@ -1,7 +1,7 @@
 # tap: eth0 02:16:3e:7b:00:01
 # tap: eth1 02:16:3e:7b:01:01
 #
-# A chain at ingress, which packets meet before the IP layer: it is told, and not followed.
+# A chain at ingress, which packets meet before the IP layer.
 . ./lib.sh
 setting net.ipv4.ip_forward 1
 ip link set eth0 up

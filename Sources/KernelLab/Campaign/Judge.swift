@@ -105,6 +105,11 @@ struct Judge {
             verdict.finding = .skipped("the kernel lost trace events")
             return verdict
         }
+        let isInFragments = packet.packet.isFragment || packet.packet.length > 1280
+        if isInFragments, IPVersion.allCases.contains(where: { !model.linked.baseChains($0, .egress).isEmpty }) {
+            verdict.finding = .skipped("each fragment has its own way through egress")
+            return verdict
+        }
         if let reason = unsendable(packet, seen) {
             verdict.finding = .skipped(reason)
             return verdict
@@ -136,6 +141,14 @@ struct Judge {
         comparison.passesStandIn = standIns.contains(left)
         let agreement = comparison.agreement(of: trace)
         guard agreement.agrees else {
+            // Of all families this one meets ARP too.
+            let keepsNeighboursOut = model.linked.baseChains(.v4, .ingress).contains {
+                model.linked.table(of: $0).family == .netdev
+            }
+            if keepsNeighboursOut, agreement.differences.allSatisfy({ $0.hasPrefix("nothing left") }) {
+                verdict.finding = .skipped("rules at ingress may keep the neighbour's answer out")
+                return verdict
+            }
             verdict.finding = .disagrees(agreement.differences)
             verdict.account = comparison.account
             return verdict

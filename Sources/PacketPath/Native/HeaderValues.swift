@@ -86,6 +86,8 @@ extension Evaluator {
     }
 
     private func etherValue(_ row: HeaderField.Row, _ state: WalkState) -> NativeValue {
+        // The neighbour's address is there by now, which no rule before has seen.
+        if state.context.hook == .egress { return linkHeaderOut(row, state) }
         guard case .none = state.context.inInterface else {
             let known = state.context.hook == .postrouting ? hasFrame(state) : cameAsEthernet(state)
             guard let known else { return .unknown }
@@ -101,6 +103,19 @@ extension Evaluator {
             }
         }
         return .absent
+    }
+
+    /// What the frame that goes out has: to whom is not told, and by whom a bridge passes on.
+    private func linkHeaderOut(_ row: HeaderField.Row, _ state: WalkState) -> NativeValue {
+        guard let header = frameHeader(at: state.device) else { return .unknown }
+        if header == 0 { return .absent }
+        if row.name == "type" { return NativeValue(state.packet.version == .v4 ? 0x0800 : 0x86dd, bits: 16) }
+        if row.name == "saddr", !state.isBridged, state.device == state.route?.interface,
+            let mac = state.device.flatMap({ model.host.interface($0)?.mac })
+        {
+            return NativeValue(mac.bits, bits: 48)
+        }
+        return .hidden(bits: row.bits)
     }
 
     /// `bits` at `offset` from the base, as they stand in the packet now.
@@ -157,7 +172,10 @@ extension Evaluator {
         for field in HeaderField.all where field.row.header == .ether {
             if field.row.offset == offset, field.row.bits == bits { return etherValue(field.row, state) }
         }
-        guard let known = hasFrame(state) else { return .unknown }
+        let isOut = state.context.hook == .egress
+        guard let known = isOut ? frameHeader(at: state.device).map({ $0 > 0 }) : hasFrame(state) else {
+            return .unknown
+        }
         return known ? .unknown : .absent
     }
 

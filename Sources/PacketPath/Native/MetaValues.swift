@@ -12,7 +12,10 @@ extension Evaluator {
             packet.unknown.contains(field) ? .hidden(bits: key.bits) : NativeValue(number, bits: key.bits)
         }
         switch key {
-        case .length: return known(.length, UInt64(packet.length))
+        case .length:
+            guard state.context.hook == .egress else { return known(.length, UInt64(packet.length)) }
+            guard let header = frameHeader(at: state.device) else { return .hidden(bits: key.bits) }
+            return known(.length, UInt64(packet.length + header))
         case .protocol: return NativeValue(packet.version == .v4 ? 0x0800 : 0x86dd, bits: key.bits)
         case .networkProtocol: return NativeValue(packet.version == .v4 ? 2 : 10, bits: key.bits)
         case .layer4Protocol:

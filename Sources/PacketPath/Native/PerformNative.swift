@@ -30,8 +30,8 @@ extension Evaluator {
         case .duplicate(let address, let device):
             let isThere = [address, device].allSatisfy { $0.map { value(of: $0, state, rule) != .absent } ?? true }
             return isThere ? .continue : .miss
-        // The kernel takes it at ingress and egress only.
-        case .forward: return .continue
+        case .forward(let address, let device, let version):
+            return forward(address, device, version, rule, &state)
         case .tproxy(let version, let address, let port): return proxy(version, address, port, rule, state, changes)
         case .synproxy: return synproxy(rule, state)
         case .notrack: return perform(Target.notrack, rule, &state, &changes)
@@ -43,6 +43,24 @@ extension Evaluator {
         case .xtables(let text): return unreadable(text, text, rule)
         case .unknown(let text): return unreadableStatement(text, rule, state, changes)
         }
+    }
+
+    /// Sends the packet out by a device at once: with an address as a router would, else as it came. The kernel takes it at
+    /// ingress and egress only. Source: net/netfilter/nft_fwd_netdev.c, Linux 6.18.
+    private func forward(
+        _ address: Expression?, _ device: Expression, _ version: IPVersion?, _ rule: RuleReference,
+        _ state: inout WalkState
+    ) -> Action {
+        if let version, version != state.packet.version { return .miss }
+        let wanted = value(of: device, state, rule)
+        if wanted == .absent { return .miss }
+        let name = wanted.exact.flatMap { names.find(String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)) }
+        if address != nil {
+            guard state.packet.ttl > 1 else { return .drop }
+            state.packet.ttl -= 1
+        }
+        state.route = RoutingStep(interface: name, type: .unicast, table: 0, isKnown: name != nil)
+        return .sendOut
     }
 
     /// A statement that nobody here can read may be anything: it may drop the packet, end the rule or let it go on.

@@ -111,7 +111,7 @@ extension Evaluator {
     /// The interface that the look-up gives; none where there is no route, or where it is not the one asked for.
     private func fibInterface(_ query: FibQuery, _ interface: Symbol?, _ state: WalkState) -> InterfaceView {
         let packet = state.packet
-        if state.context.hook == .prerouting {
+        if state.context.hook == .prerouting || state.context.hook == .ingress {
             var own: Symbol?
             if case .known(let name) = state.context.inInterface { own = name }
             if state.isLoopedBack || packet.packetType == .loopback || own.map({ isLoopback($0) }) == true {

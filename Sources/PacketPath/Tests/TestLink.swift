@@ -81,6 +81,14 @@ extension Evaluator {
 
     /// Whom the packet's frame is addressed to; `nil` where that is not known.
     func frameType(_ state: WalkState) -> PacketType? {
+        let type = frameTypeBehindBridge(state)
+        guard state.context.hook == .ingress, state.device != nil, state.device == state.inPort, let type else {
+            return type
+        }
+        return frameTypeAtPort(type, state)
+    }
+
+    private func frameTypeBehindBridge(_ state: WalkState) -> PacketType? {
         let packet = state.packet
         if packet.unknown.contains(.packetType) { return nil }
         guard packet.defaulted.contains(.packetType), !state.isLocal else { return packet.packetType }

@@ -2,14 +2,14 @@ import NetTypes
 
 /// The families of native tables that packets of IP meet.
 enum NativeFamily: String, CaseIterable, Sendable {
-    case ip, ip6, inet
+    case ip, ip6, inet, netdev
 
     /// The version of IP of a rule that names addresses.
     func version(_ chance: inout Chance) -> IPVersion {
         switch self {
         case .ip: .v4
         case .ip6: .v6
-        case .inet: chance.percent(60) ? .v4 : .v6
+        case .inet, .netdev: chance.percent(60) ? .v4 : .v6
         }
     }
 }
@@ -27,6 +27,8 @@ struct NativeDraft {
     /// Before conntrack.
     var isEarly = false
     var isRoute = false
+    /// At ingress or egress.
+    var isOfDevice = false
     /// A transport that a part of the rule has fixed.
     var transport: String?
     var sets: [NativeSetDraft] = []

@@ -340,12 +340,16 @@ enum NativeMatches {
         Entry(
             weight: 10,
             write: { draft in
-                "fib \(draft.pick(["daddr", "daddr", "saddr"])) type \(draft.operand { draft in draft.pick(["local", "unicast", "broadcast", "multicast"]) })"
+                // Source: net/netfilter/nft_fib_inet.c: not at ingress.
+                if draft.isOfDevice, draft.family == .inet { return nil }
+                return
+                    "fib \(draft.pick(["daddr", "daddr", "saddr"])) type \(draft.operand { draft in draft.pick(["local", "unicast", "broadcast", "multicast"]) })"
             }),
         Entry(
             weight: 6, hooks: .prerouting,
             write: { draft in
-                draft.pick([
+                if draft.isOfDevice, draft.family == .inet { return nil }
+                return draft.pick([
                     "fib saddr . iif oif missing", "fib saddr . iif oif exists", "fib saddr oif 0",
                     "fib daddr . iif type local",
                     "fib saddr . mark . iif oif missing", "fib daddr oifname \"eth0\"", "fib daddr oif exists",

@@ -13,6 +13,10 @@ enum NativeStatements {
 
     static func all(_ draft: NativeDraft) -> [Entry] {
         if draft.isNAT { return translations + verdicts.filter { $0.isFinal } + changes.prefix(2) }
+        if draft.isOfDevice {
+            let own = (verdicts + changes).filter { !$0.isOfConnection }
+            return draft.hooks == .prerouting ? own + [rejection] : own
+        }
         return verdicts + changes + (draft.isEarly ? early : [])
     }
 
@@ -33,7 +37,7 @@ enum NativeStatements {
                 switch draft.family {
                 case .ip: return "reject with icmp type \(own)"
                 case .ip6: return "reject with icmpv6 type \(own)"
-                case .inet:
+                case .inet, .netdev:
                     return draft.percent(50)
                         ? "reject" : "reject with icmpx type \(draft.pick(["admin-prohibited", "no-route"]))"
                 }
@@ -126,7 +130,7 @@ enum NativeStatements {
             write: { draft in
                 guard NativeMatches.take("tcp", &draft) else { return nil }
                 // Only where a packet has a route (net/netfilter/nft_rt.c `nft_rt_validate`).
-                let hasRoute = RuleHooks.outgoing.contains(draft.hooks)
+                let hasRoute = RuleHooks.outgoing.contains(draft.hooks) && !draft.isOfDevice
                 return
                     "tcp flags syn tcp option maxseg size set \(draft.pick(["1000", "1300", hasRoute ? "rt mtu" : "1400"]))"
             }),
@@ -136,9 +140,17 @@ enum NativeStatements {
                 guard NativeMatches.take("udp", &draft) else { return nil }
                 return "udp dport set \(draft.port())"
             }),
-        Entry(weight: 3, write: { _ in "log prefix \"n: \"" }),
+        Entry(weight: 3, write: { draft in draft.isOfDevice ? nil : "log prefix \"n: \"" }),
         Entry(weight: 2, write: { draft in "meta priority set 1:\(draft.chance.number(1...9))" }),
     ]
+
+    /// At ingress.
+    private static let rejection = Entry(
+        weight: 8, isFinal: true,
+        write: { draft in
+            if draft.transport == "tcp", draft.percent(50) { return "reject with tcp reset" }
+            return "reject with icmpx type \(draft.pick(["admin-prohibited", "no-route", "port-unreachable"]))"
+        })
 
     private static let early: [Entry] = [
         Entry(weight: 14, write: { _ in "notrack" }),

@@ -8,7 +8,7 @@ struct RandomNative: Sendable {
 
     init(seed: UInt64, topology: RandomTopology) {
         var draw = NativeDraw(NativeDraft(topology, seed: seed))
-        text = draw.tables()
+        text = draw.tables() + draw.deviceTables(topology)
         hintsV4 = draw.draft.rules[.v4]?.hints ?? []
         hintsV6 = draw.draft.rules[.v6]?.hints ?? []
     }
@@ -36,6 +36,39 @@ private struct NativeDraw {
         for number in 0..<draft.chance.number(1...3) {
             draft.family = draft.pick([.ip, .ip, .ip6, .inet, .inet, .inet])
             text += table("t\(number)")
+        }
+        return text
+    }
+
+    /// Tables with chains that are hung on devices, at times.
+    mutating func deviceTables(_ topology: RandomTopology) -> String {
+        guard draft.percent(30) else { return "" }
+        var text = ""
+        draft.sets = []
+        draft.isOfDevice = true
+        for family in draft.percent(40) ? [NativeFamily.netdev, .inet] : [.netdev] {
+            draft.family = family
+            text += "table \(family.rawValue) d0 {\n"
+            for number in 0..<draft.chance.number(1...3) {
+                let isOut = family == .netdev && draft.percent(40)
+                // What goes out by a bridge may go by more than one of its ports.
+                let names = (isOut ? topology.routed : topology.interfaces).map(\.name)
+                var devices: [String] = []
+                for _ in 0..<draft.chance.number(1...3) {
+                    let name = draft.pick(names)
+                    if !devices.contains(name) { devices.append(name) }
+                }
+                let list = devices.map { "\"\($0)\"" }.joined(separator: ", ")
+                let policy = draft.percent(4) ? "drop" : "accept"
+                let chain = Chain(name: "b\(number)", hooks: isOut ? .postrouting : .prerouting, depth: 0)
+                text += "\tchain b\(number) {\n\t\ttype filter hook \(isOut ? "egress" : "ingress") "
+                text += "devices = { \(list) } priority \(draft.pick([-100, 0, 0, 10])); policy \(policy);\n"
+                for _ in 0..<draft.pick([1, 2, 3]) {
+                    if let rule = rule(chain, []) { text += "\t\t\(rule)\n" }
+                }
+                text += "\t}\n"
+            }
+            text += "}\n"
         }
         return text
     }
@@ -120,7 +153,9 @@ private struct NativeDraw {
             target = words
             isFinal = entries[index].isFinal
         }
-        let entries = matches.filter { $0.hooks.isSuperset(of: chain.hooks) }
+        let entries = matches.filter {
+            $0.hooks.isSuperset(of: chain.hooks) && !(draft.isOfDevice && $0.isOfConnection)
+        }
         var words: [String] = []
         for _ in 0..<(isFinal && !draft.isNAT ? draft.pick([1, 2, 2]) : draft.pick([0, 1, 1, 2])) {
             guard let index = draft.chance.weighted(entries.map(\.weight)) else { break }

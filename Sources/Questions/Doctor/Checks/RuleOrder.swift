@@ -87,7 +87,7 @@ extension Patient {
             else { return nil }
             switch rule.verdict {
             case .accept, .drop, .reject: return rule
-            case .jump, .goto, .return, .continue, .queue: return nil
+            case .jump, .goto, .return, .continue, .queue, .stolen: return nil
             }
         }.first
     }

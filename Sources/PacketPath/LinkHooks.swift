@@ -1,0 +1,148 @@
+internal import ChainGraph
+internal import NetTypes
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+// Chains that are hung on a device: at ingress, where a packet comes in and before the IP layer, and at egress, where it
+// goes out and behind all that the IP layer does. What comes in by a port of a bridge passes the port's, and the bridge's
+// where the bridge hands it up; what goes out by a bridge passes the bridge's before the port's. Over lo both run.
+// Source: net/core/dev.c `__netif_receive_skb_core`, `__dev_queue_xmit`, Linux 6.18; observed there.
+extension Evaluator {
+    /// Whether `chain` is hung on `device`.
+    func isHung(_ chain: ChainID, on device: Symbol?) -> Bool {
+        guard let device else { return false }
+        return model.linked.chain(chain).devices.contains { own in
+            if own == device { return true }
+            let pattern = names.text(own).utf8
+            return pattern.last == UInt8(ascii: "*") && names.text(device).utf8.starts(with: pattern.dropLast())
+        }
+    }
+
+    /// Whether a chain of family inet lets no packet like this to its rules, nor any further: one of IPv6 of which the
+    /// headers can't be followed to the transport. Family netdev asks its rules of it all the same.
+    /// Source: include/net/netfilter/nf_tables_ipv6.h `nft_set_pktinfo_ipv6_ingress`, net/netfilter/nft_chain_filter.c
+    /// `nft_do_chain_inet_ingress`, Linux 6.18; observed there.
+    func isRefused(by chain: ChainID, _ packet: Packet) -> Bool {
+        packet.version == .v6 && model.linked.table(of: chain).family == .inet && transport(packet) == .missing
+    }
+
+    /// The way before the chains at ingress of the interface; `nil` where none is hung on it.
+    func atIngress(_ state: WalkState, of interface: InterfaceView) -> WalkState? {
+        guard case .known(let device) = interface else { return nil }
+        return at(.ingress, state, of: device)
+    }
+
+    /// The way before the chains at egress of the device; `nil` where none is hung on it.
+    func atEgress(_ state: WalkState, of device: Symbol?) -> WalkState? {
+        device.flatMap { at(.egress, state, of: $0) }
+    }
+
+    private func at(_ hook: Hook, _ state: WalkState, of device: Symbol) -> WalkState? {
+        guard model.linked.baseChains(state.packet.version, hook).contains(where: { isHung($0, on: device) }) else {
+            return nil
+        }
+        var way = state
+        way.device = device
+        way.position = .hook(hook, step: 0)
+        return way
+    }
+
+    /// Behind the chains at ingress: to the bridge, or to the IP layer.
+    func received(_ entering: WalkState) -> [WalkState] {
+        var state = entering
+        let device = state.device
+        state.device = nil
+        state.position = .hook(.prerouting, step: 0)
+        if state.isLoopedBack { return [takenFromLo(state)] }
+        if state.round > 0 { return [state] }
+        state.context = HookContext()
+        if device != nil, device == state.inPort { return receive(state) }
+        if ranPreroutingOnBridge(state) {
+            state.context = context(at: .prerouting, state)
+            state.position = .routing
+            return [state]
+        }
+        return [refusal(state).map { ended(state, .filtered, $0) } ?? state]
+    }
+
+    /// A packet that the bridge hands up behind PREROUTING, where that ran within the bridge.
+    func handedUp(_ state: WalkState) -> WalkState? {
+        guard state.position == .routing, !state.isLoopedBack, ranPreroutingOnBridge(state), !isTurnedRound(state)
+        else {
+            return nil
+        }
+        return atIngress(state, of: state.arrival)
+    }
+
+    /// Behind the chains at egress: by the bridge's port, back over lo, into a tunnel, or away.
+    func departed(_ entering: WalkState) -> [WalkState] {
+        var state = entering
+        let passed = state.device
+        state.device = nil
+        guard !state.isBridged, let interface = state.route?.interface else { return [left(state)] }
+        if passed == nil || passed == interface, isBridge(interface), model.host.interface(interface)?.master == nil,
+            let way = atEgress(state, of: port(of: interface, toward: state))
+        {
+            return [way]
+        }
+        if model.host.interface(interface)?.isLoopback == true || names.text(interface) == "lo" {
+            state = cameBack(state, by: interface, isCopy: false)
+            return [state.outcome == nil ? fragmentedAgain(state) : state]
+        }
+        if let tunnel = tunnel(of: interface), state.layer < 4 { return [encapsulate(interface, tunnel, state)] }
+        return [left(state)]
+    }
+
+    private func left(_ entering: WalkState) -> WalkState {
+        var state = entering
+        state.outcome = state.startedHere && !state.isBridged ? .sent : .forwarded
+        state.position = .ended
+        return state
+    }
+
+    /// Bytes that the frame has before the IP header, which count at egress; `nil` where the device's kind does not tell.
+    /// Source: net/netfilter/nft_meta.c `NFT_META_LEN` of a packet that begins at its frame; observed on Linux 6.18.
+    func frameHeader(at device: Symbol?) -> UInt32? {
+        guard let device, let interface = model.host.interface(device) else { return nil }
+        if interface.isLoopback { return 14 }
+        switch isEthernet(.known(device)) {
+        case true?: return 14
+        case false?: return 0
+        case nil: return nil
+        }
+    }
+
+    /// Whether a rule of family netdev rejected the packet: its answer is made of the packet alone, and leaves by the device
+    /// that the packet came in by. Source: net/netfilter/nft_reject_netdev.c, Linux 6.18.
+    func isAnsweredByDevice(_ state: WalkState) -> Bool {
+        guard state.context.hook == .ingress else { return false }
+        for step in state.history.steps.reversed() {
+            guard case .rule(let rule) = step.kind else { continue }
+            return model.linked.table(of: rule.rule.chain).family == .netdev
+        }
+        return false
+    }
+
+    /// To whom a frame is, as the port of a bridge sees it that it came in by: not to the port, where it is to the bridge's
+    /// address or to another host's. `nil` where the addresses are not known.
+    /// Source: net/ethernet/eth.c `eth_type_trans`, Linux 6.18; observed there.
+    func frameTypeAtPort(_ type: PacketType, _ state: WalkState) -> PacketType? {
+        guard type == .unicast || type == .otherHost else { return type }
+        guard let own = state.device.flatMap({ model.host.interface($0)?.mac }) else { return nil }
+        var frame = knowsFrame(state) ? request.destinationMAC : nil
+        if frame == nil, case .known(let bridge) = state.arrival { frame = model.host.interface(bridge)?.mac }
+        return frame.map { $0 == own ? .unicast : .otherHost }
+    }
+
+    /// Whether it tells that something can't be reached, which a device's rules answer with no error.
+    /// Source: net/ipv4/netfilter/nf_reject_ipv4.c `nf_skb_is_icmp_unreach`, net/ipv6/netfilter/nf_reject_ipv6.c
+    /// `nf_skb_is_icmp6_unreach`, Linux 6.18.
+    func isUnreachable(_ packet: Packet) -> Bool {
+        switch packet.protocol {
+        case .icmp: packet.icmpType == 3
+        case .icmpv6: packet.icmpType == 1
+        default: false
+        }
+    }
+}
