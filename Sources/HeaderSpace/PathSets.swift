@@ -73,7 +73,15 @@ extension SetEvaluator {
         var looped: [Way] = []
         for way in passed(.postrouting, ways) {
             for part in byLength(way).flatMap({ bySpecialAddress($0) }) {
-                for (_, way) in concluded(stages.transmit, part, .postrouting) { looped.append(way) }
+                for (hook, way) in concluded(stages.transmit, part, .postrouting) {
+                    switch hook {
+                    case .prerouting: looped.append(way)
+                    case .ingress, .input, .forward, .output, .postrouting, .egress:
+                        var own = PathEnd(.undecided, nil)
+                        own.beyond = way.flow.route?.interface
+                        end(way, own)
+                    }
+                }
             }
         }
         if !looped.isEmpty { received(space.merged(looped)) }
@@ -90,9 +98,10 @@ extension SetEvaluator {
             guard let situation = situation(own, .prerouting) else { return }
             for result in stages.arrive(situation) {
                 switch result.next {
-                case .hook: continue
+                case .hook(.prerouting): continue
                 case .ended(let outcome, let reason): end(own, PathEnd(outcome, reason))
-                case .transmit, .loopback, .elsewhere:
+                // Chains that are hung on a device are followed packet by packet alone, as bridges are.
+                case .hook, .transmit, .loopback, .elsewhere:
                     var end = PathEnd(.undecided, nil)
                     end.beyond = situation.arrival
                     self.end(own, end)
@@ -110,6 +119,10 @@ extension SetEvaluator {
                 let within = space.and(arriving, space.and(source, destination))
                 for atom in addressAtoms(.destination) { ask(space.and(within, atom.packets)) }
             }
+        }
+        for (number, name) in interfaces.enumerated() where name.map({ stages.hasIngress($0, space.version) }) ?? false
+        {
+            ask(space.packets(.inInterface, UInt128(number)))
         }
         if space.version == .v6 {
             for destination in specialClasses(.destination) {

@@ -209,6 +209,11 @@ package struct Stages: Sendable {
     /// Whether `address` is one of the host's own.
     package func isOwnAddress(_ address: IPAddress) -> Bool { plain.isOwnAddress(address) }
 
+    /// Whether chains at ingress are hung on `interface`.
+    package func hasIngress(_ interface: Symbol, _ version: IPVersion) -> Bool {
+        model.linked.baseChains(version, .ingress).contains { plain.isHung($0, on: interface) }
+    }
+
     /// Whether `interface` is a bridge.
     package func isBridge(_ interface: Symbol) -> Bool { plain.isBridge(interface) }
 
@@ -245,7 +250,8 @@ package struct Stages: Sendable {
         case .accept: return .packets([state.packet])
         case .drop: return .dropped
         case .choices(let ways): return .packets(ways.map { $0.packet })
-        case .continue, .return, .queue, .reject, .jump, .goto, .either, .acceptChanged, .miss, .test, .several:
+        case .continue, .return, .queue, .reject, .jump, .goto, .either, .acceptChanged, .miss, .test, .several,
+            .sendOut:
             return .none
         }
     }
@@ -328,7 +334,7 @@ package struct Stages: Sendable {
             switch state.position {
             case .hook(let hook, _): next = state.isLoopedBack && !situation.isLoopedBack ? .loopback : .hook(hook)
             case .transmit: next = .transmit
-            case .routing, .bridging, .localRouting, .deliver, .ended: next = .elsewhere(.group)
+            case .reception, .routing, .bridging, .localRouting, .departure, .deliver, .ended: next = .elsewhere(.group)
             }
         }
         var conditions: [Condition] = []

@@ -46,7 +46,8 @@ extension Stages {
         case .either(let unknown, let ways):
             let condition = Condition(name: unknown.name, isYes: true, text: unknown.whenYes)
             return .either(condition, yes: Stages.end(ways.yes), no: Stages.end(ways.no))
-        case .jump, .goto, .acceptChanged, .choices, .several: return .other
+        // fwd, which is taken at ingress and egress alone, where sets are not followed.
+        case .jump, .goto, .acceptChanged, .choices, .several, .sendOut: return .other
         }
     }
 
@@ -72,7 +73,7 @@ extension Stages {
         switch verdict {
         case nil: nil
         case .accept: .accept
-        case .drop, .loop, .tooMany: .drop
+        case .drop, .loop, .tooMany, .sentOut: .drop
         case .returned: .returned
         case .queue: .queue
         case .passedBy: .passedBy
