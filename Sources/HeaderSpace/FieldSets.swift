@@ -1,4 +1,4 @@
-internal import NetTypes
+package import NetTypes
 
 /// What must hold of one bit.
 private struct Literal {
@@ -136,9 +136,15 @@ extension PacketSpace {
         return packets(source, of: field, number(prefix.address), mask: mask)
     }
 
-    func number(_ address: IPAddress) -> UInt128 { UInt128(address.high) << 64 | UInt128(address.low) }
+    /// Packets whose arriving `field` is one of these addresses.
+    package func packets(_ field: PacketField, in range: AddressRange) -> PacketSet {
+        guard range.first.version == version else { return .none }
+        return packets(field, from: number(range.first), through: number(range.last))
+    }
 
-    func address(_ number: UInt128) -> IPAddress {
+    package func number(_ address: IPAddress) -> UInt128 { UInt128(address.high) << 64 | UInt128(address.low) }
+
+    package func address(_ number: UInt128) -> IPAddress {
         IPAddress(version, high: UInt64(truncatingIfNeeded: number >> 64), low: UInt64(truncatingIfNeeded: number))
     }
 }

@@ -12,6 +12,8 @@ public final class PacketSpace {
     package let interfaces: [Symbol?]
     /// The same by name, for hosts whose names are others; empty where the space is of one host's symbols alone.
     package let interfaceNames: [String?]
+    /// Those of them that no input names, where only rules are known of a host.
+    package let strangers: Set<Symbol>
     /// Fields that may differ; all others have one value.
     package let free: Set<PacketField>
     /// The levels of each field, by its number; `nil` for those that are not free.
@@ -35,11 +37,12 @@ public final class PacketSpace {
     ///   - free: fields that may differ beside interface, addresses, protocol and ports.
     ///   - limit: of diagram nodes.
     package init(
-        _ version: IPVersion, interfaces: [Symbol?], names: [String?] = [], free: Set<PacketField>,
-        limit: Int = 16_000_000
+        _ version: IPVersion, interfaces: [Symbol?], names: [String?] = [], strangers: Set<Symbol> = [],
+        free: Set<PacketField>, limit: Int = 16_000_000
     ) {
         interfaceNames = names
         self.version = version
+        self.strangers = strangers
         self.interfaces = interfaces
         self.free = free.union([.inInterface, .protocol, .destination, .destinationPort, .source, .sourcePort])
         store = DiagramStore(limit: limit)

@@ -3,7 +3,7 @@ public import NetTypes
 internal import PacketPath
 public import PathModel
 internal import RuleModel
-package import SourceText
+public import SourceText
 
 /// Where packets come from that are followed.
 public enum PacketOrigin: Hashable, Sendable, CaseIterable {
@@ -78,8 +78,12 @@ extension PacketSpace {
     /// A space for packets of `version` to and from all of `models`, so that their answers can be compared: the fields that
     /// a rule of one of them looks at are free.
     ///
-    /// - Parameter free: fields that may differ although no rule asks.
-    public convenience init(_ version: IPVersion, for models: [HostModel], free: Set<PacketField> = []) {
+    /// - Parameters:
+    ///   - free: fields that may differ although no rule asks.
+    ///   - strangers: interfaces that packets may come by although no input names them.
+    public convenience init(
+        _ version: IPVersion, for models: [HostModel], free: Set<PacketField> = [], strangers: [Symbol] = []
+    ) {
         var fields = free
         var names: [String?] = [nil]
         var seen: Set<String> = []
@@ -89,8 +93,11 @@ extension PacketSpace {
                 names.append(name)
             }
         }
+        for name in strangers.compactMap({ models.first?.names.text($0) }) where seen.insert(name).inserted {
+            names.append(name)
+        }
         let symbols = names.map { name in name.map { models.first?.names.find($0) ?? .empty } }
-        self.init(version, interfaces: symbols, names: names, free: fields)
+        self.init(version, interfaces: symbols, names: names, strangers: Set(strangers), free: fields)
     }
 
     /// The symbols that `model` has of the interfaces; `.empty` for one that it has not.
@@ -105,7 +112,7 @@ extension PacketSpace {
         if free.contains(.state) {
             result = and(result, packets(.state, from: 0, through: UInt128(ArrivalState.allCases.count - 1)))
         }
-        let own = Set(arrivals(model))
+        let own = Set(arrivals(model)).union(strangers)
         let numbers = symbols(of: model).enumerated().filter { _, name in
             switch origin {
             case .host: name == nil

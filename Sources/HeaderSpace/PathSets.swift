@@ -198,7 +198,7 @@ extension SetEvaluator {
         return space.merged(result)
     }
 
-    private func take(_ step: HookStep, _ ways: [Way], _ context: Context) -> [Way] {
+    func take(_ step: HookStep, _ ways: [Way], _ context: Context) -> [Way] {
         switch step {
         case .defragment, .confirm: return ways
         case .conntrack: return tracked(ways)
@@ -296,7 +296,7 @@ extension SetEvaluator {
 
     // MARK: Conntrack
 
-    private func tracked(_ ways: [Way]) -> [Way] {
+    func tracked(_ ways: [Way]) -> [Way] {
         space.merged(
             ways.flatMap { way -> [Way] in
                 guard case .none = way.flow.standing else { return [way] }

@@ -103,7 +103,7 @@ private func internetCandidates(_ version: IPVersion) -> [IPAddress] {
 }
 
 /// What routes other than default ones cover. Two halves of everything, as VPNs write a default, count as default.
-private func routedPrefixes(_ version: IPVersion, on model: HostModel) -> [IPPrefix] {
+func routedPrefixes(_ version: IPVersion, on model: HostModel) -> [IPPrefix] {
     model.routes(version).routes.filter { $0.destination.length > 1 }.map { $0.destination }
 }
 

@@ -3,7 +3,7 @@ internal import PathModel
 internal import RuleModel
 
 /// What a name stands for.
-private struct Target {
+struct NamedTarget {
     /// `pod shop/web-1`, for sentences.
     let title: String
     let addresses: [IPAddress]
@@ -30,7 +30,7 @@ func resolveNames(
     let version = version(source, destination, description)
     if let from, let source {
         result.source = .address(try choose(source, version, &result.notes))
-        if let port = from.port { try result.setSourcePort(try number(port, source)) }
+        if let port = from.port { try result.setSourcePort(try portNumber(port, source)) }
         if let value = from.protocol { try result.setProtocol(value) }
     }
     if let to, let destination {
@@ -61,7 +61,7 @@ private func namedEnd(_ end: PacketEnd?) throws(PacketFailure) -> NamedEnd? {
 
 // MARK: What a name stands for
 
-private func target(_ end: NamedEnd, _ cluster: ClusterObjects) throws(PacketFailure) -> Target {
+func target(_ end: NamedEnd, _ cluster: ClusterObjects) throws(PacketFailure) -> NamedTarget {
     if cluster.pods.isEmpty && cluster.services.isEmpty && cluster.nodes.isEmpty {
         throw PacketFailure(
             "'\(end.text)' is not known: the snapshot holds no objects of Kubernetes; add the output of "
@@ -74,7 +74,7 @@ private func target(_ end: NamedEnd, _ cluster: ClusterObjects) throws(PacketFai
     }
 }
 
-private func podTarget(_ end: NamedEnd, _ cluster: ClusterObjects) throws(PacketFailure) -> Target {
+private func podTarget(_ end: NamedEnd, _ cluster: ClusterObjects) throws(PacketFailure) -> NamedTarget {
     let pods = cluster.pods.filter { $0.name == end.name && (end.namespace == nil || $0.namespace == end.namespace) }
     guard let pod = pods.first else {
         let known = cluster.pods.map { "\($0.namespace)/\($0.name)" }
@@ -90,7 +90,7 @@ private func podTarget(_ end: NamedEnd, _ cluster: ClusterObjects) throws(Packet
         let phase = pod.phase.isEmpty ? "" : " (\(pod.phase))"
         throw PacketFailure("\(title) has no address\(phase)")
     }
-    var target = Target(title: title, addresses: pod.addresses)
+    var target = NamedTarget(title: title, addresses: pod.addresses)
     target.ports = pod.ports.map { ($0.name, $0.number, $0.protocol) }
     if pod.isFinished {
         target.notes.append("\(title) has ended (\(pod.phase)): its address may be another pod's by now")
@@ -98,7 +98,7 @@ private func podTarget(_ end: NamedEnd, _ cluster: ClusterObjects) throws(Packet
     return target
 }
 
-private func serviceTarget(_ end: NamedEnd, _ cluster: ClusterObjects) throws(PacketFailure) -> Target {
+private func serviceTarget(_ end: NamedEnd, _ cluster: ClusterObjects) throws(PacketFailure) -> NamedTarget {
     let services = cluster.services.filter {
         $0.name == end.name && (end.namespace == nil || $0.namespace == end.namespace)
     }
@@ -112,7 +112,7 @@ private func serviceTarget(_ end: NamedEnd, _ cluster: ClusterObjects) throws(Pa
                 + services.map { $0.namespace }.sorted().joined(separator: ", "))
     }
     let title = "service \(service.namespace)/\(service.name)"
-    var target = Target(title: title, addresses: service.clusterAddresses)
+    var target = NamedTarget(title: title, addresses: service.clusterAddresses)
     target.ports = service.ports.map { ($0.name, $0.number, $0.protocol) }
     target.service = service
     if service.clusterAddresses.isEmpty {
@@ -124,7 +124,7 @@ private func serviceTarget(_ end: NamedEnd, _ cluster: ClusterObjects) throws(Pa
     return target
 }
 
-private func nodeTarget(_ end: NamedEnd, _ cluster: ClusterObjects) throws(PacketFailure) -> Target {
+private func nodeTarget(_ end: NamedEnd, _ cluster: ClusterObjects) throws(PacketFailure) -> NamedTarget {
     let nodes = cluster.nodes.filter { $0.name == end.name }
     guard !nodes.isEmpty else {
         var known: [String] = []
@@ -140,11 +140,11 @@ private func nodeTarget(_ end: NamedEnd, _ cluster: ClusterObjects) throws(Packe
         }
     }
     guard !addresses.isEmpty else { throw PacketFailure("node \(end.name) has no address in the snapshot") }
-    return Target(title: "node \(end.name)", addresses: addresses)
+    return NamedTarget(title: "node \(end.name)", addresses: addresses)
 }
 
 /// `: shop/web-1, shop/web-2`, the pods behind a service; empty where none is known.
-private func backendsClause(_ target: Target?, _ cluster: ClusterObjects) -> String {
+private func backendsClause(_ target: NamedTarget?, _ cluster: ClusterObjects) -> String {
     guard let service = target?.service else { return "" }
     var pods: [String] = []
     for set in cluster.endpointSets where set.namespace == service.namespace && set.service == service.name {
@@ -160,20 +160,20 @@ private func backendsClause(_ target: Target?, _ cluster: ClusterObjects) -> Str
 // MARK: Addresses
 
 /// The version that both ends have, IPv4 where both are possible.
-private func version(_ source: Target?, _ destination: Target?, _ description: PacketDescription) -> IPVersion {
+private func version(_ source: NamedTarget?, _ destination: NamedTarget?, _ description: PacketDescription) -> IPVersion {
     for end in [description.source, description.destination] {
         if case .address(let address)? = end { return address.version }
     }
     if description.protocol == .icmpv6 { return .v6 }
     if description.protocol == .icmp { return .v4 }
-    func has(_ target: Target?, _ version: IPVersion) -> Bool {
+    func has(_ target: NamedTarget?, _ version: IPVersion) -> Bool {
         target?.addresses.contains { $0.version == version } ?? true
     }
     for version in [IPVersion.v4, .v6] where has(source, version) && has(destination, version) { return version }
     return source?.addresses.first?.version ?? destination?.addresses.first?.version ?? .v4
 }
 
-private func choose(_ target: Target, _ version: IPVersion, _ notes: inout [String]) throws(PacketFailure) -> IPAddress
+private func choose(_ target: NamedTarget, _ version: IPVersion, _ notes: inout [String]) throws(PacketFailure) -> IPAddress
 {
     let own = target.addresses.filter { $0.version == version }
     guard let chosen = own.first else {
@@ -193,28 +193,28 @@ private func choose(_ target: Target, _ version: IPVersion, _ notes: inout [Stri
 
 // MARK: Ports
 
-private func portList(_ target: Target) -> String {
+func portList(_ target: NamedTarget) -> String {
     target.ports.map { ($0.name.isEmpty ? "" : $0.name + " ") + "\($0.number)/\($0.protocol.shortName)" }
         .joined(separator: ", ")
 }
 
 /// A port by number, or by the name that the end has for it.
-private func number(_ text: String, _ target: Target) throws(PacketFailure) -> UInt16 {
+func portNumber(_ text: String, _ target: NamedTarget) throws(PacketFailure) -> UInt16 {
     if let number = UInt16(text) { return number }
     guard let port = target.ports.first(where: { $0.name == text }) else { throw unknownPort(text, target) }
     return port.number
 }
 
-private func unknownPort(_ text: String, _ target: Target) -> PacketFailure {
+func unknownPort(_ text: String, _ target: NamedTarget) -> PacketFailure {
     let known = target.ports.isEmpty ? "it names no ports" : "it has \(portList(target))"
     return PacketFailure("\(target.title) has no port '\(text)'; \(known)")
 }
 
 /// Of a pod or node: numbers are taken as they are, names bring their protocol.
 private func setPort(
-    _ text: String, _ target: Target, _ description: inout PacketDescription
+    _ text: String, _ target: NamedTarget, _ description: inout PacketDescription
 ) throws(PacketFailure) {
-    try description.setDestinationPort(try number(text, target))
+    try description.setDestinationPort(try portNumber(text, target))
     if UInt16(text) == nil, description.protocol == nil,
         let port = target.ports.first(where: { $0.name == text })
     {
@@ -224,7 +224,7 @@ private func setPort(
 
 /// Of a service: it takes the ports that it has, each with its protocol, and no others.
 private func setServicePort(
-    _ text: String?, _ service: Service, _ target: Target, _ address: IPAddress,
+    _ text: String?, _ service: Service, _ target: NamedTarget, _ address: IPAddress,
     _ description: inout PacketDescription
 ) throws(PacketFailure) {
     if let ipProtocol = description.protocol, !ipProtocol.hasPorts, text == nil { return }
