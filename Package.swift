@@ -64,7 +64,7 @@ let package = Package(
             [
                 "SourceText", "NetTypes", "RuleModel", "IptablesText", "Nftables", "ChainGraph", "Annotations",
                 "PathModel",
-                "PacketPath",
+                "PacketPath", "HeaderSpace",
                 "Questions",
             ]),
         module(
@@ -78,7 +78,8 @@ let package = Package(
             [
                 "SourceText", "Nftables", "NetTypes", "RuleModel", "IptablesText", "HostText", "ChainGraph", "Snapshot",
                 "Annotations", "PathModel",
-                "PacketPath", "Questions", "KernelLink", "KernelLab", "Reports", "ArchiveFile", "Redaction",
+                "PacketPath", "HeaderSpace", "Questions", "KernelLink", "KernelLab", "Reports", "ArchiveFile",
+                "Redaction",
             ], audited),
         tests("SourceTextTests", ["SourceText"]),
         tests("NetTypesTests", ["NetTypes"]),
@@ -100,6 +101,7 @@ let package = Package(
             "AnnotationsTests",
             ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "Annotations", "Snapshot"], exclude: ["Fixtures"]),
         tests("ArchitectureTests", []),
+        tests("HeaderSpaceTests", ["SourceText", "NetTypes", "HeaderSpace"]),
         tests(
             "AgreementTests",
             ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "Snapshot", "PathModel", "PacketPath", "HeaderSpace"]),
@@ -117,8 +119,8 @@ let package = Package(
         tests(
             "QuestionsTests",
             [
-                "SourceText", "NetTypes", "RuleModel", "Snapshot", "Annotations", "PathModel", "PacketPath",
-                "Questions",
+                "SourceText", "NetTypes", "RuleModel", "ChainGraph", "Snapshot", "Annotations", "PathModel",
+                "PacketPath", "HeaderSpace", "Questions",
             ]),
         tests(
             "ChainGraphTests", ["SourceText", "NetTypes", "RuleModel", "IptablesText", "ChainGraph", "Snapshot"]),

@@ -18,9 +18,8 @@ struct Command: Sendable {
     let run: (@Sendable ([String], borrowing Console) throws(Stop) -> Int32)?
 
     static let all: [Command] = [
-        traceCommand, diffCommand, doctorCommand, lintCommand, showCommand, graphCommand, captureCommand,
+        traceCommand, findCommand, diffCommand, doctorCommand, lintCommand, showCommand, graphCommand, captureCommand,
         completionsCommand, manCommand, helpCommand,
-        later("find", "which packets are accepted, dropped, translated, or hit this rule?"),
         later("check", "do these statements hold?"),
         later("replay", "every packet of a capture, and what the rules do with it"),
     ]

@@ -52,6 +52,7 @@ private func trace(_ arguments: [String], _ console: borrowing Console) throws(S
             throw .usage(
                 UsageFailure("--packets brings packets of its own; the other options for one packet do not go with it"))
         }
+        if settings.megaflow { throw .usage(UsageFailure("--megaflow tells of one packet; --packets brings many")) }
         if settings.flows, settings.asksKernel {
             throw .usage(UsageFailure("--kernel asks for one packet at a time; --flows does not go with it"))
         }
@@ -78,7 +79,7 @@ private func trace(_ arguments: [String], _ console: borrowing Console) throws(S
     do { answer = try tracer.answer(description, at: start) } catch { throw .usage(UsageFailure(error.message)) }
     let unused = tracer.unusedAssumptions()
     if let first = unused.wrongValues.first { throw .usage(first) }
-    try write(answer, tracer.model(start), nodes[start].node, settings, console)
+    try write(answer, tracer.model(start), nodes[start].node, settings, snapshot: paths.joined(separator: " "), console)
     for name in unused.names {
         console.error(
             "hookline: note: nothing on this packet's way asks for the assumption '\(escapedForTerminal(name))'")
@@ -90,18 +91,23 @@ private func trace(_ arguments: [String], _ console: borrowing Console) throws(S
 }
 
 private func write(
-    _ answer: TraceAnswer, _ model: HostModel, _ node: NodeState, _ settings: TraceSettings,
+    _ answer: TraceAnswer, _ model: HostModel, _ node: NodeState, _ settings: TraceSettings, snapshot: String,
     _ console: borrowing Console
 ) throws(Stop) {
     var output = console.output()
     let annotations = AnnotatedRuleset(model.linked, cluster: node.cluster)
+    let megaflow = settings.megaflow ? megaflow(of: answer.trace, answer.request, on: model) : nil
     if settings.json {
         var json = JSONWriter(output)
-        writeTraceJSON(answer, model, annotations: annotations, files: node.files, into: &json)
+        writeTraceJSON(answer, model, annotations: annotations, files: node.files, megaflow: megaflow, into: &json)
         try console.finish(&json.output)
         return
     }
-    let document = traceReport(answer, model, annotations: annotations, files: node.files, detail: settings.detail)
+    var document = traceReport(answer, model, annotations: annotations, files: node.files, detail: settings.detail)
+    if settings.megaflow {
+        let alike = megaflowReport(megaflow, snapshot: snapshot, model, files: node.files)
+        document.add(contentsOf: alike.blocks)
+    }
     render(document, settings.common.style(console.surroundings), into: &output)
     try console.finish(&output)
 }

@@ -39,6 +39,8 @@ struct TraceSettings: SnapshotCommandSettings, Hashable {
     var packetsPath: String?
     var flows = false
     var roundTrip = false
+    /// Whether all packets are told that are treated alike.
+    var megaflow = false
     var assumptions: [String: String] = [:]
     /// Whether this machine's kernel is asked too.
     var asksKernel = false
@@ -184,6 +186,9 @@ extension TraceSettings {
         let group = "The answer"
         return [
             .flag("--round-trip", group: group, help: "trace the reply too") { $0.roundTrip = true },
+            .flag(
+                "--megaflow", group: group, help: "tell all packets that are treated exactly like this one, as sets"
+            ) { $0.megaflow = true },
             .value(
                 "--assume", name: "NAME=VALUE", group: group,
                 help: "settle what the snapshot can't, such as limit=under; the answer tells the names"

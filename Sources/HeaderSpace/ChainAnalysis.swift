@@ -41,8 +41,8 @@ public struct ChainAnalysis {
     public let space: PacketSpace
     public let domain: PacketSet
     public let classes: [ChainClass]
-    public let hits: [RuleReference: PacketSet]
-    public let reached: [RuleReference: PacketSet]
+    public let hits: RuleSets
+    public let reached: RuleSets
 }
 
 /// What is followed alone.
@@ -90,6 +90,12 @@ public func analyze(
             hook: place.hook, hasInInterface: !isLocal && place.hook != .egress, outInterface: interface)
         ends += evaluator.runAlone(place, part, context)
     }
+    evaluator.concludeSummaries()
+    ends += evaluator.record.endings.map { ending in
+        ChainClass(
+            packets: space.and(ending.packets, ending.within), verdict: ChainVerdict(ending.end),
+            rule: ending.end.rule, chain: ending.end.chain)
+    }
     var places: [ChainClass: Int] = [:]
     var classes: [ChainClass] = []
     for end in ends where !end.packets.isEmpty {
@@ -107,52 +113,32 @@ public func analyze(
 }
 
 extension SetEvaluator {
-    /// Packets through one place alone, conntrack's states given.
+    /// Packets through one place alone, conntrack's states given: those that pass it. The others are noted as ended.
     func runAlone(_ place: ChainPlace, _ packets: PacketSet, _ context: Context) -> [ChainClass] {
-        let arriving = tracked([Way(packets: packets, flow: Flow(space))])
+        var ways = tracked([Way(packets: packets, flow: Flow(space))])
         switch place {
         case .hook(let hook):
-            var ways = arriving
             for step in model.compiled.plan(space.version, hook) {
                 switch step {
                 case .conntrack, .defragment, .confirm, .virtualReplies, .virtualRequests: continue
                 case .withoutNAT, .nat, .chain, .unordered, .unorderedNAT: ways = take(step, ways, context)
                 }
             }
-            let ended = record.endings.map { ending in
-                ChainClass(
-                    packets: ending.packets, verdict: ChainVerdict(ending.end), rule: ending.end.rule,
-                    chain: ending.end.chain)
-            }
-            record.endings = []
-            return ended + ways.map { ChainClass(packets: $0.packets, verdict: .accepted, rule: nil, chain: nil) }
+            return ways.map { ChainClass(packets: $0.packets, verdict: .accepted, rule: nil, chain: nil) }
         case .chain(let chain, _):
-            return walk(chain, arriving, context).map { end in
-                var own = ChainClass(
-                    packets: end.way.packets, verdict: ChainVerdict(end.verdict), rule: end.rule, chain: nil)
-                if end.verdict == .returned, let base = model.linked.chain(chain).base {
-                    own.verdict = base.policy == .drop ? .dropped : .accepted
-                    own.chain = chain
-                }
-                return own
+            let base = model.linked.chain(chain).base
+            return ended(called(chain, ways, context, depth: 0, by: nil), of: chain).map { end in
+                ChainClass(
+                    packets: end.way.packets,
+                    verdict: end.verdict == .returned && base == nil ? .returned : .accepted, rule: nil,
+                    chain: end.verdict == .returned && base != nil ? chain : nil)
             }
         }
     }
 }
 
 extension ChainVerdict {
-    init(_ verdict: SetVerdict) {
-        switch verdict {
-        case .returned: self = .returned
-        case .accept, .passedBy: self = .accepted
-        case .drop: self = .dropped
-        case .reject(let with): self = .rejected(with)
-        case .queue: self = .queued
-        case .lost: self = .undecided
-        }
-    }
-
-    init(_ end: PathEnd) {
+    fileprivate init(_ end: PathEnd) {
         switch end.outcome {
         case .dropped, .unroutable, .filtered: self = .dropped
         case .rejected: self = end.rejectWith.map { .rejected($0) } ?? .dropped

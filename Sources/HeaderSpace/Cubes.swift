@@ -1,3 +1,5 @@
+internal import NetTypes
+
 /// Packets of which every field, whatever the others are, may have some values.
 public struct Cube: Hashable, Sendable {
     /// What the fields that are limited may be: sets that ask about this field alone.
@@ -5,6 +7,12 @@ public struct Cube: Hashable, Sendable {
 
     /// Every packet.
     public static let all = Cube()
+
+    func without(_ fields: [PacketField]) -> Cube {
+        var result = self
+        for field in fields { result.parts[field] = nil }
+        return result
+    }
 
     /// The fields that are limited, in the order of diagrams.
     public var fields: [PacketField] { PacketField.allCases.filter { parts[$0] != nil } }
@@ -30,7 +38,7 @@ extension PacketSpace {
         let allowed = or(set, complement(care))
         var maker = CubeMaker(self, limit: limit)
         var cubes = maker.cover(wanted.node, allowed.node).cubes
-        cubes = merged(cubes)
+        cubes = merged(merged(cubes).flatMap { byTransport($0, care) })
         let rest = maker.isCut ? subtract(wanted, union(cubes.map { packets(in: $0) })) : PacketSet.none
         if cubes.count <= 100 { cubes = withoutNeedless(cubes, wanted, rest) }
         let sizes = Dictionary(uniqueKeysWithValues: cubes.map { ($0, share(and(packets(in: $0), care))) })
@@ -42,9 +50,44 @@ extension PacketSpace {
         return CubeList(cubes: cubes, rest: rest)
     }
 
+    /// Protocols whose headers begin with ports.
+    package var protocolsWithPorts: PacketSet {
+        let all: [IPProtocol] = [.tcp, .udp, .sctp, .dccp, .udplite]
+        return union(all.map { packets(.protocol, UInt128($0.rawValue)) })
+    }
+
     public func packets(in cube: Cube) -> PacketSet {
         // From the lowest level up, so that every node is made once.
         cube.fields.reversed().reduce(.all) { and(cube.parts[$1] ?? .all, $0) }
+    }
+
+    /// A cube with conditions on ports or flags in those parts for which these are the same thing: ports of protocols that
+    /// have some, type and code of ICMP, nothing of all others.
+    private func byTransport(_ cube: Cube, _ care: PacketSet) -> [Cube] {
+        let limited = Set(cube.parts.keys).intersection([.destinationPort, .sourcePort, .tcpFlags])
+        if limited.isEmpty { return [cube] }
+        func of(_ protocols: [IPProtocol]) -> PacketSet {
+            union(protocols.map { packets(.protocol, UInt128($0.rawValue)) })
+        }
+        let tcp = of([.tcp])
+        let ported = of([.udp, .sctp, .dccp, .udplite])
+        let icmp = of([version == .v4 ? .icmp : .icmpv6])
+        let other = complement(union([tcp, ported, icmp]))
+        var kinds: [(protocols: PacketSet, without: [PacketField])] =
+            limited.contains(.tcpFlags) ? [(tcp, []), (ported, [.tcpFlags])] : [(or(tcp, ported), [])]
+        kinds += [(icmp, [.sourcePort, .tcpFlags]), (other, [.destinationPort, .sourcePort, .tcpFlags])]
+        let protocols = cube.parts[.protocol] ?? .all
+        if let kind = kinds.first(where: { isSubset(protocols, of: $0.protocols) }) {
+            return [cube.without(kind.without)]
+        }
+        var parts: [Cube] = []
+        for kind in kinds {
+            var part = cube
+            part.parts[.protocol] = and(protocols, kind.protocols)
+            if and(packets(in: part), care).isEmpty { continue }
+            parts.append(part.without(kind.without))
+        }
+        return parts
     }
 
     /// Cubes that differ in one field alone become one.
@@ -245,7 +288,7 @@ private struct CubeMaker {
                     parts[index].wanted = space.store.difference(parts[index].wanted, inner.node)
                 }
             }
-            let chosen = space.terms(possible, field) < space.terms(needed, field) ? possible : needed
+            let chosen = space.termCount(possible, field) < space.termCount(needed, field) ? possible : needed
             var made = cube
             if chosen != .all { made.parts[field] = chosen }
             result.cubes.append(made)

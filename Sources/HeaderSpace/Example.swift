@@ -10,6 +10,12 @@ public struct ExamplePacket: Hashable, Sendable {
     public var arrivalName: String?
     public var state: ArrivalState
     public var connectionMark: UInt32 = 0
+
+    package init(packet: Packet, arrival: Symbol?, state: ArrivalState) {
+        self.packet = packet
+        self.arrival = arrival
+        self.state = state
+    }
 }
 
 /// What each field of one arriving packet holds.
@@ -28,9 +34,8 @@ extension PacketSpace {
 
     func example(_ values: FieldValues) -> ExamplePacket {
         let state = ArrivalState(rawValue: UInt8(truncatingIfNeeded: values[.state])) ?? .new
-        var example = ExamplePacket(
-            packet: packet(values), arrival: arrival(values, interfaces), arrivalName: arrival(values, interfaceNames),
-            state: state)
+        var example = ExamplePacket(packet: packet(values), arrival: arrival(values, interfaces), state: state)
+        example.arrivalName = arrival(values, interfaceNames)
         example.connectionMark = UInt32(truncatingIfNeeded: values[.connectionMark])
         return example
     }
@@ -38,9 +43,8 @@ extension PacketSpace {
     /// The set of the one packet that `example` is, as far as fields are free.
     public func packets(as example: ExamplePacket) -> PacketSet {
         let packet = example.packet
-        let number =
-            interfaceNames.isEmpty
-            ? interfaces.firstIndex(of: example.arrival) : interfaceNames.firstIndex(of: example.arrivalName)
+        let named = example.arrivalName.flatMap { interfaceNames.firstIndex(of: $0) }
+        let number = named ?? interfaces.firstIndex(of: example.arrival)
         let isICMP = packet.protocol.isICMP
         let port = isICMP ? UInt16(packet.icmpType) << 8 | UInt16(packet.icmpCode) : packet.destinationPort
         let values: [(PacketField, UInt128)] = [

@@ -90,30 +90,26 @@ extension PacketSpace {
 
     /// Source and destination of the packets of `set`, whatever else they are.
     func addressesAlone(_ set: PacketSet) -> PacketSet {
-        var kept: [Bool] = []
-        for level in 0..<unknownLevel {
-            let field = field(at: level)?.field
-            kept.append(field == .source || field == .destination)
-        }
+        let kept = [levels(.destination), levels(.source)].compactMap { $0 }
         return PacketSet(node: store.project(set.node, kept))
     }
 }
 
 extension DiagramStore {
     /// Where some values of the variables that are not `kept` make it hold.
-    mutating func project(_ a: UInt32, _ kept: [Bool]) -> UInt32 {
+    mutating func project(_ a: UInt32, _ kept: [Range<UInt32>]) -> UInt32 {
         var done: [UInt32: UInt32] = [:]
         return project(a, kept, &done)
     }
 
-    private mutating func project(_ a: UInt32, _ kept: [Bool], _ done: inout [UInt32: UInt32]) -> UInt32 {
+    private mutating func project(_ a: UInt32, _ kept: [Range<UInt32>], _ done: inout [UInt32: UInt32]) -> UInt32 {
         if a < 2 { return a }
         if let known = done[a] { return known }
         let own = nodes[Int(a)]
         let low = project(own.low, kept, &done)
         let high = project(own.high, kept, &done)
-        let level = Int(own.level)
-        let result = level < kept.count && kept[level] ? node(own.level, low, high) : or(low, high)
+        let isKept = kept.contains { $0.contains(own.level) }
+        let result = isKept ? node(own.level, low, high) : or(low, high)
         done[a] = result
         return result
     }

@@ -2,6 +2,7 @@ public import Annotations
 internal import NetTypes
 internal import PacketPath
 public import PathModel
+public import Questions
 internal import RuleModel
 public import SourceText
 
@@ -10,14 +11,20 @@ public import SourceText
 /// - Parameter annotations: to tell each way in the makers' words too (`explanation`); `nil` leaves that out.
 public func writeTraceJSON(
     _ answer: TraceAnswer, _ model: HostModel, annotations: AnnotatedRuleset? = nil, files: [SourceFile],
-    into json: inout JSONWriter
+    megaflow: FindAnswer? = nil, into json: inout JSONWriter
 ) {
     let quotes = Quotes(model: model, files: files)
     let reporter = annotations.map {
         TraceReporter(quotes: quotes, annotations: $0, answer: answer, detail: .summary)
     }
     let writer = TraceJSONWriter(quotes: quotes, reporter: reporter)
-    writer.write(answer, into: &json)
+    writer.write(answer, into: &json) { json in
+        guard let megaflow else { return }
+        json.key("megaflow")
+        json.beginObject()
+        writeFound(megaflow, FindHeading(query: "", snapshot: "", notes: [], shown: 100), model, files, &json)
+        json.endObject()
+    }
     json.endLine()
 }
 
@@ -28,7 +35,8 @@ struct TraceJSONWriter {
     /// The node that each step is told to be of, where that is another than the one asked about.
     var node = ""
 
-    func write(_ answer: TraceAnswer, into json: inout JSONWriter) {
+    /// - Parameter more: writes what else the object has.
+    func write(_ answer: TraceAnswer, into json: inout JSONWriter, _ more: (inout JSONWriter) -> Void = { _ in }) {
         json.beginObject()
         json.member("hookline", 1)
         switch answer.identifier {
@@ -41,6 +49,7 @@ struct TraceJSONWriter {
         if !answer.onward.isEmpty { json.member("finalOutcome", answer.finalOutcome.name) }
         writeResult(answer, into: &json)
         answer.kernel?.write(into: &json)
+        more(&json)
         json.endObject()
     }
 

@@ -17,7 +17,9 @@ extension ExamplePacket {
             words += ["--in", model.names.text(arrival), "--from"]
             words.append(end(packet.source, hasPorts ? packet.sourcePort : nil))
         } else {
-            words += ["--from", hasPorts ? "host:\(packet.sourcePort)" : "host"]
+            // `--from host` leaves the choice of the source to the routes.
+            words += ["--packet", "'{\"in\":null,\"source\":\"\(packet.source)\"}'"]
+            if hasPorts { words += ["--sport", "\(packet.sourcePort)"] }
         }
         words.append("--to")
         words.append(

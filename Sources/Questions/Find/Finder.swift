@@ -21,11 +21,32 @@ public enum FindTopic: Hashable, Sendable {
     /// Those that a rule drops, rejects, queues, or lets through to the end.
     case decidedBy(NamedRules)
     /// Those that get to an address, translated or not.
-    case getTo(QueryEnd)
+    case getTo([QueryEnd])
     /// Those that leave with a source.
-    case leavesAs(QueryEnd)
+    case leavesAs([QueryEnd])
     /// Those that come in by an interface that their source is not routed by, and get through.
     case spoofed
+
+    /// Whether packets that no rule could let through are left aside.
+    var isAboutRules: Bool {
+        switch self {
+        case .everything, .spoofed: false
+        case .outcomes(let outcomes, _): !outcomes.contains(.filtered)
+        case .translated, .hits, .reaches, .decidedBy, .getTo, .leavesAs: true
+        }
+    }
+}
+
+extension Reason {
+    /// Whether the kernel refuses a packet for its addresses alone.
+    fileprivate var isForAddresses: Bool {
+        switch self {
+        case .martianSource, .martianDestination, .notAddressed, .badHeader, .beyondScope, .notJoined: true
+        case .rule, .policy, .noRoute, .blackhole, .unreachable, .prohibit, .rpFilter, .forwardingOff, .ttl, .tooBig,
+            .hairpinOff, .natNoAddress, .natInterface, .noServer, .serverGone, .unknownRule, .tooManyBranches:
+            false
+        }
+    }
 }
 
 /// How many packets of those asked about are found.
@@ -56,6 +77,8 @@ public struct FindAnswer {
     /// What was asked about.
     public var asked: PacketSet
     public var found: [FoundPackets]
+    /// Packets that are left out of `asked`: the kernel itself refuses them for their addresses, whatever the rules say.
+    public var aside = PacketSet.none
     /// What is taken for granted, as sentences.
     public var granted: [String]
     /// Whether the analysis ran out of room: no answer counts then.
@@ -103,7 +126,9 @@ public struct Finder {
     }
 
     /// All packets that the query describes, and what becomes of them.
-    public func analyses(_ space: PacketSpace, recordsRules: Bool) -> (asked: PacketSet, of: [PathAnalysis]) {
+    public func analyses(
+        _ space: PacketSpace, recordsRules: Bool, goingTo goal: IPAddress? = nil
+    ) -> (asked: PacketSet, of: [PathAnalysis]) {
         let described = query.packets(in: space, on: model)
         var asked: [PacketSet] = []
         var analyses: [PathAnalysis] = []
@@ -111,7 +136,8 @@ public struct Finder {
             let own = space.and(space.domain(origin, on: model), described)
             if own.isEmpty { continue }
             asked.append(own)
-            analyses.append(analyze(model, origin, in: space, only: own, recordsRules: recordsRules))
+            analyses.append(
+                analyze(model, origin, in: space, only: own, goingTo: goal, recordsRules: recordsRules))
         }
         return (space.union(asked), analyses)
     }
@@ -132,11 +158,23 @@ public struct Finder {
 
     private func wholeWay(_ topic: FindTopic, _ space: PacketSpace) -> FindAnswer {
         var recordsRules = false
+        var goal: IPAddress?
         switch topic {
         case .hits, .reaches, .decidedBy, .leavesAs: recordsRules = true
-        case .everything, .outcomes, .translated, .getTo, .spoofed: break
+        case .getTo(let ends):
+            let own = ends.filter { $0.version == nil || $0.version == space.version }
+            if own.count == 1, case .addresses(let range) = own[0].place, range.isSingle { goal = range.first }
+        case .everything, .outcomes, .translated, .spoofed: break
         }
-        var (asked, analyses) = analyses(space, recordsRules: recordsRules)
+        var (asked, analyses) = analyses(space, recordsRules: recordsRules, goingTo: goal)
+        var aside = PacketSet.none
+        if topic.isAboutRules {
+            let refused = analyses.map { analysis in
+                analysis.packets { $0.end.outcome == .filtered && $0.end.reason?.isForAddresses ?? false }
+            }
+            aside = space.and(asked, space.always(space.union(refused)))
+            asked = space.subtract(asked, aside)
+        }
         func packets(where isWanted: (PacketClass) -> Bool) -> PacketSet {
             space.union(
                 analyses.map { analysis in
@@ -163,7 +201,8 @@ public struct Finder {
             }
             found.append(FoundPackets(title: "translated", packets: own))
         case .hits(let names):
-            found.append(FoundPackets(title: "matched by \(names.text)", packets: recorded(names, analyses) { $0.hits }))
+            found.append(
+                FoundPackets(title: "matched by \(names.text)", packets: recorded(names, analyses) { $0.hits }))
         case .reaches(let names):
             found.append(FoundPackets(title: "brought to \(names.text)", packets: reaching(names, analyses)))
         case .decidedBy(let names):
@@ -171,21 +210,23 @@ public struct Finder {
             let passed = NamedRules(text: names.text, rules: names.rules.filter { isAccept($0) })
             let accepted = space.and(recorded(passed, analyses) { $0.hits }, through())
             found.append(FoundPackets(title: "decided by \(names.text)", packets: space.or(ended, accepted)))
-        case .getTo(let end):
+        case .getTo(let ends):
             let own = space.union(
                 analyses.flatMap { analysis in
-                    analysis.classes.filter { $0.end.outcome.isThrough }.map { ending(at: end, $0, space, false) }
+                    analysis.classes.filter { $0.end.outcome.isThrough }.map { one in
+                        space.union(ends.map { ending(at: $0, one, space, false) })
+                    }
                 })
             found.append(FoundPackets(title: "able to reach it", packets: own))
-        case .leavesAs(let end):
-            found.append(leaving(as: end, analyses, space))
+        case .leavesAs(let ends): found.append(leaving(as: ends, analyses, space))
         case .spoofed:
             let foreign = space.arrivingBySourceRoute(on: model, foreign: true) ?? .none
             asked = space.and(asked, foreign)
             found.append(FoundPackets(title: "let through", packets: space.and(through(), foreign)))
         }
         let granted = analyses.flatMap { $0.granted.map { $0.text } }
-        return FindAnswer(version: space.version, space: space, asked: asked, found: found, granted: unique(granted))
+        return FindAnswer(
+            version: space.version, space: space, asked: asked, found: found, aside: aside, granted: unique(granted))
     }
 
     private func isAccept(_ rule: RuleReference) -> Bool {
@@ -195,7 +236,7 @@ public struct Finder {
     }
 
     private func recorded(
-        _ names: NamedRules, _ analyses: [PathAnalysis], _ sets: (PathAnalysis) -> [RuleReference: PacketSet]
+        _ names: NamedRules, _ analyses: [PathAnalysis], _ sets: (PathAnalysis) -> RuleSets
     ) -> PacketSet {
         guard let space = analyses.first?.space else { return .none }
         return space.union(analyses.flatMap { analysis in names.rules.compactMap { sets(analysis)[$0] } })
@@ -222,13 +263,14 @@ public struct Finder {
         let address = isSource ? one.source : one.destination
         let port = isSource ? one.sourcePort : one.destinationPort
         var packets = one.packets
+        if let version = end.version, version != space.version { return .none }
         if case .addresses(let range) = end.place {
             let field = isSource ? PacketField.source : .destination
             switch address {
             case .unchanged: packets = space.and(packets, space.packets(field, in: range))
             case .given(let value): if !range.contains(value) { return .none }
             // A value that the kernel makes of the one it had, or chooses: it may be this one.
-            case .partly, .unknown: packets = space.and(packets, somewhere(space))
+            case .partly, .unknown, .various: packets = space.and(packets, somewhere(space))
             }
         }
         if let proto = end.protocol {
@@ -239,9 +281,9 @@ public struct Finder {
         case .unchanged:
             let field = isSource ? PacketField.sourcePort : .destinationPort
             let ports = end.ports.map { space.packets(field, from: UInt128($0.first), through: UInt128($0.last)) }
-            packets = space.and(space.and(packets, space.union(ports)), hasPorts(space))
+            packets = space.and(space.and(packets, space.union(ports)), space.protocolsWithPorts)
         case .given(let value): if !end.ports.contains(where: { $0.contains(value) }) { return .none }
-        case .partly, .unknown: packets = space.and(packets, somewhere(space))
+        case .partly, .unknown, .various: packets = space.and(packets, somewhere(space))
         }
         return packets
     }
@@ -252,23 +294,18 @@ public struct Finder {
             whenNo: "NAT gives the packet another address or port")
     }
 
-    private func hasPorts(_ space: PacketSpace) -> PacketSet {
-        let all: [IPProtocol] = [.tcp, .udp, .sctp, .dccp, .udplite]
-        return space.union(all.map { space.packets(.protocol, UInt128($0.rawValue)) })
-    }
-
-    private func leaving(as end: QueryEnd, _ analyses: [PathAnalysis], _ space: PacketSpace) -> FoundPackets {
+    private func leaving(as ends: [QueryEnd], _ analyses: [PathAnalysis], _ space: PacketSpace) -> FoundPackets {
         var sets: [PacketSet] = []
         for analysis in analyses {
             for one in analysis.classes where one.end.outcome == .forwarded || one.end.outcome == .sent {
                 guard query.admits(leavingBy: one.end.interface, on: model) else { continue }
-                sets.append(ending(at: end, one, space, true))
+                sets += ends.map { ending(at: $0, one, space, true) }
             }
         }
         var found = FoundPackets(title: "leaving with that source", packets: space.union(sets))
         let possible = space.possibly(found.packets)
         var rules: Set<RuleReference> = []
-        for analysis in analyses { rules.formUnion(analysis.hits.keys) }
+        for analysis in analyses { rules.formUnion(analysis.hits.rules) }
         for rule in rules.sorted() {
             switch model.linked.rule(rule).target {
             case .snat, .masquerade, .netmap: break

@@ -129,7 +129,8 @@ public struct PacketQuery: Hashable, Sendable {
         for part in parts(text) {
             let ends = part.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             let value = try readNumber(ends[0], maximum: UInt64(UInt32.max), of: what)
-            let mask = ends.count == 2 ? try readNumber(ends[1], maximum: UInt64(UInt32.max), of: "a mask") : 0xffff_ffff
+            let mask =
+                ends.count == 2 ? try readNumber(ends[1], maximum: UInt64(UInt32.max), of: "a mask") : 0xffff_ffff
             tests[field, default: []].append(Negatable(.masked(value, mask: mask), isNegated: isNegated))
         }
     }

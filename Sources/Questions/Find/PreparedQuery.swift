@@ -74,6 +74,23 @@ public func prepare(
     return PreparedQuery(query: query, from: from, to: to, versions: versions, notes: notes)
 }
 
+/// `end` as ends that need no looking up: a name as the addresses that it stands for.
+public func addresses(
+    of end: QueryEnd, _ cluster: ClusterObjects, on model: HostModel, _ notes: inout [String]
+) throws(PacketFailure) -> [QueryEnd] {
+    let found = try resolve(.is(end), isSource: false, cluster, model, &notes)
+    var result: [QueryEnd] = []
+    for choice in found.choices {
+        switch choice.addresses {
+        case .all: result.append(QueryEnd(place: .anywhere, ports: choice.ports, protocol: choice.protocol))
+        case .ranges(let ranges):
+            result += ranges.map { QueryEnd(place: .addresses($0), ports: choice.ports, protocol: choice.protocol) }
+        case .allBut, .madeHere: throw PacketFailure("an address is asked for: ADDRESS, PREFIX, host or a name")
+        }
+    }
+    return result
+}
+
 extension PreparedQuery.End {
     fileprivate var versions: [IPVersion] {
         choices.flatMap { choice -> [IPVersion] in

@@ -20,6 +20,12 @@ public struct QueryEnd: Hashable, Sendable {
 }
 
 extension QueryEnd {
+    /// The IP version of its addresses; `nil` where it may have either.
+    var version: IPVersion? {
+        if case .addresses(let range) = place { return range.first.version }
+        return nil
+    }
+
     /// Reads it. Behind `/` a name is a protocol and a number a prefix length.
     public init(_ text: String) throws(PacketFailure) {
         for kind in endpointKinds where text.hasPrefix(kind + ":") {
@@ -31,7 +37,8 @@ extension QueryEnd {
         var ports: [PortRange] = []
         var ipProtocol: IPProtocol?
         if name.hasSuffix("/") || name.isEmpty {
-            throw PacketFailure("'\(text)' has no address: ADDRESS, PREFIX, host, internet or any, with :PORT and /PROTOCOL")
+            throw PacketFailure(
+                "'\(text)' has no address: ADDRESS, PREFIX, host, internet or any, with :PORT and /PROTOCOL")
         }
         if let slash = name.firstIndex(of: "/") {
             length = try QueryEnd.prefixLength(String(name[name.index(after: slash)...]), of: text)
@@ -105,7 +112,8 @@ extension QueryEnd {
             return .addresses(AddressRange(first, last))
         }
         guard let address = IPAddress(name) else {
-            throw PacketFailure("'\(name)' is not an address: 192.0.2.1, 10.0.0.0/8, [2001:db8::1]:443, host or internet")
+            throw PacketFailure(
+                "'\(name)' is not an address: 192.0.2.1, 10.0.0.0/8, [2001:db8::1]:443, host or internet")
         }
         guard let length else { return .addresses(AddressRange(address, address)) }
         guard Int(length) <= address.version.addressBits else {

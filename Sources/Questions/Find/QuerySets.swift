@@ -17,7 +17,7 @@ extension PreparedQuery {
             if field == .state, !space.free.contains(.state) { continue }
             var own = either(tests.map { Negatable(packets($0.value, field, space), isNegated: $0.isNegated) }, space)
             switch field {
-            case .sourcePort, .destinationPort: own = space.and(own, hasPorts(space))
+            case .sourcePort, .destinationPort: own = space.and(own, space.protocolsWithPorts)
             case .tcpFlags: own = space.and(own, space.packets(.protocol, UInt128(IPProtocol.tcp.rawValue)))
             case .user, .group: own = space.and(own, madeHere(space))
             case .inInterface, .state, .protocol, .destination, .source, .ttl, .tos, .length, .mark, .connectionMark,
@@ -89,11 +89,6 @@ extension PreparedQuery {
         space.interfaces.firstIndex(of: nil).map { space.packets(.inInterface, UInt128($0)) } ?? .none
     }
 
-    private func hasPorts(_ space: PacketSpace) -> PacketSet {
-        let all: [IPProtocol] = [.tcp, .udp, .sctp, .dccp, .udplite]
-        return space.union(all.map { space.packets(.protocol, UInt128($0.rawValue)) })
-    }
-
     // MARK: Ends
 
     private func of(_ ends: [End], in space: PacketSpace, isSource: Bool) -> PacketSet {
@@ -121,6 +116,6 @@ extension PreparedQuery {
             space.packets(
                 isSource ? .sourcePort : .destinationPort, from: UInt128($0.first), through: UInt128($0.last))
         }
-        return space.and(space.and(result, hasPorts(space)), space.union(ports))
+        return space.and(space.and(result, space.protocolsWithPorts), space.union(ports))
     }
 }

@@ -1,4 +1,5 @@
 public import ChainGraph
+public import NetTypes
 public import PathModel
 internal import RuleModel
 public import SourceText
@@ -71,4 +72,32 @@ extension LinkedRuleset {
             jumps[index].filter { $0.target == chain }.map { RuleReference(chain: ChainID(index), index: $0.rule) }
         }
     }
+}
+
+extension LinkedRuleset {
+    /// Base chains that lead to `chain`, itself among them.
+    public func bases(of chain: ChainID) -> [ChainID] {
+        var open = [chain]
+        var seen: Set<ChainID> = []
+        var result: [ChainID] = []
+        while let next = open.popLast() {
+            if !seen.insert(next).inserted { continue }
+            if self.chain(next).base != nil { result.append(next) }
+            open += callers(of: next).map { $0.chain }
+        }
+        return result.sorted()
+    }
+}
+
+/// Reads `22,80` or `53/udp`: ports of a service, TCP's where no protocol is told.
+public func readServicePorts(_ text: String) throws(PacketFailure) -> [(port: UInt16, protocol: IPProtocol)] {
+    let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    let proto = parts.count == 2 ? try readProtocol(parts[1]) : .tcp
+    guard proto.hasPorts else { throw PacketFailure("a packet of protocol \(proto.shortName) has no ports") }
+    let ranges = try readPorts(parts[0])
+    let count = ranges.reduce(0) { $0 + Int($1.last - $1.first) + 1 }
+    guard count <= 64 else {
+        throw PacketFailure("'\(text)' are \(count) ports, each with a matrix of its own: 64 at most")
+    }
+    return ranges.flatMap { range in (range.first...range.last).map { ($0, proto) } }
 }

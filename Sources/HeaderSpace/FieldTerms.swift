@@ -1,5 +1,5 @@
 /// The values of one field in a cube, as a person would list them.
-public struct FieldValues: Hashable, Sendable {
+public struct FieldTerms: Hashable, Sendable {
     public enum Terms: Hashable, Sendable {
         /// Ascending, with gaps between them.
         case ranges([ClosedRange<UInt128>])
@@ -10,6 +10,11 @@ public struct FieldValues: Hashable, Sendable {
     public struct Pattern: Hashable, Sendable {
         public var value: UInt128
         public var mask: UInt128
+
+        public init(value: UInt128, mask: UInt128) {
+            self.value = value
+            self.mask = mask
+        }
     }
 
     /// Whether `terms` are those that it has not.
@@ -31,16 +36,21 @@ extension PacketSpace {
     private static let mostTerms = 256
 
     /// What `part`, a set that asks about `field` alone, says of it in the fewest terms.
-    public func values(_ part: PacketSet, of field: PacketField) -> FieldValues {
+    public func terms(of part: PacketSet, _ field: PacketField) -> FieldTerms {
         let most = mostValue(field)
         let own = ranges(part, of: field, through: most)
         let other = ranges(complement(part), of: field, through: most)
-        var best: FieldValues?
-        func consider(_ terms: FieldValues.Terms, _ isNegated: Bool) {
-            let values = FieldValues(isNegated: isNegated, terms: terms)
+        var best: FieldTerms?
+        func consider(_ terms: FieldTerms.Terms, _ isNegated: Bool) {
+            let values = FieldTerms(isNegated: isNegated, terms: terms)
             if best.map({ values.count < $0.count }) ?? true { best = values }
         }
         if !isOfBits(field) || own?.count == 1 {
+            // Most of all addresses are told by the few that are left out, though they be one term more.
+            let isMost = (field == .source || field == .destination) && share(part) > 0.5
+            if let other, isMost, other.count <= (own?.count ?? 0) + 1, other.count > 0 {
+                return FieldTerms(isNegated: true, terms: .ranges(other))
+            }
             if let own { consider(.ranges(own), false) }
             if let other { consider(.ranges(other), true) }
         }
@@ -52,13 +62,13 @@ extension PacketSpace {
         if let best { return best }
         var some = firstRanges(part, of: field, through: most)
         some.removeLast(max(0, some.count - PacketSpace.mostTerms))
-        return FieldValues(isNegated: false, terms: .ranges(some), isCut: true)
+        return FieldTerms(isNegated: false, terms: .ranges(some), isCut: true)
     }
 
     /// How many terms it takes.
-    func terms(_ part: PacketSet, _ field: PacketField) -> Int {
+    func termCount(_ part: PacketSet, _ field: PacketField) -> Int {
         if part == .all { return 0 }
-        let values = values(part, of: field)
+        let values = terms(of: part, field)
         return values.isCut ? Int.max : values.count
     }
 
@@ -66,7 +76,8 @@ extension PacketSpace {
     private func isOfBits(_ field: PacketField) -> Bool {
         switch field {
         case .tcpFlags, .tos, .mark, .connectionMark, .mac: true
-        case .inInterface, .state, .protocol, .destination, .destinationPort, .source, .sourcePort, .ttl, .length, .user,
+        case .inInterface, .state, .protocol, .destination, .destinationPort, .source, .sourcePort, .ttl, .length,
+            .user,
             .group:
             false
         }
@@ -122,12 +133,12 @@ extension PacketSpace {
     }
 
     /// Minato's sum of products of the field's bits; `nil` where there are more than 64.
-    private func patterns(_ part: PacketSet, of field: PacketField) -> [FieldValues.Pattern]? {
+    private func patterns(_ part: PacketSet, of field: PacketField) -> [FieldTerms.Pattern]? {
         guard let levels = levels(field) else { return nil }
-        var result: [FieldValues.Pattern] = []
+        var result: [FieldTerms.Pattern] = []
         var isCut = false
         /// Covers `wanted` within `allowed`; what it covers.
-        func take(_ wanted: UInt32, _ allowed: UInt32, _ pattern: FieldValues.Pattern) -> UInt32 {
+        func take(_ wanted: UInt32, _ allowed: UInt32, _ pattern: FieldTerms.Pattern) -> UInt32 {
             if wanted == 0 || isCut { return 0 }
             if allowed == 1 {
                 if result.count >= 64 { isCut = true } else { result.append(pattern) }
@@ -148,7 +159,7 @@ extension PacketSpace {
             let both = take(left, store.and(b0, b1), pattern)
             return store.or(both, store.node(level, low, high))
         }
-        _ = take(part.node, part.node, FieldValues.Pattern(value: 0, mask: 0))
+        _ = take(part.node, part.node, FieldTerms.Pattern(value: 0, mask: 0))
         return isCut ? nil : result
     }
 }
