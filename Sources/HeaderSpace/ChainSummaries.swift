@@ -200,7 +200,9 @@ extension SetEvaluator {
     /// Whether an expression asks what is no field of the packet.
     private func isHidden(_ expression: Expression) -> Bool {
         switch expression {
-        case .route, .fib, .socket, .unknown, .payload, .extensionHeader, .hash, .symmetricHash, .map: true
+        case .route, .fib, .socket, .unknown, .payload, .extensionHeader, .hash, .symmetricHash, .map,
+            .meta(.classIdentifier), .meta(.priority), .meta(.userID), .meta(.groupID), .meta(.cgroup):
+            true
         case .connection(let key, _):
             switch key {
             case .state, .direction, .status, .mark, .label, .packets, .bytes, .averagePacket, .zone: false
@@ -257,6 +259,7 @@ extension Flow {
         flow.template = after.template
         flow.changedSets = after.changedSets
         flow.isLoopedBack = after.isLoopedBack
+        flow.isGivenToSocket = after.isGivenToSocket
         flow.native = after.native
         return flow
     }

@@ -52,6 +52,8 @@ struct Flow: Hashable {
     var isLoopedBack = false
     /// Whether they came by lo: NAT may have taken those that came back the route that they came by.
     var arrivesByLo = false
+    /// Whether TPROXY gave them to a socket, which is nothing to be passed on.
+    var isGivenToSocket = false
     /// Whether this host made them.
     var startedHere = false
     /// Sets that rules on the way have changed.

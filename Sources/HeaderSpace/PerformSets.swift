@@ -52,9 +52,7 @@ extension SetEvaluator {
                 flow[.tos] = space.written(flow[.tos], of: .tos, keeping: 0xfc, xor: UInt128(ect))
             }
             if target.ece != nil || target.cwr != nil { changeECN(target, &flow) }
-        case .tproxy:
-            return either(
-                "tproxy@\(cite(rule))", "a transparent socket takes the packet (\(cite(rule)))", way, .accept, nil)
+        case .tproxy(let target): return proxy(target, rule, way)
         case .synproxy:
             return either(
                 "synproxy@\(cite(rule))",
@@ -85,6 +83,19 @@ extension SetEvaluator {
         if let chain = model.linked.sibling(of: rule.chain, named: name) { return .call(chain, isGoto: isGoto) }
         let text = "chain \(model.names.text(name)), which is not in the input, lets the packet return"
         return either("missing-chain@\(cite(rule))", text, way, nil, .drop)
+    }
+
+    /// Without a socket that takes it a packet is dropped.
+    private func proxy(_ target: TPROXYTarget, _ rule: RuleReference, _ way: Way) -> SetAction {
+        let takes = unknown("tproxy@\(cite(rule))", "a transparent socket takes the packet (\(cite(rule)))")
+        let mayTake = space.and(takes, space.or(isOf(.tcp, way.flow), isOf(.udp, way.flow)))
+        var taken = Way(packets: space.and(way.packets, mayTake), flow: way.flow)
+        taken.flow.isGivenToSocket = true
+        let kept = ~UInt128(target.mark.mask) & 0xffff_ffff
+        taken.flow[.mark] = space.written(
+            taken.flow[.mark], of: .mark, keeping: kept, xor: UInt128(target.mark.value))
+        let dropped = Way(packets: space.subtract(way.packets, mayTake), flow: way.flow)
+        return .several(ends: [(.accept, taken), (.drop, dropped)], onward: [])
     }
 
     /// One end where the unknown is yes and another where it is no; `nil`: the rule goes on.

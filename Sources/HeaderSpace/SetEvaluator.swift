@@ -90,6 +90,7 @@ final class SetEvaluator {
         situation.arrival = space.arrival(values, interfaces)
         if flow.arrivesByLo { situation.arrival = model.names.find("lo") }
         situation.isLoopedBack = flow.isLoopedBack
+        situation.isGivenToSocket = flow.isGivenToSocket
         situation.route = flow.route
         switch flow.standing {
         case .none: break

@@ -27,6 +27,8 @@ package struct Situation: Hashable, Sendable {
     package var isDestinationTranslated = false
     package var isSourceTranslated = false
     package var isLoopedBack = false
+    /// Whether TPROXY gave it to a socket.
+    package var isGivenToSocket = false
     /// Which ends' mappings a nat step has settled.
     package var hasDestinationMapping = false
     package var hasSourceMapping = false
@@ -280,6 +282,7 @@ package struct Stages: Sendable {
         state.isLocal = situation.arrival == nil
         state.startedHere = situation.arrival == nil || situation.isLoopedBack
         state.isLoopedBack = situation.isLoopedBack
+        state.isGivenToSocket = situation.isGivenToSocket
         if situation.isLoopedBack { state.round = 1 }
         if let arrival = situation.arrival {
             state.arrival = .known(arrival)

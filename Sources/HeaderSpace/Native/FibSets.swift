@@ -26,7 +26,9 @@ extension SetEvaluator {
         all.packets = .all
         let expression = Expression.fib(query)
         let cuts = fibCuts(query, flow)
-        let isByInterface = query.flags.contains(.inInterface) || query.result != .addressType
+        // Addresses of a link are looked up by the packet's own device.
+        let isByInterface =
+            query.flags.contains(.inInterface) || query.result != .addressType || space.version == .v6
         var result: [NativeCase] = []
         for atom in atoms(query.flags.contains(.destination) ? .destination : .source, flow) {
             var part = all

@@ -123,6 +123,7 @@ extension SetEvaluator {
         let expression = Expression.payload(base, offset: offset, bits: bits)
         if base == .link { return byInInterface(expression, asked) }
         guard offset >= 0, bits > 0, bits <= 128 * 8 else { return [NativeCase(packets: within, word: .absent)] }
+        if let known = loweredWord(base, offset, bits, within, asked.flow) { return known }
         if let word = plainWord(base, offset, bits, within, asked.flow) {
             return [NativeCase(packets: within, word: word)]
         }
@@ -137,6 +138,22 @@ extension SetEvaluator {
             }
         }
         return grouped(result)
+    }
+
+    /// The time to live of packets that were passed on, each value by itself: its bits are no packet's.
+    private func loweredWord(
+        _ base: PayloadBase, _ offset: Int, _ bits: Int, _ within: PacketSet, _ flow: Flow
+    ) -> [NativeCase]? {
+        guard base == .network, case .lowered = flow[.ttl], let place = networkPlaces.first(where: { $0.field == .ttl }),
+            place.start <= offset, offset + bits <= place.start + 8
+        else { return nil }
+        let behind = place.start + 8 - offset - bits
+        let cases = (0...UInt8.max).map { value in
+            let own = space.packets(flow[.ttl], of: .ttl, UInt128(value)) ?? .none
+            let word = NativeWord([value >> UInt8(behind) & UInt8(truncatingIfNeeded: (1 << bits) - 1)])
+            return NativeCase(packets: space.and(own, within), word: word)
+        }
+        return grouped(cases.filter { !$0.packets.isEmpty })
     }
 
     /// The word where it is made of fields alone that every packet of `within` has at the same place.

@@ -35,7 +35,7 @@ extension SetEvaluator {
         case .duplicate(let address, let device):
             return present([address, device].compactMap { $0 }, way, asked)
         case .forward: return .continue([way])
-        case .tproxy(_, let address, let port): return proxy(statement, address, port, way, asked)
+        case .tproxy(let version, let address, let port): return proxy(version, address, port, way, asked)
         case .synproxy, .resetOption: return byAsking(statement, [isOf(.tcp, way.flow)], way, asked)
         case .notrack: return perform(Target.notrack, rule, way, context)
         case .changeSet(let change): return self.change(change, way, asked)
@@ -106,25 +106,29 @@ extension SetEvaluator {
 
     /// Without a socket the rule breaks, and with one it goes on.
     private func proxy(
-        _ statement: NativeStatement, _ address: Expression?, _ port: Expression?, _ way: Way, _ asked: Asked
+        _ version: IPVersion?, _ address: Expression?, _ port: Expression?, _ way: Way, _ asked: Asked
     ) -> SetAction {
-        let missing = space.union(
-            [address, port].compactMap { $0 }.flatMap { cases(of: $0, asked) }.filter { $0.word == .absent }
-                .map { $0.packets })
         var ways = StatementWays()
-        if !missing.isEmpty { ways.missed.append(part(way, missing)) }
-        var rest = asked
-        rest.packets = space.subtract(asked.packets, missing)
-        for region in regions([isOf(.tcp, way.flow), isOf(.udp, way.flow)], rest) {
-            let own = Way(packets: space.and(rest.packets, region), flow: way.flow)
-            guard let situation = situation(own, asked.context.hook) else { continue }
-            var performed = stages.perform(statement, asked.rule, situation)
-            if port == nil, case .tested(var condition) = performed {
-                condition.text = "a transparent socket takes the packet (\(cite(asked.rule)))"
-                performed = .tested(condition)
-            }
-            take(performed, own, &ways)
+        guard version == nil || version == space.version else {
+            ways.missed.append(way)
+            return ways.action
         }
+        let ports = port.map { cases(of: $0, asked) } ?? []
+        let missing = space.union(
+            ((address.map { cases(of: $0, asked) } ?? []) + ports).filter { $0.word == .absent }.map { $0.packets })
+        let listens =
+            if ports.count == 1, case .bits(let bits) = ports[0].word, let number = space.constant(bits) {
+                "listens on port \(number.reduce(0) { $0 << 8 | UInt64($1) })"
+            } else {
+                "takes the packet (\(cite(asked.rule)))"
+            }
+        let takes = unknown("tproxy@\(cite(asked.rule))", "a transparent socket \(listens)")
+        let protocols = space.or(isOf(.tcp, way.flow), isOf(.udp, way.flow))
+        let taken = space.subtract(space.and(protocols, takes), missing)
+        var given = part(way, taken)
+        given.flow.isGivenToSocket = true
+        ways.onward.append(given)
+        ways.missed.append(part(way, space.complement(taken)))
         return ways.action
     }
 
