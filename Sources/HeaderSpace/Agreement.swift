@@ -82,6 +82,13 @@ public func disagreements(
         let key = EndKey(one.end)
         surely[key] = space.or(surely[key] ?? .none, one.packets)
     }
+    // Of ways that end alike by one rule or another a trace names one.
+    var alike: [EndKey: PacketSet] = [:]
+    for (key, packets) in surely {
+        let plain = EndKey(outcome: key.outcome, reason: key.reason, rule: nil)
+        alike[plain] = space.or(alike[plain] ?? .none, packets)
+    }
+    alike = alike.mapValues { space.always($0) }
     surely = surely.mapValues { space.always($0) }
     for one in analysis.classes where one.end.outcome != .undecided {
         let always = space.always(one.packets)
@@ -93,14 +100,14 @@ public func disagreements(
                 connections: ConnectionIndex([]))
             let ends = trace.ends
             let wanted = EndKey(one.end)
-            // Of ways that end alike by one rule or another a trace names one.
+            let plain = EndKey(outcome: wanted.outcome, reason: wanted.reason, rule: nil)
             let isOpen = space.and(always, space.packets(as: example)).isEmpty
             let isFound = ends.contains { isOpen ? $0.isLike(wanted) : $0 == wanted }
             if one.end.beyond == nil, !isFound {
                 let text = "sets: \(wanted.text(model)); trace: \(ends.map { $0.text(model) })"
                 found.append(Disagreement(example: example, text: text))
             } else if Set(ends).count == 1, one.end.beyond == nil,
-                space.and(surely[wanted] ?? .none, space.packets(as: example)).isEmpty
+                space.and((isOpen ? alike[plain] : surely[wanted]) ?? .none, space.packets(as: example)).isEmpty
             {
                 let names = space.unknownNames(one.packets).joined(separator: " ")
                 found.append(

@@ -91,6 +91,7 @@ final class SetEvaluator {
         if flow.arrivesByLo { situation.arrival = model.names.find("lo") }
         situation.isLoopedBack = flow.isLoopedBack
         situation.isGivenToSocket = flow.isGivenToSocket
+        situation.startedHere = flow.startedHere
         situation.route = flow.route
         switch flow.standing {
         case .none: break

@@ -27,6 +27,8 @@ package struct Situation: Hashable, Sendable {
     package var isDestinationTranslated = false
     package var isSourceTranslated = false
     package var isLoopedBack = false
+    /// Whether this host made it, also where it came back.
+    package var startedHere = false
     /// Whether TPROXY gave it to a socket.
     package var isGivenToSocket = false
     /// Which ends' mappings a nat step has settled.
@@ -280,7 +282,7 @@ package struct Stages: Sendable {
     func state(_ situation: Situation, _ evaluator: Evaluator) -> WalkState {
         var state = WalkState(position: .hook(situation.hook, step: 0), packet: situation.packet)
         state.isLocal = situation.arrival == nil
-        state.startedHere = situation.arrival == nil || situation.isLoopedBack
+        state.startedHere = situation.arrival == nil || situation.isLoopedBack || situation.startedHere
         state.isLoopedBack = situation.isLoopedBack
         state.isGivenToSocket = situation.isGivenToSocket
         if situation.isLoopedBack { state.round = 1 }
