@@ -13,6 +13,8 @@ struct DiffCommandSettings: SnapshotCommandSettings, Hashable {
 
     var common = CommonSettings()
     var comparing = DiffSettings()
+    /// `nil`: of one node at two times.
+    var comparesPackets: Bool?
     var format = Format.text
     var showsAll = false
 
@@ -27,6 +29,13 @@ struct DiffCommandSettings: SnapshotCommandSettings, Hashable {
                 help:
                     "also which rules counted more since the first snapshot. Without it: of one node, which refused more"
             ) { $0.comparing.comparesCounters = true },
+            .flag(
+                "--packets", group: "What to compare",
+                help:
+                    "also which packets the two treat differently, all packets followed through both. Without it: of one"
+                    + " node at two times"
+            ) { $0.comparesPackets = true },
+            .flag("--no-packets", group: "What to compare", help: "the rules alone") { $0.comparesPackets = false },
             .flag(
                 "--unified", "-u", group: "What to show",
                 help: "as diff -u has it, each chain as a file of its own whose lines are its rules"
@@ -45,6 +54,9 @@ let diffCommand = Command(
         "Compares rule sets by what their rules mean: rules added, removed, moved and changed in each chain, and what"
             + " differs in policies, sets, routes and the settings that decide about packets. How a rule is written,"
             + " counters, comments, and the order of tables and chains make no difference.",
+        "Of one node at two times, and of any two with --packets, it also follows all packets through both and tells which"
+            + " are treated differently: from what to what, by which rules, with an example. That no packet is treated"
+            + " differently is a proof, whatever the rules look like; iptables and nftables compare so too.",
         "What differs on every node makes none either: names made of hashes, the node's own addresses and interfaces,"
             + " the chains of its pods. What was left out so is told; --exact compares it.",
         "Of three nodes or more it tells which are equal, and what each of the others has that differs from most of"
@@ -59,6 +71,9 @@ let diffCommand = Command(
         Command.Example(text: "the same of an archive with all nodes", call: "hookline diff diags.tar.gz"),
         Command.Example(
             text: "what has changed on this machine, for a patch tool", call: "sudo hookline diff -u saved/ --live"),
+        Command.Example(
+            text: "is the nftables version of these rules the same for every packet",
+            call: "hookline diff --packets iptables/ nftables/"),
         Command.Example(
             text: "which rules are gone",
             call: "hookline diff --json a/ b/ | jq -r '.sections[].chains[]?.changes[].a.text'"
@@ -89,8 +104,12 @@ private func diff(_ arguments: [String], _ console: borrowing Console) throws(St
     let isDifferent: Bool
     if nodes.count == 2 {
         let difference = compare(nodes[0].node, nodes[1].node, settings.comparing)
-        isDifferent = difference.isDifferent
-        try show(difference, nodes, settings, console)
+        var packets: PacketComparison?
+        if settings.comparesPackets ?? difference.areOneNode, settings.format != .unified {
+            packets = comparePackets(nodes[0].node.model, nodes[1].node.model)
+        }
+        isDifferent = difference.isDifferent || packets?.isDifferent == true
+        try show(difference, packets, nodes, settings, console)
     } else {
         let comparison = compare(nodes.map { $0.node }, settings.comparing)
         isDifferent = comparison.groups.count > 1
@@ -126,16 +145,16 @@ private func loadCompared(
 }
 
 private func show(
-    _ difference: Diff, _ nodes: [DiffedNode], _ settings: DiffCommandSettings, _ console: borrowing Console
+    _ difference: Diff, _ packets: PacketComparison?, _ nodes: [DiffedNode], _ settings: DiffCommandSettings, _ console: borrowing Console
 ) throws(Stop) {
     var output = console.output()
     let style = settings.common.style(console.surroundings)
     switch settings.format {
-    case .text: render(diffReport(difference, nodes, settings.report), style, into: &output)
+    case .text: render(diffReport(difference, nodes, packets: packets, settings.report), style, into: &output)
     case .unified: writeUnifiedDiff(difference, nodes, style, into: &output)
     case .json:
         var json = JSONWriter(output)
-        writeDiffJSON(difference, nodes, into: &json)
+        writeDiffJSON(difference, nodes, packets: packets, into: &json)
         return try console.finish(&json.output)
     }
     try console.finish(&output)

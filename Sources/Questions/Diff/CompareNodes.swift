@@ -55,7 +55,7 @@ extension Alignment {
             case .setting, .routes, .routingRules: if !isSame { host += hostDifferences(own, other) }
             }
         }
-        var diff = Diff(a: a, b: b, sections: [], leftOut: leftOut)
+        var diff = Diff(a: a, b: b, sections: [], leftOut: leftOut, areOneNode: areOneNode)
         if !chains.isEmpty { diff.sections.append(.chains(chains)) }
         if !sets.isEmpty { diff.sections.append(.sets(sets)) }
         if !host.isEmpty { diff.sections.append(.host(host)) }

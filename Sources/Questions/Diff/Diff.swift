@@ -46,6 +46,8 @@ public struct Diff: Sendable {
     public var sections: [Section]
     /// What was not compared, since it is there for pods of one of the nodes.
     public var leftOut: LeftOut
+    /// Whether both are one node at two times.
+    public var areOneNode = false
 
     /// Whether there is any difference.
     public var isDifferent: Bool {

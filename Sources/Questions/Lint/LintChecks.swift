@@ -18,6 +18,7 @@ public let lintChecks: [LintCheck] = [
     icmpFamily,
     contradictingRule,
     duplicateRule,
+    shadowedRule,
     acceptEverything,
     acceptThenDrop,
     noEstablished,

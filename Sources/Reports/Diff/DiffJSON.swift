@@ -5,11 +5,19 @@ internal import RuleModel
 internal import SourceText
 
 /// The difference between two nodes as one JSON object on one line.
-public func writeDiffJSON(_ diff: Diff, _ nodes: [DiffedNode], into json: inout JSONWriter) {
+///
+/// - Parameter packets: which packets they treat differently, where that was asked.
+public func writeDiffJSON(
+    _ diff: Diff, _ nodes: [DiffedNode], packets: PacketComparison? = nil, into json: inout JSONWriter
+) {
     json.beginObject()
     json.member("hookline", 1)
-    json.member("different", diff.isDifferent)
+    json.member("different", diff.isDifferent || packets?.isDifferent == true)
     writeSections(diff, nodes, into: &json)
+    if let packets {
+        json.key("packets")
+        writePacketComparison(packets, nodes, into: &json)
+    }
     json.endObject()
     json.endLine()
 }

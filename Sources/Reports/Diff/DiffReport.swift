@@ -12,8 +12,11 @@ public struct DiffReportSettings: Sendable {
 
 /// What differs between two nodes, for a person: what is only in the first with `-`, what is only in the second with `+`,
 /// what was edited with `~`, what stands elsewhere with `>`.
+///
+/// - Parameter packets: which packets they treat differently, where that was asked.
 public func diffReport(
-    _ diff: Diff, _ nodes: [DiffedNode], _ settings: DiffReportSettings = DiffReportSettings()
+    _ diff: Diff, _ nodes: [DiffedNode], packets: PacketComparison? = nil,
+    _ settings: DiffReportSettings = DiffReportSettings()
 ) -> Document {
     let writer = DiffWriter(a: nodes[diff.a].side, b: nodes[diff.b].side, settings: settings)
     var document = Document()
@@ -23,6 +26,10 @@ public func diffReport(
             RichText([TextRun("+ ", .good), TextRun(writer.b.node.name)]),
         ]))
     document.add(contentsOf: writer.blocks(diff))
+    if let packets {
+        document.add(.space)
+        document.add(contentsOf: packetBlocks(packets, nodes, settings))
+    }
     return document
 }
 

@@ -1,0 +1,53 @@
+public import HeaderSpace
+public import NetTypes
+public import PathModel
+
+/// Which packets two hosts treat differently.
+public struct PacketComparison {
+    /// One version and origin that both hosts have.
+    public struct Part {
+        public let version: IPVersion
+        public let origin: PacketOrigin
+        public let space: PacketSpace
+        /// Packets that both get: what the answer speaks of.
+        public let domain: PacketSet
+        /// The most packets first.
+        public let differences: [TreatedOtherwise]
+        /// More was needed than there is room for: nothing is known.
+        public let isExhausted: Bool
+    }
+
+    public var parts: [Part]
+
+    public var isDifferent: Bool { parts.contains { !$0.differences.isEmpty } }
+    /// Whether every part was gone through.
+    public var isWhole: Bool { parts.allSatisfy { !$0.isExhausted } }
+}
+
+/// Follows all packets through both hosts and compares what becomes of them.
+public func comparePackets(_ a: HostModel, _ b: HostModel) -> PacketComparison {
+    var parts: [PacketComparison.Part] = []
+    for version in IPVersion.allCases {
+        let hasRules = [a, b].contains { model in
+            model.linked.ruleset.tables.contains { table in
+                table.family.sees(version) && table.chains.contains { !$0.rules.isEmpty || $0.base?.policy == .drop }
+            }
+        }
+        if !hasRules { continue }
+        for origin in PacketOrigin.allCases {
+            let space = PacketSpace(version, for: [a, b])
+            let (before, after) = (analyze(a, origin, in: space), analyze(b, origin, in: space))
+            let found = differences(before, after)
+            let domain = space.and(before.domain, after.domain)
+            let sized = found.map { ($0, space.share($0.packets)) }.enumerated().sorted { first, second in
+                first.element.1 == second.element.1
+                    ? first.offset < second.offset : first.element.1 > second.element.1
+            }
+            parts.append(
+                PacketComparison.Part(
+                    version: version, origin: origin, space: space, domain: domain,
+                    differences: space.isExhausted ? [] : sized.map { $0.element.0 }, isExhausted: space.isExhausted))
+        }
+    }
+    return PacketComparison(parts: parts)
+}
