@@ -79,7 +79,7 @@ let package = Package(
                 "SourceText", "Nftables", "NetTypes", "RuleModel", "IptablesText", "HostText", "ChainGraph", "Snapshot",
                 "Annotations", "PathModel",
                 "PacketPath", "HeaderSpace", "Questions", "KernelLink", "KernelLab", "Reports", "ArchiveFile",
-                "Redaction",
+                "Redaction", "YAMLText",
             ], audited),
         tests("SourceTextTests", ["SourceText"]),
         tests("NetTypesTests", ["NetTypes"]),
@@ -120,7 +120,7 @@ let package = Package(
             "QuestionsTests",
             [
                 "SourceText", "NetTypes", "RuleModel", "ChainGraph", "Snapshot", "Annotations", "PathModel",
-                "PacketPath", "HeaderSpace", "Questions",
+                "PacketPath", "HeaderSpace", "Questions", "YAMLText",
             ]),
         tests(
             "ChainGraphTests", ["SourceText", "NetTypes", "RuleModel", "IptablesText", "ChainGraph", "Snapshot"]),

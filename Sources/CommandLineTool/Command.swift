@@ -18,9 +18,8 @@ struct Command: Sendable {
     let run: (@Sendable ([String], borrowing Console) throws(Stop) -> Int32)?
 
     static let all: [Command] = [
-        traceCommand, findCommand, diffCommand, doctorCommand, lintCommand, showCommand, graphCommand, captureCommand,
-        completionsCommand, manCommand, helpCommand,
-        later("check", "do these statements hold?"),
+        traceCommand, findCommand, diffCommand, checkCommand, doctorCommand, lintCommand, showCommand, graphCommand,
+        captureCommand, completionsCommand, manCommand, helpCommand,
         later("replay", "every packet of a capture, and what the rules do with it"),
     ]
 

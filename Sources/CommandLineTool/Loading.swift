@@ -6,7 +6,7 @@ internal import SourceText
 
 /// A snapshot that was read, and whether something in it could not be.
 struct LoadedNode {
-    let node: NodeState
+    var node: NodeState
     /// Whether a line could not be read, which `--strict` makes a failure.
     var hasProblems: Bool
     /// What it is called among several; empty where it is the only one.
@@ -37,11 +37,13 @@ extension [LoadedNode] {
 
 /// Reads the snapshots at `paths` as the nodes that they hold: one, or several where neither `--node` chooses one nor
 /// `--latest` one dump of several.
+///
+/// - Parameter names: of nodes read before, which these are compared with.
 func loadNodes(
-    _ paths: [String], _ common: CommonSettings, _ console: borrowing Console
+    _ paths: [String], _ common: CommonSettings, _ console: borrowing Console, names: NameTable = NameTable()
 ) throws(Stop) -> [LoadedNode] {
-    if common.node != nil || common.latest || common.isLive { return [try load(paths, common, console)] }
-    let cluster = try read(paths, common, console) {
+    if common.node != nil || common.latest || common.isLive { return [try load(paths, common, console, names: names)] }
+    let cluster = try read(paths, common, console, names) {
         (paths, settings, input) throws(SnapshotFailure) in
         try loadCluster(paths, settings: settings, standardInput: input)
     }
@@ -61,7 +63,7 @@ func loadNodes(
 
 /// Reads snapshots, with progress where that takes long.
 private func read<Result>(
-    _ paths: [String], _ common: CommonSettings, _ console: borrowing Console,
+    _ paths: [String], _ common: CommonSettings, _ console: borrowing Console, _ names: NameTable,
     _ load: ([String], SnapshotSettings, StandardInput) throws(SnapshotFailure) -> Result
 ) throws(Stop) -> Result {
     if paths.isEmpty { throw .usage(UsageFailure("no snapshot: a file, a directory, an archive, or '-'")) }
@@ -69,7 +71,9 @@ private func read<Result>(
     let progress = Progress("reading \(paths[0])", surroundings)
     defer { progress.finish() }
     do {
-        return try load(paths, common.snapshotSettings) { (limit) throws(FileFailure) in
+        var settings = common.snapshotSettings
+        settings.names = names
+        return try load(paths, settings) { (limit) throws(FileFailure) in
             try surroundings.readInput(limit)
         }
     } catch {
@@ -101,13 +105,13 @@ func unreadRulesName(_ unread: UnreadRuleset) -> String {
 
 /// Reads the snapshot at `paths` and tells on standard error what could not be read.
 func load(
-    _ paths: [String], _ common: CommonSettings, _ console: borrowing Console
+    _ paths: [String], _ common: CommonSettings, _ console: borrowing Console, names: NameTable = NameTable()
 ) throws(Stop) -> LoadedNode {
     if common.isLive {
         guard paths.isEmpty else { throw .usage(UsageFailure("--live takes no snapshot beside it")) }
         return try loadLive(common, console)
     }
-    let node = try read(paths, common, console) { (paths, settings, input) throws(SnapshotFailure) in
+    let node = try read(paths, common, console, names) { (paths, settings, input) throws(SnapshotFailure) in
         try loadSnapshot(paths, settings: settings, standardInput: input)
     }
     return loaded(node, paths, console)

@@ -74,7 +74,7 @@ func nearNames(_ wanted: String, among known: [String], of plural: String) -> St
 }
 
 /// How many bytes must be put in, left out, changed, or swapped with the next.
-private func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
+func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
     var before: [Int] = []
     var last = Array(0...b.count)
     for i in a.indices {

@@ -41,6 +41,7 @@ public func loadCluster(
     let common = parts.shared.enumerated().map { $1.recognised(as: FileID($0)) }
     let shared = SharedObjects(files: parts.shared.map { $0.file }, recognised: common)
     var cluster = ClusterState(objects: shared.reading.objects)
+    var settings = settings
     if parts.nodes.isEmpty {
         // Says what there is instead of rules.
         _ = try assemble(
@@ -54,8 +55,11 @@ public func loadCluster(
         let state = try assemble(
             files: shared.files + part.candidates.map { $0.file }, recognised: common + own, unrecognised: unrecognised,
             root: part.root, folder: part.folder, shared: shared, settings: settings)
+        settings.names = state.names
         cluster.nodes.append(ClusterMember(folder: part.folder, state: state))
     }
+    // Each node's table begins with the names of those before it: the last one's serves all.
+    for index in cluster.nodes.indices { cluster.nodes[index].state.names = settings.names }
     let taken = Set((parts.shared + parts.nodes.flatMap { $0.candidates }).map { $0.file.path })
     cluster.passedOver = loader.candidates.filter { !$0.found.listings.isEmpty }.map { $0.file.path }
         .filter { !taken.contains($0) }

@@ -22,6 +22,7 @@ func assemble(
     folder: String? = nil, shared: SharedObjects? = nil, settings: SnapshotSettings
 ) throws(SnapshotFailure) -> NodeState {
     var node = NodeState()
+    node.names = settings.names
     node.files = files
     var objects = shared?.reading ?? ClusterReading()
     node.inputs = shared?.inputs ?? []

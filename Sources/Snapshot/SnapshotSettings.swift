@@ -1,12 +1,14 @@
 public import SourceText
 
 /// How a snapshot is loaded.
-public struct SnapshotSettings: Hashable, Sendable {
+public struct SnapshotSettings: Sendable {
     /// Of two dumps of one table the later one counts, by the time in their headers or else in the order of reading.
     public var latest = false
     /// Which node of a directory or archive with several.
     public var node: String?
     public var limits = SnapshotLimits()
+    /// Names that are known already, which keep their symbols: what nodes that are compared have in common.
+    public var names = NameTable()
     public init() {}
 }
 

@@ -1,0 +1,167 @@
+internal import PathModel
+internal import Questions
+internal import Reports
+internal import RuleModel
+internal import Snapshot
+internal import SourceText
+
+/// One run of `hookline check`: the snapshots that its statements speak of, and the answers.
+struct CheckRun {
+    private let policy: CheckPolicy
+    private let file: SourceFile
+    private let settings: CheckSettings
+    private let paths: [String]
+    /// The call's snapshot under the empty name, others under their paths.
+    private var worlds: [String: World] = [:]
+    private(set) var notes: [String] = []
+
+    private struct World {
+        /// As on a command line.
+        var words: String
+        var loaded: [LoadedNode]
+        var models: [HostModel] = []
+    }
+
+    /// Two worlds; the empty name is the call's own snapshot.
+    private struct Pair: Hashable {
+        var before: String
+        var after: String
+    }
+
+    init(_ policy: CheckPolicy, _ file: SourceFile, _ settings: CheckSettings, _ paths: [String]) {
+        self.policy = policy
+        self.file = file
+        self.settings = settings
+        self.paths = paths
+    }
+
+    // MARK: Snapshots
+
+    /// Reads all snapshots, with one table of names: what they have in common has one symbol.
+    mutating func load(_ console: borrowing Console) throws(Stop) {
+        let words = settings.common.isLive ? "--live" : paths.joined(separator: " ")
+        worlds[""] = World(words: words, loaded: try loadNodes(paths, settings.common, console))
+        var names = worlds[""]?.loaded.last?.node.names ?? NameTable()
+        var common = settings.common
+        common.isLive = false
+        for statement in policy.statements where statement.isComparison {
+            let pair = self.pair(statement)
+            for path in [pair.before, pair.after] where worlds[path] == nil {
+                let loaded = try loadNodes([path], common, console, names: names)
+                names = loaded.last?.node.names ?? names
+                worlds[path] = World(words: path, loaded: loaded)
+            }
+        }
+        for path in worlds.keys {
+            guard var world = worlds[path] else { continue }
+            for index in world.loaded.indices { world.loaded[index].node.names = names }
+            world.models = world.loaded.map { $0.makeModel() }
+            worlds[path] = world
+        }
+    }
+
+    private func pair(_ statement: PolicyStatement) -> Pair {
+        let before = statement.before.map { path($0) } ?? settings.before ?? policy.before.map { path($0) }
+        let after = (statement.after ?? policy.after).map { path($0) }
+        return Pair(before: before ?? "", after: after ?? "")
+    }
+
+    /// A path in the policy is meant from where the policy is.
+    private func path(_ name: SnapshotName) -> String {
+        guard !name.path.hasPrefix("/"), let slash = file.path.lastIndex(of: "/") else { return name.path }
+        return String(file.path[...slash]) + name.path
+    }
+
+    func status(_ answered: Int32) -> Int32 {
+        worlds.values.map { $0.loaded.status(answered, settings.common) }.max() ?? answered
+    }
+
+    // MARK: Answers
+
+    /// All answers in the order of the statements, and of nodes.
+    mutating func answers(_ tell: (String) -> Void) -> [CheckedStatement] {
+        var answers = policy.statements.map { _ in [CheckedStatement]() }
+        let own = policy.statements.indices.filter { !policy.statements[$0].isComparison }
+        if !own.isEmpty, let world = worlds[""] {
+            for place in world.loaded.indices {
+                let checked = [node(world, place)]
+                ask(own, on: checked, cluster: world.loaded[place], of: world.loaded, &answers, tell)
+            }
+        }
+        var pairs: [Pair] = []
+        for statement in policy.statements where statement.isComparison {
+            if !pairs.contains(pair(statement)) { pairs.append(pair(statement)) }
+        }
+        for pair in pairs {
+            let indices = policy.statements.indices.filter {
+                policy.statements[$0].isComparison && self.pair(policy.statements[$0]) == pair
+            }
+            compare(pair, indices, &answers, tell)
+        }
+        for index in answers.indices where answers[index].isEmpty {
+            let nodes = policy.statements[index].nodes.joined(separator: ", ")
+            answers[index] = [unanswered(index, "the snapshot has no node \(nodes)")]
+        }
+        return answers.flatMap { $0 }
+    }
+
+    private mutating func compare(
+        _ pair: Pair, _ indices: [Int], _ answers: inout [[CheckedStatement]], _ tell: (String) -> Void
+    ) {
+        guard let before = worlds[pair.before], let after = worlds[pair.after] else { return }
+        for place in after.loaded.indices {
+            let name = after.loaded[place].name
+            let isAlone = before.loaded.count == 1 && after.loaded.count == 1
+            guard let old = isAlone ? 0 : before.loaded.firstIndex(where: { $0.name == name }) else {
+                for index in indices where isMeant(policy.statements[index], after.loaded[place]) {
+                    answers[index].append(
+                        unanswered(index, "the snapshot before, \(before.words), has no node '\(name)'"))
+                }
+                continue
+            }
+            ask(
+                indices, on: [node(before, old), node(after, place)], cluster: after.loaded[place], of: after.loaded,
+                &answers, tell)
+        }
+        if after.loaded.count == 1, before.loaded.count == 1 { return }
+        for gone in before.loaded where !after.loaded.contains(where: { $0.name == gone.name }) {
+            for index in indices where isMeant(policy.statements[index], gone) {
+                answers[index].append(
+                    unanswered(index, "the snapshot afterwards, \(after.words), has no node '\(gone.name)'"))
+            }
+        }
+    }
+
+    /// Asks statements of one node, or of one before and after.
+    private mutating func ask(
+        _ indices: [Int], on nodes: [CheckedNode], cluster: LoadedNode, of all: [LoadedNode],
+        _ answers: inout [[CheckedStatement]], _ tell: (String) -> Void
+    ) {
+        let meant = indices.filter { isMeant(policy.statements[$0], cluster) }
+        if meant.isEmpty { return }
+        let checker = Checker(
+            policy, on: nodes.map { $0.model }, cluster: cluster.node.cluster, files: cluster.node.files)
+        let teller = StatementTeller(policy, in: file, on: nodes, namesNode: all.count > 1)
+        for index in meant {
+            tell(policy.statements[index].name)
+            answers[index].append(teller.tell(checker.answer(index)))
+        }
+        for note in checker.notes where !notes.contains(note) { notes.append(note) }
+    }
+
+    private func isMeant(_ statement: PolicyStatement, _ node: LoadedNode) -> Bool {
+        statement.nodes.isEmpty || statement.nodes.contains(node.name)
+            || statement.nodes.contains(node.node.name ?? "")
+    }
+
+    private func node(_ world: World, _ place: Int) -> CheckedNode {
+        let loaded = world.loaded[place]
+        let choice = loaded.name.isEmpty ? "" : " --node \(loaded.name)"
+        return CheckedNode(
+            name: loaded.name, snapshot: world.words + choice, model: world.models[place], files: loaded.node.files)
+    }
+
+    private func unanswered(_ index: Int, _ why: String) -> CheckedStatement {
+        StatementTeller(policy, in: file, on: [], namesNode: false).tell(unanswered: index, why)
+    }
+}

@@ -1,0 +1,116 @@
+internal import ChainGraph
+internal import HeaderSpace
+internal import NetTypes
+internal import PacketPath
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+/// All packets of one version on one node, before and after a change where one is looked at: each is followed once,
+/// however many statements ask.
+final class CheckedSpace {
+    let space: PacketSpace
+    /// One, or those before and after.
+    let models: [HostModel]
+    private let recordsRules: Bool
+    private var followed: [Key: Followed] = [:]
+    private var differences: [PacketOrigin: PacketSet] = [:]
+
+    private struct Key: Hashable {
+        let origin: PacketOrigin
+        let index: Int
+    }
+
+    /// What becomes of the packets of one origin.
+    struct Followed {
+        let analysis: PathAnalysis
+        var through = PacketSet.none
+        var refused = PacketSet.none
+        /// Of those refused: by their source alone, which belongs behind another interface.
+        var misplaced = PacketSet.none
+    }
+
+    init(_ version: IPVersion, _ models: [HostModel], free: Set<PacketField>, recordsRules: Bool) {
+        space = PacketSpace(version, for: models, free: free)
+        self.models = models
+        self.recordsRules = recordsRules
+    }
+
+    /// - Parameter index: of `models`.
+    func follow(_ origin: PacketOrigin, _ index: Int) -> Followed {
+        let key = Key(origin: origin, index: index)
+        if let known = followed[key] { return known }
+        let analysis = analyze(models[index], origin, in: space, recordsRules: recordsRules)
+        var made = Followed(analysis: analysis)
+        made.through = analysis.packets { $0.end.outcome.isThrough }
+        made.refused = analysis.packets { $0.end.isRefusal }
+        made.misplaced = analysis.packets { $0.end.reason == .rpFilter || $0.end.reason == .martianSource }
+        followed[key] = made
+        return made
+    }
+
+    /// Packets of `origin` that one model treats otherwise than the other, of those that both can get.
+    func difference(_ origin: PacketOrigin) -> PacketSet {
+        if let known = differences[origin] { return known }
+        let (before, after) = (follow(origin, 0), follow(origin, models.count - 1))
+        let (old, new) = (treatments(before.analysis), treatments(after.analysis))
+        var sets: [PacketSet] = []
+        for treatment in Set(old.keys).union(new.keys) {
+            sets.append(space.differing(old[treatment] ?? .none, new[treatment] ?? .none))
+        }
+        let result = space.and(
+            space.union(sets), space.and(before.analysis.domain, after.analysis.domain))
+        differences[origin] = result
+        return result
+    }
+
+    private func treatments(_ analysis: PathAnalysis) -> [Treatment: PacketSet] {
+        var sets: [Treatment: [PacketSet]] = [:]
+        for one in analysis.classes { sets[Treatment(one), default: []].append(one.packets) }
+        return sets.mapValues { space.union($0) }
+    }
+
+    /// Sentences on what is taken for granted.
+    var granted: [String] {
+        var result: [String] = []
+        for one in followed.values {
+            for (_, text) in one.analysis.granted where !result.contains(text) { result.append(text) }
+        }
+        return result.sorted()
+    }
+}
+
+extension PathEnd {
+    /// Whether the packet did not get where it was going, for sure.
+    var isRefusal: Bool {
+        switch outcome {
+        case .dropped, .rejected, .unroutable, .filtered: true
+        case .forwarded, .sent, .delivered, .queued, .undecided: false
+        }
+    }
+}
+
+/// What a sender and a receiver see of a packet's fate.
+private struct Treatment: Hashable {
+    var outcome: Outcome
+    var rejectWith: RejectWith?
+    var interface: Symbol?
+    var beyond: Symbol?
+    var source = PacketClass.NewValue<IPAddress>.unchanged
+    var destination = PacketClass.NewValue<IPAddress>.unchanged
+    var sourcePort = PacketClass.NewValue<UInt16>.unchanged
+    var destinationPort = PacketClass.NewValue<UInt16>.unchanged
+
+    init(_ one: PacketClass) {
+        outcome = one.end.outcome
+        rejectWith = one.end.rejectWith
+        beyond = one.end.beyond
+        // What a packet that was dropped had become is nobody's business.
+        if one.end.isRefusal { return }
+        interface = one.end.interface
+        source = one.source
+        destination = one.destination
+        sourcePort = one.sourcePort
+        destinationPort = one.destinationPort
+    }
+}

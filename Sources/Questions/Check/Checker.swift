@@ -1,0 +1,222 @@
+internal import ChainGraph
+internal import HeaderSpace
+internal import NetTypes
+internal import PacketPath
+public import PathModel
+public import RuleModel
+public import SourceText
+
+/// Asks statements of a policy of one node, or of one node before and after a change.
+///
+/// Packets are followed once for each IP version and origin, whatever the number of statements.
+public final class Checker {
+    let policy: CheckPolicy
+    /// One, or those before and after.
+    public let models: [HostModel]
+    let resolver: SetResolver
+    /// For rules that are named by their text.
+    let files: [SourceFile]
+    private let free: Set<PacketField>
+    private let recordsRules: Bool
+    private var spaces: [IPVersion: CheckedSpace] = [:]
+
+    /// - Parameters:
+    ///   - models: one for statements on one snapshot, two for those that compare. Their names must come from one table.
+    ///   - cluster: what names of pods and services stand for.
+    ///   - files: of the last of the models.
+    public init(_ policy: CheckPolicy, on models: [HostModel], cluster: ClusterObjects, files: [SourceFile]) {
+        self.policy = policy
+        self.files = files
+        self.models = models
+        resolver = SetResolver(policy, on: models[models.count - 1], cluster)
+        var free: Set<PacketField> = []
+        var recordsRules = false
+        for statement in policy.statements where statement.isComparison == (models.count > 1) {
+            for set in statement.sets { free.formUnion(resolver.traits(of: set).free) }
+            if case .unreachable = statement.claim { recordsRules = true }
+        }
+        self.free = free
+        self.recordsRules = recordsRules
+    }
+
+    /// What was taken for names and for granted so far; sentences without a final stop.
+    public var notes: [String] {
+        resolver.notes + spaces.sorted { $0.key.rawValue < $1.key.rawValue }.flatMap { $0.value.granted }
+    }
+
+    /// What becomes of one statement.
+    ///
+    /// - Parameter index: of the policy's statements.
+    public func answer(_ index: Int) -> StatementAnswer {
+        let statement = policy.statements[index]
+        var findings: [CheckFinding]
+        do throws(UnanswerableSet) {
+            findings = try self.findings(statement)
+        } catch {
+            var finding = CheckFinding(.unanswerable(error.message), .refused)
+            finding.offset = error.offset
+            findings = [finding]
+        }
+        if spaces.values.contains(where: { $0.space.isExhausted }) {
+            findings = [
+                CheckFinding(
+                    .unanswerable("the sets of packets of this node need more memory than one answer may take"),
+                    .refused)
+            ]
+        }
+        // What can't be read may decide anything.
+        let unread = models.flatMap { $0.unreadRules }
+        if !unread.isEmpty, !findings.contains(where: { $0.kind == .violated }) {
+            var finding = CheckFinding(.notProved, .refused)
+            finding.unknowns = unread.map { CheckFinding.Unknown(name: "unread-rules", meaning: $0) }
+            findings.append(finding)
+        }
+        var verdict = StatementAnswer.Verdict.holds
+        for finding in findings {
+            switch finding.kind {
+            case .violated, .unanswerable: verdict = .fails
+            case .notProved: verdict = max(verdict, statement.takesPossibly ? .conceded : .notProved)
+            case .empty: verdict = max(verdict, statement.takesNone ? .conceded : .fails)
+            }
+        }
+        return StatementAnswer(statement: index, findings: findings, verdict: verdict)
+    }
+
+    private func findings(_ statement: PolicyStatement) throws(UnanswerableSet) -> [CheckFinding] {
+        switch statement.claim {
+        case .allow(let set): return try allowed(set, statement)
+        case .deny(let set): return try denied(set, statement)
+        case .translate(let set, let translation): return try translated(set, translation)
+        case .same(let set): return try same(set, but: [])
+        case .alike(let set, let other): return try alike(set, other)
+        case .change(let change):
+            var found: [CheckFinding] = []
+            if let set = change.allowed { found += try allowed(set, statement) }
+            if let set = change.denied { found += try denied(set, statement) }
+            if change.isAll {
+                found += try same(nil, but: [change.allowed, change.denied].compactMap { $0 }).map { finding in
+                    var own = finding
+                    own.isElse = true
+                    return own
+                }
+            }
+            return found
+        case .unreachable(let name): return unreachable(name)
+        }
+    }
+
+    // MARK: Spaces
+
+    func space(_ version: IPVersion) -> CheckedSpace {
+        if let known = spaces[version] { return known }
+        let made = CheckedSpace(version, models, free: free, recordsRules: recordsRules)
+        spaces[version] = made
+        return made
+    }
+
+    /// Packets of one version and origin that a statement speaks of, and what becomes of them.
+    struct Asked {
+        let checked: CheckedSpace
+        let origin: PacketOrigin
+        let packets: PacketSet
+        let followed: CheckedSpace.Followed
+
+        var space: PacketSpace { checked.space }
+    }
+
+    /// Goes through the packets of `set` by version and origin, where there are any.
+    func ask(
+        _ set: PolicySet, _ breadth: Breadth, _ body: (Asked) throws(UnanswerableSet) -> Void
+    ) throws(UnanswerableSet) {
+        let last = models.count - 1
+        for version in IPVersion.allCases {
+            let checked = space(version)
+            let packets = try resolver.packets(set, breadth, in: checked.space)
+            if packets.isEmpty { continue }
+            for origin in PacketOrigin.allCases where origin == .wire || resolver.traits(of: set).takesOwn {
+                let own = checked.space.and(packets, checked.space.domain(origin, on: models[last]))
+                if own.isEmpty { continue }
+                let followed = checked.follow(origin, last)
+                try body(Asked(checked: checked, origin: origin, packets: own, followed: followed))
+            }
+        }
+    }
+
+    // MARK: Findings
+
+    /// What a set of packets that is against a statement shows: for each rule or policy that decided, an example.
+    ///
+    /// - Parameters:
+    ///   - against: with unknowns in it.
+    ///   - classes: whose ends are told.
+    func findings(
+        _ against: PacketSet, _ fault: CheckFinding.Fault, _ asked: Asked, among isMeant: (PacketClass) -> Bool
+    ) -> [CheckFinding] {
+        if against.isEmpty { return [] }
+        let space = asked.space
+        let surely = space.always(against)
+        let isSure = !surely.isEmpty
+        let shown = isSure ? surely : space.possibly(against)
+        var found: [CheckFinding] = []
+        var seen: Set<Decider> = []
+        for one in asked.followed.analysis.classes where isMeant(one) {
+            let own = space.and(one.packets, against)
+            if own.isEmpty { continue }
+            let packets = space.and(space.possibly(own), shown)
+            guard let example = space.example(of: packets) else { continue }
+            guard seen.insert(Decider(one.end)).inserted else { continue }
+            if found.count >= Checker.shownCount {
+                found[0].moreCount += 1
+                continue
+            }
+            var finding = CheckFinding(isSure ? .violated : .notProved, fault)
+            finding.example = example
+            finding.end = one.end
+            if !isSure { finding.unknowns = unknowns(space.and(own, packets), space) }
+            found.append(finding)
+        }
+        if found.isEmpty {
+            var finding = CheckFinding(isSure ? .violated : .notProved, fault)
+            finding.example = space.example(of: shown)
+            finding.unknowns = unknowns(against, space)
+            found.append(finding)
+        }
+        return found
+    }
+
+    /// How many rules are shown for one statement, version and origin.
+    private static let shownCount = 3
+
+    /// Names of what decides whether a packet is in a set, the first few.
+    func unknowns(_ set: PacketSet, _ space: PacketSpace) -> [CheckFinding.Unknown] {
+        space.unknownNames(set).prefix(8).map { name in
+            CheckFinding.Unknown(name: name, meaning: space.meaning(ofUnknown: name)?.whenYes ?? "")
+        }
+    }
+
+    private struct Decider: Hashable {
+        let outcome: Outcome
+        let reason: Reason?
+        let rule: RuleReference?
+        let chain: ChainID?
+
+        init(_ end: PathEnd) {
+            outcome = end.outcome
+            reason = end.reason
+            rule = end.rule
+            chain = end.chain
+        }
+    }
+}
+
+extension PolicyStatement {
+    /// All sets that it names.
+    var sets: [PolicySet] {
+        switch claim {
+        case .allow(let set), .deny(let set), .translate(let set, _), .same(let set): [set]
+        case .alike(let set, let other): [set, other]
+        case .change(let change): [change.allowed, change.denied].compactMap { $0 }
+        case .unreachable: []
+        }
+    }
+}
