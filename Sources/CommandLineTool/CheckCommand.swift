@@ -164,15 +164,17 @@ private func write(
     _ console: borrowing Console
 ) throws(Stop) {
     if let path = settings.junitPath {
-        try write(path, console) { (output) in
+        try write(path, console) { output in
+            var output = output
             writeCheckJUnit(statements, policy: policy, into: &output)
+            output.flush()
         }
     }
     if let path = settings.sarifPath {
-        try write(path, console) { (output) in
+        try write(path, console) { output in
             var json = JSONWriter(output)
             writeCheckSARIF(statements, policy: policy, version: hooklineVersion, into: &json)
-            output = json.output
+            json.output.flush()
         }
     }
     if settings.junitPath == "-" || settings.sarifPath == "-" { return }
@@ -190,28 +192,27 @@ private func write(
 
 /// Writes to a file, or to standard output for `-`.
 private func write(
-    _ path: String, _ console: borrowing Console, _ make: (inout OutputBuffer) -> Void
+    _ path: String, _ console: borrowing Console, _ make: (consuming OutputBuffer) -> Void
 ) throws(Stop) {
+    let gathered = Gathered()
+    make(
+        OutputBuffer { piece in
+            gathered.bytes += piece
+            return true
+        })
     if path == "-" {
         var output = console.output()
-        make(&output)
+        output.write(gathered.bytes)
         try console.finish(&output)
         return
     }
-    let bytes = Gathered()
-    var output = OutputBuffer { piece in
-        bytes.all += piece
-        return true
-    }
-    make(&output)
-    output.flush()
     do {
-        try console.surroundings.writeFile(path, bytes.all)
+        try console.surroundings.writeFile(path, gathered.bytes)
     } catch {
         throw .message("\(escapedForTerminal(path)): error: \(error.call): \(error.reason)")
     }
 }
 
 private final class Gathered {
-    var all: [UInt8] = []
+    var bytes: [UInt8] = []
 }

@@ -14,19 +14,24 @@ final class CheckedSpace {
     let models: [HostModel]
     private let recordsRules: Bool
     private var followed: [Key: Followed] = [:]
-    private var differences: [PacketOrigin: PacketSet] = [:]
+    private var differences: [PacketOrigin: Difference] = [:]
 
     private struct Key: Hashable {
         let origin: PacketOrigin
         let index: Int
     }
 
+    /// Packets that one model treats otherwise than the other, and those of which that can't be said.
+    typealias Difference = (differing: PacketSet, doubtful: PacketSet)
+
     /// What becomes of the packets of one origin.
     struct Followed {
         let analysis: PathAnalysis
         var through = PacketSet.none
         var refused = PacketSet.none
-        /// Of those refused: by their source alone, which belongs behind another interface.
+        /// Of those refused: by the kernel, for their addresses, whatever the rules say.
+        var impossible = PacketSet.none
+        /// Of those refused: for their source, which belongs behind another interface.
         var misplaced = PacketSet.none
     }
 
@@ -44,22 +49,25 @@ final class CheckedSpace {
         var made = Followed(analysis: analysis)
         made.through = analysis.packets { $0.end.outcome.isThrough }
         made.refused = analysis.packets { $0.end.isRefusal }
-        made.misplaced = analysis.packets { $0.end.reason == .rpFilter || $0.end.reason == .martianSource }
+        made.impossible = analysis.packets { $0.end.outcome == .filtered && $0.end.reason?.isForAddresses ?? false }
+        made.misplaced = analysis.packets { $0.end.reason == .rpFilter }
         followed[key] = made
         return made
     }
 
     /// Packets of `origin` that one model treats otherwise than the other, of those that both can get.
-    func difference(_ origin: PacketOrigin) -> PacketSet {
+    func difference(_ origin: PacketOrigin) -> Difference {
         if let known = differences[origin] { return known }
-        let (before, after) = (follow(origin, 0), follow(origin, models.count - 1))
-        let (old, new) = (treatments(before.analysis), treatments(after.analysis))
+        let (before, after) = (follow(origin, 0).analysis, follow(origin, models.count - 1).analysis)
+        let (old, new) = (treatments(before), treatments(after))
         var sets: [PacketSet] = []
         for treatment in Set(old.keys).union(new.keys) {
             sets.append(space.differing(old[treatment] ?? .none, new[treatment] ?? .none))
         }
-        let result = space.and(
-            space.union(sets), space.and(before.analysis.domain, after.analysis.domain))
+        let both = space.and(before.domain, after.domain)
+        let differing = space.and(space.union(sets), both)
+        let open = [before, after].map { $0.packets { $0.end.outcome.isThrough && !$0.hasKnownEnds } }
+        let result = (differing, space.and(space.union(open), both))
         differences[origin] = result
         return result
     }
@@ -80,12 +88,36 @@ final class CheckedSpace {
     }
 }
 
+extension PacketClass {
+    /// Whether the addresses of its packets at the end are known one by one.
+    fileprivate var hasKnownEnds: Bool {
+        [source, destination].allSatisfy { value in
+            switch value {
+            case .unchanged, .given: true
+            case .partly, .unknown, .various: false
+            }
+        }
+    }
+}
+
 extension PathEnd {
     /// Whether the packet did not get where it was going, for sure.
     var isRefusal: Bool {
         switch outcome {
         case .dropped, .rejected, .unroutable, .filtered: true
         case .forwarded, .sent, .delivered, .queued, .undecided: false
+        }
+    }
+}
+
+extension Reason {
+    /// Whether no host takes a packet with such addresses, or from such a frame.
+    fileprivate var isForAddresses: Bool {
+        switch self {
+        case .martianSource, .martianDestination, .notAddressed, .badHeader, .beyondScope, .notJoined: true
+        case .rule, .policy, .noRoute, .blackhole, .unreachable, .prohibit, .rpFilter, .forwardingOff, .ttl, .tooBig,
+            .hairpinOff, .natNoAddress, .natInterface, .noServer, .serverGone, .unknownRule, .tooManyBranches:
+            false
         }
     }
 }

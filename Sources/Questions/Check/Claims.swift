@@ -8,16 +8,13 @@ internal import SourceText
 
 // What each kind of statement claims, as sets: what is against it, and what may be.
 extension Checker {
-    /// All of `set` get through. Packets that come by an interface which their source does not belong behind are not meant,
-    /// unless the set says the interface.
+    /// All of `set` get through.
     func allowed(_ set: PolicySet, _ statement: PolicyStatement) throws(UnanswerableSet) -> [CheckFinding] {
         var found: [CheckFinding] = []
         var isEmpty = true
         try ask(set, .usual) { (asked) throws(UnanswerableSet) in
             let space = asked.space
-            let meant = resolver.traits(of: set).saysInterface
-                ? asked.packets : space.subtract(asked.packets, asked.followed.misplaced)
-            if meant.isEmpty { return }
+            let meant = possible(asked, set)
             isEmpty = false
             let refused = space.and(meant, asked.followed.refused)
             // What is surely refused is told alone; else all that is not surely through.
@@ -26,6 +23,17 @@ extension Checker {
             found += findings(against, .refused, asked) { !$0.end.outcome.isThrough }
         }
         return isEmpty ? [CheckFinding(.empty, .refused)] : found
+    }
+
+    /// Without packets that could not be where they are: martians, and, unless the set says both source and interface, those
+    /// whose source belongs behind another interface. All where that leaves none.
+    private func possible(_ asked: Asked, _ set: PolicySet) -> PacketSet {
+        var impossible = asked.followed.impossible
+        if !resolver.traits(of: set).limited.isSuperset(of: [.source, .inInterface]) {
+            impossible = asked.space.or(impossible, asked.followed.misplaced)
+        }
+        let rest = asked.space.subtract(asked.packets, impossible)
+        return rest.isEmpty ? asked.packets : rest
     }
 
     /// None of `set` gets through.
@@ -103,14 +111,14 @@ extension Checker {
             switch value {
             case .unchanged: continue
             case .given(let address): result = space.and(result, space.packets(field, space.number(address)))
-            case .partly, .unknown: return nil
+            case .partly, .unknown, .various: return nil
             }
         }
         for (value, field) in ports {
             switch value {
             case .unchanged: continue
             case .given(let port): result = space.and(result, space.packets(field, UInt128(port)))
-            case .partly, .unknown: return nil
+            case .partly, .unknown, .various: return nil
             }
         }
         return result
@@ -126,7 +134,7 @@ extension Checker {
             result = space.packets(
                 isSource ? .source : .destination, in: AddressRange(range.prefix.address, range.prefix.last))
         case .given(let address): result = range.prefix.contains(address) ? .all : .none
-        case .partly, .unknown: return nil
+        case .partly, .unknown, .various: return nil
         }
         guard let ports = range.ports, !result.isEmpty else { return result }
         switch isSource ? one.sourcePort : one.destinationPort {
@@ -136,7 +144,7 @@ extension Checker {
                 through: UInt128(ports.upperBound))
             return space.and(result, own)
         case .given(let port): return ports.contains(port) ? result : PacketSet.none
-        case .partly, .unknown: return nil
+        case .partly, .unknown, .various: return nil
         }
     }
 
@@ -156,7 +164,10 @@ extension Checker {
                 let own = space.and(packets, space.domain(origin, on: models[models.count - 1]))
                 if own.isEmpty { continue }
                 isEmpty = false
-                let against = space.and(own, checked.difference(origin))
+                let (differing, doubtful) = checked.difference(origin)
+                let surely = space.and(own, differing)
+                let against =
+                    space.always(surely).isEmpty ? space.or(surely, space.and(own, doubtful)) : surely
                 let asked = Asked(
                     checked: checked, origin: origin, packets: own,
                     followed: checked.follow(origin, models.count - 1))
@@ -189,7 +200,8 @@ extension Checker {
             if first.isEmpty || second.isEmpty { continue }
             for origin in PacketOrigin.allCases where origin == .wire || resolver.traits(of: set).takesOwn {
                 let followed = checked.follow(origin, models.count - 1)
-                let meant = space.subtract(followed.analysis.domain, followed.misplaced)
+                let meant = space.subtract(
+                    followed.analysis.domain, space.or(followed.impossible, followed.misplaced))
                 let (own, theirs) = (space.and(first, meant), space.and(second, meant))
                 if own.isEmpty || theirs.isEmpty { continue }
                 isEmpty = false

@@ -129,14 +129,11 @@ struct SetTraits: Hashable {
     var free: Set<PacketField> = []
     /// Whether packets made on the host are meant.
     var takesOwn = false
-    /// Whether it says the interface that packets come by.
-    var saysInterface = false
 
     mutating func add(_ other: SetTraits) {
         limited.formUnion(other.limited)
         free.formUnion(other.free)
         takesOwn = takesOwn || other.takesOwn
-        saysInterface = saysInterface || other.saysInterface
     }
 }
 
@@ -174,7 +171,6 @@ extension PacketQuery {
         }
         if !inInterfaces.isEmpty { result.limited.insert(.inInterface) }
         if !icmpTypes.isEmpty { result.limited.formUnion([.protocol, .destinationPort]) }
-        result.saysInterface = !inInterfaces.isEmpty
         result.takesOwn =
             from.contains { !$0.isNegated && $0.value.place == .host } || tests[.user] != nil || tests[.group] != nil
         return result

@@ -82,7 +82,7 @@ public func writeCheckJUnit(_ statements: [CheckedStatement], policy: String, in
         case .conceded:
             output.write(">\n      <system-out>\(xml(statement.message))</system-out>\n    </testcase>\n")
         case .notProved, .fails:
-            let first = statement.findings.first.map { capitalised($0.text) } ?? statement.verdict.word
+            let first = statement.findings.first?.text ?? statement.verdict.word
             output.write(
                 ">\n      <failure type=\"\(statement.verdict.name)\" message=\"\(xml(first))\">\(xml(statement.message))</failure>\n    </testcase>\n"
             )

@@ -27,7 +27,7 @@ public func checkReport(_ statements: [CheckedStatement], notes: [String]) -> Do
 }
 
 private func lines(_ finding: CheckedStatement.Finding) -> [Block] {
-    var blocks: [Block] = [.paragraph(RichText(capitalised(finding.text) + "."))]
+    var blocks: [Block] = [.paragraph(RichText(finding.text + "."))]
     for decider in finding.deciders {
         let place = decider.location.map { ", \($0)" } ?? ""
         blocks.append(.paragraph(RichText(capitalised("\(decider.role) \(decider.name)\(place)") + ":")))
@@ -35,8 +35,11 @@ private func lines(_ finding: CheckedStatement.Finding) -> [Block] {
             blocks.append(.indented([.verbatim([RichText(withoutTabs(decider.text), .code)])]))
         }
     }
+    if finding.deciders.isEmpty, let outcome = finding.outcome, ["forwarded", "sent", "delivered"].contains(outcome) {
+        blocks.append(.paragraph("No rule decided: no chain on its way stopped it."))
+    }
     for unknown in finding.unknowns {
-        var text = RichText("it depends on ")
+        var text = RichText("It depends on ")
         text.add(unknown.name, .doubtful)
         if !unknown.meaning.isEmpty { text.add(": whether \(unknown.meaning)") }
         blocks.append(.paragraph(text))
@@ -93,7 +96,7 @@ extension CheckedStatement {
     var message: String {
         var lines: [String] = []
         for finding in findings {
-            lines.append(capitalised(finding.text) + ".")
+            lines.append(finding.text + ".")
             for decider in finding.deciders {
                 let place = decider.location.map { ", \($0)" } ?? ""
                 lines.append("\(capitalised(decider.role)) \(decider.name)\(place): \(decider.text)")

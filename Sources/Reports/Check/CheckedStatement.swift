@@ -113,7 +113,7 @@ public struct StatementTeller {
         var told = CheckedStatement(
             name: statement.name, verb: statement.verb, node: "", verdict: .fails, reason: statement.reason, line: line,
             column: column)
-        told.findings = [CheckedStatement.Finding(text: "it can't be asked here: \(why)", kind: "unanswerable")]
+        told.findings = [CheckedStatement.Finding(text: "It can't be asked here: \(why)", kind: "unanswerable")]
         return told
     }
 
@@ -127,12 +127,12 @@ public struct StatementTeller {
             told.text = emptyText(finding.fault)
             return told
         case .unanswerable(let why):
-            told.text = "it can't be asked here: \(why)"
+            told.text = "It can't be asked here: \(why)"
             return told
         case .violated, .notProved: break
         }
         guard let example = finding.example else {
-            told.text = "it depends on what the snapshot does not tell"
+            told.text = "It depends on what the snapshot does not tell"
             return told
         }
         let last = nodes.count - 1
@@ -162,15 +162,15 @@ public struct StatementTeller {
             text = "\(after.packet) is matched by it"
             told.deciders = [decider(.rule(rule), "the rule is", quotes)]
         }
-        told.text = finding.kind == .notProved ? "it may be that \(text)" : text
+        told.text = finding.kind == .notProved ? "It may be that \(text)" : text
         if finding.isElse { told.text += ", which is none of the packets that the change is about" }
         return told
     }
 
     private func emptyText(_ fault: CheckFinding.Fault) -> String {
         switch fault {
-        case .translated: "none of its packets gets through, so none is translated (empty: ok takes that)"
-        case .refused, .through, .differs, .unlike, .matched: "no packet is meant by it (empty: ok takes that)"
+        case .translated: "None of its packets gets through, so none is translated (empty: ok takes that)"
+        case .refused, .through, .differs, .unlike, .matched: "No packet is meant by it (empty: ok takes that)"
         }
     }
 
