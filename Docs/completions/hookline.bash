@@ -2,7 +2,7 @@
 _hookline() {
     local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" options=""
     if [ "$COMP_CWORD" -eq 1 ]; then
-        COMPREPLY=($(compgen -W "trace diff doctor lint show graph capture completions man help --help --version" -- "$current"))
+        COMPREPLY=($(compgen -W "trace diff check doctor show graph capture completions man help --help --version" -- "$current"))
         return
     fi
     case "${COMP_WORDS[1]}" in
@@ -44,6 +44,17 @@ _hookline() {
         esac
         options="--exact --counters --unified -u --json --all --node --live --latest --strict --color --help -h"
         ;;
+    check)
+        case "$previous" in
+        --junit) COMPREPLY=($(compgen -f -- "$current")); return ;;
+        --sarif) COMPREPLY=($(compgen -f -- "$current")); return ;;
+        --before) COMPREPLY=($(compgen -f -- "$current")); return ;;
+        --statement) COMPREPLY=(); return ;;
+        --node) COMPREPLY=(); return ;;
+        --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
+        esac
+        options="--json --github --junit --sarif --before --statement --node --live --latest --strict --color --help -h"
+        ;;
     doctor)
         case "$previous" in
         --check) COMPREPLY=($(compgen -W "forward-policy-drop reverse-path conntrack-invalid two-iptables misread-rules kube-firewall mark-conflict pod-masquerade nat-outgoing-surprise rule-order accept-not-final host-endpoint endpoint-to-host untracked-policy tunnel-blocked unknown-pod-interface no-local-endpoint no-endpoints source-ranges hairpin bridge-nf-call-iptables docker-direct-access docker-bypasses-firewall stale-conntrack mtu aws-vpc rules-flushed stale-kube-proxy duplicate-rules log-only-policy bgp-blocked outgoing-broken pod-routes tunnel-interface two-plugins node-names pod-links address-pool tcp-tw-recycle forgotten-dns policy-order default-deny policy-without-effect duplicate-address conntrack-full port-clash ct-status no-nat-address decided-elsewhere reject-unheard nothing-listens calico-integrity" -- "$current")); return ;;
@@ -52,16 +63,6 @@ _hookline() {
         --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
         esac
         options="--json --check --list --fail-on --node --live --latest --strict --color --help -h"
-        ;;
-    lint)
-        case "$previous" in
-        --check) COMPREPLY=($(compgen -W "wrong-table drop-in-nat refused-interface needs-protocol empty-range missing-chain jump-to-base-chain chain-loop jump-depth name-too-long missing-set missing-object impossible-match impossible-interface state-before-conntrack icmp-family contradicting-rule duplicate-rule accept-everything accept-then-drop no-established masquerade-everything nat-behind-nat nat-untracked mark-clash mark-never-set mark-never-tested empty-set unused-set unused-object unused-chain empty-chain unused-rule" -- "$current")); return ;;
-        --silence) COMPREPLY=($(compgen -f -- "$current")); return ;;
-        --fail-on) COMPREPLY=($(compgen -W "hint warning problem" -- "$current")); return ;;
-        --node) COMPREPLY=(); return ;;
-        --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
-        esac
-        options="--json --check --list --silence --fail-on --node --live --latest --strict --color --help -h"
         ;;
     show)
         case "$previous" in
