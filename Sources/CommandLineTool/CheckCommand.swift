@@ -62,7 +62,8 @@ let checkCommand = Command(
             text: "in a pull request",
             call: "hookline check --github --sarif check.sarif --junit check.xml rules/ policy.yaml"),
         Command.Example(
-            text: "which statements fail", call: "hookline check --json node-a/ policy.yaml | jq -r 'select(.holds|not).statement'"),
+            text: "which statements fail",
+            call: "hookline check --json node-a/ policy.yaml | jq -r 'select(.holds|not).statement'"),
     ],
     run: { (arguments, console) throws(Stop) in try check(arguments, console) })
 

@@ -145,7 +145,8 @@ private func loadCompared(
 }
 
 private func show(
-    _ difference: Diff, _ packets: PacketComparison?, _ nodes: [DiffedNode], _ settings: DiffCommandSettings, _ console: borrowing Console
+    _ difference: Diff, _ packets: PacketComparison?, _ nodes: [DiffedNode], _ settings: DiffCommandSettings,
+    _ console: borrowing Console
 ) throws(Stop) {
     var output = console.output()
     let style = settings.common.style(console.surroundings)

@@ -70,7 +70,8 @@ extension SetEvaluator {
         return found
     }
 
-    private func takers(of packets: PacketSet, _ taken: [(rule: RuleReference, packets: PacketSet)]) -> [RuleReference] {
+    private func takers(of packets: PacketSet, _ taken: [(rule: RuleReference, packets: PacketSet)]) -> [RuleReference]
+    {
         var rest = packets
         var result: [RuleReference] = []
         for (rule, own) in taken {

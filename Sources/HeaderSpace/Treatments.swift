@@ -32,6 +32,24 @@ public struct Treatment: Hashable, Sendable {
     }
 }
 
+extension PacketClass {
+    /// Whether a like treatment of another host's packets means that they end alike: not where it was not followed to the
+    /// end, or what addresses they then have is told in part.
+    public var isComparable: Bool {
+        switch end.outcome {
+        case .undecided: return false
+        case .dropped, .rejected, .queued, .unroutable, .filtered: return true
+        case .forwarded, .sent, .delivered: break
+        }
+        return [source, destination].allSatisfy { value in
+            switch value {
+            case .unchanged, .given: true
+            case .partly, .unknown, .various: false
+            }
+        }
+    }
+}
+
 /// Packets that two rule sets treat differently.
 public struct TreatedOtherwise: Hashable, Sendable {
     public var packets: PacketSet
@@ -62,7 +80,9 @@ extension PathAnalysis {
     }
 
     /// The rules and the chains whose policies ended some of `packets`.
-    fileprivate func ends(of packets: PacketSet, _ classes: [PacketClass]) -> (rules: [RuleReference], chains: [ChainID]) {
+    fileprivate func ends(of packets: PacketSet, _ classes: [PacketClass]) -> (
+        rules: [RuleReference], chains: [ChainID]
+    ) {
         let own = classes.filter { !space.and($0.packets, packets).isEmpty }
         return (own.compactMap { $0.end.rule }.sorted(), own.compactMap { $0.end.chain }.sorted())
     }

@@ -160,7 +160,8 @@ private func backendsClause(_ target: NamedTarget?, _ cluster: ClusterObjects) -
 // MARK: Addresses
 
 /// The version that both ends have, IPv4 where both are possible.
-private func version(_ source: NamedTarget?, _ destination: NamedTarget?, _ description: PacketDescription) -> IPVersion {
+private func version(_ source: NamedTarget?, _ destination: NamedTarget?, _ description: PacketDescription) -> IPVersion
+{
     for end in [description.source, description.destination] {
         if case .address(let address)? = end { return address.version }
     }
@@ -173,7 +174,8 @@ private func version(_ source: NamedTarget?, _ destination: NamedTarget?, _ desc
     return source?.addresses.first?.version ?? destination?.addresses.first?.version ?? .v4
 }
 
-private func choose(_ target: NamedTarget, _ version: IPVersion, _ notes: inout [String]) throws(PacketFailure) -> IPAddress
+private func choose(_ target: NamedTarget, _ version: IPVersion, _ notes: inout [String]) throws(PacketFailure)
+    -> IPAddress
 {
     let own = target.addresses.filter { $0.version == version }
     guard let chosen = own.first else {

@@ -76,7 +76,8 @@ private func filter(_ rules: String) throws -> HostModel {
     @Test func otherRulesForTheSamePackets() throws {
         #expect(
             try compared(
-                "-A FORWARD -s 10.0.0.0/8 -j DROP", "-A FORWARD -s 10.0.0.0/9 -j DROP\n-A FORWARD -s 10.128.0.0/9 -j DROP"
+                "-A FORWARD -s 10.0.0.0/8 -j DROP",
+                "-A FORWARD -s 10.0.0.0/9 -j DROP\n-A FORWARD -s 10.128.0.0/9 -j DROP"
             ).isEmpty)
     }
 
@@ -93,7 +94,8 @@ private func filter(_ rules: String) throws -> HostModel {
     /// The two know other names by the same numbers.
     @Test func namesAreComparedAndNotTheirNumbers() throws {
         let found = try compared(
-            "-A FORWARD -i eth0 -j DROP\n-A FORWARD -i eth1 -j ACCEPT", "-A FORWARD -i eth1 -j ACCEPT\n-A FORWARD -i eth0 -j DROP")
+            "-A FORWARD -i eth0 -j DROP\n-A FORWARD -i eth1 -j ACCEPT",
+            "-A FORWARD -i eth1 -j ACCEPT\n-A FORWARD -i eth0 -j DROP")
         #expect(found.isEmpty)
     }
 }

@@ -144,7 +144,8 @@ extension SetEvaluator {
     private func loweredWord(
         _ base: PayloadBase, _ offset: Int, _ bits: Int, _ within: PacketSet, _ flow: Flow
     ) -> [NativeCase]? {
-        guard base == .network, case .lowered = flow[.ttl], let place = networkPlaces.first(where: { $0.field == .ttl }),
+        guard base == .network, case .lowered = flow[.ttl],
+            let place = networkPlaces.first(where: { $0.field == .ttl }),
             place.start <= offset, offset + bits <= place.start + 8
         else { return nil }
         let behind = place.start + 8 - offset - bits

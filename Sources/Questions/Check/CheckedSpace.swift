@@ -66,7 +66,7 @@ final class CheckedSpace {
         }
         let both = space.and(before.domain, after.domain)
         let differing = space.and(space.union(sets), both)
-        let open = [before, after].map { $0.packets { $0.end.outcome.isThrough && !$0.hasKnownEnds } }
+        let open = [before, after].map { $0.packets { !$0.isComparable } }
         let result = (differing, space.and(space.union(open), both))
         differences[origin] = result
         return result
@@ -74,7 +74,7 @@ final class CheckedSpace {
 
     private func treatments(_ analysis: PathAnalysis) -> [Treatment: PacketSet] {
         var sets: [Treatment: [PacketSet]] = [:]
-        for one in analysis.classes { sets[Treatment(one), default: []].append(one.packets) }
+        for one in analysis.classes { sets[Treatment(one, on: analysis.model), default: []].append(one.packets) }
         return sets.mapValues { space.union($0) }
     }
 
@@ -85,18 +85,6 @@ final class CheckedSpace {
             for (_, text) in one.analysis.granted where !result.contains(text) { result.append(text) }
         }
         return result.sorted()
-    }
-}
-
-extension PacketClass {
-    /// Whether the addresses of its packets at the end are known one by one.
-    fileprivate var hasKnownEnds: Bool {
-        [source, destination].allSatisfy { value in
-            switch value {
-            case .unchanged, .given: true
-            case .partly, .unknown, .various: false
-            }
-        }
     }
 }
 
@@ -119,30 +107,5 @@ extension Reason {
             .hairpinOff, .natNoAddress, .natInterface, .noServer, .serverGone, .unknownRule, .tooManyBranches:
             false
         }
-    }
-}
-
-/// What a sender and a receiver see of a packet's fate.
-private struct Treatment: Hashable {
-    var outcome: Outcome
-    var rejectWith: RejectWith?
-    var interface: Symbol?
-    var beyond: Symbol?
-    var source = PacketClass.NewValue<IPAddress>.unchanged
-    var destination = PacketClass.NewValue<IPAddress>.unchanged
-    var sourcePort = PacketClass.NewValue<UInt16>.unchanged
-    var destinationPort = PacketClass.NewValue<UInt16>.unchanged
-
-    init(_ one: PacketClass) {
-        outcome = one.end.outcome
-        rejectWith = one.end.rejectWith
-        beyond = one.end.beyond
-        // What a packet that was dropped had become is nobody's business.
-        if one.end.isRefusal { return }
-        interface = one.end.interface
-        source = one.source
-        destination = one.destination
-        sourcePort = one.sourcePort
-        destinationPort = one.destinationPort
     }
 }

@@ -216,7 +216,8 @@ extension Checker {
                 found += findings(shown, .unlike, asked) { _ in true }.map { finding in
                     var finding = finding
                     if let example = finding.example, let end = finding.end {
-                        let opposite = end.isRefusal
+                        let opposite =
+                            end.isRefusal
                             ? space.subtract(theirs, followed.refused) : space.subtract(theirs, followed.through)
                         let likes = space.and(space.likes(of: example, but: fields), space.possibly(opposite))
                         finding.counterpart = space.example(of: likes)

@@ -33,7 +33,9 @@ func readConstraints(_ members: [JSONMember], at offset: Int) throws(PolicyFailu
             continue
         }
         guard let key = keys.first(where: { $0.rawValue == member.key }) else {
-            throw PolicyFailure(unknownKey(member.key, "a set of packets", keys.map { $0.rawValue } + ["ip", "except"]), at: member.keyStart)
+            throw PolicyFailure(
+                unknownKey(member.key, "a set of packets", keys.map { $0.rawValue } + ["ip", "except"]),
+                at: member.keyStart)
         }
         for value in member.value.array ?? [member.value] {
             let words = try text(value, "'\(member.key)'")

@@ -111,7 +111,9 @@ final class SetResolver {
         let isTCP = space.packets(.protocol, UInt128(IPProtocol.tcp.rawValue))
         // Whoever asks for established connections does not mean their first packet.
         let isNew = query.tests[.state] == nil && !query.isOfAnyState
-        take(.tcpFlags, !isNew ? .all : space.or(space.complement(isTCP), space.packets(.tcpFlags, UInt128(TCPFlags.syn.rawValue))))
+        take(
+            .tcpFlags,
+            !isNew ? .all : space.or(space.complement(isTCP), space.packets(.tcpFlags, UInt128(TCPFlags.syn.rawValue))))
         take(.ttl, space.packets(.ttl, 64))
         take(.tos, space.packets(.tos, 0))
         take(.length, space.packets(.length, from: 0, through: 576))

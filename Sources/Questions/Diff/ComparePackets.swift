@@ -11,6 +11,9 @@ public struct PacketComparison {
         public let space: PacketSpace
         /// Packets that both get: what the answer speaks of.
         public let domain: PacketSet
+        /// Packets of which a like answer does not say that they are treated alike: they were not followed to the end, or
+        /// the kernel chooses what address they get.
+        public let doubtful: PacketSet
         /// The most packets first.
         public let differences: [TreatedOtherwise]
         /// More was needed than there is room for: nothing is known.
@@ -20,8 +23,8 @@ public struct PacketComparison {
     public var parts: [Part]
 
     public var isDifferent: Bool { parts.contains { !$0.differences.isEmpty } }
-    /// Whether every part was gone through.
-    public var isWhole: Bool { parts.allSatisfy { !$0.isExhausted } }
+    /// Whether every packet was gone through: that none differs is a proof then.
+    public var isWhole: Bool { parts.allSatisfy { !$0.isExhausted && $0.doubtful.isEmpty } }
 }
 
 /// Follows all packets through both hosts and compares what becomes of them.
@@ -39,6 +42,7 @@ public func comparePackets(_ a: HostModel, _ b: HostModel) -> PacketComparison {
             let (before, after) = (analyze(a, origin, in: space), analyze(b, origin, in: space))
             let found = differences(before, after)
             let domain = space.and(before.domain, after.domain)
+            let open = [before, after].map { $0.packets { !$0.isComparable } }
             let sized = found.map { ($0, space.share($0.packets)) }.enumerated().sorted { first, second in
                 first.element.1 == second.element.1
                     ? first.offset < second.offset : first.element.1 > second.element.1
@@ -46,6 +50,7 @@ public func comparePackets(_ a: HostModel, _ b: HostModel) -> PacketComparison {
             parts.append(
                 PacketComparison.Part(
                     version: version, origin: origin, space: space, domain: domain,
+                    doubtful: space.and(domain, space.union(open)),
                     differences: space.isExhausted ? [] : sized.map { $0.element.0 }, isExhausted: space.isExhausted))
         }
     }

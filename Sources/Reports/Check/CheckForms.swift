@@ -213,7 +213,8 @@ private func write(_ statement: CheckedStatement, _ policy: String, into json: i
         json.beginArray()
         for decider in deciders {
             guard let file = decider.file, let line = decider.line else { continue }
-            writeLocation(file, line, nil, "\(decider.role) \(decider.name): \(withoutControls(decider.text))", into: &json)
+            writeLocation(
+                file, line, nil, "\(decider.role) \(decider.name): \(withoutControls(decider.text))", into: &json)
         }
         json.endArray()
     }

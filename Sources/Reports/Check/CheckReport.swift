@@ -50,7 +50,10 @@ private func lines(_ finding: CheckedStatement.Finding) -> [Block] {
     }
     if finding.moreCount > 0 {
         blocks.append(
-            .paragraph(RichText("… and \(counted(finding.moreCount, "more rule or policy", "more rules or policies")) that decide so.", .quiet)))
+            .paragraph(
+                RichText(
+                    "… and \(counted(finding.moreCount, "more rule or policy", "more rules or policies")) that decide so.",
+                    .quiet)))
     }
     return blocks
 }
@@ -102,7 +105,8 @@ extension CheckedStatement {
                 lines.append("\(capitalised(decider.role)) \(decider.name)\(place): \(decider.text)")
             }
             for unknown in finding.unknowns {
-                lines.append("It depends on \(unknown.name)" + (unknown.meaning.isEmpty ? "" : ": whether \(unknown.meaning)"))
+                lines.append(
+                    "It depends on \(unknown.name)" + (unknown.meaning.isEmpty ? "" : ": whether \(unknown.meaning)"))
             }
             lines += finding.calls.map { $0.text }
         }

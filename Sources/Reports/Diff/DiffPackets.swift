@@ -18,14 +18,25 @@ public func packetBlocks(
         let text =
             comparison.isWhole
             ? RichText("No packet is treated differently: all were followed through both.", .good)
-            : RichText("Whether packets are treated differently is not known: there was no room to follow them all.", .bad)
+            : RichText("No packet is found that is treated differently, but not all could be followed to their ends:")
         blocks.append(.paragraph(text))
+        for part in comparison.parts where part.isExhausted || !part.doubtful.isEmpty {
+            if part.isExhausted {
+                blocks.append(.list([[.paragraph(RichText("\(title(part)): there was no room for all", .bad))]]))
+                continue
+            }
+            let words = CubeWords(space: part.space, model: a.node.model)
+            let list = part.space.cubes(of: part.space.possibly(part.doubtful), within: part.domain, limit: 20)
+            blocks.append(
+                .list(list.cubes.prefix(4).map { [.paragraph(RichText("\(title(part)): \(words.text($0))"))] }))
+        }
         return blocks
     }
     blocks.append(.heading(RichText("Packets that are treated differently")))
     for part in comparison.parts {
         if part.isExhausted {
-            blocks.append(.paragraph(RichText("\(title(part)): not known, there was no room to follow them all.", .bad)))
+            blocks.append(
+                .paragraph(RichText("\(title(part)): not known, there was no room to follow them all.", .bad)))
         }
         for difference in part.differences {
             var text = RichText(title(part) + ": ", .quiet)

@@ -17,11 +17,15 @@ let shadowedRule = LintCheck(
         for shadowed in found[index] {
             let family = node.linked.table(of: shadowed.rule.chain).family
             let other = IPVersion.allCases.first { $0 != version }
-            if let other, family.sees(other), !found[1 - index].contains(where: { $0.rule == shadowed.rule }) { continue }
+            if let other, family.sees(other), !found[1 - index].contains(where: { $0.rule == shadowed.rule }) {
+                continue
+            }
             let isOwn = node.isOperators(shadowed.rule)
             guard isOwn || shadowed.takers.contains(where: { node.isOperators($0) }) else { continue }
             // One rule with the very same conditions is duplicate-rule's.
-            if shadowed.takers.count == 1, node.conditions(shadowed.takers[0]) == node.conditions(shadowed.rule) { continue }
+            if shadowed.takers.count == 1, node.conditions(shadowed.takers[0]) == node.conditions(shadowed.rule) {
+                continue
+            }
             guard seen.insert(shadowed.rule).inserted else { continue }
             findings.append(finding(shadowed, node))
         }
