@@ -22,13 +22,12 @@ func assemble(
     folder: String? = nil, shared: SharedObjects? = nil, settings: SnapshotSettings
 ) throws(SnapshotFailure) -> NodeState {
     var node = NodeState()
-    node.names = settings.names
     node.files = files
     var objects = shared?.reading ?? ClusterReading()
     node.inputs = shared?.inputs ?? []
     let sharedCount = shared?.files.count ?? 0
     node.unrecognised = unrecognised
-    var reading = HostReading()
+    var reading = HostReading(names: settings.names)
     var iptables = IptablesInput(latest: settings.latest)
     var nftListings: [Listing] = []
     var order = TableOrder()

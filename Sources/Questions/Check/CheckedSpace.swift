@@ -31,7 +31,7 @@ final class CheckedSpace {
         var refused = PacketSet.none
         /// Of those refused: by the kernel, for their addresses, whatever the rules say.
         var impossible = PacketSet.none
-        /// Of those refused: for their source, which belongs behind another interface.
+        /// Those whose source is routed by another interface than they come by.
         var misplaced = PacketSet.none
     }
 
@@ -50,7 +50,8 @@ final class CheckedSpace {
         made.through = analysis.packets { $0.end.outcome.isThrough }
         made.refused = analysis.packets { $0.end.isRefusal }
         made.impossible = analysis.packets { $0.end.outcome == .filtered && $0.end.reason?.isForAddresses ?? false }
-        made.misplaced = analysis.packets { $0.end.reason == .rpFilter }
+        made.misplaced =
+            origin == .wire ? space.arrivingBySourceRoute(on: models[index], foreign: true) ?? .none : .none
         followed[key] = made
         return made
     }

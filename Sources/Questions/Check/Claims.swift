@@ -26,7 +26,7 @@ extension Checker {
     }
 
     /// Without packets that could not be where they are: martians, and, unless the set says both source and interface, those
-    /// whose source belongs behind another interface. All where that leaves none.
+    /// whose source is routed by another interface, as a trace takes it. All where that leaves none.
     private func possible(_ asked: Asked, _ set: PolicySet) -> PacketSet {
         var impossible = asked.followed.impossible
         if !resolver.traits(of: set).limited.isSuperset(of: [.source, .inInterface]) {

@@ -71,11 +71,12 @@ public func writeCheckJUnit(_ statements: [CheckedStatement], policy: String, in
     output.write("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n")
     output.write("<testsuites name=\"hookline check\" tests=\"\(statements.count)\" failures=\"\(failing)\">\n")
     output.write(
-        "  <testsuite name=\"\(xml(policy))\" tests=\"\(statements.count)\" failures=\"\(failing)\" errors=\"0\">\n")
+        "  <testsuite name=\"\(attribute(policy))\" tests=\"\(statements.count)\" failures=\"\(failing)\" errors=\"0\">\n"
+    )
     for statement in statements {
         let group = statement.node.isEmpty ? policy : statement.node
         output.write(
-            "    <testcase classname=\"\(xml(group))\" name=\"\(xml(statement.name))\" file=\"\(xml(policy))\" line=\"\(statement.line)\""
+            "    <testcase classname=\"\(attribute(group))\" name=\"\(attribute(statement.name))\" file=\"\(attribute(policy))\" line=\"\(statement.line)\""
         )
         switch statement.verdict {
         case .holds: output.write("/>\n")
@@ -84,12 +85,15 @@ public func writeCheckJUnit(_ statements: [CheckedStatement], policy: String, in
         case .notProved, .fails:
             let first = statement.findings.first?.text ?? statement.verdict.word
             output.write(
-                ">\n      <failure type=\"\(statement.verdict.name)\" message=\"\(xml(first))\">\(xml(statement.message))</failure>\n    </testcase>\n"
+                ">\n      <failure type=\"\(statement.verdict.name)\" message=\"\(attribute(first))\">\(xml(statement.message))</failure>\n    </testcase>\n"
             )
         }
     }
     output.write("  </testsuite>\n</testsuites>\n")
 }
+
+/// `text` on one line of XML.
+private func attribute(_ text: String) -> String { xml(withoutControls(text)) }
 
 /// `text` within XML; line ends stay.
 private func xml(_ text: String) -> String {

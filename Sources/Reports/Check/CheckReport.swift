@@ -52,8 +52,7 @@ private func lines(_ finding: CheckedStatement.Finding) -> [Block] {
         blocks.append(
             .paragraph(
                 RichText(
-                    "… and \(counted(finding.moreCount, "more rule or policy", "more rules or policies")) that decide so.",
-                    .quiet)))
+                    "… and \(counted(finding.moreCount, "more rule or policy", "more rules or policies")).", .quiet)))
     }
     return blocks
 }
