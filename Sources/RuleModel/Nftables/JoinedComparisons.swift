@@ -13,7 +13,7 @@ extension Rule {
     ///
     /// Source: nftables src/rule.c `relational_ops_match`, `payload_do_merge`, 1.0.6, in which no operator is as good as
     /// `==`; observed with `nft --debug=netlink`, 1.0.6.
-    package mutating func compareJoinedFlagsWhole() {
+    public mutating func compareJoinedFlagsWhole() {
         for bits in comparedTogether.joined() where bits.isOfFlags {
             guard case .match(.native(var comparison)) = statements[bits.statement] else { continue }
             comparison.relation = .equal
