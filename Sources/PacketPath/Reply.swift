@@ -109,6 +109,8 @@ extension Evaluator {
         guard let with = state.rejectWith else { return nil }
         let packet = state.packet
         let isByDevice = isAnsweredByDevice(state)
+        let wayBack = isByDevice ? nil : typeOfWayBack(state)
+        if wayBack == .broadcast || wayBack == .multicast { return nil }
         var answer: Packet
         if let icmp = with.icmp, isByDevice {
             guard packet.fragmentOffset == 0, !isUnreachable(packet), hasSumOfErrors(state) else { return nil }
@@ -125,7 +127,7 @@ extension Evaluator {
                 isForHost || !isForMany(packet), hasSumOfErrors(state), !lacksICMPType(packet),
                 packet.version == .v4 || !isOfMany(state)
             else { return nil }
-            let isFromDestination = answersFromDestination(state)
+            let isFromDestination = wayBack == .local || answersFromDestination(state)
             if isFromDestination, isRefusedAsSource(packet.destination) { return nil }
             let source = isFromDestination ? packet.destination : sourceOfError(state)
             answer = Packet(
@@ -202,6 +204,16 @@ extension Evaluator {
         guard ways.contains(where: { $0.outcome == nil }) else { return }
         tracked.entry.tcpState = .close
         state.connection = .entry(tracked)
+    }
+
+    /// What the route to a packet's sender is to REJECT before the packet's own is known; `nil` where that counts, and for
+    /// IPv6, which asks nothing of it. Source: net/ipv4/netfilter/nf_reject_ipv4.c `nf_reject_fill_skb_dst`, net/ipv4/icmp.c
+    /// `__icmp_send`, Linux 6.18; observed there.
+    private func typeOfWayBack(_ state: WalkState) -> RouteType? {
+        guard state.context.hook == .prerouting || state.context.hook == .ingress, state.packet.version == .v4,
+            !state.packet.unknown.contains(.source)
+        else { return nil }
+        return state.packet.source.isMulticast ? .multicast : addressType(state.packet.source)
     }
 
     /// Whether REJECT's error comes from the address that the packet was sent to: it is this host's own.

@@ -149,6 +149,22 @@ import Testing
         #expect(world.rules(answer).count == outputRules)
     }
 
+    /// Before its own route is known the packet is answered by the one to its sender: never to many, and not in another's
+    /// name to the host itself. Source: net/ipv4/netfilter/nf_reject_ipv4.c, net/ipv4/icmp.c, Linux 6.18.
+    @Test(arguments: [("192.0.2.255", false), ("239.1.1.1", false), ("192.0.2.1", false), ("198.51.100.7", true)])
+    func rejectBeforeRoutingAnswersBySender(source: String, isAnswered: Bool) throws {
+        for hook in ["ingress device \"eth1\"", "prerouting"] {
+            let world = try NativeWorld(
+                "table inet d { chain c { type filter hook \(hook) priority 0; reject with icmpx type port-unreachable; }; }"
+            )
+            var packet = NativeWorld.packet(.udp)
+            packet.source = try #require(IPAddress(source))
+            let trace = world.trace(packet)
+            #expect(trace.outcome == .rejected)
+            #expect((trace.answer.first?.outcome == .sent) == isAnswered, "\(hook)")
+        }
+    }
+
     /// Source: net/netfilter/nft_fwd_netdev.c, Linux 6.18.
     @Test(arguments: [("fwd to \"eth0\"", UInt8(64)), ("fwd ip to 192.0.2.9 device \"eth0\"", 63)])
     func fwdSendsOutAtOnce(statement: String, ttl: UInt8) throws {

@@ -142,11 +142,10 @@ struct Judge {
         let agreement = comparison.agreement(of: trace)
         guard agreement.agrees else {
             // Of all families this one meets ARP too.
-            let keepsNeighboursOut = model.linked.baseChains(.v4, .ingress).contains {
-                model.linked.table(of: $0).family == .netdev
-            }
-            if keepsNeighboursOut, agreement.differences.allSatisfy({ $0.hasPrefix("nothing left") }) {
-                verdict.finding = .skipped("rules at ingress may keep the neighbour's answer out")
+            let chains = model.linked.baseChains(.v4, .ingress) + model.linked.baseChains(.v4, .egress)
+            let keepsNeighboursOut = chains.contains { model.linked.table(of: $0).family == .netdev }
+            if keepsNeighboursOut, agreement.differences.contains(where: { $0.hasPrefix("nothing left") }) {
+                verdict.finding = .skipped("rules of devices may keep a neighbour's answer out")
                 return verdict
             }
             verdict.finding = .disagrees(agreement.differences)
@@ -279,8 +278,8 @@ private let excused: Set<String> = [
     "limit", "hashlimit", "connlimit", "connlimit-empty", "template-mark", "quota", "statistic", "rateest", "recent",
     "time", "cpu",
     "nfqueue", "synproxy", "tproxy", "clusterip", "assured", "path-mtu", "next-hop", "nat-address", "nat-port", "rule",
-    // Whose chains were hung up last, legacy's or nf_tables': no dump tells.
-    "order",
+    // Whose chains were hung up last, legacy's or nf_tables': no dump tells. Nor which nft loaded a text.
+    "order", "nft-merges",
     // A packet's ports are known here until NAT draws one: net/netfilter/nf_nat_core.c `nf_nat_l4proto_unique_tuple`.
     "source-port", "destination-port", "reply-source-port", "reply-destination-port",
 ]
