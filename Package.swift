@@ -104,7 +104,11 @@ let package = Package(
         tests("HeaderSpaceTests", ["SourceText", "NetTypes", "HeaderSpace"]),
         tests(
             "AgreementTests",
-            ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "Snapshot", "PathModel", "PacketPath", "HeaderSpace"]),
+            [
+                "SourceText", "NetTypes", "RuleModel", "ChainGraph", "Snapshot", "PathModel", "PacketPath",
+                "HeaderSpace",
+            ],
+            exclude: ["Native"]),
         tests(
             "CommandLineToolTests",
             ["SourceText", "ArchiveFile", "RuleModel", "HostText", "Snapshot", "KernelLab", "CommandLineTool"]),

@@ -301,11 +301,42 @@ extension SetEvaluator {
             ways.flatMap { way -> [Way] in
                 guard case .none = way.flow.standing else { return [way] }
                 // What comes back over lo without an entry is looked at anew, whatever state was given.
-                guard space.free.contains(.state), !way.flow.arrivesByLo else { return [standing(.new, way)] }
+                if way.flow.arrivesByLo { return trackedAnew(way) }
+                guard space.free.contains(.state) else { return [standing(.new, way)] }
                 var arrived = way
                 arrived.flow.standing = .arrived
                 return way.flow.isAsArrived ? [arrived] : byState(arrived)
             })
+    }
+
+    /// By what conntrack makes of the types of ICMP and of the flags of TCP.
+    private func trackedAnew(_ way: Way) -> [Way] {
+        let icmp = isOf(space.version == .v4 ? .icmp : .icmpv6, way.flow)
+        let tcp = isOf(.tcp, way.flow)
+        var regions = [space.complement(space.or(icmp, tcp))]
+        for value in 0...UInt128(UInt8.max) {
+            let ofType =
+                space.packets(
+                    way.flow[.destinationPort], of: .destinationPort, value << 8, mask: 0xff00) ?? .none
+            regions.append(space.and(icmp, ofType))
+            regions.append(space.and(tcp, space.packets(way.flow[.tcpFlags], of: .tcpFlags, value) ?? .none))
+        }
+        var result: [Way] = []
+        for region in regions {
+            let part = Way(packets: space.and(way.packets, region), flow: way.flow)
+            guard let situation = situation(part, .prerouting) else { continue }
+            let states = stages.track(situation).compactMap { found in
+                [
+                    (ConnectionStates.established, ArrivalState.established), (.related, .related), (.new, .new),
+                    (.invalid, .invalid), (.untracked, .untracked),
+                ].first { found.contains($0.0) }?.1
+            }
+            let parts = alternatives("connection@lo", states.map { $0.name }, part) {
+                "conntrack takes the packet that comes back over lo for \($0)"
+            }
+            for (index, own) in parts { result.append(standing(states[index], own)) }
+        }
+        return result
     }
 
     /// `way` in parts of which all packets stand alike in conntrack.

@@ -282,6 +282,8 @@ extension SetEvaluator {
     /// Parts of all packets that routing tells apart by anything but their destination: what `ip rule` asks, the time to live, the length.
     private func partsByRouting(_ flow: Flow) -> [PacketSet] {
         var cuts: [PacketSet] = []
+        // A frame stays a group's, whatever its packet's destination has become.
+        if !flow.isArriving(.destination) { cuts += frameCuts(flow) }
         for rule in model.routes(space.version).rules {
             if let from = rule.from, let own = space.packets(flow[.source], of: .source, in: from) {
                 cuts.append(own)

@@ -221,6 +221,18 @@ package struct Stages: Sendable {
     /// Whether `interface` is a bridge.
     package func isBridge(_ interface: Symbol) -> Bool { plain.isBridge(interface) }
 
+    /// What conntrack makes of a packet that it has no entry for and no state was told of; several where nobody knows which.
+    package func track(_ situation: Situation) -> [ConnectionStates] {
+        let evaluator = evaluator(situation)
+        return evaluator.track(state(situation, evaluator)).map { state in
+            switch state.connection {
+            case .entry(let tracked): tracked.state
+            case .none, .untracked: .untracked
+            case .invalid: .invalid
+            }
+        }
+    }
+
     /// Whether `match` of `rule` holds; `perhaps` with a condition whose `isYes` tells the answer under which it does.
     package enum Verdict: Hashable, Sendable {
         case no, yes
@@ -285,7 +297,7 @@ package struct Stages: Sendable {
         state.startedHere = situation.arrival == nil || situation.isLoopedBack || situation.startedHere
         state.isLoopedBack = situation.isLoopedBack
         state.isGivenToSocket = situation.isGivenToSocket
-        if situation.isLoopedBack { state.round = 1 }
+        if situation.isLoopedBack || situation.startedHere && situation.arrival != nil { state.round = 1 }
         if let arrival = situation.arrival {
             state.arrival = .known(arrival)
             if let master = model.host.interface(arrival)?.master, evaluator.isBridge(master) {

@@ -14,10 +14,27 @@ import Testing
         "host-firewall", "docker-forward-drop", "flannel-docker", "calico-node", "calico-node-ipip", "ipv6",
         "rp-filter",
         "policy-routing", "nat-redirect-netmap", "notrack-invalid", "ipset-types", "limit-statistic",
-        "local-output-reroute", "reject-answer-dropped",
+        "local-output-reroute", "reject-answer-dropped", "nft-nat", "nft-traps", "nft-ingress", "calico-node-nft",
+        "calico-node-kubeproxy-nft",
     ])
     func agree(_ folder: String) throws {
-        let node = try loadSnapshot([Rulesets.path + folder])
+        try check([Rulesets.path + folder], folder)
+    }
+
+    /// What other programs wrote, on the host of `nft-nat`: rules of public texts and of firewalld, whose origins
+    /// `Native/README.md` tells.
+    @Test(arguments: [
+        "kubeproxy-nftables-mode-k3s-nft", "firewalld-1.3.3-nft", "openwrt-fw4-nft",
+        "calico-nftables-mode-node-nopods-nft",
+    ])
+    func agreeOnNative(_ name: String) throws {
+        let host = ["ip-addr", "ip-link", "ip-route", "ip-rule", "ip6-rule", "sysctl"]
+        let rules = Rulesets.path + "../Tests/AgreementTests/Native/\(name).txt"
+        try check(host.map { Rulesets.path + "nft-nat/\($0).txt" } + [rules], name)
+    }
+
+    private func check(_ paths: [String], _ folder: String) throws {
+        let node = try loadSnapshot(paths)
         let model = HostModel(node.ruleset, node.host, names: node.names)
         for version in IPVersion.allCases {
             for origin in PacketOrigin.allCases {
