@@ -1,7 +1,7 @@
 public import ChainGraph
 public import NetTypes
 public import PacketPath
-internal import PathModel
+public import PathModel
 public import RuleModel
 internal import SourceText
 
