@@ -124,7 +124,7 @@ let package = Package(
             "QuestionsTests",
             [
                 "SourceText", "NetTypes", "RuleModel", "ChainGraph", "Snapshot", "Annotations", "PathModel",
-                "PacketPath", "HeaderSpace", "Questions", "YAMLText",
+                "PacketPath", "HeaderSpace", "Questions",
             ]),
         tests(
             "ChainGraphTests", ["SourceText", "NetTypes", "RuleModel", "IptablesText", "ChainGraph", "Snapshot"]),

@@ -110,9 +110,9 @@ struct CheckRun {
     ) {
         guard let before = worlds[pair.before], let after = worlds[pair.after] else { return }
         for place in after.loaded.indices {
-            let name = after.loaded[place].name
+            let name = after.loaded[place].title
             let isAlone = before.loaded.count == 1 && after.loaded.count == 1
-            guard let old = isAlone ? 0 : before.loaded.firstIndex(where: { $0.name == name }) else {
+            guard let old = isAlone ? 0 : before.loaded.firstIndex(where: { $0.title == name }) else {
                 for index in indices where isMeant(policy.statements[index], after.loaded[place]) {
                     answers[index].append(
                         unanswered(index, "the snapshot before, \(before.words), has no node '\(name)'"))
@@ -124,10 +124,10 @@ struct CheckRun {
                 &answers, tell)
         }
         if after.loaded.count == 1, before.loaded.count == 1 { return }
-        for gone in before.loaded where !after.loaded.contains(where: { $0.name == gone.name }) {
+        for gone in before.loaded where !after.loaded.contains(where: { $0.title == gone.title }) {
             for index in indices where isMeant(policy.statements[index], gone) {
                 answers[index].append(
-                    unanswered(index, "the snapshot afterwards, \(after.words), has no node '\(gone.name)'"))
+                    unanswered(index, "the snapshot afterwards, \(after.words), has no node '\(gone.title)'"))
             }
         }
     }
@@ -146,7 +146,8 @@ struct CheckRun {
             tell(policy.statements[index].name)
             answers[index].append(teller.tell(checker.answer(index)))
         }
-        for note in checker.notes where !notes.contains(note) { notes.append(note) }
+        let title = all.count > 1 ? "\(nodes[nodes.count - 1].name): " : ""
+        for note in checker.notes where !notes.contains(title + note) { notes.append(title + note) }
     }
 
     private func isMeant(_ statement: PolicyStatement, _ node: LoadedNode) -> Bool {
@@ -164,4 +165,9 @@ struct CheckRun {
     private func unanswered(_ index: Int, _ why: String) -> CheckedStatement {
         StatementTeller(policy, in: file, on: [], namesNode: false).tell(unanswered: index, why)
     }
+}
+
+extension LoadedNode {
+    /// What it is called, also where it is the only one.
+    fileprivate var title: String { name.isEmpty ? node.name ?? "" : name }
 }

@@ -13,7 +13,6 @@ import Testing
             ("--vresion", "unknown option '--vresion'; did you mean '--version'?"),
             ("find - x", "the command 'find' is not in this version"),
             ("diff - -u", "diff compares two nodes or more; here is one"),
-            ("check a b", "is not in this version"),
             ("capture node", "with --redact it takes a snapshot"),
             ("replay a b", "is not in this version"), ("trace -", "the packet has no source: --from ADDRESS"),
             ("trace - --from 10.0.0.1", "the packet has no destination"),

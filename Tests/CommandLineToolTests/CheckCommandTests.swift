@@ -200,6 +200,16 @@ struct CheckCommandTests {
         }
     }
 
+    @Test func `nodes of two clusters are compared by name`() {
+        let cluster = Self.root + "Rulesets/calico-two-nodes"
+        let answer = compare(cluster, cluster, "same: {ip: 4, in: [eth0, cali+]}")
+        #expect(answer.status == 0, "\(answer.output)\(answer.error)")
+        #expect(answer.output.contains("HOLDS: it, on node-a") && answer.output.contains("HOLDS: it, on node-b"))
+        let other = compare(Self.root + "Rulesets/calico-node", cluster, "same: {}")
+        #expect(other.status == 1)
+        #expect(other.output.contains("has no node 'node-b'"), "\(other.output)")
+    }
+
     // MARK: What can't be read
 
     @Test(arguments: [
