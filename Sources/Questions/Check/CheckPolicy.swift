@@ -10,15 +10,6 @@ public struct CheckPolicy: Hashable, Sendable {
     public var after: SnapshotName?
 
     public init() {}
-
-    /// Every snapshot that a statement names.
-    public var snapshots: [SnapshotName] {
-        var result: [SnapshotName] = []
-        for name in [before, after] + statements.flatMap({ [$0.before, $0.after] }) {
-            if let name, !result.contains(where: { $0.path == name.path }) { result.append(name) }
-        }
-        return result
-    }
 }
 
 /// A snapshot as a policy names it, and where.
@@ -105,8 +96,6 @@ public enum Translation: Hashable, Sendable {
 public struct EndRange: Hashable, Sendable {
     public var prefix: IPPrefix
     public var ports: ClosedRange<UInt16>?
-
-    func contains(_ address: IPAddress) -> Bool { prefix.contains(address) }
 }
 
 /// A rule as a policy names it.

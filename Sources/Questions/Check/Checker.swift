@@ -84,15 +84,15 @@ public final class Checker {
 
     private func findings(_ statement: PolicyStatement) throws(UnanswerableSet) -> [CheckFinding] {
         switch statement.claim {
-        case .allow(let set): return try allowed(set, statement)
-        case .deny(let set): return try denied(set, statement)
+        case .allow(let set): return try allowed(set)
+        case .deny(let set): return try denied(set)
         case .translate(let set, let translation): return try translated(set, translation)
         case .same(let set): return try same(set, but: [])
         case .alike(let set, let other): return try alike(set, other)
         case .change(let change):
             var found: [CheckFinding] = []
-            if let set = change.allowed { found += try allowed(set, statement) }
-            if let set = change.denied { found += try denied(set, statement) }
+            if let set = change.allowed { found += try allowed(set) }
+            if let set = change.denied { found += try denied(set) }
             if change.isAll {
                 found += try same(nil, but: [change.allowed, change.denied].compactMap { $0 }).map { finding in
                     var own = finding

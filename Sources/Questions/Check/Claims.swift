@@ -9,7 +9,7 @@ internal import SourceText
 // What each kind of statement claims, as sets: what is against it, and what may be.
 extension Checker {
     /// All of `set` get through.
-    func allowed(_ set: PolicySet, _ statement: PolicyStatement) throws(UnanswerableSet) -> [CheckFinding] {
+    func allowed(_ set: PolicySet) throws(UnanswerableSet) -> [CheckFinding] {
         var found: [CheckFinding] = []
         var isEmpty = true
         try ask(set, .usual) { (asked) throws(UnanswerableSet) in
@@ -37,7 +37,7 @@ extension Checker {
     }
 
     /// None of `set` gets through.
-    func denied(_ set: PolicySet, _ statement: PolicyStatement) throws(UnanswerableSet) -> [CheckFinding] {
+    func denied(_ set: PolicySet) throws(UnanswerableSet) -> [CheckFinding] {
         var found: [CheckFinding] = []
         var isEmpty = true
         try ask(set, .new) { (asked) throws(UnanswerableSet) in
