@@ -1,6 +1,8 @@
+internal import ChainGraph
 public import HeaderSpace
 public import NetTypes
 public import PathModel
+internal import RuleModel
 
 /// Which packets two hosts treat differently.
 public struct PacketComparison {

@@ -43,7 +43,8 @@ extension Reason {
         switch self {
         case .martianSource, .martianDestination, .notAddressed, .badHeader, .beyondScope, .notJoined: true
         case .rule, .policy, .noRoute, .blackhole, .unreachable, .prohibit, .rpFilter, .forwardingOff, .ttl, .tooBig,
-            .hairpinOff, .natNoAddress, .natInterface, .noServer, .serverGone, .unknownRule, .tooManyBranches:
+            .hairpinOff, .givenToSocket, .natNoAddress, .natInterface, .noServer, .serverGone, .unknownRule,
+            .tooManyBranches:
             false
         }
     }
