@@ -152,6 +152,7 @@ private struct FindAsker {
     private let snapshot: String
     private var query: PacketQuery
     private var notes: [String] = []
+    private var question = ""
 
     init(_ node: LoadedNode, _ settings: FindSettings, _ snapshot: String) throws(PacketFailure) {
         self.node = node
@@ -164,6 +165,7 @@ private struct FindAsker {
     mutating func ask(
         _ word: FindWord?, _ argument: String, _ documents: inout [Document], _ json: inout FindLines?
     ) throws(PacketFailure) {
+        question = [word?.name ?? "", argument].filter { !$0.isEmpty }.joined(separator: " ")
         let topic = try topic(word, argument)
         let prepared = try prepare(query, node.node.cluster, on: model)
         notes += prepared.notes
@@ -186,6 +188,12 @@ private struct FindAsker {
             }
         case .matrix:
             for version in finder.versions {
+                var finder = finder
+                if finder.places.isEmpty, model.host.routesKnown(version) == .none {
+                    finder.places = [.hook(.forward)]
+                    let note = "the snapshot has no routes: the matrix is what the chains of forward alone let through"
+                    if !notes.contains(note) { notes.append(note) }
+                }
                 for (port, proto) in settings.ports {
                     let answer = finder.matrix(port: port, proto, version)
                     add(matrixReport(answer, heading), &documents, json)
@@ -202,7 +210,8 @@ private struct FindAsker {
     }
 
     private var heading: FindHeading {
-        FindHeading(query: query.spelled, snapshot: snapshot, notes: notes, shown: settings.shown)
+        FindHeading(
+            question: question, query: query.spelled, snapshot: snapshot, notes: notes, shown: settings.shown)
     }
 
     private func add(_ document: Document, _ documents: inout [Document], _ json: FindLines?) {

@@ -31,9 +31,10 @@ extension PacketSpace {
     ///
     /// - Parameters:
     ///   - set: packets that no unknown decides about.
-    ///   - care: the packets that are spoken of: cubes say nothing of others, and so need fewer conditions.
+    ///   - care: the packets that are spoken of, of well-formed ones: cubes say nothing of others, and so need fewer conditions.
     ///   - limit: of cubes that are worked out.
     public func cubes(of set: PacketSet, within care: PacketSet = .all, limit: Int = 400) -> CubeList {
+        let care = and(care, wellFormed)
         let wanted = and(set, care)
         let allowed = or(set, complement(care))
         var maker = CubeMaker(self, limit: limit)
@@ -81,13 +82,16 @@ extension PacketSpace {
             return [cube.without(kind.without)]
         }
         var parts: [Cube] = []
+        var only = cube
         for kind in kinds {
             var part = cube
             part.parts[.protocol] = and(protocols, kind.protocols)
             if and(packets(in: part), care).isEmpty { continue }
             parts.append(part.without(kind.without))
+            only = cube.without(kind.without)
         }
-        return parts
+        // Of one kind alone the protocols need no telling that were not told before.
+        return parts.count == 1 ? [only] : parts
     }
 
     /// Cubes that differ in one field alone become one.

@@ -75,14 +75,26 @@ public struct FieldPartition {
         return (result, origins)
     }
 
-    /// The class of a value.
-    public func number(of value: UInt128) -> Int {
-        var at = root
-        while at >= 0 {
-            let node = nodes[Int(at)]
-            at = value >> UInt128(width - 1 - node.bit) & 1 == 1 ? node.high : node.low
+    /// The classes that have a value in `set`, which asks about the field alone. What it has none of is not gone through.
+    func classes(in set: PacketSet, of space: PacketSpace) -> Set<Int> {
+        guard let levels = space.levels(field) else { return set.isEmpty ? [] : Set(0..<classCount) }
+        var found: Set<Int> = []
+        var seen: Set<UInt64> = []
+        func take(_ own: Int32, _ node: UInt32) {
+            if node == 0 { return }
+            if own < 0 {
+                found.insert(Int(-1 - own))
+                return
+            }
+            if !seen.insert(UInt64(UInt32(bitPattern: own)) << 32 | UInt64(node)).inserted { return }
+            let asked = space.store.nodes[Int(node)]
+            let other = node == 1 ? width : asked.level - levels.lowerBound
+            let bit = min(self.bit(own), other)
+            take(half(own, bit, false), other == bit ? asked.low : node)
+            take(half(own, bit, true), other == bit ? asked.high : node)
         }
-        return Int(-1 - at)
+        take(root, set.node)
+        return found
     }
 
     /// The ranges of values of each class, ascending, and the lowest value of each.

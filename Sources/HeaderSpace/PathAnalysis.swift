@@ -131,7 +131,7 @@ extension PacketSpace {
         return and(result, union(addresses))
     }
 
-    var wellFormed: PacketSet { and(protocols, transport) }
+    package var wellFormed: PacketSet { and(protocols, transport) }
 
     private var protocols: PacketSet {
         // 0 stands for every protocol in rules; of IPv6 those that are headers of its own.

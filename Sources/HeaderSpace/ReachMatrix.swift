@@ -47,45 +47,28 @@ extension PacketSpace {
         let (all, origins) = byDestination.combined(with: bySource)
         let ranges = all.ranges()
         var result = ReachMatrix(classes: [], reaches: [], mayReach: [])
-        var first = [UInt128?](repeating: nil, count: bySource.classCount)
         let order = ranges.indices.sorted { a, b in
             let (left, right) = (ReachMatrix.size(ranges[a]), ReachMatrix.size(ranges[b]))
             return left == right ? a < b : left > right
         }
         for index in order {
             let (destination, source) = origins[index]
-            if first[source] == nil { first[source] = ranges[index].first?.lowerBound }
             result.classes.append(
                 ReachMatrix.AddressClass(
                     addresses: ranges[index].map { AddressRange(address($0.lowerBound), address($0.upperBound)) },
                     sourceGroup: source, destinationGroup: destination))
         }
-        for value in first {
-            var sure: [Int] = []
-            var maybe: [Int] = []
-            for (index, column) in columns.enumerated() {
-                if contains(column.sure, source: value ?? 0) {
-                    sure.append(index)
-                } else if contains(column.maybe, source: value ?? 0) {
-                    maybe.append(index)
-                }
+        let none = [[Int]](repeating: [], count: bySource.classCount)
+        (result.reaches, result.mayReach) = (none, none)
+        for (index, column) in columns.enumerated() {
+            let sure = bySource.classes(in: column.sure, of: self)
+            for source in sure { result.reaches[source].append(index) }
+            if column.maybe == column.sure { continue }
+            for source in bySource.classes(in: column.maybe, of: self).subtracting(sure) {
+                result.mayReach[source].append(index)
             }
-            result.reaches.append(sure)
-            result.mayReach.append(maybe)
         }
         return result
-    }
-
-    /// Whether a set that asks about sources alone has this one.
-    private func contains(_ set: PacketSet, source: UInt128) -> Bool {
-        guard let levels = levels(.source) else { return !set.isEmpty }
-        var at = set.node
-        while at > 1 {
-            let own = store.nodes[Int(at)]
-            let isOne = source >> UInt128(levels.upperBound - 1 - own.level) & 1 == 1
-            at = isOne ? own.high : own.low
-        }
-        return at == 1
     }
 
     /// Source and destination of the packets of `set`, whatever else they are.

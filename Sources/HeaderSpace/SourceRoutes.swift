@@ -28,6 +28,14 @@ extension PacketSpace {
             expected.append(and(arriving, union(groups[route] ?? [])))
         }
         let own = union(expected)
-        return and(domain(.wire, on: model), foreign ? complement(own) : own)
+        if !foreign { return and(domain(.wire, on: model), own) }
+        return subtract(domain(.wire, on: model), or(own, ofNoOne))
+    }
+
+    /// Sources that may come by any link: of a host that has no address yet, and IPv6's of the link itself.
+    private var ofNoOne: PacketSet {
+        let none = packets(.source, 0)
+        if version == .v4 { return none }
+        return or(none, packets(.source, 0xfe80 << 112, mask: 0xffc0 << 112))
     }
 }

@@ -4,6 +4,9 @@ internal import PathModel
 internal import RuleModel
 internal import SourceText
 
+/// In the place of an interface's name for packets that this host makes.
+private let madeHere = "(made here)"
+
 /// Cubes of one space in words.
 struct CubeWords {
     let space: PacketSpace
@@ -16,7 +19,8 @@ struct CubeWords {
         var parts: [String] = []
         func add(_ field: PacketField, _ name: String) {
             guard let terms = terms(cube, field) else { return }
-            parts.append("\(name) \(joined(field, terms, cube))")
+            let values = joined(field, terms, cube)
+            parts.append(field == .inInterface && values == madeHere ? "made on this host" : "\(name) \(values)")
         }
         add(.inInterface, "in")
         add(.source, "from")
@@ -84,9 +88,9 @@ struct CubeWords {
         let (first, last) = (range.lowerBound, range.upperBound)
         switch field {
         case .source, .destination:
-            let own = AddressRange(space.address(first), space.address(last))
-            if own.isSingle { return ["\(own.first)"] }
-            return [own.prefix.map { $0.description } ?? "\(own.first)-\(own.last)"]
+            // Two addresses are told as two: /31 is a link's.
+            if last - first == 1 { return ["\(space.address(first))", "\(space.address(last))"] }
+            return [addressWord(AddressRange(space.address(first), space.address(last)))]
         case .inInterface, .state, .protocol:
             if last - first > 8, field == .protocol { return ["\(first)-\(last)"] }
             return (first...last).map { name(field, $0) }
@@ -124,7 +128,7 @@ struct CubeWords {
         switch field {
         case .inInterface:
             guard Int(value) < space.interfaces.count, let symbol = space.interfaces[Int(value)] else {
-                return "(made here)"
+                return madeHere
             }
             let name = model.names.text(symbol)
             return space.strangers.contains(symbol) ? "\(name) (or any other)" : name

@@ -60,6 +60,7 @@ private func begin(_ version: IPVersion, _ heading: FindHeading, _ node: String,
     json.member("hookline", 1)
     if !node.isEmpty { json.member("node", node) }
     json.member("version", version.rawValue)
+    json.member("question", heading.question)
     json.member("query", heading.query)
     json.member("notes", heading.notes)
 }
@@ -82,7 +83,7 @@ private func write(
     json.endArray()
     json.member("more", max(0, list.cubes.count - heading.shown))
     json.member("isCut", !list.rest.isEmpty)
-    if let example = space.example(of: set) { json.member("example", example.traceOptions(on: model)) }
+    if let example = space.everydayExample(of: set) { json.member("example", example.traceOptions(on: model)) }
     json.endObject()
 }
 
@@ -170,7 +171,7 @@ public func writeWhyNotJSON(
             json.endObject()
         }
         json.endArray()
-        if let example = space.example(of: taken.packets) {
+        if let example = space.everydayExample(of: taken.packets) {
             json.member("example", example.traceOptions(on: model))
         }
         json.endObject()

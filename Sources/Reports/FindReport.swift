@@ -8,6 +8,8 @@ public import SourceText
 
 /// What a question about packets was, for the answer's first lines.
 public struct FindHeading {
+    /// The word and what stands behind it: `who-reaches 10.1.0.9`; empty where all outcomes are asked for.
+    public var question: String
     /// The query as options: `--from 10.0.0.0/8`.
     public var query: String
     /// The snapshot as it was named, for examples that can be called.
@@ -16,7 +18,8 @@ public struct FindHeading {
     /// Cubes that are shown of each set.
     public var shown: Int
 
-    public init(query: String, snapshot: String, notes: [String], shown: Int) {
+    public init(question: String = "", query: String, snapshot: String, notes: [String], shown: Int) {
+        self.question = question
         self.query = query
         self.snapshot = snapshot
         self.notes = notes
@@ -135,7 +138,7 @@ private func cubes(
         ])
     }
     var blocks: [Block] = [.list(items)]
-    if let example = space.example(of: set) {
+    if let example = space.everydayExample(of: set) {
         let call = "hookline trace \(heading.snapshot) \(example.traceOptions(on: model))"
         blocks.append(
             .indented([.verbatim([RichText([TextRun("for example: ", .quiet), TextRun(call, .code)])])]))

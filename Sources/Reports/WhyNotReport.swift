@@ -51,7 +51,7 @@ public func whyNotReport(
             lines.append(.verbatim([RichText("\(share) in \(name(inside.rule)): ") + quote(inside.rule)]))
         }
         if taken.inside.count > 6 { lines.append(.paragraph(RichText("… and \(taken.inside.count - 6) more"))) }
-        if let example = space.example(of: taken.packets) {
+        if let example = space.everydayExample(of: taken.packets) {
             let call = "hookline trace \(heading.snapshot) \(example.traceOptions(on: model))"
             lines.append(.verbatim([RichText([TextRun("for example: ", .quiet), TextRun(call, .code)])]))
         }
@@ -63,11 +63,14 @@ public func whyNotReport(
     return document
 }
 
-/// `12.5 %`; what is not nothing and not all never looks so.
+/// `12.5 %`, `1 in 65536`; what is not nothing and not all never looks so.
 func percent(_ share: Double) -> String {
     if share <= 0 { return "none" }
     if share >= 1 { return "all" }
-    if share < 0.001 { return "less than 0.1 %" }
+    if share < 0.001 {
+        let count = 1 / share
+        return count < 1e15 ? "1 in \(Int(count.rounded()))" : "next to none"
+    }
     let tenths = min(999, max(1, Int((share * 1000).rounded())))
     return "\(tenths / 10).\(tenths % 10) %"
 }

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 /// `hookline find` as it is called.

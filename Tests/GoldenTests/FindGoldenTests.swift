@@ -5,14 +5,14 @@ import Testing
 extension GoldenTests {
     static let findCalls: [(name: String, words: String)] = [
         ("host-firewall-accepted", "accepted Rulesets/host-firewall --in eth0 --to host"),
-        ("host-firewall-why-not", "why-not filter/INPUT:7 Rulesets/host-firewall"),
+        ("host-firewall-why-not", "why-not filter/INPUT:8 Rulesets/host-firewall"),
         ("docker-forwarded", "forwarded Rulesets/docker-forward-drop -4"),
         ("flannel-leaves-as", "leaves-as 172.30.24.0 Rulesets/flannel-docker"),
         ("calico-dns", "accepted Rulesets/calico-node --from 10.244.1.0/24 --to 10.96.0.10:53/udp"),
         ("calico-who-reaches", "who-reaches 10.244.1.10:80/tcp Rulesets/calico-node --from !host"),
         ("calico-matrix", "matrix --port 22,80 Rulesets/calico-node -4"),
         ("rp-filter-spoofing", "spoofing Rulesets/rp-filter -4"),
-        ("nft-reaches", "reaches filter/forward Rulesets/nft-nat -4"),
+        ("nft-translated", "translated Rulesets/nft-nat"),
     ]
 
     @Test("the sets are as expected", arguments: 0..<findCalls.count) func findAnswers(_ index: Int) throws {

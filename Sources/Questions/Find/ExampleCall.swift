@@ -43,6 +43,24 @@ extension ExamplePacket {
     }
 }
 
+extension PacketSpace {
+    /// A packet of `set`, from the wire and without a code of ICMP where there is such a one.
+    public func everydayExample(of set: PacketSet) -> ExamplePacket? {
+        var set = set
+        let icmp = packets(.protocol, UInt128((version == .v4 ? IPProtocol.icmp : .icmpv6).rawValue))
+        let plain = or(complement(icmp), packets(.destinationPort, 0, mask: 0xff))
+        var wanted = [plain]
+        if let number = interfaces.firstIndex(of: nil) {
+            wanted.append(complement(packets(.inInterface, UInt128(number))))
+        }
+        for part in wanted {
+            let both = and(set, part)
+            if !both.isEmpty { set = both }
+        }
+        return example(of: set)
+    }
+}
+
 extension Packet {
     /// Bytes of the headers alone, which a trace takes where it is not told.
     fileprivate var headerLength: UInt32 {
