@@ -237,9 +237,14 @@ private struct CubeMaker {
         for part in parts where allowed != 0 { allowed = space.store.and(allowed, part.allowed) }
         if allowed != 0 {
             let all = space.union(parts.map { PacketSet(node: $0.wanted) })
-            let own = cover(space.store.and(all.node, allowed), allowed)
-            result = own
-            for index in parts.indices { parts[index].wanted = space.store.difference(parts[index].wanted, own.node) }
+            let common = space.store.and(all.node, allowed)
+            // Only where that is all that some values want: else it would cut what belongs together.
+            if parts.contains(where: { $0.wanted != 0 && space.store.difference($0.wanted, common) == 0 }) {
+                result = cover(common, allowed)
+                for index in parts.indices {
+                    parts[index].wanted = space.store.difference(parts[index].wanted, result.node)
+                }
+            }
         }
         var groups: [UInt32: [Int]] = [:]
         var order: [UInt32] = []
