@@ -69,10 +69,12 @@ private func names(_ numbers: [Int], of count: Int) -> String {
 
 func addressWord(_ range: AddressRange) -> String {
     if range.isSingle { return "\(range.first)" }
+    // Two addresses are no prefix that anyone would write.
+    if range.first.successor == range.last { return "\(range.first)-\(range.last)" }
     return range.prefix.map { $0.description } ?? "\(range.first)-\(range.last)"
 }
 
 private func addressWords(_ own: ReachMatrix.AddressClass) -> String {
     let shown = own.addresses.prefix(8).map { addressWord($0) }.joined(separator: ", ")
-    return own.addresses.count > 8 ? "\(shown) and \(own.addresses.count - 8) more ranges" : shown
+    return own.addresses.count > 8 ? "\(shown) and \(own.addresses.count - 8) more" : shown
 }

@@ -74,4 +74,16 @@ import Testing
             }
         }
     }
+
+    @Test func everyExampleOfFindCanBeRead() {
+        for example in findCommand.examples {
+            var settings = FindSettings()
+            let words = example.call.split(separator: " ").map(String.init).dropFirst(2)
+            #expect(throws: Never.self, "\(example.call)") {
+                let rest = try parse(Array(words), FindSettings.options, into: &settings)
+                let place = rest.firstIndex { FindWord.named($0) != nil }
+                #expect(place == 1, "a snapshot, then a word: \(example.call)")
+            }
+        }
+    }
 }
