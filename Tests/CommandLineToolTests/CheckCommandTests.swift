@@ -200,6 +200,14 @@ struct CheckCommandTests {
         }
     }
 
+    @Test func `what goes on over a bridge is not proved the same, and not said to differ`() {
+        let node = Self.root + "Rulesets/docker-forward-drop"
+        let answer = compare(node, node, "same: {in: docker0, to: 172.17.100.9}")
+        #expect(answer.status == 1)
+        #expect(answer.output.hasPrefix("NOT PROVED: it"), "\(answer.output)")
+        #expect(compare(node, node, "same: {in: eth0, to: 192.168.1.10}").status == 0)
+    }
+
     @Test func `nodes of two clusters are compared by name`() {
         let cluster = Self.root + "Rulesets/calico-two-nodes"
         let answer = compare(cluster, cluster, "same: {ip: 4, in: [eth0, cali+]}")

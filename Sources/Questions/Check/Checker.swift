@@ -147,15 +147,18 @@ public final class Checker {
     /// What a set of packets that is against a statement shows: for each rule or policy that decided, an example.
     ///
     /// - Parameters:
-    ///   - against: with unknowns in it.
-    ///   - classes: whose ends are told.
+    ///   - wrong: packets of which what is against it is known; with unknowns in it.
+    ///   - doubtful: those of which it is not known; told where none is surely wrong.
+    ///   - isMeant: classes whose ends are told.
     func findings(
-        _ against: PacketSet, _ fault: CheckFinding.Fault, _ asked: Asked, among isMeant: (PacketClass) -> Bool
+        _ wrong: PacketSet, or doubtful: PacketSet, _ fault: CheckFinding.Fault, _ asked: Asked,
+        among isMeant: (PacketClass) -> Bool
     ) -> [CheckFinding] {
-        if against.isEmpty { return [] }
         let space = asked.space
-        let surely = space.always(against)
+        let surely = space.always(wrong)
         let isSure = !surely.isEmpty
+        let against = isSure ? wrong : space.or(wrong, doubtful)
+        if against.isEmpty { return [] }
         let shown = isSure ? surely : space.possibly(against)
         var found: [CheckFinding] = []
         var seen: Set<Decider> = []

@@ -17,10 +17,8 @@ extension Checker {
             let meant = possible(asked, set)
             isEmpty = false
             let refused = space.and(meant, asked.followed.refused)
-            // What is surely refused is told alone; else all that is not surely through.
-            let against =
-                space.always(refused).isEmpty ? space.subtract(meant, asked.followed.through) : refused
-            found += findings(against, .refused, asked) { !$0.end.outcome.isThrough }
+            let open = space.subtract(meant, asked.followed.through)
+            found += findings(refused, or: open, .refused, asked) { !$0.end.outcome.isThrough }
         }
         return isEmpty ? [CheckFinding(.empty, .refused)] : found
     }
@@ -44,9 +42,8 @@ extension Checker {
             let space = asked.space
             isEmpty = false
             let through = space.and(asked.packets, asked.followed.through)
-            let against =
-                space.always(through).isEmpty ? space.subtract(asked.packets, asked.followed.refused) : through
-            found += findings(against, .through, asked) { !$0.end.isRefusal }
+            let open = space.subtract(asked.packets, asked.followed.refused)
+            found += findings(through, or: open, .through, asked) { !$0.end.isRefusal }
         }
         return isEmpty ? [CheckFinding(.empty, .through)] : found
     }
@@ -74,9 +71,7 @@ extension Checker {
                     doubtful.append(own)
                 }
             }
-            let surely = space.union(wrong)
-            let against = space.always(surely).isEmpty ? space.or(surely, space.union(doubtful)) : surely
-            found += findings(against, .translated, asked) { !$0.end.isRefusal }
+            found += findings(space.union(wrong), or: space.union(doubtful), .translated, asked) { !$0.end.isRefusal }
         }
         return isEmpty ? [CheckFinding(.empty, .translated)] : found
     }
@@ -165,14 +160,13 @@ extension Checker {
                 if own.isEmpty { continue }
                 isEmpty = false
                 let (differing, doubtful) = checked.difference(origin)
-                let surely = space.and(own, differing)
-                let against =
-                    space.always(surely).isEmpty ? space.or(surely, space.and(own, doubtful)) : surely
                 let asked = Asked(
                     checked: checked, origin: origin, packets: own,
                     followed: checked.follow(origin, models.count - 1))
                 let before = checked.follow(origin, 0).analysis.classes
-                found += findings(against, .differs, asked) { _ in true }.map { finding in
+                found += findings(
+                    space.and(own, differing), or: space.and(own, doubtful), .differs, asked
+                ) { _ in true }.map { finding in
                     var finding = finding
                     if let example = finding.example {
                         let one = space.likes(of: example, but: [])
@@ -205,15 +199,22 @@ extension Checker {
                 let (own, theirs) = (space.and(first, meant), space.and(second, meant))
                 if own.isEmpty || theirs.isEmpty { continue }
                 isEmpty = false
-                let sides = [(own, theirs), (theirs, own)].map { (own, theirs) -> PacketSet in
-                    let through = space.forgetting(fields, in: space.subtract(own, followed.refused))
-                    let refused = space.forgetting(fields, in: space.subtract(theirs, followed.through))
-                    return space.and(through, refused)
+                func parted(_ own: PacketSet, _ theirs: PacketSet) -> PacketSet {
+                    space.and(space.forgetting(fields, in: own), space.forgetting(fields, in: theirs))
                 }
-                let against = space.union(sides)
-                let shown = space.and(own, against)
+                let (through, refused) = (followed.through, followed.refused)
+                let wrong = space.and(
+                    own,
+                    space.or(
+                        parted(space.and(own, through), space.and(theirs, refused)),
+                        parted(space.and(own, refused), space.and(theirs, through))))
+                let open = space.and(
+                    own,
+                    space.or(
+                        parted(space.subtract(own, refused), space.subtract(theirs, through)),
+                        parted(space.subtract(own, through), space.subtract(theirs, refused))))
                 let asked = Asked(checked: checked, origin: origin, packets: own, followed: followed)
-                found += findings(shown, .unlike, asked) { _ in true }.map { finding in
+                found += findings(wrong, or: open, .unlike, asked) { _ in true }.map { finding in
                     var finding = finding
                     if let example = finding.example, let end = finding.end {
                         let opposite =
@@ -246,7 +247,7 @@ extension Checker {
                 for rule in own {
                     guard let matched = followed.analysis.hits[rule], !matched.isEmpty else { continue }
                     let asked = Asked(checked: checked, origin: origin, packets: matched, followed: followed)
-                    found += findings(matched, .matched, asked) { _ in true }.prefix(1).map { finding in
+                    found += findings(matched, or: .none, .matched, asked) { _ in true }.prefix(1).map { finding in
                         var finding = finding
                         finding.rule = rule
                         finding.moreCount = 0

@@ -163,6 +163,9 @@ public struct StatementTeller {
             told.deciders = [decider(.rule(rule), "the rule is", quotes)]
         }
         told.text = finding.kind == .notProved ? "It may be that \(text)" : text
+        if finding.kind == .notProved, finding.unknowns.isEmpty {
+            told.text = "Not followed to its end, by a bridge, a tunnel, IPVS or to many: \(text)"
+        }
         if finding.isElse { told.text += ", which is none of the packets that the change is about" }
         return told
     }
