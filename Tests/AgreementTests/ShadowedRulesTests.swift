@@ -1,6 +1,7 @@
 import ChainGraph
 import HeaderSpace
 import NetTypes
+import PacketPath
 import PathModel
 import RuleModel
 import Snapshot
@@ -21,7 +22,7 @@ private func filter(_ rules: String) throws -> HostModel {
 
 @Suite struct ShadowedRulesTests {
     private func shadowed(_ rules: String) throws -> [[Int]] {
-        try shadowedRules(try filter(rules), .v4).map { [$0.rule.index + 1] + $0.takers.map { $0.index + 1 } }
+        shadowedRules(try filter(rules), .v4).map { [$0.rule.index + 1] + $0.takers.map { $0.index + 1 } }
     }
 
     @Test func twoHalvesTakeTheWhole() throws {

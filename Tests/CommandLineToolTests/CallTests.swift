@@ -11,7 +11,6 @@ import Testing
             ("trcae", "unknown command 'trcae'; did you mean 'trace'?"),
             ("xyzzy", "unknown command 'xyzzy'; 'hookline --help' lists them"),
             ("--vresion", "unknown option '--vresion'; did you mean '--version'?"),
-            ("find - x", "the command 'find' is not in this version"),
             ("diff - -u", "diff compares two nodes or more; here is one"),
             ("capture node", "with --redact it takes a snapshot"),
             ("replay a b", "is not in this version"), ("trace -", "the packet has no source: --from ADDRESS"),
