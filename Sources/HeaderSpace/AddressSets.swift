@@ -21,7 +21,8 @@ enum AddressForm: UInt8, Hashable, CaseIterable {
 
     init(_ address: IPAddress) {
         if address.isMulticast {
-            self = address.version == .v6 && address.high >> 48 & 15 <= 1 ? .nearMulticast : .multicast
+            let isNear = address.version == .v6 ? address.high >> 48 & 15 <= 1 : address.v4Bits >> 8 == 0xe000_00
+            self = isNear ? .nearMulticast : .multicast
         } else if address.version == .v4, address.v4Bits == .max {
             self = .broadcast
         } else if address.isLoopback {
@@ -34,6 +35,17 @@ enum AddressForm: UInt8, Hashable, CaseIterable {
             self = address.isLinkLocal ? .linkLocal : .plain
         }
     }
+}
+
+/// What the kernel tells of a destination before it looks for a route.
+struct DestinationKind: Hashable {
+    var form: AddressForm
+    /// Whether it is a group that this host has joined, by interface; empty for what is no group.
+    var joined: [Bool?]
+    /// Which routing rules ask for it where the way back to a source is looked for.
+    var asked: [Bool]
+    /// The port of a bridge that it is behind.
+    var port: Symbol?
 }
 
 // Sets of packets by what the routing tables say of an address.
@@ -70,6 +82,8 @@ extension SetEvaluator {
             }
         }
         prefixes.formUnion(specialPrefixes)
+        prefixes.formUnion(joinedGroups)
+        prefixes.formUnion(bridgeNeighbours)
         return prefixes.filter { $0.address.version == space.version }
     }
 
@@ -96,14 +110,50 @@ extension SetEvaluator {
         }
     }
 
+    /// Groups that the kernel itself may join.
+    private var joinedGroups: [IPPrefix] {
+        guard space.version == .v6 else { return [IPPrefix(host: IPAddress(v4: 0xe000_0001))] }
+        let ofAll: [(UInt64, UInt64)] = [(0xff01, 1), (0xff02, 1), (0xff01, 2), (0xff02, 2), (0xff05, 2)]
+        var groups = ofAll.map { IPAddress(v6High: $0.0 << 48, low: $0.1) }
+        for interface in model.host.interfaces {
+            for own in interface.addresses where own.address.version == .v6 {
+                for low in [own.address.low, own.prefix.address.low] {
+                    groups.append(IPAddress(v6High: 0xff02 << 48, low: 0x1_ff00_0000 | low & 0xff_ffff))
+                }
+            }
+        }
+        return groups.map { IPPrefix(host: $0) }
+    }
+
+    /// Neighbours on bridges: a frame does not leave by the port that it came by.
+    private var bridgeNeighbours: [IPPrefix] {
+        let bridges = Set(model.host.interfaces.filter { $0.kind == .bridge }.map { $0.name })
+        return model.host.neighbours.filter { bridges.contains($0.interface) && $0.address.version == space.version }
+            .map { IPPrefix(host: $0.address) }
+    }
+
+    func kind(of destination: IPAddress) -> DestinationKind {
+        let interfaces = destination.isMulticast ? model.host.interfaces : []
+        return DestinationKind(
+            form: AddressForm(destination), joined: interfaces.map { stages.hasJoined(destination, by: $0.name) },
+            asked: space.version == .v4
+                ? model.routes(.v4).rules.compactMap { $0.from }.map { $0.contains(destination) } : [],
+            port: bridgeNeighbours.isEmpty ? nil : stages.bridgePort(toward: destination))
+    }
+
     /// Classes of addresses that the kernel tells apart by their form, which together are all.
     func specialClasses(_ field: PacketField) -> [PacketSet] {
         if let known = specials[field] { return known }
-        var classes: [AddressForm: [PacketSet]] = [:]
-        for atom in makeAtoms(Set(specialPrefixes + [IPPrefix(.zero(space.version), length: 0)]), field, .arriving) {
-            classes[AddressForm(atom.address), default: []].append(atom.packets)
+        var classes: [DestinationKind: [PacketSet]] = [:]
+        var order: [DestinationKind] = []
+        let own = specialPrefixes + joinedGroups + bridgeNeighbours
+        let prefixes = Set(own + [IPPrefix(.zero(space.version), length: 0)])
+        for atom in makeAtoms(prefixes, field, .arriving) {
+            let kind = kind(of: atom.address)
+            if classes[kind] == nil { order.append(kind) }
+            classes[kind, default: []].append(atom.packets)
         }
-        let made = AddressForm.allCases.compactMap { classes[$0].map { space.union($0) } }
+        let made = order.map { space.union(classes[$0] ?? []) }
         specials[field] = made
         return made
     }

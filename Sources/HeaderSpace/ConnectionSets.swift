@@ -44,7 +44,7 @@ extension SetEvaluator {
             let value = space.number(test.value.address)
             let set =
                 space.packets(source, of: field, value, mask: space.number(test.value.mask))
-                ?? hidden(name, "in \(test.value)")
+                ?? hidden(name, relation: "in", "\(test.value)")
             result = space.and(result, negated(set, test.isNegated))
         }
         let ports: [(Negatable<PortRange>?, FieldSource, PacketField, String)] = [
@@ -58,7 +58,7 @@ extension SetEvaluator {
             let first = UInt128(test.value.first)
             let set =
                 space.packets(source, of: field, from: first, through: UInt128(test.value.last))
-                ?? hidden(name, "in \(test.value.first)-\(test.value.last)")
+                ?? hidden(name, relation: "in", span(test.value))
             result = space.and(result, negated(set, test.isNegated))
         }
         return result
@@ -66,15 +66,16 @@ extension SetEvaluator {
 
     /// The owner of the sending socket, of packets made here.
     func packets(_ match: OwnerMatch, _ asked: Asked) -> PacketSet {
-        let isLocal = !asked.context.hasInInterface && asked.context.hook != .forward
-        guard isLocal, space.free.contains(.user) || space.free.contains(.group),
-            !match.includesSupplementaryGroups, asked.context.hook == .output
+        // What came from the wire has no socket.
+        if asked.context.hasInInterface || asked.context.hook == .forward { return askOne(.owner(match), asked) }
+        guard space.free.contains(.user) || space.free.contains(.group),
+            !match.includesSupplementaryGroups, asked.context.hook == .output || asked.context.hook == .postrouting
         else { return ask(.owner(match), asked) }
         // ICMP is the kernel's own.
         let icmp = isOf(space.version == .v4 ? .icmp : .icmpv6, asked.flow)
         var ofKernel = asked
         ofKernel.packets = space.and(asked.packets, icmp)
-        let kernels = ofKernel.packets.isEmpty ? .none : space.and(icmp, ask(.owner(match), ofKernel))
+        let kernels = ofKernel.packets.isEmpty ? .none : space.and(icmp, askOne(.owner(match), ofKernel))
         if let exists = match.socketExists, exists.value == exists.isNegated { return kernels }
         var own = PacketSet.all
         for (test, field) in [(match.user, PacketField.user), (match.group, .group)] {

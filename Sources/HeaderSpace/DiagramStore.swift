@@ -181,22 +181,49 @@ struct DiagramStore: ~Copyable {
         return result
     }
 
+    /// The function with every variable set to what `value` says of it; those of which it says nothing stay.
+    mutating func rest(_ a: UInt32, _ value: (UInt32) -> Bool?) -> UInt32 {
+        var done: [UInt32: UInt32] = [:]
+        return rest(a, value, &done)
+    }
+
+    private mutating func rest(_ a: UInt32, _ value: (UInt32) -> Bool?, _ done: inout [UInt32: UInt32]) -> UInt32 {
+        var at = a
+        while at > 1, let isOne = value(nodes[Int(at)].level) {
+            at = isOne ? nodes[Int(at)].high : nodes[Int(at)].low
+        }
+        if at < 2 { return at }
+        if let known = done[at] { return known }
+        let own = nodes[Int(at)]
+        let low = rest(own.low, value, &done)
+        let high = rest(own.high, value, &done)
+        let result = node(own.level, low, high)
+        done[at] = result
+        return result
+    }
+
     /// Levels of the variables that the function looks at, ascending.
     func support(_ a: UInt32) -> [UInt32] {
-        var seen: Set<UInt32> = []
         var levels: Set<UInt32> = []
-        var open = [a]
-        while let next = open.popLast() {
-            if next < 2 || !seen.insert(next).inserted { continue }
-            let own = nodes[Int(next)]
-            levels.insert(own.level)
-            open.append(own.low)
-            open.append(own.high)
-        }
+        for index in below(a) { levels.insert(nodes[Int(index)].level) }
         return levels.sorted()
     }
 
-    /// How many of all assignments of variables 0..<`count` meet it, as a share of 1.
+    /// How many nodes it is made of, but for the two ends.
+    func size(_ a: UInt32) -> Int { below(a).count }
+
+    private func below(_ a: UInt32) -> Set<UInt32> {
+        var seen: Set<UInt32> = []
+        var open = [a]
+        while let next = open.popLast() {
+            if next < 2 || !seen.insert(next).inserted { continue }
+            open.append(nodes[Int(next)].low)
+            open.append(nodes[Int(next)].high)
+        }
+        return seen
+    }
+
+    /// How many of all assignments meet it, as a share of 1.
     func share(_ a: UInt32) -> Double {
         var done: [UInt32: Double] = [:]
         return share(a, &done)

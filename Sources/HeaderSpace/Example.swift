@@ -42,24 +42,62 @@ extension PacketSpace {
 
     /// The set of the one packet that `example` is, as far as fields are free.
     public func packets(as example: ExamplePacket) -> PacketSet {
+        let values = values(of: example)
+        return PacketField.allCases.filter { free.contains($0) }.reduce(.all) { and($0, packets($1, values[$1])) }
+    }
+
+    /// The fields of `example` as bits, by level.
+    func bits(of example: ExamplePacket) -> [Bool] {
+        let values = values(of: example)
+        var bits = usual + [Bool](repeating: false, count: unknowns.count)
+        for field in PacketField.allCases {
+            guard let levels = levels(field) else { continue }
+            for level in levels {
+                bits[place(of: level)] = values[field] >> UInt128(levels.upperBound - 1 - level) & 1 == 1
+            }
+        }
+        return bits
+    }
+
+    /// Where unknowns put the packet with these bits in `set`.
+    func rest(_ set: PacketSet, _ bits: [Bool]) -> PacketSet {
+        PacketSet(node: store.rest(set.node) { field(at: $0) == nil ? nil : bits[place(of: $0)] })
+    }
+
+    private func values(of example: ExamplePacket) -> FieldValues {
         let packet = example.packet
+        var values = FieldValues()
         let named = example.arrivalName.flatMap { interfaceNames.firstIndex(of: $0) }
-        let number = named ?? interfaces.firstIndex(of: example.arrival)
-        let isICMP = packet.protocol.isICMP
-        let port = isICMP ? UInt16(packet.icmpType) << 8 | UInt16(packet.icmpCode) : packet.destinationPort
-        let values: [(PacketField, UInt128)] = [
-            (.inInterface, UInt128(number ?? 0)), (.state, UInt128(example.state.rawValue)),
-            (.protocol, UInt128(packet.protocol.rawValue)), (.destination, self.number(packet.destination)),
-            (.destinationPort, UInt128(port)), (.source, self.number(packet.source)),
-            (.sourcePort, UInt128(packet.sourcePort)), (.tcpFlags, UInt128(packet.tcpFlags.rawValue)),
-            (.ttl, UInt128(packet.ttl)), (.tos, UInt128(packet.tos)), (.length, UInt128(packet.length)),
-            (.mark, UInt128(packet.mark)), (.connectionMark, UInt128(example.connectionMark)),
-            (.mac, UInt128(packet.sourceMAC?.bits ?? 0)), (.user, UInt128(packet.userID ?? 0)),
-            (.group, UInt128(packet.groupID ?? 0)),
-        ]
-        var result = PacketSet.all
-        for (field, value) in values where free.contains(field) { result = and(result, packets(field, value)) }
-        return result
+        values[.inInterface] = UInt128(named ?? interfaces.firstIndex(of: example.arrival) ?? 0)
+        values[.state] = UInt128(example.state.rawValue)
+        values[.protocol] = UInt128(packet.protocol.rawValue)
+        values[.destination] = number(packet.destination)
+        values[.source] = number(packet.source)
+        if packet.protocol.isICMP {
+            values[.destinationPort] = UInt128(packet.icmpType) << 8 | UInt128(packet.icmpCode)
+        } else if packet.protocol.hasPorts {
+            values[.destinationPort] = UInt128(packet.destinationPort)
+            values[.sourcePort] = UInt128(packet.sourcePort)
+        }
+        if packet.protocol == .tcp { values[.tcpFlags] = UInt128(packet.tcpFlags.rawValue) }
+        values[.ttl] = UInt128(packet.ttl)
+        values[.tos] = UInt128(packet.tos)
+        values[.length] = UInt128(packet.length)
+        values[.mark] = UInt128(packet.mark)
+        values[.connectionMark] = UInt128(example.connectionMark)
+        values[.mac] = UInt128(packet.sourceMAC?.bits ?? 0)
+        values[.user] = UInt128(packet.userID ?? 0)
+        values[.group] = UInt128(packet.groupID ?? 0)
+        return values
+    }
+
+    /// The plain packet of the free fields of `packet`, which is whatever else too; `nil` where `set` has none such.
+    package func example(like packet: Packet, arrival: Symbol?, state: ArrivalState, in set: PacketSet)
+        -> ExamplePacket?
+    {
+        guard packet.version == version, interfaces.contains(arrival) else { return nil }
+        let bits = bits(of: ExamplePacket(packet: packet, arrival: arrival, state: state))
+        return rest(set, bits).isEmpty ? nil : example(values(bits))
     }
 
     /// The arriving fields of one packet of `set`; `nil` for an empty one.

@@ -74,16 +74,23 @@ extension SetEvaluator {
         case .tcpMSS(let test):
             // Only a SYN has the option.
             let isSYN = space.and(isOf(.tcp, flow), flags(flow, mask: .syn, value: .syn))
-            let name = "maximum segment size@in-\(test.value.first)-\(test.value.last)"
-            let has = unknown(name, "the packet's maximum segment size is in \(test.value.first)-\(test.value.last)")
+            let has = hidden("maximum segment size", relation: "in", span(test.value))
             let isAsked = space.and(isSYN, has)
             return test.isNegated ? space.subtract(isOf(.tcp, flow), isAsked) : isAsked
         case .native(let comparison): return packets(comparison, match, asked)
-        case .ah, .bpf, .cgroup, .cluster, .connectionBytes, .connectionLabel, .connectionLimit, .cpu, .dccp,
+        case .sctp(let match):
+            var rest = match
+            (rest.sourcePort, rest.destinationPort) = (nil, nil)
+            return ofPorts(match.sourcePort, match.destinationPort, .sctp, .sctp(rest), asked)
+        case .dccp(let match):
+            var rest = match
+            (rest.sourcePort, rest.destinationPort) = (nil, nil)
+            return ofPorts(match.sourcePort, match.destinationPort, .dccp, .dccp(rest), asked)
+        case .ah, .bpf, .cgroup, .cluster, .connectionBytes, .connectionLabel, .connectionLimit, .cpu,
             .deviceGroup, .destinationOptions, .esp, .eui64, .frag, .hashLimit, .hopByHop, .helper, .ipComp,
             .ipv6Header,
             .ipvs, .limit, .mobilityHeader, .operatingSystem, .physicalDevice, .policy, .quota, .rateEstimate, .realm,
-            .recent, .routingHeader, .sctp, .socket, .segmentRouting, .statistic, .string, .time, .u32, .unknown:
+            .recent, .routingHeader, .socket, .segmentRouting, .statistic, .string, .time, .u32, .unknown:
             return ask(match, asked)
         }
     }
@@ -97,7 +104,34 @@ extension SetEvaluator {
         if case .arrived = asked.flow.standing, !all.isDisjoint(with: [.connectionState, .connectionMark]) {
             return byState(asked) { ask(match, $0) }
         }
-        let fields = all.subtracting(.connectionState)
+        if all.contains(.otherHeaders), asked.flow[.protocol] == .arriving {
+            // Of these protocols a packet's headers go on where a trace is not told how.
+            let special: [IPProtocol] = [.esp, .ah, .ipcomp, .sctp, .dccp, .mobility]
+            let own = space.union(special.map { isOf($0, asked.flow) })
+            return space.or(
+                space.and(own, askOfHeaders(match, asked, in: own)),
+                space.subtract(askOfHeaders(match, asked, in: space.complement(own)), own))
+        }
+        if case .socket = match {
+            let protocols: [IPProtocol] = [.tcp, .udp, .icmp, .icmpv6]
+            let own = space.union(protocols.map { isOf($0, asked.flow) })
+            var rest = asked
+            rest.packets = space.subtract(asked.packets, own)
+            let others = rest.packets.isEmpty ? PacketSet.none : space.subtract(askOne(match, rest), own)
+            rest.packets = space.and(asked.packets, own)
+            return space.or(others, space.and(own, rest.packets.isEmpty ? .none : askOfAll(match, rest)))
+        }
+        return askOfAll(match, asked)
+    }
+
+    private func askOfHeaders(_ match: Match, _ asked: Asked, in packets: PacketSet) -> PacketSet {
+        var own = asked
+        own.packets = space.and(asked.packets, packets)
+        return own.packets.isEmpty ? .none : askOfAll(match, own)
+    }
+
+    private func askOfAll(_ match: Match, _ asked: Asked) -> PacketSet {
+        let fields = stages.fields(of: match).subtracting(.connectionState)
         if asked.flow.differs(in: fields.subtracting(.inInterface), space) {
             let name = "match@\(cite(asked.rule))"
             return unknown(name, "a condition of \(cite(asked.rule)) holds that is not followed for sets of packets")
@@ -120,7 +154,7 @@ extension SetEvaluator {
             })
     }
 
-    private func askOne(_ match: Match, _ asked: Asked) -> PacketSet {
+    func askOne(_ match: Match, _ asked: Asked) -> PacketSet {
         let way = Way(packets: asked.packets, flow: asked.flow)
         guard let situation = situation(way, asked.context.hook) else { return .none }
         switch stages.test(match, asked.rule, situation) {
@@ -131,9 +165,15 @@ extension SetEvaluator {
     }
 
     /// A field's value that is not known.
-    func hidden(_ subject: String, _ value: String) -> PacketSet {
-        unknown(
-            "\(subject)@\(value)".map { $0 == " " ? "-" : String($0) }.joined(), "the packet's \(subject) is \(value)")
+    func hidden(_ subject: String, relation: String = "", _ value: String) -> PacketSet {
+        let text = relation.isEmpty ? value : "\(relation) \(value)"
+        return unknown(
+            "\(subject)@\(value)".map { $0 == " " ? "-" : String($0) }.joined(), "the packet's \(subject) is \(text)")
+    }
+
+    /// `1-5`, or the one number.
+    func span<Number>(_ range: NumberRange<Number>) -> String {
+        range.isSingle ? "\(range.first)" : "\(range.first)-\(range.last)"
     }
 
     func negated(_ set: PacketSet, _ isNegated: Bool) -> PacketSet { isNegated ? space.complement(set) : set }
@@ -202,7 +242,7 @@ extension SetEvaluator {
     func range<Number>(_ flow: Flow, _ field: PacketField, _ range: NumberRange<Number>, _ subject: String) -> PacketSet
     where Number: UnsignedInteger {
         space.packets(flow[field], of: field, from: UInt128(range.first), through: UInt128(range.last))
-            ?? hidden(subject, "in \(range.first)-\(range.last)")
+            ?? hidden(subject, relation: "in", span(range))
     }
 
     // MARK: Transport
@@ -235,7 +275,7 @@ extension SetEvaluator {
             result = space.and(result, negated(set, isInverted))
         }
         guard match.option != 0 else { return result }
-        var has = hidden("tcp options", "with number \(match.option)")
+        var has = hidden("tcp options", relation: "with number", "\(match.option)")
         // The maximum segment size, which only a SYN carries.
         if match.option == 2 { has = space.and(has, flags(flow, mask: .syn, value: .syn)) }
         return space.and(result, negated(has, match.inversion.contains(.option)))
@@ -261,6 +301,21 @@ extension SetEvaluator {
             (match.sourcePorts, match.sourceIsNegated), (match.destinationPorts, match.destinationIsNegated), asked,
             isLoad: wanted == .udp)
         return space.and(isOf(wanted, asked.flow), ports)
+    }
+
+    /// Ports of a protocol whose headers are asked for more, of which one packet tells.
+    private func ofPorts(
+        _ source: Negatable<PortRange>?, _ destination: Negatable<PortRange>?, _ wanted: IPProtocol, _ rest: Match,
+        _ asked: Asked
+    ) -> PacketSet {
+        var result = isOf(wanted, asked.flow)
+        for (test, field) in [(source, PacketField.sourcePort), (destination, .destinationPort)] {
+            guard let test else { continue }
+            result = space.and(result, negated(ports(field, [test.value], asked.flow), test.isNegated))
+        }
+        var own = asked
+        own.packets = space.and(asked.packets, result)
+        return own.packets.isEmpty ? .none : space.and(result, askOne(rest, own))
     }
 
     private func packets(_ match: MultiportMatch, _ flow: Flow) -> PacketSet {

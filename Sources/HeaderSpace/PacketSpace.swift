@@ -24,9 +24,9 @@ public final class PacketSpace {
     let usual: [Bool]
     /// The first level of what no packet decides. It lies in the midst: below the destination, of which thousands of
     /// translations hang on unknowns, and above the source, of which they all make the same.
-    let unknownLevel: UInt32
+    package let unknownLevel: UInt32
     /// The first level below all unknowns.
-    private static let lowerLevel: UInt32 = 1 << 24
+    package static let lowerLevel: UInt32 = 1 << 24
     var store: DiagramStore
     private var unknownLevels: [String: UInt32] = [:]
     /// What each unknown's yes means, from `unknownLevel` on.
@@ -170,6 +170,9 @@ public final class PacketSpace {
 
     /// The share of all bit patterns that is in it.
     public func share(_ a: PacketSet) -> Double { store.share(a.node) }
+
+    /// How many nodes its diagram has.
+    package func nodes(of a: PacketSet) -> Int { store.size(a.node) }
 
     // MARK: Unknowns
 

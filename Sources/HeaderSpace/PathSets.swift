@@ -38,8 +38,12 @@ extension SetEvaluator {
         var open: [Way] = []
         var flow = Flow(space)
         flow.startedHere = true
-        for part in byBothAddresses(Way(packets: packets, flow: flow)) {
-            for (hook, way) in concluded(stages.routeLocal, part, .output) where hook == .output { open.append(way) }
+        for routed in partsByRouting(flow) {
+            for part in byBothAddresses(Way(packets: space.and(packets, routed), flow: flow)) {
+                for (hook, way) in concluded(stages.routeLocal, part, .output) where hook == .output {
+                    open.append(way)
+                }
+            }
         }
         let sent = passed(.output, space.merged(open))
         leave(sent)
@@ -142,7 +146,9 @@ extension SetEvaluator {
     /// Parts that the kernel tells apart by addresses alone where a packet leaves: groups, links, this host itself.
     private func bySpecialAddress(_ way: Way) -> [Way] {
         var parts = [way]
-        for field in [PacketField.destination, .source] where field == .destination || way.flow.startedHere {
+        let isBridged = model.host.interfaces.contains { $0.kind == .bridge }
+        for field in [PacketField.destination, .source]
+        where field == .destination || way.flow.startedHere || isBridged {
             guard way.flow[field] == .arriving else { continue }
             let classes = specialClasses(field)
             parts = parts.flatMap { part in
@@ -159,7 +165,7 @@ extension SetEvaluator {
         guard space.free.contains(.length) else { return [way] }
         let limit = way.flow.route?.route?.mtu ?? way.flow.route?.interface.flatMap { model.host.interface($0)?.mtu }
         guard let limit, limit < 65535 else { return [way] }
-        return parts(way, [space.packets(.length, from: 0, through: UInt128(limit))])
+        return parts(way, [space.packets(.length, from: 0, through: UInt128(limit)), mayNotBeCut(way.flow)])
     }
 
     // MARK: Hooks
@@ -204,6 +210,7 @@ extension SetEvaluator {
         case .conntrack: return tracked(ways)
         case .withoutNAT: return translated([], ways, context)
         case .nat(let chains):
+            if context.hook == .prerouting { return translatedArriving(chains, ways, context) }
             guard context.hook == .output else { return translated(chains, ways, context) }
             return ways.flatMap { way in
                 rerouted(translated(chains, [way], context), from: way, byNAT: true)
@@ -219,6 +226,24 @@ extension SetEvaluator {
         case .virtualReplies: return ways
         case .virtualRequests: return ways.flatMap { withoutVirtual($0) }
         }
+    }
+
+    /// What comes back over lo and is translated again loses the route that it came by; it is followed one by one alone.
+    /// Source: net/netfilter/nf_nat_proto.c `nf_nat_ipv4_pre_routing`, `nf_nat_ipv6_in`, Linux 6.18.
+    private func translatedArriving(_ chains: [ChainID], _ ways: [Way], _ context: Context) -> [Way] {
+        let looped = ways.filter { $0.flow.isLoopedBack }
+        if looped.isEmpty { return translated(chains, ways, context) }
+        var onward = translated(chains, ways.filter { !$0.flow.isLoopedBack }, context)
+        for way in looped {
+            for after in translated(chains, [way], context) {
+                if after.flow[.destination] == way.flow[.destination] {
+                    onward.append(after)
+                } else {
+                    end(after, PathEnd(.undecided, nil))
+                }
+            }
+        }
+        return space.merged(onward)
     }
 
     private func inEitherOrder(
@@ -283,8 +308,10 @@ extension SetEvaluator {
 
     /// A changed packet of OUTPUT is routed again.
     private func rerouted(_ ways: [Way], from before: Way, byNAT: Bool) -> [Way] {
+        let (open, lost) = routable(ways)
+        end(lost)
         let asked: [PacketField] = byNAT ? [.destination] : [.destination, .mark, .source, .tos, .ttl]
-        return ways.flatMap { way -> [Way] in
+        return open.flatMap { way -> [Way] in
             guard asked.contains(where: { way.flow[$0] != before.flow[$0] }) else { return [way] }
             return byDestination(way).flatMap { bySpecialAddress($0) }.flatMap { part -> [Way] in
                 let same = Way(packets: part.packets, flow: before.flow)
@@ -405,18 +432,18 @@ extension SetEvaluator {
         }
         let results = stages.follow(situation)
         let isAlike = !way.flow.differs(in: [.mark, .dscp], space)
-        for (index, result) in results.enumerated() {
-            var packets = way.packets
-            if results.count > 1 || !isAlike {
-                let holds = unknown(
-                    "tunnel@\(model.names.text(beyond))=\(index + 1)",
-                    "the packet's outer one goes way \(index + 1) behind \(model.names.text(beyond))")
-                packets = space.and(packets, holds)
+        // Of several ways one is taken; of packets that are not alike in what the outer one shows, nobody knows which.
+        let names = results.indices.map { "\($0 + 1)" } + (isAlike ? [] : ["other"])
+        let parts = alternatives("tunnel@\(model.names.text(beyond))", names, way) {
+            "the packet's outer one goes way \($0) behind \(model.names.text(beyond))"
+        }
+        for (index, part) in parts {
+            var own = PathEnd(.undecided, nil)
+            if index < results.count, case .ended(let outcome, let reason) = results[index].next {
+                own = PathEnd(outcome, reason)
             }
-            guard case .ended(let outcome, let reason) = result.next else { continue }
-            var own = PathEnd(outcome, reason)
             own.beyond = beyond
-            end(Way(packets: packets, flow: way.flow), own)
+            end(part, own)
         }
     }
 

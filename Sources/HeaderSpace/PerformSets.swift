@@ -45,8 +45,9 @@ extension SetEvaluator {
         case .tcpOptionStrip, .tcpMSS: break
         case .hmark: flow[.mark] = .unknown
         case .prefixTranslation(let target):
-            // The adjusted word hangs on the address in no way that bits tell.
-            if target.changesSource { flow[.source] = .unknown } else { flow[.destination] = .unknown }
+            // The adjusted word hangs on the address in no way that bits tell, and where it goes on that.
+            guard target.changesSource else { return .end(.lost) }
+            flow[.source] = .unknown
         case .ecn(let target):
             if let ect = target.ect {
                 flow[.tos] = space.written(flow[.tos], of: .tos, keeping: 0xfc, xor: UInt128(ect))

@@ -15,6 +15,10 @@ struct SourceClass {
         /// Whether the route back is by the interface itself.
         var isBack: Bool
         var hasRoute: Bool
+        /// The source itself where routing rules tell more of the way back than one look for it does.
+        var address: IPAddress?
+        /// The port of a bridge that it is behind.
+        var port: Symbol?
     }
 
     var key: Key
@@ -29,19 +33,25 @@ struct RefusalKey: Hashable {
     var part: PacketSet
     var type: RouteType?
     var interfaces: [Symbol]
-    var form: AddressForm
+    var destination: DestinationKind
     var source: FieldSource
+    /// Of which `ip rule` may ask.
+    var mark: FieldSource
+    var tos: FieldSource
 }
 
 /// One packet's question to the checks, which many share.
 struct CheckKey: Hashable {
     var part: PacketSet
     var type: RouteType?
-    var form: AddressForm
+    var destination: DestinationKind
     var source: SourceClass.Key
     var interface: Int
     /// Whether it would leave by the interface that it came by.
     var turnsRound: Bool
+    /// Of which `ip rule` may ask.
+    var mark: FieldSource
+    var tos: FieldSource
 }
 
 /// What the checks say of packets with one key.
@@ -62,14 +72,16 @@ struct Refusals {
 /// Destinations that are routed alike.
 private struct RoutedDestinations: Hashable {
     var route: Stages.RouteClass
-    var form: AddressForm
+    var destination: DestinationKind
 }
 
 extension SetEvaluator {
     /// Behind PREROUTING: on to the next hook, or to an end that is noted.
     func routed(_ entering: [Way], _ context: Context) -> [(hook: Hook, way: Way)] {
         var result: [(hook: Hook, way: Way)] = []
-        for way in entering {
+        let (routable, lost) = routable(entering)
+        end(lost)
+        for way in routable {
             if way.flow.arrivesByLo {
                 if !way.flow.isLoopedBack {
                     for part in byBothAddresses(way) { result += concluded(stages.route, part, .prerouting) }
@@ -84,6 +96,17 @@ extension SetEvaluator {
             }
         }
         return merged(result)
+    }
+
+    /// Ways without those whose mark a rule took out of a hash or a set while `ip rule` asks for it.
+    func routable(_ ways: [Way]) -> (routable: [Way], lost: [Way]) {
+        guard model.routes(space.version).rules.contains(where: { $0.mark != nil }) else { return (ways, []) }
+        let lost = ways.filter { $0.flow[.mark] == .unknown && !$0.flow.isLoopedBack }
+        return lost.isEmpty ? (ways, []) : (ways.filter { $0.flow[.mark] != .unknown || $0.flow.isLoopedBack }, lost)
+    }
+
+    func end(_ lost: [Way]) {
+        for way in lost { end(way, PathEnd(.undecided, nil)) }
     }
 
     private func routed(_ way: Way, _ part: PacketSet) -> [(hook: Hook, way: Way)] {
@@ -110,12 +133,13 @@ extension SetEvaluator {
         -> Refusals
     {
         let key = RefusalKey(
-            part: part, type: group.route.type, interfaces: group.route.interfaces, form: group.form,
-            source: flow[.source])
+            part: part, type: group.route.type, interfaces: group.route.interfaces, destination: group.destination,
+            source: flow[.source], mark: flow[.mark], tos: flow[.tos])
         if let known = refusals[key] { return known }
         var made = Refusals()
         // One packet to the group, of which only the source and the interface are exchanged: the checks look at no more.
-        let there = flow[.destination] == .arriving ? packets : .all
+        let there: PacketSet
+        if case .constant = flow[.destination] { there = .all } else { there = packets }
         guard let values = space.values(in: space.and(part, there)) else { return made }
         var interfacesByEnd: [PathEnd: [PacketSet: [PacketSet]]] = [:]
         var order: [(end: PathEnd, source: PacketSet)] = []
@@ -124,8 +148,9 @@ extension SetEvaluator {
             let arriving = space.packets(.inInterface, UInt128(number))
             for source in sources(of: flow, by: interface) {
                 let check = CheckKey(
-                    part: part, type: group.route.type, form: group.form, source: source.key, interface: number,
-                    turnsRound: group.route.interfaces.contains(interface))
+                    part: part, type: group.route.type, destination: group.destination, source: source.key,
+                    interface: number,
+                    turnsRound: group.route.interfaces.contains(interface), mark: flow[.mark], tos: flow[.tos])
                 switch checked(check, values, source, flow) {
                 case .passes: continue
                 case .open: made.open.append(space.and(arriving, source.packets))
@@ -280,7 +305,7 @@ extension SetEvaluator {
     // MARK: What is routed alike
 
     /// Parts of all packets that routing tells apart by anything but their destination: what `ip rule` asks, the time to live, the length.
-    private func partsByRouting(_ flow: Flow) -> [PacketSet] {
+    func partsByRouting(_ flow: Flow) -> [PacketSet] {
         var cuts: [PacketSet] = []
         // A frame stays a group's, whatever its packet's destination has become.
         if !flow.isArriving(.destination) { cuts += frameCuts(flow) }
@@ -308,16 +333,34 @@ extension SetEvaluator {
         for route in model.routes(space.version).routes where route.tos != 0 {
             cuts.append(space.packets(flow[.tos], of: .tos, UInt128(route.tos), mask: 0xfc) ?? .none)
         }
+        if flow[.destination] != .arriving {
+            // A frame to many stays one where NAT has its packet go to one.
+            for prefix in [IPPrefix(host: IPAddress(v4: .max)), IPPrefix(IPAddress(v4: 0xe000_0000), length: 4)]
+            where space.version == .v4 {
+                cuts.append(space.packets(.arriving, of: .destination, in: prefix) ?? .none)
+            }
+            if space.version == .v6 {
+                let groups = IPPrefix(IPAddress(v6High: 0xff00 << 48, low: 0), length: 8)
+                cuts.append(space.packets(.arriving, of: .destination, in: groups) ?? .none)
+            }
+        }
         if flow[.ttl] == .arriving { cuts.append(space.packets(.ttl, from: 0, through: 1)) }
         if space.free.contains(.length) {
             var limits = Set(model.host.interfaces.map { $0.mtu })
             for route in model.routes(space.version).routes { if let mtu = route.mtu { limits.insert(mtu) } }
             limits.insert(1280)
+            // What may be cut in pieces is not too long.
+            cuts.append(mayNotBeCut(flow))
             for limit in limits where limit < 65535 {
                 cuts.append(space.packets(.length, from: 0, through: UInt128(limit)))
             }
         }
         return parts(Way(packets: .all, flow: flow), cuts).map { $0.packets }
+    }
+
+    /// Packets whose don't-fragment bit is set where nothing is said of it, or of IPv6.
+    func mayNotBeCut(_ flow: Flow) -> PacketSet {
+        space.version == .v6 ? .all : space.or(isOf(.tcp, flow), isOf(.udp, flow))
     }
 
     /// `way` cut in those parts that lie in each of `cuts`, or outside.
@@ -336,7 +379,7 @@ extension SetEvaluator {
         for part in byDestination(way).flatMap({ byLink($0) }) {
             guard let situation = situation(part, .prerouting) else { continue }
             let group = RoutedDestinations(
-                route: stages.routeClass(situation), form: AddressForm(situation.packet.destination))
+                route: stages.routeClass(situation), destination: kind(of: situation.packet.destination))
             if let place = places[group] {
                 found[place].sets.append(part.packets)
             } else {
@@ -385,11 +428,18 @@ extension SetEvaluator {
         if let known = sourceClasses[interface] { return known }
         var places: [SourceClass.Key: Int] = [:]
         var found: [(key: SourceClass.Key, sets: [PacketSet], address: IPAddress)] = []
+        let isByRules =
+            space.version == .v4
+            && model.routes(.v4).rules.contains { rule in
+                rule.from != nil || rule.to != nil || rule.mark != nil || rule.inInterface != nil || rule.tos != 0
+            }
         for atom in addressAtoms(.source) {
             let route = routeBack(atom)
             let key = SourceClass.Key(
                 form: AddressForm(atom.address), isOwn: stages.isOwnAddress(atom.address), type: route.type,
-                isBack: route.interfaces.contains(interface), hasRoute: !route.interfaces.isEmpty)
+                isBack: route.interfaces.contains(interface), hasRoute: !route.interfaces.isEmpty,
+                address: isByRules && !atom.address.isMulticast ? atom.address : nil,
+                port: stages.bridgePort(toward: atom.address))
             if let place = places[key] {
                 found[place].sets.append(atom.packets)
             } else {

@@ -156,7 +156,7 @@ extension Evaluator {
         return others.count == 1 ? others[0] : nil
     }
 
-    private func port(of bridge: Symbol, where address: IPAddress) -> Symbol? {
+    func port(of bridge: Symbol, where address: IPAddress) -> Symbol? {
         let neighbour = model.host.neighbours.first { $0.interface == bridge && $0.address == address }
         return neighbour?.mac.flatMap { port(of: bridge, behind: $0) }
     }

@@ -233,6 +233,19 @@ package struct Stages: Sendable {
         }
     }
 
+    /// Whether the host has joined a group on an interface; `nil` where a program may have.
+    package func hasJoined(_ group: IPAddress, by interface: Symbol) -> Bool? {
+        plain.hasJoined(group, .known(interface))
+    }
+
+    /// The port of a bridge that a neighbour is known to be behind.
+    package func bridgePort(toward address: IPAddress) -> Symbol? {
+        for neighbour in model.host.neighbours where neighbour.address == address {
+            if let port = plain.port(of: neighbour.interface, where: address) { return port }
+        }
+        return nil
+    }
+
     /// Whether `match` of `rule` holds; `perhaps` with a condition whose `isYes` tells the answer under which it does.
     package enum Verdict: Hashable, Sendable {
         case no, yes

@@ -22,6 +22,9 @@ public struct CampaignSettings: Sendable {
     public var shrinkTries = 300
 
     public init() {}
+
+    /// Far from those of other seeds.
+    func seed(ofHost host: Int) -> UInt64 { seed &* 0x9e37_79b9_7f4a_7c15 &+ UInt64(host) &* 0x1_0000 }
 }
 
 public struct Campaign {
@@ -43,8 +46,7 @@ public struct Campaign {
         let hosts = (settings.ruleSets + settings.ruleSetsOfHost - 1) / settings.ruleSetsOfHost
         for host in stride(from: settings.worker, to: hosts, by: settings.workers) {
             let count = min(settings.ruleSetsOfHost, settings.ruleSets - host * settings.ruleSetsOfHost)
-            // Far from those of other seeds.
-            let seed = settings.seed &* 0x9e37_79b9_7f4a_7c15 &+ UInt64(host) &* 0x1_0000
+            let seed = settings.seed(ofHost: host)
             do throws(LabFailure) {
                 try compare(host: seed, ruleSets: count)
             } catch {

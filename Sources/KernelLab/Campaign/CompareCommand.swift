@@ -1,5 +1,6 @@
 internal import Glibc
 internal import KernelLink
+internal import NetTypes
 internal import SourceText
 
 /// What `Tools/kernel-compare` starts: a worker of a campaign, the merging of workers' counts, or folders.
@@ -8,6 +9,9 @@ public func compareWithKernel(_ arguments: [String]) -> Never {
     switch words.first {
     case "worker": exit(work(Array(words.dropFirst())))
     case "total": exit(total(Array(words.dropFirst())))
+    case "sets": exit(compareSets(Array(words.dropFirst())))
+    case "sets-total": exit(totalOfSets(Array(words.dropFirst())))
+    case "set-operations": writeSetOperations(Array(words.dropFirst()))
     case "folders": exit(compareFolders(Array(words.dropFirst())))
     default:
         put("kernel-compare is started by Tools/kernel-compare\n", to: 2)
@@ -29,7 +33,7 @@ private func number(_ name: String, in words: [String]) -> Int? {
     words.first { $0.hasPrefix(name + "=") }.flatMap { Int($0.dropFirst(name.count + 1)) }
 }
 
-private func work(_ words: [String]) -> Int32 {
+private func settings(_ words: [String]) -> CampaignSettings {
     var settings = CampaignSettings()
     settings.seed = UInt64(number("seed", in: words) ?? 1)
     settings.ruleSets = number("rule-sets", in: words) ?? settings.ruleSets
@@ -40,8 +44,12 @@ private func work(_ words: [String]) -> Int32 {
     settings.mostKept = number("most", in: words) ?? settings.mostKept
     settings.shrinkTries = number("tries", in: words) ?? settings.shrinkTries
     if let folder = words.first(where: { $0.hasPrefix("keep=") }) { settings.folder = String(folder.dropFirst(5)) }
+    return settings
+}
+
+private func work(_ words: [String]) -> Int32 {
     do throws(LabFailure) {
-        var campaign = try Campaign(settings) { put($0 + "\n", to: 2) }
+        var campaign = try Campaign(settings(words)) { put($0 + "\n", to: 2) }
         put(campaign.run().lines.map { $0 + "\n" }.joined())
         return 0
     } catch {
@@ -61,6 +69,37 @@ private func total(_ words: [String]) -> Int32 {
     // In thousandths of the packets.
     let allowed = totals.packets * (number("allow", in: words) ?? 0) / 1000
     return totals.disagreed <= allowed ? 0 : 1
+}
+
+/// A worker that holds sets of packets against single ones. It needs no kernel.
+private func compareSets(_ words: [String]) -> Int32 {
+    do throws(LabFailure) {
+        var campaign = SetCampaign(settings(words)) { put($0 + "\n", to: 2) }
+        put(try campaign.run().lines.map { $0 + "\n" }.joined())
+        return 0
+    } catch {
+        put("set-compare: \(error)\n", to: 2)
+        return 1
+    }
+}
+
+/// Adds up what such workers wrote to standard input.
+private func totalOfSets(_ words: [String]) -> Int32 {
+    var totals = SetTotals()
+    while let line = readLine() { totals.add(line: line) }
+    put(totals.report.map { $0 + "\n" }.joined())
+    // In thousandths of the packets, of what is told wrong.
+    let allowed = totals.packets * (number("allow", in: words) ?? 0) / 1000
+    return totals.wrong <= allowed && totals.packets > 0 ? 0 : 1
+}
+
+/// Operations on sets of packets with what they come to, for `Tools/set-oracle.c`.
+private func writeSetOperations(_ words: [String]) -> Never {
+    let operations = SetOperations(
+        seed: UInt64(number("seed", in: words) ?? 1), number("version", in: words) == 6 ? .v6 : .v4,
+        rules: number("rules", in: words) ?? 100, operations: number("operations", in: words) ?? 1000)
+    put(operations.lines.map { $0 + "\n" }.joined())
+    exit(0)
 }
 
 /// Folders with questions, or with packets of a scenario that was kept. The first word is the path of hookline.

@@ -191,32 +191,37 @@ extension Scenario {
     /// Writes the folder, with a README of `words`.
     func write(to folder: String, _ words: String) throws(LabFailure) {
         try write(texts, packets, to: folder)
-        try save(words, "\(folder)/README.md")
+        try writeFile("\(folder)/README.md", words)
         if let before { try write(before.rules, before.packets, to: "\(folder)/\(Stage.folderName)") }
     }
 
     private func write(_ texts: [SnapshotText], _ packets: [LabPacket], to folder: String) throws(LabFailure) {
-        var path = ""
-        for part in folder.split(separator: "/", omittingEmptySubsequences: false) {
-            path += path.isEmpty && !folder.hasPrefix("/") ? String(part) : "/" + part
-            if !part.isEmpty { _ = unsafe mkdir(path, 0o755) }
-        }
-        for text in texts { try save(text.text, "\(folder)/\(text.name)") }
-        try save(packets.map { $0.line + "\n" }.joined(), "\(folder)/\(Scenario.flowName)")
+        try makeFolder(folder)
+        for text in texts { try writeFile("\(folder)/\(text.name)", text.text) }
+        try writeFile("\(folder)/\(Scenario.flowName)", packets.map { $0.line + "\n" }.joined())
     }
+}
 
-    private func save(_ text: String, _ path: String) throws(LabFailure) {
-        let file = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard file >= 0 else { throw .last("open", path) }
-        defer { close(file) }
-        let bytes = Array(text.utf8)
-        var done = 0
-        while done < bytes.count {
-            let count = unsafe bytes.withUnsafeBytes {
-                unsafe Glibc.write(file, $0.baseAddress?.advanced(by: done), $0.count - done)
-            }
-            guard count > 0 else { throw .last("write", path) }
-            done += count
+/// Makes a folder, with those that it is in.
+func makeFolder(_ folder: String) throws(LabFailure) {
+    var path = ""
+    for part in folder.split(separator: "/", omittingEmptySubsequences: false) {
+        path += path.isEmpty && !folder.hasPrefix("/") ? String(part) : "/" + part
+        if !part.isEmpty { _ = unsafe mkdir(path, 0o755) }
+    }
+}
+
+func writeFile(_ path: String, _ text: String) throws(LabFailure) {
+    let file = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    guard file >= 0 else { throw .last("open", path) }
+    defer { close(file) }
+    let bytes = Array(text.utf8)
+    var done = 0
+    while done < bytes.count {
+        let count = unsafe bytes.withUnsafeBytes {
+            unsafe Glibc.write(file, $0.baseAddress?.advanced(by: done), $0.count - done)
         }
+        guard count > 0 else { throw .last("write", path) }
+        done += count
     }
 }
