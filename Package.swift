@@ -71,7 +71,7 @@ let package = Package(
             "KernelLab",
             [
                 "SourceText", "NetTypes", "RuleModel", "IptablesText", "Nftables", "HostText", "ChainGraph", "Snapshot",
-                "PathModel", "PacketPath", "NetlinkBytes", "KernelLink", "CNetfilter",
+                "PathModel", "PacketPath", "HeaderSpace", "NetlinkBytes", "KernelLink", "CNetfilter",
             ], audited),
         module(
             "CommandLineTool",
