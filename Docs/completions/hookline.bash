@@ -2,7 +2,7 @@
 _hookline() {
     local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" options=""
     if [ "$COMP_CWORD" -eq 1 ]; then
-        COMPREPLY=($(compgen -W "trace diff check doctor show graph capture completions man help --help --version" -- "$current"))
+        COMPREPLY=($(compgen -W "trace find diff check doctor lint show graph capture completions man help --help --version" -- "$current"))
         return
     fi
     case "${COMP_WORDS[1]}" in
@@ -35,14 +35,44 @@ _hookline() {
         --node) COMPREPLY=(); return ;;
         --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
         esac
-        options="--from --to --in --proto --sport --dport --tcp-flags --icmp-type --icmp-code --mark --ttl --dscp --length --uid --mac --state --ct-mark --in-port --out-port --packet --packets --flows --round-trip --assume --detail --kernel --json --expect --node --live --latest --strict --color --help -h"
+        options="--from --to --in --proto --sport --dport --tcp-flags --icmp-type --icmp-code --mark --ttl --dscp --length --uid --mac --state --ct-mark --in-port --out-port --packet --packets --flows --round-trip --megaflow --assume --detail --kernel --json --expect --node --live --latest --strict --color --help -h"
+        ;;
+    find)
+        case "$previous" in
+        --from) COMPREPLY=(); return ;;
+        --to) COMPREPLY=(); return ;;
+        --in) COMPREPLY=(); return ;;
+        --out) COMPREPLY=(); return ;;
+        --proto) COMPREPLY=(); return ;;
+        --sport) COMPREPLY=(); return ;;
+        --dport) COMPREPLY=(); return ;;
+        --state) COMPREPLY=(); return ;;
+        --mark) COMPREPLY=(); return ;;
+        --ct-mark) COMPREPLY=(); return ;;
+        --tcp-flags) COMPREPLY=(); return ;;
+        --icmp-type) COMPREPLY=(); return ;;
+        --ttl) COMPREPLY=(); return ;;
+        --dscp) COMPREPLY=(); return ;;
+        --length) COMPREPLY=(); return ;;
+        --uid) COMPREPLY=(); return ;;
+        --gid) COMPREPLY=(); return ;;
+        --mac) COMPREPLY=(); return ;;
+        --leaves-as) COMPREPLY=(); return ;;
+        --port) COMPREPLY=(); return ;;
+        --at) COMPREPLY=($(compgen -W "ingress prerouting input forward output postrouting egress" -- "$current")); return ;;
+        --chain) COMPREPLY=(); return ;;
+        --limit) COMPREPLY=(); return ;;
+        --node) COMPREPLY=(); return ;;
+        --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
+        esac
+        options="--from --to --in --out --proto --sport --dport --state --mark --ct-mark --tcp-flags --icmp-type --ttl --dscp --length --uid --gid --mac --ipv4 -4 --ipv6 -6 --complement --leaves-as --port --at --chain --limit --json --node --live --latest --strict --color --help -h"
         ;;
     diff)
         case "$previous" in
         --node) COMPREPLY=(); return ;;
         --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
         esac
-        options="--exact --counters --unified -u --json --all --node --live --latest --strict --color --help -h"
+        options="--exact --counters --packets --no-packets --unified -u --json --all --node --live --latest --strict --color --help -h"
         ;;
     check)
         case "$previous" in
@@ -63,6 +93,16 @@ _hookline() {
         --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
         esac
         options="--json --check --list --fail-on --node --live --latest --strict --color --help -h"
+        ;;
+    lint)
+        case "$previous" in
+        --check) COMPREPLY=($(compgen -W "wrong-table drop-in-nat refused-interface needs-protocol empty-range missing-chain jump-to-base-chain chain-loop jump-depth name-too-long missing-set missing-object impossible-match impossible-interface state-before-conntrack icmp-family contradicting-rule duplicate-rule shadowed-rule accept-everything accept-then-drop no-established masquerade-everything nat-behind-nat nat-untracked mark-clash mark-never-set mark-never-tested empty-set unused-set unused-object unused-chain empty-chain unused-rule" -- "$current")); return ;;
+        --silence) COMPREPLY=($(compgen -f -- "$current")); return ;;
+        --fail-on) COMPREPLY=($(compgen -W "hint warning problem" -- "$current")); return ;;
+        --node) COMPREPLY=(); return ;;
+        --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
+        esac
+        options="--json --check --list --silence --fail-on --node --live --latest --strict --color --help -h"
         ;;
     show)
         case "$previous" in

@@ -14,6 +14,8 @@ public final class PacketSpace {
     package let interfaceNames: [String?]
     /// Those of them that no input names, where only rules are known of a host.
     package let strangers: Set<Symbol>
+    /// The same by name, for hosts whose names are others.
+    package internal(set) var strangerNames: [String] = []
     /// Fields that may differ; all others have one value.
     package let free: Set<PacketField>
     /// The levels of each field, by its number; `nil` for those that are not free.

@@ -98,6 +98,7 @@ extension PacketSpace {
         }
         let symbols = names.map { name in name.map { models.first?.names.find($0) ?? .empty } }
         self.init(version, interfaces: symbols, names: names, strangers: Set(strangers), free: fields)
+        strangerNames = strangers.compactMap { models.first?.names.text($0) }
     }
 
     /// The symbols that `model` has of the interfaces; `.empty` for one that it has not.
@@ -112,7 +113,8 @@ extension PacketSpace {
         if free.contains(.state) {
             result = and(result, packets(.state, from: 0, through: UInt128(ArrivalState.allCases.count - 1)))
         }
-        let own = Set(arrivals(model)).union(strangers)
+        var own = Set(arrivals(model)).union(interfaceNames.isEmpty ? strangers : [])
+        own.formUnion(strangerNames.compactMap { model.names.find($0) })
         let numbers = symbols(of: model).enumerated().filter { _, name in
             switch origin {
             case .host: name == nil

@@ -146,7 +146,12 @@ extension SetEvaluator {
                 steps: while statement < rule.statements.count {
                     switch rule.statements[statement] {
                     case .match:
-                        let (holds, next) = run(of: rule, from: statement, reference, one, context)
+                        let (holds, next, dropped) = run(of: rule, from: statement, reference, one, context)
+                        if !dropped.isEmpty {
+                            let part = Way(packets: space.and(one.packets, dropped), flow: one.flow)
+                            ends.append(SetEnd(.drop, part, reference))
+                            one.packets = space.subtract(one.packets, dropped)
+                        }
                         let missed = space.subtract(one.packets, holds)
                         if !missed.isEmpty { passed.append(Way(packets: missed, flow: one.flow)) }
                         one.packets = space.and(one.packets, holds)
@@ -257,13 +262,15 @@ extension SetEvaluator {
     /// What all matches from `statement` to the next target hold for, and where that stands.
     private func run(
         of rule: Rule, from statement: Int, _ reference: RuleReference, _ way: Way, _ context: Context
-    ) -> (holds: PacketSet, next: Int) {
+    ) -> (holds: PacketSet, next: Int, dropped: PacketSet) {
         var holds = PacketSet.all
+        var dropped = PacketSet.none
         var index = statement
         var asked = Asked(rule: reference, context: context, flow: way.flow, packets: way.packets)
         while index < rule.statements.count, case .match(let match) = rule.statements[index] {
             index += 1
             if holds.isEmpty { continue }
+            if case .connectionLimit = match { dropped = space.and(holds, emptied(asked)) }
             var own = packets(match, asked)
             if case .native = match { own = space.or(own, joined(rule, index - 1, asked)) }
             holds = space.and(holds, own)
@@ -273,8 +280,23 @@ extension SetEvaluator {
                 if asked.packets.isEmpty { holds = .none }
             }
         }
-        return (holds, index)
+        return (holds, index, dropped)
     }
+
+    /// Packets of old connections that connlimit drops where those that it counted are over; see
+    /// `Evaluator.countsEmptiedGroup`.
+    private func emptied(_ asked: Asked) -> PacketSet {
+        let text = "every connection that was counted in the packet's group is over"
+        let isEmpty = unknown("connlimit-empty@\(cite(asked.rule))", text)
+        switch asked.flow.standing {
+        case .arrived:
+            return space.and(isEmpty, space.or(ofState(.established), ofState(.related)))
+        case .tracked(let tracked): return tracked.state == .new ? .none : isEmpty
+        case .none, .untracked, .invalid: return .none
+        }
+    }
+
+    private func ofState(_ state: ArrivalState) -> PacketSet { space.packets(.state, UInt128(state.rawValue)) }
 
     /// Packets for which the comparison at `index` holds where an old nft has compared it with its neighbours as one.
     private func joined(_ rule: Rule, _ index: Int, _ asked: Asked) -> PacketSet {

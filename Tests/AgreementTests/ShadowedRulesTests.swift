@@ -70,8 +70,11 @@ private func filter(_ rules: String) throws -> HostModel {
     /// The one packet that both treat differently, or what there is instead.
     private func compared(_ a: String, _ b: String) throws -> [TreatedOtherwise] {
         let (first, second) = (try filter(a), try filter(b))
-        let space = PacketSpace(.v4, for: [first, second])
-        return differences(analyze(first, .wire, in: space), analyze(second, .wire, in: space))
+        var (named, other) = (first, second)
+        _ = other.intern("wan0")
+        let stranger = named.intern("wan0")
+        let space = PacketSpace(.v4, for: [named, other], strangers: [stranger])
+        return differences(analyze(named, .wire, in: space), analyze(other, .wire, in: space))
     }
 
     @Test func otherRulesForTheSamePackets() throws {

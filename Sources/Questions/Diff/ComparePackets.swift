@@ -3,6 +3,7 @@ public import HeaderSpace
 public import NetTypes
 public import PathModel
 internal import RuleModel
+internal import SourceText
 
 /// Which packets two hosts treat differently.
 public struct PacketComparison {
@@ -26,11 +27,17 @@ public struct PacketComparison {
 
     public var isDifferent: Bool { parts.contains { !$0.differences.isEmpty } }
     /// Whether every packet was gone through: that none differs is a proof then.
-    public var isWhole: Bool { parts.allSatisfy { !$0.isExhausted && $0.doubtful.isEmpty } }
+    public var isWhole: Bool {
+        !parts.isEmpty && parts.allSatisfy { !$0.isExhausted && $0.doubtful.isEmpty && !$0.domain.isEmpty }
+    }
 }
 
 /// Follows all packets through both hosts and compares what becomes of them.
-public func comparePackets(_ a: HostModel, _ b: HostModel) -> PacketComparison {
+public func comparePackets(_ first: HostModel, _ second: HostModel) -> PacketComparison {
+    var (a, b) = (first, second)
+    // Where only rules are known, packets come by interfaces that no rule names, too.
+    let strangers = standIns(&a)
+    for name in strangers.map({ a.names.text($0) }) + standIns(&b).map({ b.names.text($0) }) { _ = b.intern(name) }
     var parts: [PacketComparison.Part] = []
     for version in IPVersion.allCases {
         let hasRules = [a, b].contains { model in
@@ -40,7 +47,7 @@ public func comparePackets(_ a: HostModel, _ b: HostModel) -> PacketComparison {
         }
         if !hasRules { continue }
         for origin in PacketOrigin.allCases {
-            let space = PacketSpace(version, for: [a, b])
+            let space = PacketSpace(version, for: [a, b], strangers: strangers)
             let (before, after) = (analyze(a, origin, in: space), analyze(b, origin, in: space))
             let found = differences(before, after)
             let domain = space.and(before.domain, after.domain)

@@ -393,7 +393,7 @@ private func unique(_ texts: [String]) -> [String] {
 
 /// Names of interfaces for packets that come by one that no rule names, or that a rule names by its beginning alone; none
 /// where the host's own are known.
-private func standIns(_ model: inout HostModel) -> [Symbol] {
+func standIns(_ model: inout HostModel) -> [Symbol] {
     guard model.host.interfaces.isEmpty else { return [] }
     var named: Set<String> = []
     var beginnings: [String] = []

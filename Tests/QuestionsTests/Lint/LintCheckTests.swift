@@ -189,6 +189,17 @@ import Testing
 
     private static let same: [Case] = [
         Case(
+            "shadowed-rule",
+            saved(
+                "filter", "-A INPUT -s 10.0.0.0/9 -j DROP", "-A INPUT -s 10.128.0.0/9 -j DROP",
+                "-A INPUT -s 10.1.0.0/16 -p tcp -m tcp --dport 22 -j ACCEPT", "-A INPUT -s 10.0.0.0/8 -p udp -j DROP"),
+            finds: "warning: No packet gets to match filter/INPUT:3", "hint: No packet gets to match filter/INPUT:4"),
+        Case(
+            "shadowed-rule",
+            saved(
+                "filter", "-A INPUT -s 10.0.0.0/9 -j DROP", "-A INPUT -s 10.0.0.0/8 -p udp -j DROP",
+                "-A INPUT -i eth0 -j DROP", "-A INPUT -j ACCEPT")),
+        Case(
             "duplicate-rule",
             saved(
                 "filter", "-A INPUT -p tcp -m tcp --dport 22 -m comment --comment a -j ACCEPT",

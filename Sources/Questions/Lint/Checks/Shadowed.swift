@@ -23,9 +23,8 @@ let shadowedRule = LintCheck(
             let isOwn = node.isOperators(shadowed.rule)
             guard isOwn || shadowed.takers.contains(where: { node.isOperators($0) }) else { continue }
             // One rule with the very same conditions is duplicate-rule's.
-            if shadowed.takers.count == 1, node.conditions(shadowed.takers[0]) == node.conditions(shadowed.rule) {
-                continue
-            }
+            let own = node.conditions(shadowed.rule)
+            if shadowed.takers.contains(where: { node.conditions($0) == own }) { continue }
             guard seen.insert(shadowed.rule).inserted else { continue }
             findings.append(finding(shadowed, node))
         }
