@@ -3,7 +3,7 @@ public import ChainGraph
 /// A set that is put together when it is first asked for: of a node with many pods, the packets of each of a thousand drops
 /// are more work than all of them at once.
 public final class DeferredSet {
-    private unowned let space: PacketSpace
+    private let space: PacketSpace
     /// It has the packets of each first set that are in its second one too.
     private(set) var parts: [(packets: PacketSet, within: PacketSet)] = []
     private var made: PacketSet?

@@ -113,7 +113,10 @@ extension SetEvaluator {
 
     /// The field's bits as they now are, the highest first.
     func word(_ source: FieldSource, _ field: PacketField) -> [Bit?] {
-        space.bits(source, of: field) ?? [Bit?](repeating: nil, count: space.bits(field))
+        guard let bits = space.bits(source, of: field) else {
+            return [Bit?](repeating: nil, count: space.bits(field))
+        }
+        return bits.map { Optional($0) }
     }
 
     // MARK: Loads

@@ -40,7 +40,7 @@ extension SetEvaluator {
                 guard let bits = space.bits(flow.native.priority, of: .mark) else {
                     return same([Bit?](repeating: nil, count: 32))
                 }
-                return same(bits)
+                return same(bits.map { Optional($0) })
             }
             return byAsking(
                 expression, cuts: [space.packets(flow[.tos], of: .tos, 0, mask: 0x1e) ?? .none], asked)
