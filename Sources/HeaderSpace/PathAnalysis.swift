@@ -200,18 +200,7 @@ private func arrivals(_ model: HostModel) -> [Symbol] {
             && !(interface.master.map { bridges.contains($0) } ?? false)
     }
     if !own.isEmpty { return own.map { $0.name } }
-    var names: [Symbol] = []
-    for table in model.linked.ruleset.tables {
-        for chain in table.chains {
-            for rule in chain.rules {
-                for case .match(.inInterface(let test)) in rule.statements
-                where !test.value.isPrefix && !names.contains(test.value.name) {
-                    names.append(test.value.name)
-                }
-            }
-        }
-    }
-    return names
+    return model.interfaceMentions.filter { $0.isIn && !$0.isPrefix }.compactMap { model.names.find($0.name) }
 }
 
 /// Follows all packets of `space` from `origin` through `model`.

@@ -20,14 +20,8 @@ public func shadowedRules(_ model: HostModel, _ version: IPVersion) -> [Shadowed
     var interfaces: [Symbol?] = [nil]
     func add(_ name: Symbol) { if !interfaces.contains(name) { interfaces.append(name) } }
     for interface in model.host.interfaces { add(interface.name) }
-    for table in model.linked.ruleset.tables {
-        for chain in table.chains {
-            for rule in chain.rules {
-                for case .match(.inInterface(let test)) in rule.statements where !test.value.isPrefix {
-                    add(test.value.name)
-                }
-            }
-        }
+    for mention in model.interfaceMentions where mention.isIn && !mention.isPrefix {
+        if let name = model.names.find(mention.name) { add(name) }
     }
     // One that nobody has heard of yet.
     add(.empty)

@@ -19,6 +19,11 @@ public struct HostModel: Sendable {
     public let unreadRules: [String]
 
     public init(_ ruleset: Ruleset, _ host: HostState, names: NameTable, unreadRules: [String] = []) {
+        // Native rules have names of interfaces as bytes; who asks what comes in by them needs symbols.
+        var names = names
+        var native = Ruleset()
+        native.tables = ruleset.tables.filter { $0.isNative }
+        for mention in PathModel.interfaceMentions(native, names) { _ = names.intern(mention.name) }
         compiled = CompiledRuleset(
             LinkedRuleset(ruleset, names: names), balanced: Set((host.virtualServices ?? []).map { $0.version }))
         self.host = host

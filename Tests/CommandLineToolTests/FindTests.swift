@@ -29,6 +29,23 @@ import Testing
         }
     }
 
+    /// Of native rules alone, too: names in comparisons, sets and verdict maps.
+    @Test func packetsComeByTheInterfacesThatNativeRulesName() {
+        for rule in [
+            "iifname \"eth1\" tcp dport 22 accept", "iif \"eth1\" tcp dport 22 accept",
+            "iifname { \"eth1\", \"eth2\" } tcp dport 22 accept", "iifname vmap { \"eth1\" : accept }",
+            "iifname . tcp dport vmap { \"eth1\" . 22 : accept }", "iifname \"eth1*\" accept",
+        ] {
+            var around = Around()
+            around.input =
+                "table inet filter {\n\tchain input {\n\t\ttype filter hook input priority 0; policy drop;\n"
+                + "\t\t\(rule)\n\t}\n}\n"
+            let found = call(["find", "-", "accepted", "--at", "input", "--to", "any:22/tcp", "--ipv4"], around)
+            #expect(found.status == 0, "\(found.error)")
+            #expect(found.output.contains("- in eth1"), "\(rule): \(found.output)")
+        }
+    }
+
     @Test func rulesAreNamedByTableChainAndNumber() {
         let call = find("decided-by", "filter/INPUT:4", "--json", "--in", "eth0", "--to", "192.0.2.1/32:80/tcp")
         #expect(call.status == 0)

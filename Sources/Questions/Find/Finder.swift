@@ -395,31 +395,13 @@ private func unique(_ texts: [String]) -> [String] {
 /// where the host's own are known.
 func standIns(_ model: inout HostModel) -> [Symbol] {
     guard model.host.interfaces.isEmpty else { return [] }
-    var named: Set<String> = []
-    var beginnings: [String] = []
-    for table in model.linked.ruleset.tables {
-        for chain in table.chains {
-            for rule in chain.rules {
-                for statement in rule.statements {
-                    guard case .match(let match) = statement else { continue }
-                    switch match {
-                    case .inInterface(let test), .outInterface(let test):
-                        let name = model.names.text(test.value.name)
-                        if test.value.isPrefix {
-                            if !beginnings.contains(name) { beginnings.append(name) }
-                        } else {
-                            named.insert(name)
-                        }
-                    default: continue
-                    }
-                }
-            }
-        }
-    }
-    var names = beginnings.filter { !$0.isEmpty }.map { $0 + "0" }
+    let mentions = model.interfaceMentions
+    let named = Set(mentions.filter { !$0.isPrefix }.map { $0.name })
+    let beginnings = unique(mentions.filter { $0.isPrefix }.map { $0.name })
+    var names = beginnings.map { $0 + "0" }
     let candidates = ["eth0", "other0", "other1", "other2"]
     if let other = candidates.first(where: { name in
-        !named.contains(name) && !beginnings.contains { !$0.isEmpty && name.hasPrefix($0) }
+        !named.contains(name) && !beginnings.contains { name.hasPrefix($0) }
     }) {
         names.append(other)
     }
