@@ -166,6 +166,34 @@ import Testing
             answer.output.contains("Not compared, since it is there for pods and containers of one of them: 10 chains"))
     }
 
+    @Test func packetsOfInterfacesThatNativeRulesNameAreCompared() throws {
+        func rules(_ port: Int) -> String {
+            """
+            table inet filter {
+            \tchain input {
+            \t\ttype filter hook input priority 0; policy drop;
+            \t\tiifname "eth1" tcp dport \(port) accept
+            \t}
+            }
+
+            """
+        }
+        let folder = try Folder(["a.nft": rules(22), "b.nft": rules(23)])
+        let answer = call(["diff", "--packets", folder["a.nft"], folder["b.nft"]])
+        #expect(answer.status == 1)
+        #expect(answer.output.contains("in eth1, "))
+        #expect(!answer.output.contains("No packet is treated differently"))
+    }
+
+    /// What the rules that could not be read do is nowhere proved.
+    @Test func unreadRulesLeaveNothingProved() throws {
+        let folder = try Folder(["a/rules": Self.before, "a/nft.json": "{\"nftables\": [{\"metainfo\": {"])
+        let answer = call(["diff", "--packets", folder["a"], folder["a"]])
+        #expect(answer.error.contains("[not-compared]"))
+        #expect(answer.output.contains("not all could be followed"))
+        #expect(!answer.output.contains("No packet is treated differently"))
+    }
+
     @Test func recordedNodesAreEqualToThemselves() throws {
         let rulesets = Self.root.appending(path: "Rulesets").path
         let folders = try FileManager.default.contentsOfDirectory(atPath: rulesets).filter {

@@ -24,11 +24,14 @@ public struct PacketComparison {
     }
 
     public var parts: [Part]
+    /// Rules of either host that could not be read at all, and decide about packets too.
+    public var unreadRules: [String]
 
     public var isDifferent: Bool { parts.contains { !$0.differences.isEmpty } }
     /// Whether every packet was gone through: that none differs is a proof then.
     public var isWhole: Bool {
-        !parts.isEmpty && parts.allSatisfy { !$0.isExhausted && $0.doubtful.isEmpty && !$0.domain.isEmpty }
+        unreadRules.isEmpty && !parts.isEmpty
+            && parts.allSatisfy { !$0.isExhausted && $0.doubtful.isEmpty && !$0.domain.isEmpty }
     }
 }
 
@@ -63,5 +66,5 @@ public func comparePackets(_ first: HostModel, _ second: HostModel) -> PacketCom
                     differences: space.isExhausted ? [] : sized.map { $0.element.0 }, isExhausted: space.isExhausted))
         }
     }
-    return PacketComparison(parts: parts)
+    return PacketComparison(parts: parts, unreadRules: first.unreadRules + second.unreadRules)
 }

@@ -20,6 +20,7 @@ public func packetBlocks(
             ? RichText("No packet is treated differently: all were followed through both.", .good)
             : RichText("No packet is found that is treated differently, but not all could be followed to their ends:")
         blocks.append(.paragraph(text))
+        for unread in comparison.unreadRules { blocks.append(.list([[.paragraph(RichText(unread))]])) }
         for part in comparison.parts where part.isExhausted || !part.doubtful.isEmpty {
             if part.isExhausted {
                 blocks.append(.list([[.paragraph(RichText("\(title(part)): there was no room for all", .bad))]]))
