@@ -12,11 +12,19 @@ public struct ShadowedRule: Hashable, Sendable {
     public var takers: [RuleReference]
 }
 
+/// What was found by looking through all chains.
+public struct ShadowedRules: Hashable, Sendable {
+    public var rules: [ShadowedRule] = []
+    /// Chains that tell too many kinds of packets apart to be looked through.
+    public var unfinished: [ChainID] = []
+}
+
 /// Rules of `model` for packets of `version` that those before them in the same chain take every packet from.
 ///
 /// Only matches on headers, interfaces, states and sets count: what hangs on chance, time or something that rules change
 /// is neither taken for granted nor looked at. Linear in the rules but for the diagrams' sizes.
-public func shadowedRules(_ model: HostModel, _ version: IPVersion) -> [ShadowedRule] {
+/// - Parameter limit: of diagram nodes.
+public func shadowedRules(_ model: HostModel, _ version: IPVersion, limit: Int = 16_000_000) -> ShadowedRules {
     var interfaces: [Symbol?] = [nil]
     func add(_ name: Symbol) { if !interfaces.contains(name) { interfaces.append(name) } }
     for interface in model.host.interfaces { add(interface.name) }
@@ -25,16 +33,30 @@ public func shadowedRules(_ model: HostModel, _ version: IPVersion) -> [Shadowed
     }
     // One that nobody has heard of yet.
     add(.empty)
-    let space = PacketSpace(
-        version, interfaces: interfaces, free: [.state, .tcpFlags, .length, .ttl, .tos])
-    let evaluator = SetEvaluator(space, model, recordsRules: false)
-    var found: [ShadowedRule] = []
+    func fresh() -> SetEvaluator {
+        let space = PacketSpace(
+            version, interfaces: interfaces, free: [.state, .tcpFlags, .length, .ttl, .tos], limit: limit)
+        return SetEvaluator(space, model, recordsRules: false)
+    }
+    var evaluator = fresh()
+    var result = ShadowedRules()
     for index in model.linked.chainIDs {
         let chain = ChainID(index)
-        guard model.linked.table(of: chain).family.sees(version), !space.isExhausted else { continue }
-        found += evaluator.shadowed(in: chain)
+        guard model.linked.table(of: chain).family.sees(version) else { continue }
+        var found = evaluator.shadowed(in: chain)
+        if evaluator.space.isExhausted {
+            // Chains before it may have taken the room.
+            evaluator = fresh()
+            found = evaluator.shadowed(in: chain)
+        }
+        if evaluator.space.isExhausted {
+            result.unfinished.append(chain)
+            evaluator = fresh()
+        } else {
+            result.rules += found
+        }
     }
-    return space.isExhausted ? [] : found
+    return result
 }
 
 extension SetEvaluator {

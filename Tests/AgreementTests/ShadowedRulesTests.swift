@@ -22,7 +22,7 @@ private func filter(_ rules: String) throws -> HostModel {
 
 @Suite struct ShadowedRulesTests {
     private func shadowed(_ rules: String) throws -> [[Int]] {
-        shadowedRules(try filter(rules), .v4).map { [$0.rule.index + 1] + $0.takers.map { $0.index + 1 } }
+        shadowedRules(try filter(rules), .v4).rules.map { [$0.rule.index + 1] + $0.takers.map { $0.index + 1 } }
     }
 
     @Test func twoHalvesTakeTheWhole() throws {
@@ -59,6 +59,20 @@ private func filter(_ rules: String) throws -> HostModel {
             try shadowed("-A INPUT -m limit --limit 1/second -j DROP\n-A INPUT -p udp -j ACCEPT").isEmpty)
         #expect(
             try shadowed("-A INPUT -m mark --mark 0x1 -j DROP\n-A INPUT -m mark --mark 0x1 -p udp -j ACCEPT").isEmpty)
+    }
+
+    /// A chain without room is told, and the others are looked through nonetheless.
+    @Test func aChainThatIsTooMuchIsTold() throws {
+        let spread = (0..<400).map {
+            "-A INPUT -s 10.\($0 % 251).\($0 * 7 % 256).1/32 -p tcp -m tcp --dport \(1000 + $0 * 13) -j ACCEPT\n"
+        }
+        let model = try filter(
+            spread.joined() + "-A FORWARD -s 10.0.0.0/8 -j DROP\n-A FORWARD -s 10.1.0.0/16 -j ACCEPT")
+        let all = shadowedRules(model, .v4)
+        #expect(all.unfinished.isEmpty && all.rules.count == 1)
+        let little = shadowedRules(model, .v4, limit: 5000)
+        #expect(little.unfinished.map { model.linked.path(of: $0) } == ["filter/INPUT"])
+        #expect(little.rules == all.rules)
     }
 
     @Test func whatAJumpTakesIsNotCounted() throws {

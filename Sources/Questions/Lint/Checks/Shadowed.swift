@@ -14,10 +14,10 @@ let shadowedRule = LintCheck(
     // A rule that both versions meet is shadowed where it is for each.
     let found = IPVersion.allCases.map { shadowedRules(node.model, $0) }
     for (index, version) in IPVersion.allCases.enumerated() {
-        for shadowed in found[index] {
+        for shadowed in found[index].rules {
             let family = node.linked.table(of: shadowed.rule.chain).family
             let other = IPVersion.allCases.first { $0 != version }
-            if let other, family.sees(other), !found[1 - index].contains(where: { $0.rule == shadowed.rule }) {
+            if let other, family.sees(other), !found[1 - index].rules.contains(where: { $0.rule == shadowed.rule }) {
                 continue
             }
             let isOwn = node.isOperators(shadowed.rule)
@@ -28,6 +28,14 @@ let shadowedRule = LintCheck(
             guard seen.insert(shadowed.rule).inserted else { continue }
             findings.append(finding(shadowed, node))
         }
+    }
+    for chain in node.chainIDs where node.isOperators(chain) && found.contains(where: { $0.unfinished.contains(chain) })
+    {
+        let path = node.linked.path(of: chain)
+        findings.append(
+            LintFinding(
+                .hint, "\(path) could not be looked through for rules that no packet gets to match",
+                at: [node.cite(chain, "tells too many kinds of packets apart")], of: [path], remedies: []))
     }
     return findings
 }
