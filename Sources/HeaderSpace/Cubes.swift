@@ -53,8 +53,7 @@ extension PacketSpace {
 
     /// Protocols whose headers begin with ports.
     package var protocolsWithPorts: PacketSet {
-        let all: [IPProtocol] = [.tcp, .udp, .sctp, .dccp, .udplite]
-        return union(all.map { packets(.protocol, UInt128($0.rawValue)) })
+        union(IPProtocol.withPorts.map { packets(.protocol, UInt128($0.rawValue)) })
     }
 
     public func packets(in cube: Cube) -> PacketSet {
@@ -71,7 +70,7 @@ extension PacketSpace {
             union(protocols.map { packets(.protocol, UInt128($0.rawValue)) })
         }
         let tcp = of([.tcp])
-        let ported = of([.udp, .sctp, .dccp, .udplite])
+        let ported = of(IPProtocol.withPorts.filter { $0 != .tcp })
         let icmp = of([version == .v4 ? .icmp : .icmpv6])
         let other = complement(union([tcp, ported, icmp]))
         var kinds: [(protocols: PacketSet, without: [PacketField])] =

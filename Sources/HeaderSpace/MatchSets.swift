@@ -326,8 +326,7 @@ extension SetEvaluator {
         case .destination: set = ports(.destinationPort, ranges, flow)
         case .either: set = space.or(ports(.sourcePort, ranges, flow), ports(.destinationPort, ranges, flow))
         }
-        let protocols: [IPProtocol] = [.tcp, .udp, .sctp, .dccp, .udplite]
-        return space.and(space.union(protocols.map { isOf($0, flow) }), negated(set, match.ports.isNegated))
+        return space.and(space.union(IPProtocol.withPorts.map { isOf($0, flow) }), negated(set, match.ports.isNegated))
     }
 
     private func packets(_ match: ICMPMatch, _ flow: Flow) -> PacketSet {

@@ -144,15 +144,14 @@ extension PacketSpace {
     /// Ports only where the protocol has some, flags only for TCP, lengths that hold the headers.
     private var transport: PacketSet {
         func of(_ proto: IPProtocol) -> PacketSet { packets(.protocol, UInt128(proto.rawValue)) }
-        let withPorts: [IPProtocol] = [.tcp, .udp, .sctp, .dccp, .udplite]
-        let hasPorts = union(withPorts.map { of($0) })
+        let hasPorts = protocolsWithPorts
         let noSource = packets(.sourcePort, 0)
         let noPorts = and(noSource, packets(.destinationPort, 0))
         let icmp = of(version == .v4 ? .icmp : .icmpv6)
         var result = union([hasPorts, and(icmp, noSource), noPorts])
         if free.contains(.tcpFlags) { result = and(result, or(of(.tcp), packets(.tcpFlags, 0))) }
         if free.contains(.length) {
-            let sizes: [IPProtocol] = withPorts + [version == .v4 ? .icmp : .icmpv6]
+            let sizes: [IPProtocol] = IPProtocol.withPorts + [version == .v4 ? .icmp : .icmpv6]
             var fits = packets(.length, from: UInt128(version == .v4 ? 20 : 40), through: 65535)
             for proto in sizes {
                 let least = UInt128(PacketSpace.headers(proto, version))

@@ -205,7 +205,7 @@ extension SetEvaluator {
     /// Apart where there are no ports, and where a port already is among those it may become.
     private func byPorts(_ part: NATPart, _ isSource: Bool) -> [NATPart] {
         guard let nat = part.nat, nat.ports != nil || nat.isRandom || nat.isFullyRandom else { return [part] }
-        let tracked: [IPProtocol] = [.tcp, .udp, .sctp, .udplite]
+        let tracked = IPProtocol.withPorts.filter { $0.isTrackedByPorts }
         var (inside, outside) = divided(part, by: space.union(tracked.map { isOf($0, part.way.flow) }))
         outside.hasPorts = false
         var result = [outside, inside]

@@ -20,6 +20,9 @@ public struct IPProtocol: RawRepresentable, Hashable, Sendable {
     public static let mobility = IPProtocol(135)
     public static let udplite = IPProtocol(136)
 
+    /// Those whose headers begin with a pair of ports.
+    public static let withPorts: [IPProtocol] = (UInt8.min...UInt8.max).map { IPProtocol($0) }.filter { $0.hasPorts }
+
     /// Whether its header begins with a pair of ports.
     public var hasPorts: Bool {
         switch self {

@@ -64,8 +64,7 @@ extension SetEvaluator {
                 case .ip: own = space.version == .v4 ? .all : .none
                 case .ip6: own = space.version == .v6 ? .all : .none
                 case .th:
-                    let withPorts: [IPProtocol] = [.tcp, .udp, .sctp, .dccp, .udplite]
-                    own = space.union(withPorts.map { isOf($0, flow) })
+                    own = space.union(IPProtocol.withPorts.map { isOf($0, flow) })
                 default: own = row.header.transport.map { isOf(IPProtocol($0), flow) } ?? .none
                 }
                 let part = Way(packets: space.and(rest.packets, own), flow: flow)

@@ -55,7 +55,7 @@ extension SetEvaluator {
         }
         var having = PacketSet.all
         if let wanted = row.header.transport { having = isOf(IPProtocol(wanted), asked.flow) }
-        if let types = icmpTypes(row) {
+        if let types = row.icmpTypes {
             let sets = types.map { type in
                 space.packets(
                     asked.flow[.destinationPort], of: .destinationPort, UInt128(type) << 8, mask: 0xff00) ?? .all
@@ -66,22 +66,6 @@ extension SetEvaluator {
         let inside = cases(of: row.header.base, row.offset, row.bits, within: having, asked)
         if missing.isEmpty { return inside }
         return grouped(inside + [NativeCase(packets: missing, word: .absent)])
-    }
-
-    /// Source: nftables src/payload.c `payload_gen_icmp_dependency`, 1.0.6.
-    private func icmpTypes(_ row: HeaderField.Row) -> [UInt8]? {
-        switch (row.header, row.name) {
-        case (.icmp, "id"), (.icmp, "sequence"): [8, 0]
-        case (.icmp, "gateway"): [5]
-        case (.icmp, "mtu"): [3]
-        case (.icmpv6, "id"), (.icmpv6, "sequence"): [128, 129]
-        case (.icmpv6, "parameter-problem"): [4]
-        case (.icmpv6, "mtu"), (.icmpv6, "packet-too-big"): [2]
-        case (.icmpv6, "max-delay"): [130]
-        case (.icmpv6, "taddr"): [135, 136, 137, 130, 131, 132]
-        case (.icmpv6, "daddr"): [137]
-        default: nil
-        }
     }
 
     private func etherCases(_ field: HeaderField, _ asked: Asked) -> [NativeCase] {
@@ -169,8 +153,7 @@ extension SetEvaluator {
         case .network where space.version == .v4: places = networkPlaces.filter { $0.field != .length }
         case .network: places = networkPlaces.filter { $0.field != .protocol }
         case .transport:
-            let withPorts: [IPProtocol] = [.tcp, .udp, .sctp, .dccp, .udplite]
-            guard withPorts.contains(where: { within == isOf($0, flow) }) else { return nil }
+            guard IPProtocol.withPorts.contains(where: { within == isOf($0, flow) }) else { return nil }
             places = portPlaces
         case .link, .inner: return nil
         }

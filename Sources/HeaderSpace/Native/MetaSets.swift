@@ -150,7 +150,7 @@ extension SetEvaluator {
         case .destination, .destinationV4, .destinationV6: return same(.bits(end(false, (.source, .destination))))
         default: break
         }
-        let tracks: [IPProtocol] = [.tcp, .udp, .sctp, .udplite]
+        let tracks = IPProtocol.withPorts.filter { $0.isTrackedByPorts }
         let withPorts = space.union(tracks.map { isOf($0, flow) })
         let bits = end(key == .sourcePort, (.sourcePort, .destinationPort))
         var others = asked

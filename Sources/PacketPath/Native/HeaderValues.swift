@@ -62,27 +62,11 @@ extension Evaluator {
         case .unknown: return nil
         case .found(let own, _): if own.rawValue != wanted { return false }
         }
-        guard let types = icmpTypes(row) else { return true }
+        guard let types = row.icmpTypes else { return true }
         guard let type = payloadValue(.transport, offset: 0, bits: 8, state).number else {
             return packet.fragmentOffset > 0 ? false : nil
         }
         return types.contains(UInt8(truncatingIfNeeded: type))
-    }
-
-    /// The types of ICMP that have the field, where not all do.
-    private func icmpTypes(_ row: HeaderField.Row) -> [UInt8]? {
-        switch (row.header, row.name) {
-        case (.icmp, "id"), (.icmp, "sequence"): [8, 0]
-        case (.icmp, "gateway"): [5]
-        case (.icmp, "mtu"): [3]
-        case (.icmpv6, "id"), (.icmpv6, "sequence"): [128, 129]
-        case (.icmpv6, "parameter-problem"): [4]
-        case (.icmpv6, "mtu"), (.icmpv6, "packet-too-big"): [2]
-        case (.icmpv6, "max-delay"): [130]
-        case (.icmpv6, "taddr"): [135, 136, 137, 130, 131, 132]
-        case (.icmpv6, "daddr"): [137]
-        default: nil
-        }
     }
 
     private func etherValue(_ row: HeaderField.Row, _ state: WalkState) -> NativeValue {

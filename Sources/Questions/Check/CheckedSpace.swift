@@ -49,7 +49,7 @@ final class CheckedSpace {
         var made = Followed(analysis: analysis)
         made.through = analysis.packets { $0.end.outcome.isThrough }
         made.refused = analysis.packets { $0.end.isRefusal }
-        made.impossible = analysis.packets { $0.end.outcome == .filtered && $0.end.reason?.isForAddresses ?? false }
+        made.impossible = analysis.refusedForAddresses
         made.misplaced =
             origin == .wire ? space.arrivingBySourceRoute(on: models[index], foreign: true) ?? .none : .none
         followed[key] = made
@@ -95,19 +95,6 @@ extension PathEnd {
         switch outcome {
         case .dropped, .rejected, .unroutable, .filtered: true
         case .forwarded, .sent, .delivered, .queued, .undecided: false
-        }
-    }
-}
-
-extension Reason {
-    /// Whether no host takes a packet with such addresses, or from such a frame.
-    fileprivate var isForAddresses: Bool {
-        switch self {
-        case .martianSource, .martianDestination, .notAddressed, .badHeader, .beyondScope, .notJoined: true
-        case .rule, .policy, .noRoute, .blackhole, .unreachable, .prohibit, .rpFilter, .forwardingOff, .ttl, .tooBig,
-            .hairpinOff, .givenToSocket, .natNoAddress, .natInterface, .noServer, .serverGone, .unknownRule,
-            .tooManyBranches:
-            false
         }
     }
 }

@@ -37,19 +37,6 @@ public enum FindTopic: Hashable, Sendable {
     }
 }
 
-extension Reason {
-    /// Whether the kernel refuses a packet for its addresses alone.
-    fileprivate var isForAddresses: Bool {
-        switch self {
-        case .martianSource, .martianDestination, .notAddressed, .badHeader, .beyondScope, .notJoined: true
-        case .rule, .policy, .noRoute, .blackhole, .unreachable, .prohibit, .rpFilter, .forwardingOff, .ttl, .tooBig,
-            .hairpinOff, .givenToSocket, .natNoAddress, .natInterface, .noServer, .serverGone, .unknownRule,
-            .tooManyBranches:
-            false
-        }
-    }
-}
-
 /// How many packets of those asked about are found.
 public enum FoundShare: String, Hashable, Sendable, CaseIterable {
     /// All of them, whatever the unknowns are.
@@ -170,9 +157,7 @@ public struct Finder {
         var (asked, analyses) = analyses(space, recordsRules: recordsRules, goingTo: goal)
         var aside = PacketSet.none
         if topic.isAboutRules {
-            let refused = analyses.map { analysis in
-                analysis.packets { $0.end.outcome == .filtered && $0.end.reason?.isForAddresses ?? false }
-            }
+            let refused = analyses.map { $0.refusedForAddresses }
             aside = space.and(asked, space.always(space.union(refused)))
             asked = space.subtract(asked, aside)
         }

@@ -84,6 +84,23 @@ public struct HeaderField: Hashable, Sendable {
         public let offset: Int
         public let bits: Int
         public let type: DataType
+
+        /// The types of ICMP that have the field; `nil`: all.
+        /// Source: nftables src/payload.c `payload_gen_icmp_dependency`, 1.0.6.
+        public var icmpTypes: [UInt8]? {
+            switch (header, name) {
+            case (.icmp, "id"), (.icmp, "sequence"): [8, 0]
+            case (.icmp, "gateway"): [5]
+            case (.icmp, "mtu"): [3]
+            case (.icmpv6, "id"), (.icmpv6, "sequence"): [128, 129]
+            case (.icmpv6, "parameter-problem"): [4]
+            case (.icmpv6, "mtu"), (.icmpv6, "packet-too-big"): [2]
+            case (.icmpv6, "max-delay"): [130]
+            case (.icmpv6, "taddr"): [135, 136, 137, 130, 131, 132]
+            case (.icmpv6, "daddr"): [137]
+            default: nil
+            }
+        }
     }
 
     public var row: Row { Self.rows[Int(index)] }
