@@ -19,7 +19,13 @@ func readNodeStatus(_ text: Span<UInt8>, _ listing: Listing, into reading: inout
     var cursor = LineCursor(listing.excerpt)
     var sessions = reading.cluster.bgpSessions ?? []
     while cursor.advance(text) {
-        let cells = cells(text, text.trimmed(cursor.range))
+        let line = text.trimmed(cursor.range)
+        if let daemon = missingDaemon(text, line) {
+            reading.cluster.missingDaemons.append(MissingDaemon(daemon, place: cursor.place))
+            // Without Felix the program ends before it asks for sessions.
+            if daemon == .felix { return }
+        }
+        let cells = cells(text, line)
         guard cells.count == 5, !text.has(cells[0], "PEER ADDRESS") else { continue }
         sessions.append(
             BGPSession(
@@ -27,6 +33,17 @@ func readNodeStatus(_ text: Span<UInt8>, _ listing: Listing, into reading: inout
                 since: text.text(cells[3]), details: text.text(cells[4]), place: cursor.place))
     }
     reading.cluster.bgpSessions = sessions
+}
+
+private func missingDaemon(_ text: Span<UInt8>, _ line: Range<Int>) -> MissingDaemon.Daemon? {
+    if text.begins(line, "Calico process is not running") { return .felix }
+    if text.begins(line, "The BGP backend process (BIRD) is not running") { return .bird }
+    // Of old versions.
+    if text.begins(line, "None of the BGP backend processes") { return .bird }
+    if text.begins(line, "INFO: BIRDv4 process: ") { return .birdV4 }
+    if text.begins(line, "INFO: BIRDv6 process: ") { return .birdV6 }
+    guard text.begins(line, "Error querying BIRD: ") else { return nil }
+    return text.find("BIRDv6", in: line) == nil ? .birdV4 : .birdV6
 }
 
 /// Reads `birdcl show protocols`: the lines of BGP.

@@ -63,6 +63,7 @@ func assemble(
     node.diagnostics = reading.diagnostics + objects.diagnostics
     node.cluster = objects.objects
     node.cluster.bgpSessions = reading.cluster.bgpSessions
+    node.cluster.missingDaemons = reading.cluster.missingDaemons
     node.cluster.bgpRoutes = reading.cluster.bgpRoutes
     node.cluster.addressUsage = reading.cluster.addressUsage
     let hostName = reading.host.name.isEmpty ? nil : reading.host.name

@@ -31,6 +31,8 @@ public let doctorChecks: [DoctorCheck] = [
     duplicateRules,
     logOnlyPolicy,
     bgpBlocked,
+    bgpNumbers,
+    daemonsDown,
     outgoingBroken,
     podRoutes,
     tunnelInterface,

@@ -26,6 +26,24 @@ public struct BGPSession: Hashable, Sendable {
     public var isEstablished: Bool { state == "up" && details.hasPrefix("Established") }
 }
 
+/// A daemon of Calico's that `calicoctl node status` did not find among the processes, or could not ask.
+public struct MissingDaemon: Hashable, Sendable {
+    public enum Daemon: UInt8, Hashable, Sendable {
+        /// Writes rules, sets and routes of pods.
+        case felix
+        /// Exchanges routes with other nodes, for IPv4, IPv6, or both.
+        case birdV4, birdV6, bird
+    }
+
+    public var daemon: Daemon
+    public var place: Place
+
+    public init(_ daemon: Daemon, place: Place) {
+        self.daemon = daemon
+        self.place = place
+    }
+}
+
 /// One line of `calicoctl ipam show --show-blocks`.
 public struct AddressUsage: Hashable, Sendable {
     public enum Kind: UInt8, Hashable, Sendable { case pool, block }

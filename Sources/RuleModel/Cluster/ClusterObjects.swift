@@ -23,6 +23,8 @@ public struct ClusterObjects: Hashable, Sendable {
     public var addressBlocks: [IPAMBlock] = []
     /// What `calicoctl node status` or `birdcl show protocols` says of this node's sessions; `nil`: not in the input.
     public var bgpSessions: [BGPSession]?
+    /// What `calicoctl node status` misses on this node.
+    public var missingDaemons: [MissingDaemon] = []
     /// What `birdcl show route` says; `nil`: not in the input.
     public var bgpRoutes: [BGPRoute]?
     /// What `calicoctl ipam show --show-blocks` says; `nil`: not in the input.
@@ -40,7 +42,7 @@ public struct ClusterObjects: Hashable, Sendable {
             && policies.isEmpty && tiers.isEmpty && networkSets.isEmpty && pools.isEmpty && hostEndpoints.isEmpty
             && workloadEndpoints.isEmpty && profiles.isEmpty && felixConfigurations.isEmpty
             && bgpConfigurations.isEmpty && bgpPeers.isEmpty && addressBlocks.isEmpty && bgpSessions == nil
-            && bgpRoutes == nil && addressUsage == nil
+            && missingDaemons.isEmpty && bgpRoutes == nil && addressUsage == nil
     }
 }
 

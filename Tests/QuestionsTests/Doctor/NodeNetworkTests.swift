@@ -38,6 +38,125 @@ struct NodeNetworkTests {
         #expect(try Clinic(rules, addresses, routes).titles("bgp-blocked").isEmpty)
     }
 
+    /// The guide: "AS 号不匹配", numbers that do not agree.
+    @Test func `a peer's AS number is not its node's`() throws {
+        func cluster(_ number: String, node: String = "", configuration: String = "") -> String {
+            """
+            apiVersion: v1
+            kind: List
+            items:
+            - apiVersion: projectcalico.org/v3
+              kind: BGPPeer
+              metadata: {name: rack-1}
+              spec: {peerIP: 192.0.2.20, asNumber: \(number)}
+            - apiVersion: projectcalico.org/v3
+              kind: Node
+              metadata: {name: node-b}
+              spec:
+                bgp: {ipv4Address: 192.0.2.20/24\(node)}
+            \(configuration)
+            """
+        }
+        let node = Clinic(noRules, addresses, routes)
+        let differs = try node.with(cluster("64513", node: ", asNumber: 64514")).findings("bgp-numbers")
+        #expect(
+            differs.map { "\($0.severity.name): \($0.title)" } == [
+                "problem: BGPPeer rack-1 expects AS 64513 of 192.0.2.20, and node node-b is of AS 64514"
+            ])
+        #expect(try node.with(cluster("64513", node: ", asNumber: 64513")).titles("bgp-numbers").isEmpty)
+        // 1.2 is 65538; a node without a number has the default's.
+        #expect(try node.with(cluster("'1.2'", node: ", asNumber: 65538")).titles("bgp-numbers").isEmpty)
+        let configuration = """
+            - apiVersion: projectcalico.org/v3
+              kind: BGPConfiguration
+              metadata: {name: default}
+              spec: {asNumber: 63400}
+
+            """
+        #expect(try node.with(cluster("63400", configuration: configuration)).titles("bgp-numbers").isEmpty)
+        #expect(
+            try node.with(cluster("64512", configuration: configuration)).titles("bgp-numbers") == [
+                "problem: BGPPeer rack-1 expects AS 64512 of 192.0.2.20, and node node-b is of AS 63400"
+            ])
+        #expect(try node.with(cluster("64512")).titles("bgp-numbers").isEmpty)
+        #expect(
+            try node.with(cluster("63400")).titles("bgp-numbers") == [
+                "risk: BGPPeer rack-1 expects AS 63400 of 192.0.2.20, and node node-b is of AS 64512"
+            ])
+        // The router's own number is not in the input: told beside the session that does not open.
+        let down = try node.with(Self.status).with(cluster("64513").replacing("192.0.2.20,", with: "192.0.2.30,"))
+            .findings("bgp-blocked")
+        #expect(down.first?.evidence.last?.text == "AS 64513 is expected of it")
+    }
+
+    /// The guides: are calico-felix, calico-bird and calico-confd running on this node?
+    @Test func `daemons of this node are not running`() throws {
+        let node = Clinic(noRules, addresses, routes)
+        #expect(try node.with(Self.status).titles("daemons-down").isEmpty)
+        #expect(
+            try node.with("Calico process is not running.\n").titles("daemons-down") == [
+                "problem: Felix does not run on this node: its rules, sets and routes of pods stay as they were"
+            ])
+        let withoutBird = "Calico process is running.\n\nThe BGP backend process (BIRD) is not running.\n"
+        // As VXLAN has it.
+        #expect(try node.with(withoutBird).titles("daemons-down").isEmpty)
+        let pool = """
+            apiVersion: projectcalico.org/v3
+            kind: IPPool
+            metadata: {name: pods}
+            spec: {cidr: 10.244.0.0/16, ipipMode: Always, vxlanMode: Never}
+
+            """
+        let needed = ["problem: BIRD does not run on this node, and routes to pods come by BGP"]
+        #expect(try node.with(withoutBird).with(pool).titles("daemons-down") == needed)
+        #expect(
+            try node.with(Self.status + "\nINFO: BIRDv6 process: 'bird6' is not running.\n").with(pool).titles(
+                "daemons-down"
+            ).isEmpty)
+        #expect(
+            try node.with("Calico process is running.\n\nINFO: BIRDv4 process: 'bird' is not running.\n").with(pool)
+                .titles("daemons-down") == needed)
+        let byFelix = """
+            apiVersion: projectcalico.org/v3
+            kind: FelixConfiguration
+            metadata: {name: default}
+            spec: {programClusterRoutes: Enabled}
+
+            """
+        #expect(try node.with(withoutBird).with(pool + "---\n" + byFelix).titles("daemons-down").isEmpty)
+    }
+
+    /// The guide: see whether this node's calico-node is ready: Felix may not have written its rules.
+    @Test(arguments: [true, false]) func `the pod that keeps the rules is not ready`(isReady: Bool) throws {
+        let pods = """
+            apiVersion: v1
+            kind: List
+            items:
+            - apiVersion: v1
+              kind: Node
+              metadata: {name: node-a}
+              status: {addresses: [{type: InternalIP, address: 192.0.2.1}]}
+            - apiVersion: v1
+              kind: Pod
+              metadata: {name: calico-node-x, namespace: calico-system, labels: {k8s-app: calico-node}}
+              spec: {nodeName: node-a, hostNetwork: true}
+              status: {phase: Running, conditions: [{type: Ready, status: '\(isReady ? "True" : "False")'}]}
+            - apiVersion: v1
+              kind: Pod
+              metadata: {name: calico-node-y, namespace: calico-system, labels: {k8s-app: calico-node}}
+              spec: {nodeName: node-b, hostNetwork: true}
+              status: {phase: Running, conditions: [{type: Ready, status: 'False'}]}
+
+            """
+        #expect(
+            try Clinic(noRules, addresses, routes).with(pods).titles("daemons-down")
+                == (isReady
+                    ? []
+                    : [
+                        "risk: calico-system/calico-node-x, which writes Calico's rules, sets and routes on this node, is not ready"
+                    ]))
+    }
+
     // MARK: To the outside
 
     @Test func `the set of masqueraded pools is empty or missing`() throws {

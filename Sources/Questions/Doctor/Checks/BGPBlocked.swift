@@ -132,7 +132,8 @@ extension Patient {
         var finding = DoctorFinding(
             .problem,
             "\(down.count == 1 ? "a BGP session is" : "\(down.count) BGP sessions are") not established: \(list(texts))",
-            evidence: down.prefix(5).map { DoctorFinding.Evidence($0.place) },
+            evidence: down.prefix(5).map { DoctorFinding.Evidence($0.place) }
+                + expectedNumbers(of: down.compactMap { $0.peerAddress }).prefix(2),
             remedies: [
                 first.details.holds("refused")
                     ? "the peer refuses: see whether BIRD runs there (calico-node ready?) and whether its firewall rejects tcp port \(bgpPort)"
