@@ -62,6 +62,17 @@ struct Comparison {
         return best ?? Agreement(differences: ["no way at all"], way: Way(end: trace, steps: [], assumptions: []))
     }
 
+    /// Each way that the trace leaves open and what the kernel did otherwise, for the person who looks for the cause.
+    func account(of trace: Trace) -> [String] {
+        ways(of: trace).map { way in
+            let given = way.assumptions.filter { !$0.isGiven }.map { "\($0.name)=\($0.value)" }
+            let reason = way.end.reason.map { " (\($0.name))" } ?? ""
+            return
+                "hookline\(given.isEmpty ? "" : ", if \(given.joined(separator: " "))"): \(way.end.outcome.name)\(reason), "
+                + "differs by: \(differences(way).joined(separator: "; "))"
+        }
+    }
+
     /// What differs on the way of a fragment that the kernel keeps for the others: what comes behind is of the whole
     /// datagram. Empty where they agree.
     func differencesUntilKept(_ trace: Trace) -> [String] {
@@ -232,27 +243,33 @@ struct Comparison {
         return []
     }
 
-    /// Rules of legacy tables, which have no trace: those that either counts more often than the other.
+    /// Rules and policies of legacy tables, which have no trace: those that either counts more often than the other.
     private func countDifferences(_ way: Way) -> [String] {
         struct Place: Hashable {
             var chain: ChainKey
-            var number: Int
+            /// `nil`: the policy.
+            var number: Int?
         }
         var ours: [Place: UInt64] = [:]
         var possible: [Place: UInt64] = [:]
         for step in visible(way) {
             // The kernel counts once all of a rule's matches have held (net/ipv4/netfilter/ip_tables.c `ipt_do_table`).
-            guard case .rule(let rule) = step.kind, !isTraced(rule.rule.chain) else { continue }
-            if rule.isDropOfMatch, !rule.isCounted { continue }
-            let place = Place(chain: key(rule.rule.chain), number: rule.rule.index + 1)
+            let place: Place
+            switch step.kind {
+            case .rule(let rule) where !isTraced(rule.rule.chain):
+                if rule.isDropOfMatch, !rule.isCounted { continue }
+                place = Place(chain: key(rule.rule.chain), number: rule.rule.index + 1)
+            case .policy(let chain, _) where !isTraced(chain): place = Place(chain: key(chain))
+            default: continue
+            }
             possible[place, default: 0] += 1
             if step.isCertain { ours[place, default: 0] += 1 }
         }
         var kernel: [Place: UInt64] = [:]
         for count in seen.counts {
-            guard let number = count.rule.number else { continue }
             let family: TableFamily = count.rule.version == .v4 ? .ip : .ip6
-            kernel[Place(chain: ChainKey(family, count.rule.table, count.rule.chain), number: number)] = count.packets
+            let chain = ChainKey(family, count.rule.table, count.rule.chain)
+            kernel[Place(chain: chain, number: count.rule.number)] = count.packets
         }
         let hasCopies = seen.hasCopies || !seen.isTraced && (copies(way) > 0 || getsCopy(way))
         for place in Set(ours.keys).union(kernel.keys).sorted(by: { "\($0)" < "\($1)" }) {
@@ -261,10 +278,20 @@ struct Comparison {
             // The kernel's own packets may have met further ones, and what TEE sends has.
             let isAlone = seen.answers.isEmpty && !hasCopies && !seen.hasOthers
             if told > counted || possible[place, default: 0] < counted && isAlone {
-                return ["rule \(place.chain) \(place.number): the kernel counted \(counted), hookline tells \(told)"]
+                // A chain without rules takes no step.
+                if told == 0, place.number == nil, !hasRules(place.chain) { continue }
+                let what = place.number.map { "rule \(place.chain) \($0)" } ?? "policy of \(place.chain)"
+                return ["\(what): the kernel counted \(counted), hookline tells \(told)"]
             }
         }
         return []
+    }
+
+    private func hasRules(_ chain: ChainKey) -> Bool {
+        linked.chainIDs.contains { index in
+            let id = ChainID(index)
+            return !linked.chain(id).rules.isEmpty && !isTraced(id) && key(id) == chain
+        }
     }
 
     // MARK: The end

@@ -93,6 +93,22 @@ extension Evaluator {
         return state.packet.version == .v6 || state.packet.dontFragment
     }
 
+    /// Whether a packet that leaves by a bridge of this host's is too long for the port it would leave by: only a route's own
+    /// limit above that of the links lets it come so far, and nobody is told.
+    /// Source: net/ipv4/ip_output.c `__ip_finish_output`, net/bridge/br_forward.c `br_dev_queue_push_xmit`, net/core/dev.c
+    /// `__is_skb_forwardable`, Linux 6.18; observed on Linux 6.18.
+    func isTooLongForBridge(_ state: WalkState) -> Bool {
+        guard let bridge = state.route?.interface, isBridge(bridge), let own = state.route?.route?.mtu else {
+            return false
+        }
+        var way = state
+        way.outPort = port(of: bridge, toward: state)
+        guard let limit = portLimit(way), own > limit + 4 else { return false }
+        // What is longer than the route's limit leaves in fragments of multiples of eight bytes.
+        let longest = state.packet.version == .v4 ? 20 + (own - min(own, 20)) & ~7 : own
+        return min(state.packet.length, longest) > limit + 4
+    }
+
     /// The longest packet that fits the port it leaves by, or any port where it is not known which that is.
     private func portLimit(_ state: WalkState) -> UInt32? {
         guard !state.packet.unknown.contains(.length), let bridge = state.route?.interface else { return nil }

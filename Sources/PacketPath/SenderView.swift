@@ -42,6 +42,8 @@ extension Evaluator {
         case .prohibit?: return isV4 ? .unreachable(type: 3, code: 13) : .unreachable(type: 1, code: 1)
         case .beyondScope? where !state.startedHere: return .unreachable(type: 1, code: 2)
         case .ttl?: return isV4 ? .unreachable(type: 11, code: 0) : .unreachable(type: 3, code: 0)
+        // A bridge drops what is too long without a word.
+        case .tooBig? where state.isBridged || isTooLongForBridge(state): return .timeout
         case .tooBig?: return isV4 ? .unreachable(type: 3, code: 4) : .unreachable(type: 2, code: 0)
         default: return .timeout
         }

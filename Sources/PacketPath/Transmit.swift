@@ -203,6 +203,7 @@ extension Evaluator {
             return [ended(state, .filtered, .tooBig)]
         }
         if state.startedHere, isTooBigToLeave(state) { return [ended(state, .filtered, .tooBig)] }
+        if isTooLongForBridge(state) { return [ended(state, .filtered, .tooBig)] }
         if state.packet.version == .v6, staysForItsTTL(state) { return [ended(state, .filtered, .ttl)] }
         return atEgress(state, of: state.route?.interface).map { [$0] } ?? departed(state)
     }

@@ -250,4 +250,30 @@ import Testing
         (packet.length, packet.dontFragment) = (length, keepsWhole)
         #expect(world.trace(packet, in: "port1").reason == reason)
     }
+
+    /// A route's own limit above the links' lets a packet come as far as the bridge's port, which drops it without a word.
+    /// Source: net/bridge/br_forward.c `br_dev_queue_push_xmit`, Linux 6.18; Rulesets/kernel/seed-14849114558151020354.
+    @Test(arguments: [
+        (" mtu 1600", UInt32(1505), Reason?.some(.tooBig)), (" mtu 1600", 1504, nil), ("", 1505, nil),
+        // In fragments: of 1620 bytes, and of 1500.
+        (" mtu 1620", 3000, .tooBig), (" mtu 1500", 3000, nil),
+    ])
+    func aPacketTooLongForTheBridgeItLeavesByIsNotSent(_ own: String, _ length: UInt32, _ reason: Reason?) throws {
+        let world = try World(
+            "*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n",
+            routerAddresses.replacing("eth1", with: "br1")
+                + """
+                9: port1: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc fq master br1 state UP group default
+                    link/ether 02:00:00:00:01:09 brd ff:ff:ff:ff:ff:ff
+
+                """,
+            routerRoutes.replacing("198.51.100.0/24 dev eth1", with: "198.51.100.0/24 dev br1\(own)"),
+            routerSettings.replacing("eth1", with: "br1"))
+        var packet = try world.packet("192.0.2.8", "198.51.100.7")
+        packet.length = length
+        let trace = world.trace(packet, in: "eth0")
+        #expect(trace.reason == reason)
+        #expect(trace.outcome == (reason == nil ? .forwarded : .filtered))
+        #expect(trace.senderView == (reason == nil ? .answer : .timeout))
+    }
 }

@@ -149,7 +149,7 @@ struct Judge {
                 return verdict
             }
             verdict.finding = .disagrees(agreement.differences)
-            verdict.account = comparison.account
+            verdict.account = comparison.account + comparison.account(of: trace).prefix(16)
             return verdict
         }
         verdict.way = agreement.way
