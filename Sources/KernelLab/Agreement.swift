@@ -48,7 +48,7 @@ struct Comparison {
     /// Whether the laboratory keeps resets from going out, REJECT's among them.
     var holdsResets = false
 
-    private var linked: LinkedRuleset { model.linked }
+    var linked: LinkedRuleset { model.linked }
 
     func agreement(of trace: Trace) -> Agreement {
         var best: Agreement?
@@ -118,18 +118,18 @@ struct Comparison {
     }
 
     /// The steps that the laboratory could see.
-    private func visible(_ way: Way) -> [Step] {
+    func visible(_ way: Way) -> [Step] {
         passesStandIn ? way.steps.filter { $0.layer == 0 } : way.steps
     }
 
     // MARK: Rules
 
-    private func key(_ chain: ChainID) -> ChainKey {
+    func key(_ chain: ChainID) -> ChainKey {
         let table = linked.table(of: chain)
         return ChainKey(table.family, linked.names.text(table.name), linked.names.text(linked.chain(chain).name))
     }
 
-    private func isTraced(_ chain: ChainID) -> Bool { linked.table(of: chain).backend == .nfTables }
+    func isTraced(_ chain: ChainID) -> Bool { linked.table(of: chain).backend == .nfTables }
 
     private func ruleDifferences(_ way: Way) -> [String] {
         var ours: [(rule: SeenRule, isCertain: Bool)] = []
@@ -174,7 +174,7 @@ struct Comparison {
     }
 
     /// How many copies TEE sends on this way.
-    private func copies(_ way: Way) -> Int {
+    func copies(_ way: Way) -> Int {
         way.steps.count { step in
             guard case .rule(let rule) = step.kind else { return false }
             return linked.rule(rule.rule).statements.contains { statement in
@@ -186,7 +186,7 @@ struct Comparison {
 
     /// Whether this host may get a copy of what it sends, which passes POSTROUTING too.
     /// Source: net/ipv6/ip6_output.c `ip6_finish_output2`, Linux 6.18.
-    private func getsCopy(_ way: Way) -> Bool {
+    func getsCopy(_ way: Way) -> Bool {
         guard way.end.outcome == .sent, let last = way.end.last else { return false }
         return last.packet.destination.isMulticast
     }
@@ -241,57 +241,6 @@ struct Comparison {
             }
         }
         return []
-    }
-
-    /// Rules and policies of legacy tables, which have no trace: those that either counts more often than the other.
-    private func countDifferences(_ way: Way) -> [String] {
-        struct Place: Hashable {
-            var chain: ChainKey
-            /// `nil`: the policy.
-            var number: Int?
-        }
-        var ours: [Place: UInt64] = [:]
-        var possible: [Place: UInt64] = [:]
-        for step in visible(way) {
-            // The kernel counts once all of a rule's matches have held (net/ipv4/netfilter/ip_tables.c `ipt_do_table`).
-            let place: Place
-            switch step.kind {
-            case .rule(let rule) where !isTraced(rule.rule.chain):
-                if rule.isDropOfMatch, !rule.isCounted { continue }
-                place = Place(chain: key(rule.rule.chain), number: rule.rule.index + 1)
-            case .policy(let chain, _) where !isTraced(chain): place = Place(chain: key(chain))
-            default: continue
-            }
-            possible[place, default: 0] += 1
-            if step.isCertain { ours[place, default: 0] += 1 }
-        }
-        var kernel: [Place: UInt64] = [:]
-        for count in seen.counts {
-            let family: TableFamily = count.rule.version == .v4 ? .ip : .ip6
-            let chain = ChainKey(family, count.rule.table, count.rule.chain)
-            kernel[Place(chain: chain, number: count.rule.number)] = count.packets
-        }
-        let hasCopies = seen.hasCopies || !seen.isTraced && (copies(way) > 0 || getsCopy(way))
-        for place in Set(ours.keys).union(kernel.keys).sorted(by: { "\($0)" < "\($1)" }) {
-            let told = ours[place, default: 0]
-            let counted = kernel[place, default: 0]
-            // The kernel's own packets may have met further ones, and what TEE sends has.
-            let isAlone = seen.answers.isEmpty && !hasCopies && !seen.hasOthers
-            if told > counted || possible[place, default: 0] < counted && isAlone {
-                // A chain without rules takes no step.
-                if told == 0, place.number == nil, !hasRules(place.chain) { continue }
-                let what = place.number.map { "rule \(place.chain) \($0)" } ?? "policy of \(place.chain)"
-                return ["\(what): the kernel counted \(counted), hookline tells \(told)"]
-            }
-        }
-        return []
-    }
-
-    private func hasRules(_ chain: ChainKey) -> Bool {
-        linked.chainIDs.contains { index in
-            let id = ChainID(index)
-            return !linked.chain(id).rules.isEmpty && !isTraced(id) && key(id) == chain
-        }
     }
 
     // MARK: The end

@@ -69,18 +69,27 @@ extension Evaluator {
         return a.goesOnLike(b)
     }
 
-    /// One way for both: common steps, then those of either, told as not certain.
+    /// One way for both: the steps that both began with, those of either, told as not certain, and those that both ended
+    /// with.
     private func join(_ a: WalkState, _ b: WalkState) -> WalkState {
         var result = a
-        let common = zip(a.history.steps, b.history.steps).prefix { $0 == $1 }.count
-        var steps = Array(a.history.steps[..<common])
-        for var step in a.history.steps[common...] + b.history.steps[common...] {
+        let first = a.history.steps
+        let second = b.history.steps
+        let start = zip(first, second).prefix { $0 == $1 }.count
+        let end = zip(first[start...].reversed(), second[start...].reversed()).prefix { $0 == $1 }.count
+        var steps = Array(first[..<start])
+        for var step in first[start..<first.count - end] + second[start..<second.count - end] {
             step.isCertain = false
             steps.append(step)
         }
-        result.history.steps = steps
-        result.history.assumptions = a.history.assumptions.filter { assumption in
-            b.history.assumptions.contains { $0.name == assumption.name && $0.value == assumption.value }
+        result.history.steps = steps + first.suffix(end)
+        result.history.assumptions = []
+        for var assumption in a.history.assumptions
+        where b.history.assumptions.contains(where: { $0.name == assumption.name && $0.value == assumption.value }) {
+            if let step = assumption.step, step >= first.count - end {
+                assumption.step = step + second.count - end - start
+            }
+            result.history.assumptions.append(assumption)
         }
         result.history.settled = a.history.settled.filter { b.history.settled.contains($0) }
         if let first = a.history.probability, let second = b.history.probability {
