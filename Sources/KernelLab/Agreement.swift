@@ -69,7 +69,14 @@ struct Comparison {
             let reason = way.end.reason.map { " (\($0.name))" } ?? ""
             return
                 "hookline\(given.isEmpty ? "" : ", if \(given.joined(separator: " "))"): \(way.end.outcome.name)\(reason), "
-                + "differs by: \(differences(way).joined(separator: "; "))"
+                + "differs by: \(differences(way).joined(separator: "; ")); rules: \(rulesMet(way).joined(separator: ", "))"
+        }
+    }
+
+    private func rulesMet(_ way: Way) -> [String] {
+        visible(way).compactMap { step in
+            guard case .rule(let rule) = step.kind else { return nil }
+            return "\(step.view.hook.name) \(key(rule.rule.chain)) \(rule.rule.index + 1)\(step.isCertain ? "" : "?")"
         }
     }
 

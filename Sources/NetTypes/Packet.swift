@@ -59,6 +59,8 @@ public struct Packet: Hashable, Sendable {
     public var destinationPort: UInt16 = 0
     /// The ports the source port may have where NAT chose it and the choice can't be known; else `nil`.
     public var sourcePortChoices: PortRange?
+    /// The ports that the destination port, which `unknown` has then, is one of; `nil` where nothing tells.
+    public var destinationPortChoices: PortRange?
     public var icmpType: UInt8 = 0
     public var icmpCode: UInt8 = 0
     public var icmpIdentifier: UInt16 = 0

@@ -64,13 +64,56 @@ extension Evaluator {
         return decide(bridgeSetting, entering).flatMap { calls, way in calls ? [way] : passes(way) }
     }
 
+    /// A frame to many, which its bridge has sent out by the other ports before the host takes it in: through FORWARD and
+    /// POSTROUTING with the one connection that all copies have, and confirmed at last in any case. What becomes of the
+    /// copies is not told, but what they leave behind is: whose source NAT has settled there is not asked in INPUT.
+    /// Source: net/bridge/br_input.c `br_handle_frame_finish`, net/bridge/br_netfilter_hooks.c `br_nf_local_in`,
+    /// net/netfilter/nf_nat_core.c `nf_nat_inet_fn`, Linux 6.18; Rulesets/kernel/seed-2515733582126039449.
+    func flooded(_ state: WalkState) -> [WalkState] {
+        guard state.position == .routing, !state.isLoopedBack, ranPreroutingOnBridge(state),
+            bridgeCallsIptables(state.packet.version) == true, !isReaddressed(state),
+            case .known(let bridge) = state.arrival, case .entry(let tracked) = state.connection, tracked.isNew,
+            let type = frameType(state), type == .broadcast || type == .multicast
+        else { return [state] }
+        var ways = [state]
+        for port in ports(of: bridge) where port != state.inPort {
+            ways = ways.flatMap { passedCopy(of: $0, by: port, of: bridge) }
+        }
+        return ways.map { confirmed($0) }
+    }
+
+    /// `entering` as a copy that leaves by `port` leaves it.
+    private func passedCopy(of entering: WalkState, by port: Symbol, of bridge: Symbol) -> [WalkState] {
+        var copy = entering
+        copy.isBridged = true
+        copy.outPort = port
+        copy.position = .hook(.forward, step: 0)
+        copy.route = RoutingStep(interface: bridge, type: .unicast, table: 0)
+        var open = [copy]
+        var results: [WalkState] = []
+        while let next = open.popLast() {
+            if next.outcome == nil, case .hook(let hook, let step) = next.position {
+                open += atHook(hook, step, next, isCopy: true)
+            } else {
+                var way = entering
+                way.setChanges = next.setChanges
+                way.connection = next.connection
+                way.history.entries = next.history.entries
+                way.history.take(next.history)
+                results.append(way)
+            }
+            if open.count + results.count > request.maximumLeaves { return [entering] }
+        }
+        return joined(results)
+    }
+
     /// From PREROUTING to FORWARD without routing. A frame whose destination the rules changed is routed after all.
     func bridge(_ entering: WalkState) -> [WalkState] {
         var state = entering
         if state.packet.destination != request.packet.destination {
             state.isBridged = false
             state.position = .routing
-            return [state]
+            return handedUp(state)
         }
         return bridged(state)
     }

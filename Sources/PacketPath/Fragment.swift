@@ -141,6 +141,8 @@ extension Evaluator {
         state.fragments = fragments
         state.packet = next
         state.round += 1
+        // Each came back over lo; NAT may have given the one before another way since.
+        state.isLoopedBack = true
         state.hasVerifiedChecksum = false
         state.position = .hook(.prerouting, step: 0)
         return atIngress(state, of: state.arrival) ?? state

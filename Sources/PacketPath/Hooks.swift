@@ -53,7 +53,7 @@ extension Evaluator {
         guard step < plan.count else {
             state.position = after(hook, state)
             if hook == .postrouting, !isCopy { return sentToGroup(state) }
-            if hook == .prerouting, let way = handedUp(state) { return [way] }
+            if hook == .prerouting { return flooded(state).flatMap { $0.outcome == nil ? handedUp($0) : [$0] } }
             return hook == .output && state.packet.version == .v4 ? withCopyReceived(state) : [state]
         }
         let results: [WalkState]

@@ -66,13 +66,26 @@ extension Evaluator {
         return [refusal(state).map { ended(state, .filtered, $0) } ?? state]
     }
 
-    /// A packet that the bridge hands up behind PREROUTING, where that ran within the bridge.
-    func handedUp(_ state: WalkState) -> WalkState? {
-        guard state.position == .routing, !state.isLoopedBack, ranPreroutingOnBridge(state), !isTurnedRound(state)
-        else {
-            return nil
+    /// A packet that the bridge hands up behind PREROUTING, where that ran within the bridge. Where it has another
+    /// destination, the bridge has asked for its route before, and keeps what gets none: with IPv4 what the source is
+    /// refused for, with IPv6 what the route is an error for.
+    /// Source: net/bridge/br_netfilter_hooks.c `br_nf_pre_routing_finish`, net/bridge/br_netfilter_ipv6.c
+    /// `br_nf_pre_routing_finish_ipv6`, Linux 6.18; observed there.
+    func handedUp(_ state: WalkState) -> [WalkState] {
+        guard state.position == .routing, !state.isLoopedBack, ranPreroutingOnBridge(state), !isTurnedRound(state),
+            let way = atIngress(state, of: state.arrival)
+        else { return [state] }
+        guard isReaddressed(state) else { return [way] }
+        let ends = routeArrived(state)
+        return ends.allSatisfy(isKeptByBridge) ? ends : [way]
+    }
+
+    private func isKeptByBridge(_ way: WalkState) -> Bool {
+        switch way.reason {
+        case .martianSource, .martianDestination, .rpFilter: way.packet.version == .v4
+        case .noRoute, .blackhole, .unreachable, .prohibit: way.packet.version == .v6
+        default: false
         }
-        return atIngress(state, of: state.arrival)
     }
 
     /// Behind the chains at egress: by the bridge's port, back over lo, into a tunnel, or away.

@@ -101,14 +101,24 @@ extension Evaluator {
             state.history.entries.append(other.entry)
         }
         if state.packet.version == .v4, !copy.steps.isEmpty { state.natOfCopy = copy.steps }
-        let history = copy.way.history
-        state.history.assumptions = history.assumptions.map { assumption in
-            var assumption = assumption
-            if assumption.step.map({ $0 >= entering.history.steps.count }) == true { assumption.step = nil }
-            return assumption
-        }
-        (state.history.settled, state.history.probability) = (history.settled, history.probability)
+        state.history.take(copy.way.history)
         return state
+    }
+
+    /// What rules did to the bytes that the copy shares, up to the one that had it get its own.
+    private func share(_ steps: ArraySlice<Step>, _ copy: inout Copy) {
+        for step in steps where copy.isShared {
+            guard case .rule(let rule) = step.kind else { continue }
+            if asksForOwnBytes(step) || rule.changes.contains(where: { $0.field == .dscp }) {
+                copy.isShared = false
+                return
+            }
+            for change in rule.changes {
+                guard case .address(let address) = change.after else { continue }
+                if change.field == .source { copy.source = address }
+                if change.field == .destination { copy.destination = address }
+            }
+        }
     }
 
     /// Whether a target asked for bytes that are the packet's alone, though it may have changed none of them.
@@ -176,12 +186,26 @@ extension Evaluator {
             }
             if case .transmit = before.position, isPutTogetherAgain(way) { next.isShared = false }
             let steps = way.history.steps.dropFirst(before.history.steps.count)
-            if way.packet.tos != before.packet.tos || steps.contains(where: asksForOwnBytes) { next.isShared = false }
+            share(steps, &next)
+            if way.packet.tos != before.packet.tos { next.isShared = false }
             if let manipulation, case .entry(let tracked) = way.connection, tracked.isTranslated(manipulation) {
                 next.isShared = false
             }
             if next.isShared { (next.source, next.destination) = (way.packet.source, way.packet.destination) }
             return next
         }
+    }
+}
+
+extension WalkState.History {
+    /// Takes what the way of a copy, which began here, rests on.
+    mutating func take(_ copy: WalkState.History) {
+        let own = steps.count
+        assumptions = copy.assumptions.map { assumption in
+            var assumption = assumption
+            if assumption.step.map({ $0 >= own }) == true { assumption.step = nil }
+            return assumption
+        }
+        (settled, probability) = (copy.settled, copy.probability)
     }
 }

@@ -91,6 +91,7 @@ extension Evaluator {
             state.packet.destination = mapping.tuple.destination
             if hasPorts { state.packet.destinationPort = mapping.tuple.destinationPort }
             if state.packet.protocol.isICMP { state.packet.icmpIdentifier = mapping.tuple.sourcePort }
+            state.packet.destinationPortChoices = mapping.destinationPortChoices
             if mapping.destinationPortChoices != nil { state.packet.unknown.insert(.destinationPort) }
         }
     }

@@ -340,6 +340,7 @@ extension Evaluator {
         if packet.protocol.isICMP {
             reply.sourcePortChoices = packet.sourcePortChoices
         } else if packet.sourcePortChoices != nil {
+            reply.destinationPortChoices = packet.sourcePortChoices
             reply.unknown.insert(.destinationPort)
         }
         if packet.unknown.contains(.destinationPort) { reply.unknown.insert(.sourcePort) }

@@ -92,7 +92,8 @@ extension Evaluator {
             case .blackhole, .unreachable, .prohibit, .throw, .nat: back = .max
             case .unicast, .local, .broadcast, .multicast, .anycast:
                 let interface = decision.type == .local ? names.find("lo") : decision.nextHop?.interface
-                guard let mtu = pathMTU(decision.route, interface, packet.version) else { return nil }
+                let route = isSentToMany(packet.source, decision) ? nil : decision.route
+                guard let mtu = pathMTU(route, interface, packet.version) else { return nil }
                 back = mtu
             }
         }
@@ -100,6 +101,14 @@ extension Evaluator {
         let least = min(out, back)
         guard least > headers else { return nil }
         return UInt16(clamping: least - headers)
+    }
+
+    /// Whether what is sent to `address` goes by no route's own terms: IPv4 leaves the route aside for broadcasts, and for
+    /// groups where it is not about groups alone. Source: net/ipv4/route.c `__mkroute_output`, Linux 6.18.
+    private func isSentToMany(_ address: IPAddress, _ decision: RouteDecision) -> Bool {
+        guard address.version == .v4 else { return false }
+        if address.v4Bits == .max || decision.type == .broadcast { return true }
+        return address.isMulticast && (decision.route?.destination.length ?? 0) < 4
     }
 
     func assumePath(_ state: inout WalkState) {

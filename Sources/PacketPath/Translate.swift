@@ -264,7 +264,8 @@ extension Evaluator {
         }
         state.record(.translation(step))
         change(&state.packet, step)
-        if manipulation == .destination, !isReply, hasPorts, tracked.entry.translatedDestinationPorts != nil {
+        if manipulation == .destination, !isReply, hasPorts, let choices = tracked.entry.translatedDestinationPorts {
+            state.packet.destinationPortChoices = choices
             state.packet.unknown.insert(.destinationPort)
         }
         return state
@@ -282,6 +283,7 @@ extension Evaluator {
         if let destination = step.destination { packet.destination = destination }
         if let port = step.destinationPort {
             packet.destinationPort = port
+            packet.destinationPortChoices = nil
             packet.unknown.remove(.destinationPort)
         }
     }

@@ -57,7 +57,8 @@ extension Evaluator {
         let field: PacketFields = side == .source ? .sourcePort : .destinationPort
         let subject = side == .source ? "source port" : "destination port"
         if ranges.contains(where: { $0.isAll }) { return .yes }
-        if side == .source, let choices = packet.sourcePortChoices, !packet.unknown.contains(.sourcePort) {
+        let isDrawn = packet.unknown.contains(field) == (side == .destination)
+        if isDrawn, let choices = side == .source ? packet.sourcePortChoices : packet.destinationPortChoices {
             if !ranges.contains(where: { $0.first <= choices.last && choices.first <= $0.last }) { return .no }
             if ranges.contains(where: { $0.first <= choices.first && choices.last <= $0.last }) { return .yes }
             return perhaps(subject, relation: "in", listing(ranges))
