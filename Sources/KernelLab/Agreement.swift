@@ -144,20 +144,29 @@ struct Comparison {
             guard case .rule(let rule) = step.kind, isTraced(rule.rule.chain), !rule.isBroken else { continue }
             ours.append((seenRule(rule, step), step.isCertain))
         }
-        var next = 0
+        // What is not certain may be passed over: each place in ours up to which the kernel's may have been met.
+        var places: Set<Int> = [0]
         for (number, step) in seen.steps.enumerated() {
             let kernel = SeenRule(hook: step.hook, chain: step.chain, number: step.number, verdict: step.verdict)
-            while next < ours.count, ours[next].rule != kernel, !ours[next].isCertain { next += 1 }
-            guard next < ours.count else { return ["rule \(number + 1): kernel \(kernel), hookline has no more"] }
-            if ours[next].rule != kernel {
-                return ["rule \(number + 1): kernel \(kernel), hookline \(ours[next].rule)"]
+            var reached: Set<Int> = []
+            for place in places {
+                for index in place..<ours.count {
+                    if ours[index].rule == kernel { reached.insert(index + 1) }
+                    if ours[index].isCertain { break }
+                }
             }
-            next += 1
+            if reached.isEmpty {
+                let next = places.max().flatMap { place in ours[place...].first { $0.isCertain } ?? ours[place...].first
+                }
+                let told = next.map { "\($0.rule)" } ?? "has no more"
+                return ["rule \(number + 1): kernel \(kernel), hookline \(told)"]
+            }
+            places = reached
         }
-        if let more = ours[next...].first(where: { $0.isCertain }) {
-            return ["rule \(seen.steps.count + 1): kernel has no more, hookline \(more.rule)"]
-        }
-        return []
+        let left = places.map { place in ours[place...].first { $0.isCertain } }
+        if left.contains(where: { $0 == nil }) { return [] }
+        guard let more = left.compactMap({ $0 }).first else { return [] }
+        return ["rule \(seen.steps.count + 1): kernel has no more, hookline \(more.rule)"]
     }
 
     /// The step as the kernel's trace tells it: REJECT is a drop there.
@@ -276,6 +285,8 @@ struct Comparison {
         case .sent(isSeen: false) where end.reason == .natNoAddress || end.reason == .natInterface: return []
         case .forwarded(isSeen: false) where end.reason == .tooBig: return []
         case .sent(isSeen: false) where end.reason == .ttl || end.reason == .tooBig: return []
+        // TEE's copies leave by the same link.
+        case .sent where seen.hasCopies && end.reason == .beyondScope: return []
         // A group that does not reach beyond the host is kept back behind POSTROUTING.
         case .sent(isSeen: false) where end.reason == .beyondScope && end.last?.hook == .postrouting:
             isPastAllHooks = true
@@ -423,7 +434,10 @@ struct Comparison {
 
     private func isSame(_ answer: Trace, _ fate: ObservedAnswer.Fate?) -> Bool {
         switch fate {
-        case nil: [.unroutable, .filtered].contains(answer.outcome)
+        // What rules drop at egress is not traced: nothing asks for it there.
+        case nil:
+            [.unroutable, .filtered].contains(answer.outcome)
+                || answer.outcome == .dropped && answer.last?.hook == .egress
         case .dropped: answer.outcome == .dropped || answer.outcome == .rejected
         case .delivered: answer.outcome == .delivered
         case .gone: ![.delivered, .sent, .forwarded].contains(answer.outcome)

@@ -71,10 +71,14 @@ extension Evaluator {
     /// refused for, with IPv6 what the route is an error for.
     /// Source: net/bridge/br_netfilter_hooks.c `br_nf_pre_routing_finish`, net/bridge/br_netfilter_ipv6.c
     /// `br_nf_pre_routing_finish_ipv6`, Linux 6.18; observed there.
-    func handedUp(_ state: WalkState) -> [WalkState] {
-        guard state.position == .routing, !state.isLoopedBack, ranPreroutingOnBridge(state), !isTurnedRound(state),
-            let way = atIngress(state, of: state.arrival)
-        else { return [state] }
+    /// A socket that TPROXY gave it is forgotten: net/ipv4/ip_input.c `ip_rcv_core`, net/ipv6/ip6_input.c `ip6_rcv_core`.
+    func handedUp(_ entering: WalkState) -> [WalkState] {
+        guard entering.position == .routing, !entering.isLoopedBack, ranPreroutingOnBridge(entering),
+            !isTurnedRound(entering)
+        else { return [entering] }
+        var state = entering
+        state.isGivenToSocket = false
+        guard let way = atIngress(state, of: state.arrival) else { return [state] }
         guard isReaddressed(state) else { return [way] }
         let ends = routeArrived(state)
         return ends.allSatisfy(isKeptByBridge) ? ends : [way]

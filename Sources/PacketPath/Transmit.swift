@@ -16,12 +16,29 @@ extension Evaluator {
         return look(query, state).map { found in
             switch found {
             case .unknown(_, let way): return leaves(nil, way)
-            case .none(var way):
-                way.record(.routing(RoutingStep(type: .unreachable, table: 0)))
-                return ended(way, .unroutable, .noRoute)
+            case .none(let way): return withChosenSource(query, way)
             case .found(let decision, let way): return leaves(decision, way)
             }
         }
+    }
+
+    /// A packet of IPv6 without a source that no route was found for: with the source that it would have it is looked up
+    /// again. Source: net/ipv6/ip6_output.c `ip6_dst_lookup_tail`, Linux 6.18; observed there.
+    private func withChosenSource(_ query: RouteQuery, _ entering: WalkState) -> WalkState {
+        var way = entering
+        let destination = way.packet.destination
+        if destination.version == .v6, query.source == nil,
+            let source = RouteFinder(model, .v6).selectV6Address(nil, to: destination)
+        {
+            var again = query
+            again.source = source
+            if case .found(let decision) = routeLookup(again, .v6) {
+                if way.packet.source.isZero, !keepsNoSource(way) { way.packet.source = source }
+                return leaves(decision, way)
+            }
+        }
+        way.record(.routing(RoutingStep(type: .unreachable, table: 0)))
+        return ended(way, .unroutable, .noRoute)
     }
 
     /// A route that is not looked up.
@@ -63,11 +80,12 @@ extension Evaluator {
     }
 
     /// Whether a packet made here counts as one without a source: a socket bound to what is no host's address has none.
-    /// Source: net/ipv4/af_inet.c `__inet_bind`, Linux 6.18.
+    /// Source: net/ipv4/af_inet.c `__inet_bind`, net/ipv6/raw.c `rawv6_bind`, Linux 6.18.
     func hasNoSource(_ packet: Packet) -> Bool {
         if packet.source.isZero { return true }
-        guard packet.version == .v4, !packet.unknown.contains(.source) else { return false }
-        return packet.source.isMulticast || addressType(packet.source) == .broadcast
+        if packet.unknown.contains(.source) { return false }
+        if packet.source.isMulticast { return true }
+        return packet.version == .v4 && addressType(packet.source) == .broadcast
     }
 
     /// Whether what is sent from `::` stays so: a raw socket of IPv6 sends the header that it is given, one of IPv4 fills in
