@@ -118,6 +118,37 @@ extension Evaluator {
         return bridged(state)
     }
 
+    /// A frame that PREROUTING has sent to an address on its own bridge. The first to a neighbour passes the bridge's chains
+    /// at egress, where its header is made; the kernel has that of later ones.
+    /// Source: net/bridge/br_netfilter_hooks.c `br_nf_pre_routing_finish_bridge`, `br_nf_dev_xmit`, Linux 6.18; observed
+    /// there.
+    func sentRound(_ state: WalkState) -> [WalkState] {
+        guard isReaddressed(state), case .known(let bridge) = state.arrival, let first = atEgress(state, of: bridge)
+        else { return bridged(state) }
+        let address = state.route?.nextHop ?? state.packet.destination
+        let unknown = Unknown(
+            "neighbour-header@\(address)",
+            whenYes: "packets have been sent to \(address) by \(names.text(bridge)) before",
+            whenNo: "no packet has been sent to \(address) by \(names.text(bridge)) before")
+        return decide(unknown, state).flatMap { isKnown, way -> [WalkState] in
+            if isKnown { return bridged(way) }
+            var start = way
+            (start.position, start.device) = (first.position, first.device)
+            var open = [start]
+            var results: [WalkState] = []
+            while let next = open.popLast() {
+                if next.outcome == nil, case .hook(let hook, let step) = next.position {
+                    open += atHook(hook, step, next)
+                } else {
+                    var end = next
+                    end.device = nil
+                    results += end.outcome == nil ? bridged(end) : [end]
+                }
+            }
+            return results
+        }
+    }
+
     /// On to FORWARD as a frame: `-i` and `-o` are the bridge, the time to live stays. Observed on Linux 6.18.
     func bridged(_ entering: WalkState) -> [WalkState] {
         var state = entering

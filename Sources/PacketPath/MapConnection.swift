@@ -73,6 +73,8 @@ extension Evaluator {
             tracked.hasDestinationMapping = true
             tracked.destinationIsTranslated = mapping.isTranslation
             tracked.entry.translatedDestinationPorts = mapping.destinationPortChoices
+            tracked.entry.hasIdentifierOfDestination =
+                mapping.tuple.protocol.isICMP && mapping.tuple.sourcePort != tracked.entry.original.sourcePort
         }
         state.connection = .entry(tracked)
         if var evicted = mapping.evicted {

@@ -109,7 +109,7 @@ extension Evaluator {
             state.route = step
             return turnsRoundOnBridge(state).flatMap { stays, way in
                 if !stays { return forward(way) }
-                return sourceChecked(way).flatMap { $0.outcome == nil ? bridged($0) : [$0] }
+                return sourceChecked(way).flatMap { $0.outcome == nil ? sentRound($0) : [$0] }
             }
         }
     }

@@ -294,9 +294,10 @@ extension Evaluator {
             entry.reply.destination != plain.destination || entry.reply.destinationPort != plain.destinationPort
             || entry.translatedPorts != nil
         if entry.original.protocol.isICMP {
-            tracked.destinationIsTranslated = entry.reply.source != plain.source
+            let hasOwn = entry.hasIdentifierOfDestination
+            tracked.destinationIsTranslated = entry.reply.source != plain.source || hasOwn
             tracked.sourceIsTranslated =
-                entry.reply.destination != plain.destination || entry.reply.sourcePort != plain.sourcePort
+                entry.reply.destination != plain.destination || entry.reply.sourcePort != plain.sourcePort && !hasOwn
                 || entry.translatedPorts != nil
         }
         return tracked

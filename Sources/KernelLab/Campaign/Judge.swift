@@ -277,7 +277,8 @@ private struct FragmentKey: Hashable {
 private let excused: Set<String> = [
     "limit", "hashlimit", "connlimit", "connlimit-empty", "template-mark", "quota", "statistic", "rateest", "recent",
     "time", "cpu",
-    "nfqueue", "synproxy", "tproxy", "clusterip", "assured", "path-mtu", "next-hop", "nat-address", "nat-port", "rule",
+    "nfqueue", "synproxy", "tproxy", "clusterip", "assured", "path-mtu", "next-hop", "neighbour-header", "nat-address",
+    "nat-port", "rule",
     // Whose chains were hung up last, legacy's or nf_tables': no dump tells. Nor which nft loaded a text.
     "order", "nft-merges",
     // A packet's ports are known here until NAT draws one: net/netfilter/nf_nat_core.c `nf_nat_l4proto_unique_tuple`.

@@ -61,6 +61,8 @@ public struct ConnectionEntry: Hashable, Sendable {
     public var isOfVirtualService = false
     /// Made by a packet that was followed, and not told by any table.
     public var isFollowed = false
+    /// Whether it was for the destination that NAT gave a flow of ICMP another identifier: both directions have the one.
+    public var hasIdentifierOfDestination = false
     /// A packet has ended the connection, and the kernel has forgotten it.
     public var isGone = false
     public var place: Place
