@@ -286,7 +286,10 @@ struct Comparison {
         case .forwarded(isSeen: false) where end.reason == .tooBig: return []
         case .sent(isSeen: false) where end.reason == .ttl || end.reason == .tooBig: return []
         // TEE's copies leave by the same link.
-        case .sent where seen.hasCopies && end.reason == .beyondScope: return []
+        case .sent where seen.hasCopies && (end.reason == .beyondScope || end.reason == .ttl): return []
+        // The last fragment is short enough, where the first is not.
+        case .forwarded where end.reason == .tooBig && isLaterFragment(seen.packet): return []
+        case .sent where end.reason == .tooBig && isLaterFragment(seen.packet): return []
         // A group that does not reach beyond the host is kept back behind POSTROUTING.
         case .sent(isSeen: false) where end.reason == .beyondScope && end.last?.hook == .postrouting:
             isPastAllHooks = true
@@ -340,6 +343,10 @@ struct Comparison {
             found.append("mark: kernel \(hexadecimal(seen.mark)), hookline \(hexadecimal(packet.mark))")
         }
         return found
+    }
+
+    private func isLaterFragment(_ bytes: [UInt8]) -> Bool {
+        Packet(decoding: bytes.span).map { $0.fragmentOffset > 0 } == true
     }
 
     /// The packet behind the first rule that matched in the base chain which ended it: the kernel tells headers with the

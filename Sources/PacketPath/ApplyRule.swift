@@ -63,7 +63,10 @@ extension Evaluator {
                     applyEffect(of: match, holding: false, to: &way.state)
                     leave(way, at: index, reference, &frame)
                     return nil
-                case nil: open.matches.append(match)
+                case nil:
+                    open.matches.append(match)
+                    // What it does where it does not hold is done by itself.
+                    if hasEffect(match) { close(&open, reference, &way, &frame) }
                 }
             case .target(let target):
                 guard isClosed(&open, reference, &way, &frame) else { return nil }
@@ -194,7 +197,10 @@ extension Evaluator {
         var other = way
         other.state = assume(open.unknowns, false, reference, way.state)
         note(other.changes, reference, &other)
-        if open.indexes.count == 1 { miss(open.indexes[0], reference, &other.state) }
+        if open.indexes.count == 1 {
+            for match in open.matches { applyEffect(of: match, holding: false, to: &other.state) }
+            miss(open.indexes[0], reference, &other.state)
+        }
         frame.passed.append(other.state)
         way.state = assume(open.unknowns, true, reference, way.state)
         for match in open.matches { applyEffect(of: match, holding: true, to: &way.state) }

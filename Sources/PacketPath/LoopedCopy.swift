@@ -109,7 +109,7 @@ extension Evaluator {
     private func share(_ steps: ArraySlice<Step>, _ copy: inout Copy) {
         for step in steps where copy.isShared {
             guard case .rule(let rule) = step.kind else { continue }
-            if asksForOwnBytes(step) || rule.changes.contains(where: { $0.field == .dscp }) {
+            if asksForOwnBytes(step) || rule.changes.contains(where: { $0.field == .dscp && $0.before != $0.after }) {
                 copy.isShared = false
                 return
             }

@@ -92,8 +92,8 @@ extension Evaluator {
         return state.isBridged || bridgeCallsIptables(state.packet.version) == true
     }
 
-    /// No error answers what is for many, however its frame is addressed. Source: net/ipv4/icmp.c `icmp_send`,
-    /// net/ipv6/icmp.c `icmp6_send`, Linux 6.18.
+    /// No error answers what is routed to many, however its frame is addressed. Source: net/ipv4/icmp.c `icmp_send`,
+    /// net/ipv6/icmp.c `icmp6_send`, net/ipv4/netfilter/nf_reject_ipv4.c `nf_reject_fill_skb_dst`, Linux 6.18.
     func isForMany(_ packet: Packet) -> Bool {
         packet.destination.isMulticast || packet.version == .v4 && addressType(packet.destination) == .broadcast
     }
@@ -110,7 +110,10 @@ extension Evaluator {
         let packet = state.packet
         let isByDevice = isAnsweredByDevice(state)
         let wayBack = isByDevice ? nil : typeOfWayBack(state)
-        if wayBack == .broadcast || wayBack == .multicast { return nil }
+        switch wayBack {
+        case .broadcast, .multicast, .blackhole, .unreachable, .prohibit, .throw: return nil
+        case .unicast, .local, .anycast, .nat, nil: break
+        }
         var answer: Packet
         if let icmp = with.icmp, isByDevice {
             guard packet.fragmentOffset == 0, !isUnreachable(packet), hasSumOfErrors(state) else { return nil }
@@ -123,8 +126,11 @@ extension Evaluator {
             // What is sent from here to no address comes back to the host alone.
             let isForHost = packet.version == .v4 && packet.destination.isZero && state.isLoopedBack
             let type = state.context.hook == .ingress ? frameType(state) : packet.packetType
+            // Before routing IPv4 does not know what the packet's destination is.
+            let isUnrouted =
+                packet.version == .v4 && (state.context.hook == .ingress || state.context.hook == .prerouting)
             guard packet.fragmentOffset == 0, type == .unicast, !isError(packet),
-                isForHost || !isForMany(packet), hasSumOfErrors(state), !lacksICMPType(packet),
+                isForHost || isUnrouted || !isForMany(packet), hasSumOfErrors(state), !lacksICMPType(packet),
                 packet.version == .v4 || !isOfMany(state)
             else { return nil }
             let isFromDestination = wayBack == .local || answersFromDestination(state)
@@ -213,7 +219,12 @@ extension Evaluator {
         guard state.context.hook == .prerouting || state.context.hook == .ingress, state.packet.version == .v4,
             !state.packet.unknown.contains(.source)
         else { return nil }
-        return state.packet.source.isMulticast ? .multicast : addressType(state.packet.source)
+        if state.packet.source.isMulticast { return .multicast }
+        switch routeLookup(RouteQuery(destination: state.packet.source), .v4) {
+        case .found(let decision): return decision.type
+        case .none: return .unreachable
+        case .several, .unknown: return addressType(state.packet.source)
+        }
     }
 
     /// Whether REJECT's error comes from the address that the packet was sent to: it is this host's own.

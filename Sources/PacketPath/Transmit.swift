@@ -16,29 +16,36 @@ extension Evaluator {
         return look(query, state).map { found in
             switch found {
             case .unknown(_, let way): return leaves(nil, way)
-            case .none(let way): return withChosenSource(query, way)
-            case .found(let decision, let way): return leaves(decision, way)
+            case .none(let way): return withChosenSource(query, way) ?? withoutRoute(way)
+            case .found(let decision, let way):
+                switch decision.type {
+                case .blackhole, .unreachable, .prohibit, .throw:
+                    return withChosenSource(query, way) ?? leaves(decision, way)
+                case .unicast, .local, .broadcast, .multicast, .anycast, .nat: return leaves(decision, way)
+                }
             }
         }
     }
 
-    /// A packet of IPv6 without a source that no route was found for: with the source that it would have it is looked up
-    /// again. Source: net/ipv6/ip6_output.c `ip6_dst_lookup_tail`, Linux 6.18; observed there.
-    private func withChosenSource(_ query: RouteQuery, _ entering: WalkState) -> WalkState {
+    private func withoutRoute(_ entering: WalkState) -> WalkState {
         var way = entering
-        let destination = way.packet.destination
-        if destination.version == .v6, query.source == nil,
-            let source = RouteFinder(model, .v6).selectV6Address(nil, to: destination)
-        {
-            var again = query
-            again.source = source
-            if case .found(let decision) = routeLookup(again, .v6) {
-                if way.packet.source.isZero, !keepsNoSource(way) { way.packet.source = source }
-                return leaves(decision, way)
-            }
-        }
         way.record(.routing(RoutingStep(type: .unreachable, table: 0)))
         return ended(way, .unroutable, .noRoute)
+    }
+
+    /// A packet of IPv6 without a source that no route was found for, or one that is an error: with the source that it would
+    /// have it is looked up again. `nil` where that finds none either. Source: net/ipv6/ip6_output.c `ip6_dst_lookup_tail`, Linux 6.18; observed there.
+    private func withChosenSource(_ query: RouteQuery, _ entering: WalkState) -> WalkState? {
+        let destination = entering.packet.destination
+        guard destination.version == .v6, query.source == nil,
+            let source = RouteFinder(model, .v6).selectV6Address(nil, to: destination)
+        else { return nil }
+        var again = query
+        again.source = source
+        guard case .found(let decision) = routeLookup(again, .v6) else { return nil }
+        var way = entering
+        if way.packet.source.isZero, !keepsNoSource(way) { way.packet.source = source }
+        return leaves(decision, way)
     }
 
     /// A route that is not looked up.

@@ -87,7 +87,8 @@ extension RouteFinder {
     /// Source: RFC 6724 rules 1, 2, 3, 5, 6, 8 as net/ipv6/addrconf.c `ipv6_dev_get_saddr` applies them; temporary
     /// addresses are not told from others.
     func selectV6Address(_ interface: Symbol?, to destination: IPAddress) -> IPAddress? {
-        let wanted = scopeV6(destination)
+        // No address is of no scope: include/net/addrconf.h `__ipv6_addr_src_scope`.
+        let wanted = destination.isZero ? -1 : scopeV6(destination)
         var best: (address: IPAddress, rank: [Int])?
         for owner in model.host.interfaces {
             // Only the outgoing interface's addresses will do for link-local and multicast destinations.
