@@ -30,12 +30,14 @@ extension Reader {
             }
         }
         var made = Rule(statements: statements, place: place(from: first))
-        if table < reading.tables.count, let order = made.orderOfJoinedSender(in: reading.tables[table].family) {
-            made.statements = order.map { statements[$0] }
-            statementPlaces = order.map { statementPlaces[$0] }
+        if table < reading.tables.count, reading.tables[table].mayJoinComparisons {
+            if let order = made.orderOfJoinedSender(in: reading.tables[table].family) {
+                made.statements = order.map { statements[$0] }
+                statementPlaces = order.map { statementPlaces[$0] }
+            }
+            made.compareJoinedFlagsWhole()
         }
         counters = keptCounters
-        if table < reading.tables.count, reading.tables[table].mayJoinComparisons { made.compareJoinedFlagsWhole() }
         if token.kind == .newline, token.handle > 0 { made.handle = token.handle }
         return made
     }

@@ -79,7 +79,12 @@ extension Evaluator {
         for port in ports(of: bridge) where port != state.inPort {
             ways = ways.flatMap { passedCopy(of: $0, by: port, of: bridge) }
         }
-        return ways.map { confirmed($0) }
+        return ways.map { way in
+            if case .entry(let tracked) = way.connection, tracked.isConfirmed { return way }
+            var way = confirmed(way)
+            if way.outcome != nil { way.position = .ended }
+            return way
+        }
     }
 
     /// `entering` as a copy that leaves by `port` leaves it.

@@ -19,7 +19,9 @@ extension Evaluator {
                 continue
             }
             let next = advance(state).map { way in
-                way.position == .ended ? follower(of: way) ?? withLostFragment(way) : way
+                var way = way
+                if way.outcome != nil { way.position = .ended }
+                return way.position == .ended ? follower(of: way) ?? withLostFragment(way) : way
             }
             for way in next {
                 if open.count + leaves.count >= request.maximumLeaves, way.position != .ended {

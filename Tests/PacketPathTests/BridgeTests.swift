@@ -276,4 +276,15 @@ import Testing
         #expect(trace.outcome == (reason == nil ? .forwarded : .filtered))
         #expect(trace.senderView == (reason == nil ? .answer : .timeout))
     }
+
+    /// The copies that the bridge sends out by its other ports come first, and settle the source that NAT in INPUT would be
+    /// asked of. Source: net/bridge/br_input.c `br_handle_frame_finish`, Linux 6.18; Rulesets/kernel/seed-2515733582126039449.
+    @Test(arguments: [1, 0]) func aFrameToManyComesBehindItsCopies(_ calls: Int) throws {
+        let world = try world(hairpin: "", calls: calls, translating: "\n-A INPUT -p udp -j ACCEPT")
+        var packet = try world.packet("192.0.2.8", "192.0.2.255", .udp)
+        packet.packetType = .broadcast
+        let trace = world.trace(packet, in: "port1") { $0.destinationMAC = MACAddress(bits: 0xffff_ffff_ffff) }
+        #expect(trace.outcome == .delivered)
+        #expect(world.rules(trace).contains("nat/INPUT:1 accept") == (calls == 0))
+    }
 }

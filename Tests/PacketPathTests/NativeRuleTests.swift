@@ -72,6 +72,24 @@ import Testing
         #expect(apart.trace(packet).outcome == .forwarded)
     }
 
+    /// The sender is asked for together with the frame's type, which the first field of IP wants: statements between are
+    /// done before. Observed with `nft --debug=netlink` of 1.0.6; Rulesets/kernel/seed-14122121172529398677.
+    @Test(arguments: [
+        ("ether saddr 02:00:00:00:00:99 meta mark set 0x4 ip saddr 198.51.100.7 accept", true),
+        ("ether saddr 02:00:00:00:00:99 meta mark set jhash ip saddr mod 1 offset 4", false),
+        ("ether saddr 02:00:00:00:00:99 meta mark set 0x4 meta protocol ip ip saddr 198.51.100.7 accept", false),
+        ("meta nfproto ipv4 ether saddr 02:00:00:00:00:99 meta mark set 0x4 ip saddr 198.51.100.7 accept", false),
+        ("ether saddr 02:00:00:00:00:99 meta mark set 0x4 tcp dport 80 accept", false),
+        ("ether daddr 02:00:00:00:00:99 meta mark set 0x4 ip saddr 198.51.100.7 accept", false),
+    ])
+    func whatStandsBehindTheSenderIsDoneFirst(rule: String, isMarked: Bool) throws {
+        let world = try NativeWorld.forward("\(rule)\nmeta mark 0x4 drop")
+        var packet = NativeWorld.packet()
+        packet.sourceMAC = MACAddress(bits: 0x0200_0000_0011)
+        let trace = world.trace(packet) { $0.destinationMAC = MACAddress(bits: 0x0200_0000_0012) }
+        #expect((trace.outcome == .dropped) == isMarked)
+    }
+
     /// The packet is a SYN with ECN's bits. Source: nftables src/rule.c `relational_ops_match`, `payload_do_merge`; observed
     /// with `nft --debug=netlink` of 1.0.6, which lists the first of them as `tcp flags == syn tcp window 8192`.
     @Test(arguments: [

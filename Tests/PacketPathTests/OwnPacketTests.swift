@@ -102,6 +102,32 @@ import Testing
         #expect(trace.reason == .unreachable)
     }
 
+    /// `--remove` takes out what was there, whether the rule asks for it or for its absence: a later rule finds nothing.
+    /// Source: net/netfilter/xt_recent.c `recent_mt`, Linux 6.18; observed there.
+    @Test func whatRecentRemovesIsGoneForLaterRules() throws {
+        let world = try World(
+            "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -m recent --name x ! --remove --rsource\n"
+                + "-A FORWARD -m recent --name x ! --rcheck --rsource -j DROP\nCOMMIT\n", routerAddresses, routerRoutes,
+            routerSettings)
+        let trace = world.trace(try world.packet("192.0.2.9", "198.51.100.9"), in: "eth0")
+        #expect(trace.outcome == .dropped)
+        let drop = world.rules(trace).filter { $0.hasPrefix("filter/FORWARD:2") }
+        #expect(drop == ["filter/FORWARD:2 drop"])
+    }
+
+    /// NAT draws a port out of a range that no later rule asks for: none of the ways is open.
+    /// Source: net/netfilter/nf_nat_core.c `nf_nat_l4proto_unique_tuple`.
+    @Test(arguments: [(443, true), (2005, false)]) func aDrawnDestinationPortIsOneOfItsRange(
+        _ port: Int, _ isSure: Bool
+    ) throws {
+        let world = try World(
+            "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp -j REDIRECT --to-ports 2000-2010 --random\nCOMMIT\n"
+                + "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p tcp -m tcp --dport \(port) -j DROP\nCOMMIT\n",
+            routerAddresses, routerRoutes, routerSettings)
+        let trace = world.trace(try world.packet("192.0.2.9", "192.0.2.1"), in: "eth0")
+        #expect((trace.outcome == .delivered) == isSure)
+    }
+
     /// Source: net/ipv4/ip_output.c `ip_fragment`.
     @Test(arguments: [(true, UInt32(1400), Reason?.some(.tooBig)), (false, 1400, nil), (true, 1300, nil)])
     func whatIsTooLongForItsNewRouteStays(_ keepsWhole: Bool, _ length: UInt32, _ reason: Reason?) throws {
