@@ -111,7 +111,9 @@ extension Evaluator {
         } else {
             put(8 + part.count, at: 4)
             result[6] = 44
-            result += [bytes[6], 0, 0, 0, 0, 0, 0, 0]
+            // The kernel draws another number (net/ipv6/output_core.c `ipv6_select_ident`): that a rule asks for the very
+            // one is left aside.
+            result += [bytes[6], 0, 0, 0, 0x9e, 0x37, 0x79, 0xb9]
             put(part.lowerBound | (isLast ? 0 : 1), at: 42)
         }
         result += bytes[headers + part.lowerBound..<headers + part.upperBound]

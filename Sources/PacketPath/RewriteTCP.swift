@@ -92,7 +92,7 @@ extension Evaluator {
             case .blackhole, .unreachable, .prohibit, .throw, .nat: back = .max
             case .unicast, .local, .broadcast, .multicast, .anycast:
                 let interface = decision.type == .local ? names.find("lo") : decision.nextHop?.interface
-                let route = isSentToMany(packet.source, decision) ? nil : decision.route
+                let route = isSentToMany(packet.source, decision.type, decision.route) ? nil : decision.route
                 guard let mtu = pathMTU(route, interface, packet.version) else { return nil }
                 back = mtu
             }
@@ -105,10 +105,10 @@ extension Evaluator {
 
     /// Whether what is sent to `address` goes by no route's own terms: IPv4 leaves the route aside for broadcasts, and for
     /// groups where it is not about groups alone. Source: net/ipv4/route.c `__mkroute_output`, Linux 6.18.
-    private func isSentToMany(_ address: IPAddress, _ decision: RouteDecision) -> Bool {
+    func isSentToMany(_ address: IPAddress, _ type: RouteType, _ route: Route?) -> Bool {
         guard address.version == .v4 else { return false }
-        if address.v4Bits == .max || decision.type == .broadcast { return true }
-        return address.isMulticast && (decision.route?.destination.length ?? 0) < 4
+        if address.v4Bits == .max || type == .broadcast { return true }
+        return address.isMulticast && (route?.destination.length ?? 0) < 4
     }
 
     func assumePath(_ state: inout WalkState) {

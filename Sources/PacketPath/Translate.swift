@@ -178,7 +178,8 @@ extension Evaluator {
         case .output: if hasDrifted { return true }
         case .prerouting:
             let isUnasked = state.round == 0 && model.sysctl("net.netfilter.nf_conntrack_checksum") == 0
-            let (given, now) = (request.packet, state.packet)
+            // An answer is a packet of its own.
+            let (given, now) = (state.history.steps.first?.view.packet ?? request.packet, state.packet)
             let isOther = now.version == .v6 && (given.ttl != now.ttl || given.tos != now.tos)
             guard isUnasked || isOther else { return false }
             if hasDrifted { return true }

@@ -268,9 +268,12 @@ extension Evaluator {
     /// interface it may be. Source: net/ipv4/ip_output.c `ip_fragment`, net/ipv6/ip6_output.c `ip6_fragment`, Linux 6.18.
     private func isTooBigToLeave(_ state: WalkState) -> Bool {
         guard let route = state.route, let interface = route.interface, !state.packet.unknown.contains(.length),
-            state.packet.version == .v6 || state.packet.dontFragment,
-            let limit = route.route?.mtu ?? model.host.interface(interface)?.mtu
+            state.packet.version == .v6 || state.packet.dontFragment
         else { return false }
+        let isForMany = isSentToMany(state.packet.destination, route.type, route.route)
+        guard let limit = (isForMany ? nil : route.route?.mtu) ?? model.host.interface(interface)?.mtu else {
+            return false
+        }
         return state.packet.length > (state.packet.version == .v6 ? max(1280, limit) : limit)
     }
 

@@ -25,4 +25,24 @@ import Testing
         let dropped = world.rules(world.trace(packet)) == ["c:1 drop"]
         #expect(dropped == holds)
     }
+
+    /// The first address of what is reached without a router is the routers' there, `::` that of a default route.
+    /// Source: include/net/ip6_route.h `ipv6_anycast_destination`, Linux 6.18; observed there.
+    @Test(arguments: [
+        ("2001:db8:9::", "anycast", true), ("2001:db8:9::", "unicast", false), ("2001:db8:9::1", "unicast", true),
+        ("2001:db8:8::", "anycast", false), ("2001:db8:8::", "unicast", true),
+    ])
+    func theFirstAddressOfASubnetIsItsRouters(source: String, type: String, holds: Bool) throws {
+        let world = try NativeWorld(
+            "table inet t { chain c { type filter hook prerouting priority 0; fib saddr type \(type) drop; }; }",
+            routes: """
+                2001:db8:9::/64 dev eth1 metric 256 pref medium
+                2001:db8:8::/64 via 2001:db8:2::9 dev eth1 metric 256 pref medium
+
+                """)
+        var packet = NativeWorld.packet(version: .v6)
+        packet.source = try #require(IPAddress(source))
+        let dropped = world.rules(world.trace(packet)) == ["c:1 drop"]
+        #expect(dropped == holds)
+    }
 }

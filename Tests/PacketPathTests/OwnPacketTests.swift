@@ -128,6 +128,20 @@ import Testing
         #expect((trace.outcome == .delivered) == isSure)
     }
 
+    /// What is sent to all goes by no route's limit, only by the link's. Source: net/ipv4/route.c `__mkroute_output`,
+    /// Linux 6.18; observed there.
+    @Test(arguments: [(UInt32(1400), Reason?.none), (1501, .tooBig)])
+    func aBroadcastKnowsNoLimitOfARoute(_ length: UInt32, _ reason: Reason?) throws {
+        let world = try World(
+            "*filter\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n", routerAddresses,
+            routerRoutes.replacing(
+                "default via 192.0.2.254 dev eth0", with: "default via 192.0.2.254 dev eth0 mtu 1280"),
+            routerSettings)
+        var packet = try world.packet("192.0.2.1", "255.255.255.255", .udp)
+        (packet.length, packet.dontFragment) = (length, true)
+        #expect(world.trace(packet, in: nil).reason == reason)
+    }
+
     /// Source: net/ipv4/ip_output.c `ip_fragment`.
     @Test(arguments: [(true, UInt32(1400), Reason?.some(.tooBig)), (false, 1400, nil), (true, 1300, nil)])
     func whatIsTooLongForItsNewRouteStays(_ keepsWhole: Bool, _ length: UInt32, _ reason: Reason?) throws {

@@ -89,8 +89,10 @@ extension Evaluator {
             switch decision.type {
             case .blackhole, .unreachable, .prohibit, .throw: return bit(decision.type)
             case .anycast: return bit(.anycast)
-            case .local: if interface == nil { found = bit(.local) }
-            case .unicast, .broadcast, .multicast, .nat: break
+            case .local, .unicast:
+                if isFirstOfSubnet(address, decision) { return bit(.anycast) }
+                if decision.type == .local, interface == nil { found = bit(.local) }
+            case .broadcast, .multicast, .nat: break
             }
         case .several(let choices): if choices.contains(where: { $0.weight == 0 }) { return nil }
         case .unknown:
@@ -100,6 +102,13 @@ extension Evaluator {
         if found != 0 { return found }
         if address.isMulticast { return bit(.multicast) }
         return isUnicastV6(address) ? bit(.unicast) : 0
+    }
+
+    /// Whether it is the routers' address of a subnet that is reached without one; `::` is that of a default route.
+    /// Source: include/net/ip6_route.h `ipv6_anycast_destination`, Linux 6.18; observed there.
+    private func isFirstOfSubnet(_ address: IPAddress, _ decision: RouteDecision) -> Bool {
+        guard let prefix = decision.route?.destination, decision.nextHop?.gateway == nil else { return false }
+        return prefix.length < 127 && prefix.address == address
     }
 
     /// What nf_tables takes for the transport: AH, where there is one.
