@@ -177,9 +177,9 @@ extension Evaluator {
     /// Source: net/ipv4/ip_output.c `__ip_finish_output`, net/bridge/br_forward.c `br_dev_queue_push_xmit`, net/core/dev.c
     /// `__is_skb_forwardable`, Linux 6.18; observed on Linux 6.18.
     func isTooLongForBridge(_ state: WalkState) -> Bool {
-        guard let bridge = state.route?.interface, isBridge(bridge), let own = state.route?.route?.mtu else {
-            return false
-        }
+        guard let route = state.route, let bridge = route.interface, isBridge(bridge), let own = route.route?.mtu,
+            !state.startedHere || !isSentToMany(state.packet.destination, route.type, route.route)
+        else { return false }
         var way = state
         way.outPort = port(of: bridge, toward: state)
         guard let limit = portLimit(way), own > limit + 4 else { return false }
