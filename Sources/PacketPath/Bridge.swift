@@ -94,22 +94,30 @@ extension Evaluator {
         copy.outPort = port
         copy.position = .hook(.forward, step: 0)
         copy.route = RoutingStep(interface: bridge, type: .unicast, table: 0)
-        var open = [copy]
-        var results: [WalkState] = []
-        while let next = open.popLast() {
-            if next.outcome == nil, case .hook(let hook, let step) = next.position {
-                open += atHook(hook, step, next, isCopy: true)
-            } else {
+        guard let ways = throughHooks(copy, isCopy: true) else { return [entering] }
+        return joined(
+            ways.map { next in
                 var way = entering
                 way.setChanges = next.setChanges
                 way.connection = next.connection
-                way.history.entries = next.history.entries
                 way.history.take(next.history)
-                results.append(way)
+                return way
+            })
+    }
+
+    /// Every way of `start` up to where no hook is next; `nil` where they are more than are followed.
+    private func throughHooks(_ start: WalkState, isCopy: Bool) -> [WalkState]? {
+        var open = [start]
+        var results: [WalkState] = []
+        while let next = open.popLast() {
+            if next.outcome == nil, case .hook(let hook, let step) = next.position {
+                open += atHook(hook, step, next, isCopy: isCopy)
+            } else {
+                results.append(next)
             }
-            if open.count + results.count > request.maximumLeaves { return [entering] }
+            if open.count + results.count > request.maximumLeaves { return nil }
         }
-        return joined(results)
+        return results
     }
 
     /// From PREROUTING to FORWARD without routing. A frame whose destination the rules changed is routed after all.
@@ -139,18 +147,15 @@ extension Evaluator {
             if isKnown { return bridged(way) }
             var start = way
             (start.position, start.device) = (first.position, first.device)
-            var open = [start]
-            var results: [WalkState] = []
-            while let next = open.popLast() {
-                if next.outcome == nil, case .hook(let hook, let step) = next.position {
-                    open += atHook(hook, step, next)
-                } else {
-                    var end = next
-                    end.device = nil
-                    results += end.outcome == nil ? bridged(end) : [end]
-                }
+            guard let ways = throughHooks(start, isCopy: false) else {
+                leaveUnfollowed(&start)
+                return [ended(start, .undecided, .tooManyBranches)]
             }
-            return results
+            return ways.flatMap { passed -> [WalkState] in
+                var passed = passed
+                passed.device = nil
+                return passed.outcome == nil ? bridged(passed) : [passed]
+            }
         }
     }
 

@@ -84,7 +84,7 @@ extension Evaluator {
         var state = entering
         (state.packet.source, state.packet.destination) = (copy.source, copy.destination)
         state.setChanges = copy.way.setChanges
-        state.history.entries = copy.way.history.entries
+        state.history.take(copy.way.history)
         if case .entry(var own) = state.connection, case .entry(let other) = copy.way.connection,
             own.entry.original == other.entry.original
         {
@@ -101,7 +101,6 @@ extension Evaluator {
             state.history.entries.append(other.entry)
         }
         if state.packet.version == .v4, !copy.steps.isEmpty { state.natOfCopy = copy.steps }
-        state.history.take(copy.way.history)
         return state
     }
 
@@ -206,6 +205,6 @@ extension WalkState.History {
             if assumption.step.map({ $0 >= own }) == true { assumption.step = nil }
             return assumption
         }
-        (settled, probability) = (copy.settled, copy.probability)
+        (settled, probability, entries) = (copy.settled, copy.probability, copy.entries)
     }
 }
