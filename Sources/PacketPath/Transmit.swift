@@ -13,39 +13,42 @@ extension Evaluator {
         var query = query(state)
         // Source: net/ipv4/raw.c `raw_sendmsg`, net/ipv6/raw.c `rawv6_sendmsg`; observed on Linux 6.18.
         if request.isFromRawSocket { query.setTransport(IPProtocol(255)) }
-        return look(query, state).map { found in
-            switch found {
-            case .unknown(_, let way): return leaves(nil, way)
-            case .none(let way): return withChosenSource(query, way) ?? withoutRoute(way)
-            case .found(let decision, let way):
-                switch decision.type {
-                case .blackhole, .unreachable, .prohibit, .throw:
-                    return withChosenSource(query, way) ?? leaves(decision, way)
-                case .unicast, .local, .broadcast, .multicast, .anycast, .nat: return leaves(decision, way)
-                }
-            }
+        return look(query, state).flatMap { found -> [WalkState] in
+            guard let (again, way) = withChosenSource(query, found) else { return [left(by: found)] }
+            return look(again, way).map { left(by: $0) }
         }
     }
 
-    private func withoutRoute(_ entering: WalkState) -> WalkState {
-        var way = entering
-        way.record(.routing(RoutingStep(type: .unreachable, table: 0)))
-        return ended(way, .unroutable, .noRoute)
+    private func left(by found: Looked) -> WalkState {
+        switch found {
+        case .unknown(_, let way): return leaves(nil, way)
+        case .none(var way):
+            way.record(.routing(RoutingStep(type: .unreachable, table: 0)))
+            return ended(way, .unroutable, .noRoute)
+        case .found(let decision, let way): return leaves(decision, way)
+        }
     }
 
-    /// A packet of IPv6 without a source that no route was found for, or one that is an error: with the source that it would
-    /// have it is looked up again. `nil` where that finds none either. Source: net/ipv6/ip6_output.c `ip6_dst_lookup_tail`, Linux 6.18; observed there.
-    private func withChosenSource(_ query: RouteQuery, _ entering: WalkState) -> WalkState? {
-        let destination = entering.packet.destination
-        guard destination.version == .v6, query.source == nil,
-            let source = RouteFinder(model, .v6).selectV6Address(nil, to: destination)
+    /// What is asked again for a packet of IPv6 without a source that no route was found for, or one that is an error: from
+    /// the source that it would have. Source: net/ipv6/ip6_output.c `ip6_dst_lookup_tail`, Linux 6.18; observed there.
+    private func withChosenSource(_ query: RouteQuery, _ found: Looked) -> (RouteQuery, WalkState)? {
+        var way: WalkState
+        switch found {
+        case .unknown: return nil
+        case .none(let own): way = own
+        case .found(let decision, let own):
+            switch decision.type {
+            case .blackhole, .unreachable, .prohibit, .throw: way = own
+            case .unicast, .local, .broadcast, .multicast, .anycast, .nat: return nil
+            }
+        }
+        guard way.packet.version == .v6, query.source == nil,
+            let source = RouteFinder(model, .v6).selectV6Address(nil, to: way.packet.destination)
         else { return nil }
         var again = query
         again.source = source
-        guard case .found(let decision) = routeLookup(again, .v6) else { return nil }
-        var way = entering
         if way.packet.source.isZero, !keepsNoSource(way) { way.packet.source = source }
-        return leaves(decision, way)
+        return (again, way)
     }
 
     /// A route that is not looked up.
