@@ -166,8 +166,10 @@ extension Evaluator {
         state.position = .hook(.forward, step: 0)
         guard case .known(let interface) = state.arrival else { return [state] }
         if state.outPort == nil { state.outPort = port(of: interface, toward: state) }
-        state.route = RoutingStep(interface: interface, type: .unicast, table: 0)
-        return deliverable(state, by: state.outPort, of: interface, through: entering.route?.nextHop)
+        // A frame that was sent round has its route still: MASQUERADE asks it for the next hop.
+        let nextHop = entering.route?.nextHop
+        state.route = RoutingStep(interface: interface, nextHop: nextHop, type: .unicast, table: 0)
+        return deliverable(state, by: state.outPort, of: interface, through: nextHop)
     }
 
     /// Whether a frame that passed iptables is too long for the port it leaves by: IPv4 may be fragmented there.

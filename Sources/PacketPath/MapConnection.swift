@@ -26,7 +26,8 @@ extension Evaluator {
         else { return nil }
         let current = tracked.entry.reply.inverted
         // A source that will do as it is stays.
-        if end == .source, range.contains(current.source), keepsPort(nat, current), !isTaken(tracked.entry.reply, state)
+        if end == .source, range.contains(current.source), keepsPort(nat, current),
+            !isTaken(tracked.entry.reply, state) || isLeftToConfirmation(current, tracked, state)
         {
             return current.source
         }

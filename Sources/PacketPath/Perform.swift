@@ -87,8 +87,10 @@ extension Evaluator {
         case .set(let target):
             changeSets(target, &state)
             mapSet(target, &state, &changes)
+        // The copy goes its own way through OUTPUT and POSTROUTING, and is not followed: its rules may change sets.
+        case .tee: state.setChanges.doubtAll(changedBy: model)
         case .connectionSecurityMark, .checksumFill, .securityMark, .log, .nfLog, .ulog,
-            .audit, .tee, .idleTimer, .led, .rateEstimate, .trace:
+            .audit, .idleTimer, .led, .rateEstimate, .trace:
             break
         }
         return .continue

@@ -220,6 +220,8 @@ extension Evaluator {
             !state.packet.unknown.contains(.source)
         else { return nil }
         if state.packet.source.isMulticast { return .multicast }
+        // Whatever route is found. Source: net/ipv4/route.c `__mkroute_output`, Linux 6.18.
+        if state.packet.source.v4Bits == .max { return .broadcast }
         switch routeLookup(RouteQuery(destination: state.packet.source), .v4) {
         case .found(let decision): return decision.type
         case .none: return .unreachable

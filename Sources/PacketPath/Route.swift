@@ -24,7 +24,12 @@ extension Evaluator {
             if state.packet.source.isZero { return input(state, .broadcast) }
             return sourceChecked(state).flatMap { $0.outcome == nil ? input($0, .broadcast) : [$0] }
         }
-        if state.packet.destination.isMulticast { return multicast(state) }
+        if state.packet.destination.isMulticast {
+            // Who answers a group is told of another one: its frame goes on, the host's copy of it is not followed.
+            // Source: net/bridge/br_netfilter_ipv6.c `br_nf_pre_routing_finish_ipv6`, Linux 6.18; observed there.
+            if state.packet.version == .v6, isReaddressed(state) { return sentRound(state) }
+            return multicast(state)
+        }
         return look(query(state), state).flatMap { found -> [WalkState] in
             switch found {
             case .unknown(let why, let way): return routeUnknown(way, why)

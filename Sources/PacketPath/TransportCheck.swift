@@ -79,7 +79,7 @@ struct TransportCheck {
         guard layout.fragmentOffset == 0, layout.transport.kind == .routing, size >= 2 else { return false }
         let kind = IPProtocol(UInt8(byte(0)))
         if kind.isExtensionHeader || kind == .noNextHeader { return false }
-        return !kind.isTrackedByPorts && !kind.isICMP && kind != .gre
+        return !kind.isTrackedByPorts && !kind.isICMP
     }
 
     private func hasWrongChecksum(covering coverage: Int? = nil, as kind: IPProtocol? = nil) -> Bool {

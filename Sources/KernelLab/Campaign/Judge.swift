@@ -148,6 +148,23 @@ struct Judge {
                 verdict.finding = .skipped("rules of devices may keep a neighbour's answer out")
                 return verdict
             }
+            // Source: net/ipv6/netfilter/nf_defrag_ipv6_hooks.c `nf_ct6_defrag_user`, Linux 6.18.
+            if whole != nil, setsZone(trace) {
+                verdict.finding = .skipped("fragments that rules put in other zones are put together apart")
+                return verdict
+            }
+            if mayLoseConnection(to: agreement.differences, trace) {
+                verdict.finding = .skipped("a copy that got an entry of its own may have taken the packet's")
+                return verdict
+            }
+            let isToGroup = packet.packet.version == .v6 && packet.packet.destination.isMulticast
+            let hasOtherEnds = agreement.differences.allSatisfy {
+                $0.hasPrefix("packet source") || $0.hasPrefix("packet destination")
+            }
+            if whole != nil, packet.arrival == .host, isToGroup, hasOtherEnds {
+                verdict.finding = .skipped("the copy of a packet put together shares bytes with the first fragment's frame")
+                return verdict
+            }
             verdict.finding = .disagrees(agreement.differences)
             verdict.account = comparison.account + comparison.account(of: trace).prefix(16)
             return verdict
@@ -159,16 +176,19 @@ struct Judge {
         let drawn = drawsPort(trace) ? openByDrawnPort : []
         // How long a connection has lived is not told.
         let timed: Set<String> = packet.packet.protocol == .udp ? ["ct-status"] : []
+        // Nor what earlier packets have made of the mark that a CT rule's template has.
+        let remembered: Set<String> = model.compiled.marksTemplates ? ["mark"] : []
         let doubtsSets =
             doubtsSets || !excused.isDisjoint(with: open) || agreement.way.steps.contains(where: mayChangeSet)
         let needless = open.filter {
             !excused.contains(wholeField(of: $0)) && !drawn.contains(wholeField(of: $0)) && !timed.contains($0)
-                && !(doubtsSets && ofDoubtfulSets.contains($0))
+                && !remembered.contains($0) && !(doubtsSets && ofDoubtfulSets.contains($0))
         }
         verdict.finding =
             needless.isEmpty
             ? .agrees(undecided: open)
             : .disagrees(["undecided although all is known: \(needless.joined(separator: ", "))"])
+        if !needless.isEmpty { verdict.account = comparison.account + comparison.account(of: trace).prefix(16) }
         for entry in agreement.way.end.connections { connections.update(entry) }
         sets = agreement.way.end.setChanges
         self.doubtsSets = doubtsSets && sets.isInDoubt
@@ -178,6 +198,32 @@ struct Judge {
             self.doubtsSets = sets.isInDoubt
         }
         return verdict
+    }
+
+    /// Whether a copy by TEE may have left before the packet with a connection like the packet's, which the packet's is
+    /// then refused for: `ct zone set` in OUTPUT has copies tracked after all.
+    /// Source: net/netfilter/nft_ct.c `nft_ct_set_zone_eval`, nf_conntrack_core.c `nf_ct_resolve_clash`, Linux 6.18.
+    private func mayLoseConnection(to differences: [String], _ trace: Trace) -> Bool {
+        differences.allSatisfy { $0.hasPrefix("nothing left") } && setsZone(trace)
+            && targets(of: trace).contains {
+                if case .tee = $0 { return true }
+                return false
+            }
+    }
+
+    private func setsZone(_ trace: Trace) -> Bool {
+        targets(of: trace).contains {
+            if case .native(.assign(.connection(.zone, _), _)) = $0 { return true }
+            return false
+        }
+    }
+
+    private func targets(of trace: Trace) -> [Target] {
+        var targets: [Target] = []
+        for case .rule(let step) in trace.steps.map(\.kind) {
+            for case .target(let target) in model.linked.rule(step.rule).statements { targets.append(target) }
+        }
+        return targets
     }
 
     /// Notes a fragment that the kernel may keep; whether one from another conversation, under other rules perhaps, may be

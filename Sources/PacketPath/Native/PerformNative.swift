@@ -26,9 +26,10 @@ extension Evaluator {
         case .translate(let translation): return translate(translation, rule, &state, &changes)
         case .reject(let reject): return perform(reject, state)
         case .queue(let queue): return perform(queue, rule)
-        // The copy goes its own way.
+        // The copy goes its own way, and is not followed: its rules may change sets.
         case .duplicate(let address, let device):
             let isThere = [address, device].allSatisfy { $0.map { value(of: $0, state, rule) != .absent } ?? true }
+            if isThere { state.setChanges.doubtAll(changedBy: model) }
             return isThere ? .continue : .miss
         case .forward(let address, let device, let version):
             return forward(address, device, version, rule, &state)

@@ -96,15 +96,14 @@ extension Evaluator {
     /// Whether a hashlimit drops the packet: it asks for ports where the packet ends before its own, or IPv6 has no next
     /// header. Source: net/netfilter/xt_hashlimit.c `hashlimit_init_dst`, net/core/utils.c `proto_ports_offset`, Linux 6.18.
     private func hasNoGroup(_ match: HashLimitMatch, _ packet: Packet) -> Bool {
-        guard !match.mode.isDisjoint(with: [.sourcePort, .destinationPort]),
-            packet.unknown.isDisjoint(with: [.payload, .otherHeaders]), let bytes = packet.currentBytes,
-            let layout = PacketLayout(bytes)
+        guard !match.mode.isDisjoint(with: [.sourcePort, .destinationPort]), !packet.unknown.contains(.payload),
+            let bytes = packet.currentBytes, let layout = PacketLayout(bytes)
         else { return false }
-        if packet.version == .v6 {
-            // A later fragment counts as one without ports.
-            if layout.fragmentOffset > 0 { return false }
-            if !layout.isComplete || layout.transport.kind == .noNextHeader { return true }
-        }
+        // A later fragment counts as one without ports. Headers that are cut off are all that is not known of a packet.
+        if packet.version == .v6, layout.fragmentOffset > 0 { return false }
+        if packet.version == .v6, !layout.isComplete { return true }
+        if packet.unknown.contains(.otherHeaders) { return false }
+        if packet.version == .v6, layout.transport.kind == .noNextHeader { return true }
         let kind = layout.transport.kind
         var needed = 0
         if kind == .ah { needed = 8 } else if kind == .esp || kind == .dccp || kind.hasPorts { needed = 4 }
