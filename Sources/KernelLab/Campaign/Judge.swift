@@ -162,7 +162,7 @@ struct Judge {
                 $0.hasPrefix("packet source") || $0.hasPrefix("packet destination")
             }
             if whole != nil, packet.arrival == .host, isToGroup, hasOtherEnds {
-                verdict.finding = .skipped("the copy of a packet put together shares bytes with the first fragment's frame")
+                verdict.finding = .skipped("a copy of what was put together shares bytes with the first fragment")
                 return verdict
             }
             verdict.finding = .disagrees(agreement.differences)
