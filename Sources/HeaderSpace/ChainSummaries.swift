@@ -20,6 +20,8 @@ struct ChainReads {
 final class ChainSummary {
     let flow: Flow
     var ends: [SetEnd] = []
+    /// Those of `ends` after which packets go on.
+    var onward = EndTree()
     var hits: [RuleReference: PacketSet] = [:]
     var reached: [RuleReference: PacketSet] = [:]
     /// The chains that it leads to, with the packets that it leads there.
@@ -28,6 +30,51 @@ final class ChainSummary {
     var entries: [PacketSet] = []
 
     init(_ flow: Flow) { self.flow = flow }
+}
+
+/// Ends with the unions of their packets, in pairs up to all of them: who enters a chain by the thousand, and goes on by a
+/// few of its thousands of ends, does not ask each.
+struct EndTree {
+    private var ends: [SetEnd] = []
+    /// Of a range of ends the union; then that of its first half and below, then that of the second.
+    private var unions: [PacketSet] = []
+
+    init() {}
+
+    init(_ ends: [SetEnd], _ space: PacketSpace) {
+        self.ends = ends
+        if !ends.isEmpty { _ = add(0..<ends.count, space) }
+    }
+
+    private mutating func add(_ range: Range<Int>, _ space: PacketSpace) -> PacketSet {
+        if range.count == 1 {
+            unions.append(ends[range.lowerBound].way.packets)
+            return ends[range.lowerBound].way.packets
+        }
+        let place = unions.count
+        unions.append(.none)
+        let middle = range.lowerBound + range.count / 2
+        let union = space.or(add(range.lowerBound..<middle, space), add(middle..<range.upperBound, space))
+        unions[place] = union
+        return union
+    }
+
+    /// The ends of some of `packets`, in their order, with those.
+    func meeting(_ packets: PacketSet, _ space: PacketSpace, _ body: (SetEnd, PacketSet) -> Void) {
+        if !ends.isEmpty { meet(0..<ends.count, at: 0, packets, space, body) }
+    }
+
+    private func meet(
+        _ range: Range<Int>, at place: Int, _ packets: PacketSet, _ space: PacketSpace,
+        _ body: (SetEnd, PacketSet) -> Void
+    ) {
+        let common = space.and(unions[place], packets)
+        if common.isEmpty { return }
+        if range.count == 1 { return body(ends[range.lowerBound], common) }
+        let middle = range.lowerBound + range.count / 2
+        meet(range.lowerBound..<middle, at: place + 1, common, space, body)
+        meet(middle..<range.upperBound, at: place + 2 * (middle - range.lowerBound), common, space, body)
+    }
 }
 
 struct SummaryKey: Hashable {
@@ -54,6 +101,7 @@ extension SetEvaluator {
         let outer = current
         current = made
         made.ends = walk(chain, [Way(packets: space.wellFormed, flow: blanked)], context, depth: depth)
+        made.onward = EndTree(made.ends.filter { !$0.verdict.isLast }, space)
         current = outer
         summaries[key] = made
         completed.append(made)
@@ -118,7 +166,8 @@ extension SetEvaluator {
         case .match(let match):
             reads.fields.formUnion(stages.fields(of: match))
             switch match {
-            case .outInterface, .physicalDevice, .deviceGroup, .addressType: reads.readsOut = true
+            case .outInterface, .physicalDevice, .deviceGroup: reads.readsOut = true
+            case .addressType(let match): if match.limitsToOutInterface { reads.readsOut = true }
             case .set(let set): read(set, &reads)
             case .connectionMark: reads.fields.insert(.connectionMark)
             case .realm, .policy, .ipvs, .socket, .unknown: reads.readsAll = true

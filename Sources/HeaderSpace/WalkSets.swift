@@ -116,9 +116,7 @@ extension SetEvaluator {
                 continue
             }
             enter(summary, way.packets)
-            for end in summary.ends where !end.verdict.isLast {
-                let packets = space.and(end.way.packets, way.packets)
-                if packets.isEmpty { continue }
+            summary.onward.meeting(way.packets, space) { end, packets in
                 let flow = way.flow.changed(as: end.way.flow, from: summary.flow)
                 result.append(SetEnd(end.verdict, Way(packets: packets, flow: flow)))
             }
