@@ -38,8 +38,12 @@ extension SetEvaluator {
         var open: [Way] = []
         var flow = Flow(space)
         flow.startedHere = true
+        let sources = localSources()
         for routed in partsByRouting(flow) {
-            for part in byBothAddresses(Way(packets: space.and(packets, routed), flow: flow)) {
+            let parts = byDestination(Way(packets: space.and(packets, routed), flow: flow)).flatMap { part in
+                sources.map { Way(packets: space.and(part.packets, $0), flow: flow) }.filter { !$0.packets.isEmpty }
+            }
+            for part in parts {
                 for (hook, way) in concluded(stages.routeLocal, part, .output) where hook == .output {
                     open.append(way)
                 }
@@ -134,6 +138,28 @@ extension SetEvaluator {
             }
         }
         return [Way(packets: rest, flow: way.flow)]
+    }
+
+    /// Classes of sources that the way out of what this host makes hangs on, which together are all: their form, whether they
+    /// are the host's, and which routing rules and routes ask for them.
+    private func localSources() -> [PacketSet] {
+        struct Kind: Hashable {
+            var form: AddressForm
+            var isOwn: Bool
+            var asked: [Bool]
+        }
+        let table = model.routes(space.version)
+        let asked = table.rules.compactMap { $0.from } + table.routes.compactMap { $0.from }
+        var classes: [Kind: [PacketSet]] = [:]
+        var order: [Kind] = []
+        for atom in addressAtoms(.source) {
+            let kind = Kind(
+                form: AddressForm(atom.address), isOwn: stages.isOwnAddress(atom.address),
+                asked: asked.map { $0.contains(atom.address) })
+            if classes[kind] == nil { order.append(kind) }
+            classes[kind, default: []].append(atom.packets)
+        }
+        return order.map { space.union(classes[$0] ?? []) }
     }
 
     func byBothAddresses(_ way: Way) -> [Way] {

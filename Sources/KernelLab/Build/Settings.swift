@@ -56,6 +56,7 @@ func silence(_ links: [String]) -> [Setting] {
     settings.append(Setting(path: "net/ipv4/icmp_ratelimit", value: "0"))
     settings.append(Setting(path: "net/ipv4/icmp_msgs_per_sec", value: "1000000"))
     settings.append(Setting(path: "net/ipv4/icmp_msgs_burst", value: "1000000"))
+    settings.append(Setting(path: "net/ipv4/icmp_msgs_burst", value: "1000000"))
     settings.append(Setting(path: "net/ipv6/icmp/ratelimit", value: "0"))
     // The host's own answers would be packets of the connections that are looked at.
     settings.append(Setting(path: "net/ipv4/icmp_echo_ignore_all", value: "1"))
