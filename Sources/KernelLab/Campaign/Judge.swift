@@ -237,12 +237,16 @@ struct Judge {
         return isWaitedFor && !completes
     }
 
-    /// Whether a rule did something to a set on some ways alone, which then went on alike: what decided is told no more.
+    /// Whether a rule did something to a set on some ways alone, which then went on alike: what decided is told no more. A
+    /// copy that it sent may have met others.
     private func mayChangeSet(_ step: Step) -> Bool {
-        guard !step.isCertain, case .rule(let rule) = step.kind else { return false }
-        for case .target(.set(let target)) in model.linked.rule(rule.rule).statements
-        where target.add != nil || target.delete != nil {
-            return true
+        guard case .rule(let rule) = step.kind else { return false }
+        for case .target(let target) in model.linked.rule(rule.rule).statements {
+            switch target {
+            case .tee, .native(.duplicate): return true
+            case .set(let set) where !step.isCertain && (set.add != nil || set.delete != nil): return true
+            default: continue
+            }
         }
         return false
     }
