@@ -59,7 +59,7 @@ private func read<Value>(
 }
 
 /// A number as an option's value.
-private func number(_ text: String, maximum: UInt64, of what: String) throws(UsageFailure) -> UInt64 {
+func number(_ text: String, maximum: UInt64, of what: String) throws(UsageFailure) -> UInt64 {
     do { return try readNumber(text, maximum: maximum, of: what) } catch { throw UsageFailure(error.message) }
 }
 
