@@ -24,7 +24,8 @@ enum ChainLabels {
             var text = "\(base.hook.name), priority \(base.priority)"
             if let turn = base.turn, turn.count > 1 { text += ", \(ordinal(turn.place)) of \(turn.count)" }
             add(text)
-            if base.policy == .drop { add("policy DROP", .bad) } else { add("policy ACCEPT") }
+            let packets = base.policyPackets.map { $0 > 0 ? ": \(packetCount($0))" : "" } ?? ""
+            if base.policy == .drop { add("policy DROP\(packets)", .bad) } else { add("policy ACCEPT\(packets)") }
         case .user: break
         case .unreferenced: add(node.isFamily ? "nothing jumps to these" : "nothing jumps here", .bad)
         case .missing:
@@ -34,7 +35,7 @@ enum ChainLabels {
         let owner = node.owner.map { " · \($0.name)" } ?? ""
         add(counted(node.ruleCount, "rule") + owner, .plain)
         for line in wrapped(pictureText(node.purpose), width: lineLength, lines: 2) { add(line) }
-        if let decided = node.decided { for text in shares(decided) { add(text) } }
+        if let decided = node.decided { for text in shares(decided, policyPackets: policyPackets(node)) { add(text) } }
         if node.hiddenCount > 0 { add("leads to \(counted(node.hiddenCount, "chain")) not shown") }
         return lines
     }
@@ -46,9 +47,10 @@ enum ChainLabels {
         return node.name.isEmpty ? many : "\(many) \(elided(pictureText(node.name), to: nameLength - 8))…"
     }
 
-    private static func shares(_ decided: ChainPicture.Decided) -> [String] {
+    /// Nothing where the policy decided it all: that is told beside it.
+    private static func shares(_ decided: ChainPicture.Decided, policyPackets: UInt64?) -> [String] {
         let total = decided.total
-        if total == 0 { return [] }
+        if total == 0 || total == policyPackets { return [] }
         var parts: [String] = []
         for (word, count) in [
             ("accepts", decided.accepted), ("drops", decided.dropped), ("translates", decided.translated),
@@ -56,15 +58,23 @@ enum ChainLabels {
         ] where count > 0 {
             parts.append("\(word) \(percentage(count, of: total))")
         }
-        return ["decided \(shortCount(total)) packet\(total == 1 ? "" : "s"):", parts.joined(separator: ", ")]
+        let whole = "of \(packetCount(total))"
+        return parts.count == 1 ? ["\(parts[0]) \(whole)"] : [parts.joined(separator: ", "), whole]
     }
+
+    private static func policyPackets(_ node: ChainPicture.Node) -> UInt64? {
+        if case .base(let base) = node.standing { base.policyPackets } else { nil }
+    }
+
+    private static func packetCount(_ count: UInt64) -> String { "\(shortCount(count)) packet\(count == 1 ? "" : "s")" }
 
     static func text(_ edge: ChainPicture.Edge) -> String {
         var parts: [String] = []
         if edge.isLoop { parts.append("loop") }
         if edge.isGoto { parts.append("goto") }
         if edge.ruleCount > 1 { parts.append("\(edge.ruleCount) rules") }
-        if let packets = edge.packetCount { parts.append("\(shortCount(packets)) packet\(packets == 1 ? "" : "s")") }
+        // A jump that no packet took is thin and pale; a number at each would hide the others.
+        if let packets = edge.packetCount, packets > 0 { parts.append(packetCount(packets)) }
         return parts.joined(separator: ", ")
     }
 }

@@ -18,6 +18,8 @@ public struct ChainPicture: Hashable, Sendable {
         public var hook: Hook
         public var priority: Int32
         public var policy: Policy
+        /// Packets that the policy decided about; `nil` where the dump does not count them.
+        public var policyPackets: UInt64?
         /// Its place, from 1, among the chains that a packet of its family meets at the hook, and how many these are;
         /// `nil` where packets of IP meet none of them.
         public var turn: Turn?
@@ -39,7 +41,7 @@ public struct ChainPicture: Hashable, Sendable {
         public var owner: Maker?
         /// What it is for, a clause; empty where that is not known.
         public var purpose: String
-        /// What its own rules and policy decided; `nil` where the dump counts nothing.
+        /// What its own rules and policy decided; `nil` where the dump does not count all of that.
         public var decided: Decided?
         /// Chains that its rules lead to and that are cut off.
         public var hiddenCount = 0

@@ -34,12 +34,14 @@ private struct DotWriter {
     let picture: ChainPicture
     let settings: DotSettings
     let names: [String]
+    let layout: PictureLayout
     let mostPackets: UInt64
 
     init(picture: ChainPicture, settings: DotSettings) {
         self.picture = picture
         self.settings = settings
         names = DotWriter.names(picture)
+        layout = PictureLayout(picture)
         mostPackets = picture.edges.reduce(0) { max($0, $1.packetCount ?? 0) }
     }
 
@@ -61,7 +63,8 @@ private struct DotWriter {
     func write(into output: inout OutputBuffer) {
         output.write("digraph \(dotQuoted(settings.title.isEmpty ? "chains" : settings.title)) {\n")
         output.write(
-            "  graph [class=picture, rankdir=TB, fontname=\"\(font)\", fontsize=16, bgcolor=\"\(PictureColor.paper)\",")
+            "  graph [class=picture, rankdir=TB, remincross=false, fontname=\"\(font)\", fontsize=16, bgcolor=\"\(PictureColor.paper)\","
+        )
         output.write(
             " fontcolor=\"\(PictureColor.ink)\", pad=0.3, nodesep=0.22, ranksep=\"0.42\", labelloc=t, labeljust=l")
         if let resolution = settings.resolution { output.write(", dpi=\(resolution)") }
@@ -80,6 +83,7 @@ private struct DotWriter {
     private func caption() -> String {
         var lines: [LabelLine] = []
         if !settings.title.isEmpty { lines.append(LabelLine(text: pictureText(settings.title), role: .name)) }
+        for text in legend() { lines.append(LabelLine(text: text, role: .quiet)) }
         for note in picture.notes.prefix(shownNotes) {
             lines.append(LabelLine(text: elided(pictureText(note), to: 140), role: .bad))
         }
@@ -89,23 +93,57 @@ private struct DotWriter {
         return lines.isEmpty ? "" : ", label=\(htmlLabel(lines, align: "LEFT"))"
     }
 
+    private func legend() -> [String] {
+        var signs: [String] = []
+        if picture.nodes.contains(where: \.isFamily) { signs.append("a double frame: several like chains") }
+        if picture.edges.contains(where: \.isGoto) { signs.append("a dashed arrow: goto") }
+        if mostPackets > 0, picture.edges.contains(where: { $0.packetCount == 0 }) {
+            signs.append("a thin pale arrow: no packet counted")
+        }
+        return ["Hooks from left to right as packets meet them, tables from top to bottom by priority"]
+            + (signs.isEmpty ? [] : [capitalised(signs.joined(separator: "; "))])
+    }
+
     private func writeBand(_ band: ChainPicture.Band, into output: inout OutputBuffer) {
         output.write("  subgraph cluster_\(band.table) {\n")
         let title = htmlLabel([LabelLine(text: pictureText(band.title), role: .name)], align: "LEFT")
         output.write("    graph [label=\(title), style=\"rounded,filled\", fillcolor=\"\(PictureColor.band)\",")
         output.write(" color=\"\(PictureColor.bandLine)\", fontsize=14, labeljust=l, margin=14];\n")
         for index in band.nodes { writeNode(index, into: &output) }
-        let row = band.nodes.filter { isBase($0) }
-        if row.count > 1 {
-            output.write("    { rank=same; edge [style=invis, weight=2]; ")
-            for (place, index) in row.enumerated() { output.write((place == 0 ? "" : " -> ") + names[index]) }
-            output.write(" }\n")
-        }
+        writeRows(band, into: &output)
         output.write("  }\n")
     }
 
-    private func isBase(_ index: Int) -> Bool {
-        if case .base = picture.nodes[index].standing { true } else { false }
+    /// The rows from left to right, and the thread at the left side that rows and bands hang on.
+    private func writeRows(_ band: ChainPicture.Band, into output: inout OutputBuffer) {
+        var thread = 0
+        for row in layout.rows(of: band) {
+            let depth = layout.depth(below: row)
+            let points = (thread...(thread + depth)).map { threadPoint(band, $0) }
+            output.write("    { node [shape=point, width=0.02, height=0.02, style=invis, label=\"\"]; ")
+            output.write(points.joined(separator: "; ") + " }\n")
+            if thread > 0 {
+                output.write("    \(threadPoint(band, thread - 1)) -> \(points[0]) [style=invis, weight=50];\n")
+            }
+            if points.count > 1 {
+                output.write("    \(points.joined(separator: " -> ")) [style=invis, weight=50];\n")
+            }
+            output.write("    { rank=same; edge [style=invis, weight=2]; \(points[0])")
+            for index in row { output.write(" -> \(names[index])") }
+            output.write(" }\n")
+            thread += depth + 1
+        }
+        for (upper, lower) in layout.stacked(in: band) {
+            output.write("    \(names[upper]) -> \(names[lower]) [style=invis, weight=3];\n")
+        }
+    }
+
+    private func threadPoint(_ band: ChainPicture.Band, _ row: Int) -> String { "thread_\(band.table)_\(row)" }
+
+    /// The last point of a band's thread.
+    private func threadEnd(_ band: ChainPicture.Band) -> String {
+        let count = layout.rows(of: band).reduce(0) { $0 + layout.depth(below: $1) + 1 }
+        return threadPoint(band, count - 1)
     }
 
     private func writeNode(_ index: Int, into output: inout OutputBuffer) {
@@ -152,12 +190,10 @@ private struct DotWriter {
         return text
     }
 
-    /// One table below the other: from the lowest node of each to the first of the next.
+    /// One table below the other, all beginning at the left.
     private func writeOrder(into output: inout OutputBuffer) {
-        let depths = PictureDepths(picture)
         for (band, next) in zip(picture.bands, picture.bands.dropFirst()) {
-            guard let lowest = depths.lowest(of: band), let first = next.nodes.first else { continue }
-            output.write("  \(names[lowest]) -> \(names[first]) [style=invis, weight=0];\n")
+            output.write("  \(threadEnd(band)) -> \(threadPoint(next, 0)) [style=invis, weight=50];\n")
         }
     }
 
@@ -188,96 +224,3 @@ private struct DotWriter {
 
 /// Notes that stand above a picture.
 private let shownNotes = 6
-
-/// A string of dot: quotes and backslashes are its own. A `&` would begin an entity.
-func dotQuoted(_ text: String) -> String {
-    var result = "\""
-    for scalar in pictureText(text).unicodeScalars {
-        switch scalar {
-        case "\"", "\\":
-            result += "\\"
-            result.unicodeScalars.append(scalar)
-        case "&": result += "&amp;"
-        default: result.unicodeScalars.append(scalar)
-        }
-    }
-    return result + "\""
-}
-
-/// A label of dot in its likeness of HTML, where nothing but the markup made here is any.
-func htmlLabel(_ lines: [LabelLine], align: String?) -> String {
-    var text = "<"
-    let end = align.map { "<BR ALIGN=\"\($0)\"/>" } ?? "<BR/>"
-    for (index, line) in lines.enumerated() {
-        let escaped = markupEscaped(line.text)
-        switch line.role {
-        case .name: text += "<B>\(escaped)</B>"
-        case .plain: text += "<FONT POINT-SIZE=\"11\">\(escaped)</FONT>"
-        case .quiet: text += "<FONT POINT-SIZE=\"10\" COLOR=\"\(PictureColor.quiet)\">\(escaped)</FONT>"
-        case .bad: text += "<FONT POINT-SIZE=\"11\" COLOR=\"\(PictureColor.bad)\"><B>\(escaped)</B></FONT>"
-        }
-        if index + 1 < lines.count || align != nil { text += end }
-    }
-    return text + ">"
-}
-
-/// Text as HTML and XML have it, in an element or in a quoted attribute.
-public func markupEscaped(_ text: String) -> String {
-    var result = ""
-    for scalar in pictureText(text).unicodeScalars {
-        switch scalar {
-        case "&": result += "&amp;"
-        case "<": result += "&lt;"
-        case ">": result += "&gt;"
-        case "\"": result += "&quot;"
-        case "'": result += "&#39;"
-        default: result.unicodeScalars.append(scalar)
-        }
-    }
-    return result
-}
-
-/// How far below the first row each node lies: as many edges as the longest way to it has.
-struct PictureDepths {
-    private let depth: [Int]
-
-    init(_ picture: ChainPicture) {
-        var targets = [[Int]](repeating: [], count: picture.nodes.count)
-        for edge in picture.edges where edge.from != edge.to { targets[edge.from].append(edge.to) }
-        // Depth first with a stack of its own; a node is done after all below it, so the reverse of that order goes down.
-        var order: [Int] = []
-        var state = [UInt8](repeating: 0, count: picture.nodes.count)
-        var backward: Set<[Int]> = []
-        for root in picture.nodes.indices where state[root] == 0 {
-            var stack: [(node: Int, next: Int)] = [(root, 0)]
-            state[root] = 1
-            while let top = stack.last {
-                guard top.next < targets[top.node].count else {
-                    state[top.node] = 2
-                    order.append(top.node)
-                    stack.removeLast()
-                    continue
-                }
-                stack[stack.count - 1].next += 1
-                let target = targets[top.node][top.next]
-                if state[target] == 0 {
-                    state[target] = 1
-                    stack.append((target, 0))
-                } else if state[target] == 1 {
-                    backward.insert([top.node, target])
-                }
-            }
-        }
-        var depth = [Int](repeating: 0, count: picture.nodes.count)
-        for node in order.reversed() {
-            for target in targets[node] where !backward.contains([node, target]) {
-                depth[target] = max(depth[target], depth[node] + 1)
-            }
-        }
-        self.depth = depth
-    }
-
-    func lowest(of band: ChainPicture.Band) -> Int? {
-        band.nodes.max { (depth[$0], $1) < (depth[$1], $0) }
-    }
-}

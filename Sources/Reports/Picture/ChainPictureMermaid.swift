@@ -8,9 +8,9 @@ public func writeMermaid(_ picture: ChainPicture, into output: inout OutputBuffe
         for index in band.nodes { writeNode(picture.nodes[index], index, into: &output) }
         output.write("  end\n")
     }
-    let depths = PictureDepths(picture)
+    let layout = PictureLayout(picture)
     for (band, next) in zip(picture.bands, picture.bands.dropFirst()) {
-        guard let lowest = depths.lowest(of: band), let first = next.nodes.first else { continue }
+        guard let lowest = layout.lowest(of: band), let first = next.nodes.first else { continue }
         output.write("  n\(lowest) ~~~ n\(first)\n")
     }
     for edge in picture.edges {

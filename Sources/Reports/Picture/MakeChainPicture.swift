@@ -24,12 +24,14 @@ private struct PictureMaker {
     private var isUnreferenced: [Bool]
     private var turns: [ChainPicture.Turn?]
     private var loops: Set<[ChainID]> = []
+    private let soleCallers: [ChainID?]
 
     init(_ owners: AnnotatedRuleset, _ settings: ChainPictureSettings) {
         linked = owners.linked
         self.settings = settings
         purposes = linked.chainIDs.map { owners.purpose(of: ChainID($0)) }
         isKept = ChainCut(linked: linked, settings: settings, owners: purposes.map { $0?.maker }).kept()
+        soleCallers = PictureMaker.soleCallers(linked)
         nodeOf = [Int?](repeating: nil, count: linked.chainCount)
         isUnreferenced = [Bool](repeating: false, count: linked.chainCount)
         turns = [ChainPicture.Turn?](repeating: nil, count: linked.chainCount)
@@ -134,8 +136,32 @@ private struct PictureMaker {
         if isUnreferenced[id.index] {
             return ChainFamily(table: table, owner: owner, isUnreferenced: true, kind: "")
         }
-        guard let kind = purposes[id.index]?.family ?? nameStem(linked.name(chain.name)) else { return nil }
+        let name = linked.name(chain.name)
+        guard let kind = purposes[id.index]?.family ?? partOf(id, name) ?? nameStem(name) else { return nil }
         return ChainFamily(table: table, owner: owner, isUnreferenced: false, kind: kind)
+    }
+
+    /// The one chain that leads to this one, where its name is the beginning of this one's, which leads nowhere:
+    /// firewalld's `IN_public_log`, `IN_public_deny`, … belong to `IN_public`.
+    private func partOf(_ id: ChainID, _ name: String) -> String? {
+        guard linked.jumps[id.index].isEmpty, let caller = soleCallers[id.index] else { return nil }
+        let whole = linked.name(linked.chain(caller).name)
+        return name.utf8.count > whole.utf8.count && name.utf8.starts(with: whole.utf8) ? whole : nil
+    }
+
+    /// By chain, the one that leads to it where that is one alone.
+    private static func soleCallers(_ linked: LinkedRuleset) -> [ChainID?] {
+        var callers = [ChainID?](repeating: nil, count: linked.chainCount)
+        var areSeveral = [Bool](repeating: false, count: linked.chainCount)
+        for index in linked.chainIDs {
+            for jump in linked.jumps[index] {
+                guard let target = jump.target?.index else { continue }
+                if let known = callers[target], known.index != index { areSeveral[target] = true }
+                callers[target] = ChainID(index)
+            }
+        }
+        for index in callers.indices where areSeveral[index] { callers[index] = nil }
+        return callers
     }
 
     private func title(_ index: Int) -> String {
@@ -175,37 +201,45 @@ private struct PictureMaker {
         guard let base = linked.chain(id).base else { return isUnreferenced[id.index] ? .unreferenced : .user }
         return .base(
             ChainPicture.Base(
-                hook: base.hook, priority: base.priority, policy: base.policy, turn: turns[id.index]))
+                hook: base.hook, priority: base.priority, policy: base.policy,
+                policyPackets: linked.chain(id).policyCounters?.packets, turn: turns[id.index]))
     }
 
+    /// What was decided, where all that decides is counted: a share of a part would mislead.
     private func decided(_ chains: [ChainID]) -> ChainPicture.Decided? {
         var decided = ChainPicture.Decided()
-        var isCounted = false
         for id in chains {
             let chain = linked.chain(id)
-            if let policy = chain.policyCounters {
-                isCounted = true
-                switch chain.base?.policy {
+            if let base = chain.base {
+                guard let policy = chain.policyCounters else { return nil }
+                switch base.policy {
                 case .accept: decided.accepted &+= policy.packets
                 case .drop: decided.dropped &+= policy.packets
-                case nil: break
                 }
             }
             for rule in chain.rules {
-                guard let counters = chain.counters(of: rule) else { continue }
-                isCounted = true
-                switch rule.target {
-                case .accept: decided.accepted &+= counters.packets
-                case .drop, .reject, .native(.reject): decided.dropped &+= counters.packets
+                guard let target = rule.target else { continue }
+                let packets = chain.counters(of: rule)?.packets
+                switch target {
+                case .accept: if !add(packets, to: &decided.accepted) { return nil }
+                case .drop, .reject, .native(.reject): if !add(packets, to: &decided.dropped) { return nil }
                 case .dnat, .snat, .masquerade, .redirect, .netmap, .prefixTranslation, .native(.translate), .tproxy,
                     .native(.tproxy):
-                    decided.translated &+= counters.packets
-                case .queue, .nfQueue, .native(.queue): decided.queued &+= counters.packets
+                    if !add(packets, to: &decided.translated) { return nil }
+                case .queue, .nfQueue, .native(.queue): if !add(packets, to: &decided.queued) { return nil }
+                // What these decide is not told by a counter.
+                case .unknown, .native(.unknown), .native(.xtables), .native(.verdictMap): return nil
                 default: break
                 }
             }
         }
-        return isCounted ? decided : nil
+        return decided
+    }
+
+    private func add(_ packets: UInt64?, to sum: inout UInt64) -> Bool {
+        guard let packets else { return false }
+        sum &+= packets
+        return true
     }
 
     // MARK: Edges
