@@ -32,7 +32,19 @@ private func checkSize(_ picture: ChainPicture) throws(Stop) {
             + " --table, --chain, --depth, --owner and --fold make it smaller, dot and mermaid take it whole")
 }
 
-func drawn(_ dot: [UInt8], as form: DrawingForm, _ console: borrowing Console) throws(Stop) -> [UInt8] {
+/// The ways that a trace's report tells of, as one `svg` element.
+func pathSVG(_ document: Document, title: String, _ console: borrowing Console) throws(Stop) -> [UInt8] {
+    let dot = bytes { writePathDot(document, title: title, into: &$0) }
+    return try drawn(dot, as: .svg(style: pictureStyle()), console)
+}
+
+/// The ways that a trace's report tells of, as an image, in the colours for white paper.
+func pathPNG(_ document: Document, title: String, _ console: borrowing Console) throws(Stop) -> [UInt8] {
+    let dot = bytes { writePathDot(document, title: title, resolution: 144, into: &$0) }
+    return try drawn(dot, as: .png, console)
+}
+
+private func drawn(_ dot: [UInt8], as form: DrawingForm, _ console: borrowing Console) throws(Stop) -> [UInt8] {
     let drawing: Drawing
     do {
         drawing = try draw(String(decoding: dot, as: UTF8.self), as: form)

@@ -46,6 +46,8 @@ struct TraceSettings: SnapshotCommandSettings, Hashable {
     var asksKernel = false
     var detail = Detail.path
     var json = false
+    /// Where a picture or page of the way is written.
+    var outputPath: String?
     var expectation: Expectation?
     /// Whether an option described the packet.
     var describesPacket: Bool { packet != PacketDescription() }
@@ -207,6 +209,10 @@ extension TraceSettings {
                 help: "send the packet through this machine's kernel too, in a scratch namespace, and compare"
             ) { $0.asksKernel = true },
             .flag("--json", group: group, help: "the result as one JSON object") { $0.json = true },
+            .value(
+                "--output", "-o", name: "FILE", kind: .file, group: group,
+                help: "instead of text, the way as a picture (.svg, .png) or the whole answer as a page (.html)"
+            ) { settings, text in settings.outputPath = text },
             .value(
                 "--expect", name: "OUTCOME", kind: .words(Expectation.words), group: group,
                 help: "exit with 1 unless it comes out so: a word of the outcomes, accept or drop"

@@ -2,6 +2,10 @@ import Foundation
 import GraphLayout
 import Testing
 
+#if canImport(FoundationXML)
+import FoundationXML
+#endif
+
 @Suite struct DrawingTests {
     private func text(_ dot: String, style: String = "") throws -> String {
         String(decoding: try draw(dot, as: .svg(style: style)).bytes, as: UTF8.self)

@@ -56,6 +56,13 @@ public struct ChainPicture: Hashable, Sendable {
         public var translated: UInt64 = 0
         public var queued: UInt64 = 0
 
+        public init(accepted: UInt64 = 0, dropped: UInt64 = 0, translated: UInt64 = 0, queued: UInt64 = 0) {
+            self.accepted = accepted
+            self.dropped = dropped
+            self.translated = translated
+            self.queued = queued
+        }
+
         public var total: UInt64 { accepted &+ dropped &+ translated &+ queued }
     }
 

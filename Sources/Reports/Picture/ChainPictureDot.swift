@@ -63,7 +63,7 @@ private struct DotWriter {
     func write(into output: inout OutputBuffer) {
         output.write("digraph \(dotQuoted(settings.title.isEmpty ? "chains" : settings.title)) {\n")
         output.write(
-            "  graph [class=picture, rankdir=TB, remincross=false, fontname=\"\(font)\", fontsize=16, bgcolor=\"\(PictureColor.paper)\","
+            "  graph [class=picture, id=\"chain-picture\", rankdir=TB, remincross=false, fontname=\"\(font)\", fontsize=16, bgcolor=\"\(PictureColor.paper)\","
         )
         output.write(
             " fontcolor=\"\(PictureColor.ink)\", pad=0.3, nodesep=0.22, ranksep=\"0.42\", labelloc=t, labeljust=l")
@@ -105,9 +105,9 @@ private struct DotWriter {
     }
 
     private func writeBand(_ band: ChainPicture.Band, into output: inout OutputBuffer) {
-        output.write("  subgraph cluster_\(band.table) {\n")
+        output.write("  subgraph \(dotQuoted("cluster \(band.title)")) {\n")
         let title = htmlLabel([LabelLine(text: pictureText(band.title), role: .name)], align: "LEFT")
-        output.write("    graph [label=\(title), style=\"rounded,filled\", fillcolor=\"\(PictureColor.band)\",")
+        output.write("    graph [class=band, label=\(title), style=\"rounded,filled\", fillcolor=\"\(PictureColor.band)\",")
         output.write(" color=\"\(PictureColor.bandLine)\", fontsize=14, labeljust=l, margin=14];\n")
         for index in band.nodes { writeNode(index, into: &output) }
         writeRows(band, into: &output)

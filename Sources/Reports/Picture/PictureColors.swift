@@ -43,6 +43,11 @@ enum PictureColor {
     static let way = "#3b6ea5"
     static let bad = "#b3400a"
     static let badFill = "#fde4d8"
+    static let good = "#00694e"
+    static let goodFill = "#d9f2e8"
+    static let doubtful = "#7a5c00"
+    static let doubtfulFill = "#fdf0d5"
+    static let changed = "#a84f80"
 }
 
 /// The style sheet of a picture: what its attributes say, and other colours where the reader's screen is dark.
@@ -64,7 +69,9 @@ public func pictureStyle() -> String {
         ("quiet", PictureColor.quiet, "#a2acb6"), ("faint", PictureColor.faint, "#6e7781"),
         ("band", PictureColor.band, "#151b23"), ("band-line", PictureColor.bandLine, "#3d444d"),
         ("way", PictureColor.way, "#79b8ff"), ("bad", PictureColor.bad, "#ff9d6e"),
-        ("bad-fill", PictureColor.badFill, "#4a1e0b"),
+        ("bad-fill", PictureColor.badFill, "#4a1e0b"), ("good", PictureColor.good, "#2fbf94"),
+        ("good-fill", PictureColor.goodFill, "#0b3528"), ("doubtful", PictureColor.doubtful, "#e3b341"),
+        ("doubtful-fill", PictureColor.doubtfulFill, "#3f2e0a"), ("changed", PictureColor.changed, "#dd94b8"),
     ]
     for (name, onWhite, onBlack) in shared {
         light += "--\(name):\(onWhite);"
@@ -73,19 +80,29 @@ public func pictureStyle() -> String {
     var style = ".picture{\(light)}\n"
     style += "@media screen and (prefers-color-scheme:dark){.picture{\(dark)}}\n"
     style += ".picture>polygon{fill:var(--paper)}\n.picture text{fill:var(--ink)}\n"
-    for (name, onWhite, _) in shared {
+    for (name, onWhite) in [
+        ("quiet", PictureColor.quiet), ("bad", PictureColor.bad), ("good", PictureColor.good),
+        ("doubtful", PictureColor.doubtful), ("changed", PictureColor.changed),
+    ] {
         style += ".picture text[fill=\"\(onWhite)\"]{fill:var(--\(name))}\n"
     }
-    style += ".picture .cluster :is(path,polygon){fill:var(--band);stroke:var(--band-line)}\n"
+    style += ".picture .band :is(path,polygon){fill:var(--band);stroke:var(--band-line)}\n"
     style += rules
     style += ".picture .edge path{stroke:var(--quiet)}\n"
     style += ".picture .edge polygon{fill:var(--quiet);stroke:var(--quiet)}\n"
-    for (name, color) in [("way", "way"), ("unused", "faint"), ("loop", "bad")] {
+    for (name, color) in [("way", "way"), ("unused", "faint"), ("loop", "bad"), ("open", "doubtful")] {
         style += ".picture .edge.\(name) path{stroke:var(--\(color))}\n"
         style += ".picture .edge.\(name) polygon{fill:var(--\(color));stroke:var(--\(color))}\n"
     }
     style += ".picture .drops :is(path,polygon),.picture .missing :is(path,polygon){stroke:var(--bad)}\n"
     style += ".picture .missing :is(path,polygon):not([fill=none]){fill:var(--bad-fill)}\n"
+    for (name, fill, line) in [
+        ("packet", "paper", "way"), ("hook", "paper", "way"), ("delivered", "good-fill", "good"),
+        ("lost", "bad-fill", "bad"), ("unsettled", "doubtful-fill", "doubtful"),
+    ] {
+        style += ".picture .\(name) :is(path,polygon){fill:var(--\(fill));stroke:var(--\(line))}\n"
+    }
+    style += ".picture .between :is(path,polygon){stroke:var(--faint)}\n"
     style += ".picture a:hover text,.picture a:focus text{text-decoration:underline}\n"
     return style
 }
