@@ -85,7 +85,8 @@ private func trace(_ arguments: [String], _ console: borrowing Console) throws(S
     do { answer = try tracer.answer(description, at: start) } catch { throw .usage(UsageFailure(error.message)) }
     let unused = tracer.unusedAssumptions()
     if let first = unused.wrongValues.first { throw .usage(first) }
-    try write(answer, tracer.model(start), nodes[start].node, settings, form, snapshot: paths.joined(separator: " "), console)
+    try write(
+        answer, tracer.model(start), nodes[start].node, settings, form, snapshot: paths.joined(separator: " "), console)
     for name in unused.names {
         console.error(
             "hookline: note: nothing on this packet's way asks for the assumption '\(escapedForTerminal(name))'")

@@ -141,7 +141,8 @@ private struct PathWriter {
             begin(.between, [TextRun("into the tunnel \(quotes.name(interface)): the outer packet goes on from here")])
         case .decapsulation(let interface):
             leaveHook()
-            begin(.between, [TextRun("out of the tunnel \(quotes.name(interface)): the inner packet goes on from here")])
+            begin(
+                .between, [TextRun("out of the tunnel \(quotes.name(interface)): the inner packet goes on from here")])
         case .loopback:
             leaveHook()
             begin(.between, [TextRun("over lo, back into this host")])

@@ -33,10 +33,14 @@ import FoundationXML
     }
 
     @Test func whatCannotBeReadIsTold() {
-        #expect { try draw("digraph { a -> ", as: .png) } throws: { error in
-            "\(error)".contains("Graphviz can't read the graph: ") && "\(error)".contains("syntax error")
+        func message(_ dot: String) -> String {
+            do {
+                _ = try draw(dot, as: .png)
+                return "drawn"
+            } catch { return error.message }
         }
-        #expect { try draw("", as: .png) } throws: { error in "\(error)".contains("Graphviz can't read the graph") }
+        #expect(message("digraph { a -> ").hasPrefix("Graphviz can't read the graph: Error: syntax error in line 1"))
+        #expect(message("") == "Graphviz can't read the graph")
     }
 
     @Test func whatGraphvizWarnsOfIsTold() throws {
@@ -50,7 +54,7 @@ import FoundationXML
     @Test func severalDrawAtOnce() async throws {
         let all = try await withThrowingTaskGroup(of: [UInt8].self) { group in
             for _ in 0..<8 {
-                group.addTask { try draw("digraph { a -> b -> c; a -> c }", as: .svg(style: "")).bytes }
+                group.addTask { try draw("digraph one { a -> b -> c; a -> c }", as: .svg(style: "")).bytes }
             }
             return try await group.reduce(into: []) { $0.append($1) }
         }

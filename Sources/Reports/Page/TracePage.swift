@@ -14,7 +14,8 @@ public func tracePage(_ document: Document, title: String) -> [UInt8] {
     page.own(base64(SHA2.digest(style)))
     page.markup("'; base-uri 'none'; form-action 'none'\">\n")
     page.markup("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n")
-    page.markup("<meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"referrer\" content=\"no-referrer\">\n")
+    page.markup(
+        "<meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"referrer\" content=\"no-referrer\">\n")
     page.markup("<link rel=\"icon\" href=\"data:,\">\n<title>")
     page.text("\(title) \u{2013} hookline")
     page.markup("</title>\n<style>")

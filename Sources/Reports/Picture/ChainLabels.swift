@@ -42,9 +42,9 @@ enum ChainLabels {
 
     /// The name alone, elided; of a family what its names begin with, and how many they are.
     static func name(_ node: ChainPicture.Node) -> String {
-        if !node.isFamily { return elided(pictureText(node.name), to: nameLength) }
+        if !node.isFamily { return pictureText(elided(node.name, to: nameLength)) }
         let many = counted(node.chains.count, "chain")
-        return node.name.isEmpty ? many : "\(many) \(elided(pictureText(node.name), to: nameLength - 8))…"
+        return node.name.isEmpty ? many : "\(many) \(pictureText(elided(node.name, to: nameLength - 8)))…"
     }
 
     /// Nothing where the policy decided it all: that is told beside it.

@@ -93,8 +93,10 @@ public struct ChainPicture: Hashable, Sendable {
     /// Tables of IPv4 and of both, then of IPv6, then all others; each by the lowest priority of its base chains.
     public var bands: [Band] = []
     public var edges: [Edge] = []
-    /// What is wrong with how chains hang together, and what is cut off: sentences without a final stop.
+    /// What is wrong with how chains hang together: sentences without a final stop.
     public var notes: [String] = []
+    /// How much of the rule set is shown, a sentence without a final stop; empty where all of it is.
+    public var extent = ""
 
     init() {}
 }

@@ -83,6 +83,7 @@ private struct DotWriter {
     private func caption() -> String {
         var lines: [LabelLine] = []
         if !settings.title.isEmpty { lines.append(LabelLine(text: pictureText(settings.title), role: .name)) }
+        if !picture.extent.isEmpty { lines.append(LabelLine(text: picture.extent, role: .plain)) }
         for text in legend() { lines.append(LabelLine(text: text, role: .quiet)) }
         for note in picture.notes.prefix(shownNotes) {
             lines.append(LabelLine(text: elided(pictureText(note), to: 140), role: .bad))
@@ -107,7 +108,8 @@ private struct DotWriter {
     private func writeBand(_ band: ChainPicture.Band, into output: inout OutputBuffer) {
         output.write("  subgraph \(dotQuoted("cluster \(band.title)")) {\n")
         let title = htmlLabel([LabelLine(text: pictureText(band.title), role: .name)], align: "LEFT")
-        output.write("    graph [class=band, label=\(title), style=\"rounded,filled\", fillcolor=\"\(PictureColor.band)\",")
+        output.write(
+            "    graph [class=band, label=\(title), style=\"rounded,filled\", fillcolor=\"\(PictureColor.band)\",")
         output.write(" color=\"\(PictureColor.bandLine)\", fontsize=14, labeljust=l, margin=14];\n")
         for index in band.nodes { writeNode(index, into: &output) }
         writeRows(band, into: &output)
@@ -200,8 +202,8 @@ private struct DotWriter {
     private func writeEdge(_ edge: ChainPicture.Edge, into output: inout OutputBuffer) {
         var look: [String] = []
         if edge.isGoto { look.append("style=dashed") }
-        if edge.isLoop {
-            look.append("class=loop, color=\"\(PictureColor.bad)\", penwidth=3")
+        if edge.isLoop || picture.nodes[edge.to].standing == .missing {
+            look.append("class=wrong, color=\"\(PictureColor.bad)\", penwidth=3")
         } else if edge.packetCount == 0, mostPackets > 0 {
             look.append("class=unused, color=\"\(PictureColor.faint)\"")
         } else if let packets = edge.packetCount, mostPackets > 0 {
@@ -216,7 +218,7 @@ private struct DotWriter {
     /// 1 to 4 by the order of magnitude.
     private func width(_ packets: UInt64) -> String {
         let bits = 64 - packets.leadingZeroBitCount
-        let most = max(1, 64 - mostPackets.leadingZeroBitCount)
+        let most = max(10, 64 - mostPackets.leadingZeroBitCount)
         let tenths = 10 + 30 * bits / most
         return "\(tenths / 10).\(tenths % 10)"
     }

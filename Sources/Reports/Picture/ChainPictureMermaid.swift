@@ -28,6 +28,7 @@ public func writeMermaid(_ picture: ChainPicture, into output: inout OutputBuffe
     output.write(
         "  classDef missing fill:\(PictureColor.badFill),stroke:\(PictureColor.bad),color:\(PictureColor.ink)\n")
     output.write("  classDef unreferenced stroke-dasharray:4\n")
+    if !picture.extent.isEmpty { output.write("  %% \(picture.extent)\n") }
     for note in picture.notes { output.write("  %% \(mermaidComment(note))\n") }
 }
 

@@ -313,7 +313,7 @@ private struct PictureMaker {
     private mutating func tellWhatIsCut() {
         let shown = isKept.reduce(0) { $0 + ($1 ? 1 : 0) }
         if shown < linked.chainCount {
-            picture.notes.append("\(shown) of \(counted(linked.chainCount, "chain")) are shown, as was asked for")
+            picture.extent = "\(shown) of \(counted(linked.chainCount, "chain")) are shown, as was asked for"
         }
     }
 }

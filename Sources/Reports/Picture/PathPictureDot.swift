@@ -56,7 +56,9 @@ private struct PathDotWriter {
         var edge = condition.isEmpty ? [] : wrapped(pictureText("if \(condition)"), width: 40, lines: 4)
         for stage in way.stages {
             let node = addNode(stage)
-            if let before { addEdge(before, node, edge, isOpen: !condition.isEmpty && edge.first?.hasPrefix("if ") == true) }
+            if let before {
+                addEdge(before, node, edge, isOpen: !condition.isEmpty && edge.first?.hasPrefix("if ") == true)
+            }
             before = node
             edge = stage.changed.map { wrapped(pictureText($0), width: 60, lines: 2) } ?? []
         }
@@ -75,15 +77,18 @@ private struct PathDotWriter {
         nodeCount += 1
         let look: String
         switch stage.kind {
-        case .packet: look = "class=\"packet\", fillcolor=\"\(PictureColor.paper)\", color=\"\(PictureColor.way)\", penwidth=2"
+        case .packet:
+            look = "class=\"packet\", fillcolor=\"\(PictureColor.paper)\", color=\"\(PictureColor.way)\", penwidth=2"
         case .hook: look = "class=\"hook\", fillcolor=\"\(PictureColor.paper)\", color=\"\(PictureColor.way)\""
         case .between: look = "class=\"between\", style=\"rounded\", color=\"\(PictureColor.faint)\""
         case .delivered:
-            look = "class=\"delivered\", fillcolor=\"\(PictureColor.goodFill)\", color=\"\(PictureColor.good)\", penwidth=3"
+            look =
+                "class=\"delivered\", fillcolor=\"\(PictureColor.goodFill)\", color=\"\(PictureColor.good)\", penwidth=3"
         case .lost:
             look = "class=\"lost\", fillcolor=\"\(PictureColor.badFill)\", color=\"\(PictureColor.bad)\", penwidth=3"
         case .unsettled:
-            look = "class=\"unsettled\", style=\"rounded,filled,dashed\", fillcolor=\"\(PictureColor.doubtfulFill)\","
+            look =
+                "class=\"unsettled\", style=\"rounded,filled,dashed\", fillcolor=\"\(PictureColor.doubtfulFill)\","
                 + " color=\"\(PictureColor.doubtful)\", penwidth=2"
         }
         statements.append("    s\(node) [\(look), label=\(label(stage))];")
@@ -173,7 +178,9 @@ private struct PathDotWriter {
         if !lines.isEmpty {
             let color = isOpen ? PictureColor.doubtful : PictureColor.changed
             var label = "<"
-            for line in lines { label += "<FONT COLOR=\"\(color)\"><B>\(markupEscaped(line))</B></FONT><BR ALIGN=\"LEFT\"/>" }
+            for line in lines {
+                label += "<FONT COLOR=\"\(color)\"><B>\(markupEscaped(line))</B></FONT><BR ALIGN=\"LEFT\"/>"
+            }
             look += ", label=\(label)>"
         }
         statements.append("    s\(from) -> s\(to) [\(look)];")
@@ -192,7 +199,8 @@ private struct PathDotWriter {
         if let resolution { output.write(", dpi=\(resolution)") }
         output.write("];\n  node [shape=box, style=\"rounded,filled\", fontname=\"\(font)\", fontsize=11, height=0.3,")
         output.write(" margin=\"0.14,0.08\", fontcolor=\"\(PictureColor.ink)\"];\n")
-        output.write("  edge [fontname=\"\(font)\", fontsize=11, color=\"\(PictureColor.way)\", penwidth=2.5, arrowsize=0.8];\n")
+        output.write(
+            "  edge [fontname=\"\(font)\", fontsize=11, color=\"\(PictureColor.way)\", penwidth=2.5, arrowsize=0.8];\n")
         for statement in statements { output.write(statement + "\n") }
         output.write("}\n")
     }

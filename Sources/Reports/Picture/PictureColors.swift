@@ -90,7 +90,7 @@ public func pictureStyle() -> String {
     style += rules
     style += ".picture .edge path{stroke:var(--quiet)}\n"
     style += ".picture .edge polygon{fill:var(--quiet);stroke:var(--quiet)}\n"
-    for (name, color) in [("way", "way"), ("unused", "faint"), ("loop", "bad"), ("open", "doubtful")] {
+    for (name, color) in [("way", "way"), ("unused", "faint"), ("wrong", "bad"), ("open", "doubtful")] {
         style += ".picture .edge.\(name) path{stroke:var(--\(color))}\n"
         style += ".picture .edge.\(name) polygon{fill:var(--\(color));stroke:var(--\(color))}\n"
     }
