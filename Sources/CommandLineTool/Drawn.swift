@@ -2,8 +2,8 @@ internal import GraphLayout
 internal import Reports
 internal import SourceText
 
-/// More nodes than this are no picture, and would take Graphviz minutes.
-private let drawnNodes = 1000
+/// More nodes than this are no picture, and would take Graphviz long: so many take a second or two.
+private let drawnNodes = 500
 
 /// The chain graph as one `svg` element. Where it stands in a page, the page may have `pictureStyle()` itself.
 func chainSVG(

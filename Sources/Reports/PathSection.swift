@@ -86,7 +86,15 @@ private struct PathWriter {
     private mutating func line(_ indent: Int, _ runs: [TextRun]) {
         if told.stages.isEmpty { begin(.hook, []) }
         told.stages[told.stages.count - 1].lines.append(
-            ToldWay.Line(indent: indent, text: RichText(runs), isDeciding: isDeciding))
+            ToldWay.Line(indent: indent, text: RichText(runs), isDeciding: false))
+    }
+
+    /// Says that the last line is what decided, where this step did.
+    private mutating func markDecider() {
+        guard isDeciding, let stage = told.stages.indices.last, let line = told.stages[stage].lines.indices.last else {
+            return
+        }
+        told.stages[stage].lines[line].isDeciding = true
     }
 
     /// Tells at the last stage what it made of the packet, where the next step sees another one.
@@ -212,6 +220,7 @@ private struct PathWriter {
         if !step.isCertain { runs.append(TextRun("  (perhaps)", .doubtful)) }
         if rule.isBroken { runs.append(TextRun("  (does not match, but did something before)", .quiet)) }
         line(2 + own, runs)
+        markDecider()
         for assumption in way.assumptions where assumption.step == index {
             line(2 + own + 2, [TextRun("? \(assumption.text)", .doubtful)])
         }
@@ -249,6 +258,7 @@ private struct PathWriter {
             let name = reporter.words.chainName(chain)
             line(1, [TextRun("\(name): no rule matched, policy \(word)", role)])
         }
+        markDecider()
         depth = [:]
     }
 

@@ -89,7 +89,7 @@ import FoundationXML
         #expect(refused.output == "")
         #expect(
             refused.error.hasSuffix(
-                "hookline: error: 1503 nodes are too many for a picture, which holds 1000; --hook, --table, --chain,"
+                "hookline: error: 1503 nodes are too many for a picture, which holds 500; --hook, --table, --chain,"
                     + " --depth, --owner and --fold make it smaller, dot and mermaid take it whole\n"))
         #expect(call("graph - --format dot", around).status == 0)
         #expect(call("graph - --format svg --hook output", around).status == 0)

@@ -67,6 +67,8 @@ private struct DotWriter {
         )
         output.write(
             " fontcolor=\"\(PictureColor.ink)\", pad=0.3, nodesep=0.22, ranksep=\"0.42\", labelloc=t, labeljust=l")
+        // Without a limit, the last few pixels of a large picture would take most of the time.
+        if picture.nodes.count > 150 { output.write(", nslimit=0.5") }
         if let resolution = settings.resolution { output.write(", dpi=\(resolution)") }
         output.write(caption() + "];\n")
         output.write("  node [shape=box, style=\"rounded,filled\", fontname=\"\(font)\", fontsize=12, height=0.3,")
@@ -96,8 +98,8 @@ private struct DotWriter {
 
     private func legend() -> [String] {
         var signs: [String] = []
-        if picture.nodes.contains(where: \.isFamily) { signs.append("a double frame: several like chains") }
-        if picture.edges.contains(where: \.isGoto) { signs.append("a dashed arrow: goto") }
+        if picture.nodes.contains(where: { $0.isFamily }) { signs.append("a double frame: several like chains") }
+        if picture.edges.contains(where: { $0.isGoto }) { signs.append("a dashed arrow: goto") }
         if mostPackets > 0, picture.edges.contains(where: { $0.packetCount == 0 }) {
             signs.append("a thin pale arrow: no packet counted")
         }

@@ -22,7 +22,7 @@ public func writeMermaid(_ picture: ChainPicture, into output: inout OutputBuffe
     // Both colours are told: the text must be legible whatever the theme.
     for hue in PictureHue.allCases {
         let colors = hue.colors
-        output.write("  classDef \(hue) fill:\(colors.fill),stroke:\(colors.line),color:\(PictureColor.ink)\n")
+        output.write("  classDef \(hue.rawValue) fill:\(colors.fill),stroke:\(colors.line),color:\(PictureColor.ink)\n")
     }
     output.write("  classDef drops stroke:\(PictureColor.bad),stroke-width:3px\n")
     output.write(

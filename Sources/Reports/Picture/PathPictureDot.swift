@@ -132,7 +132,13 @@ private struct PathDotWriter {
                 used = 0
             }
             if used == 0, !lines.isEmpty, word.runs[0].text.hasPrefix(" ") { word.runs[0].text.removeFirst() }
-            line = line + word
+            for run in word.runs {
+                if let last = line.runs.indices.last, line.runs[last].role == run.role {
+                    line.runs[last].text += run.text
+                } else {
+                    line.runs.append(run)
+                }
+            }
             used += word.width
         }
         return lines + [line]

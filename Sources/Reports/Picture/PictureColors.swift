@@ -59,10 +59,10 @@ public func pictureStyle() -> String {
     var rules = ""
     for hue in PictureHue.allCases {
         let colors = hue.colors
-        light += "--\(hue)-fill:\(colors.fill);--\(hue)-line:\(colors.line);"
-        dark += "--\(hue)-fill:\(colors.darkFill);--\(hue)-line:\(colors.darkLine);"
-        rules += ".picture .\(hue) :is(path,polygon):not([fill=none]){fill:var(--\(hue)-fill)}\n"
-        rules += ".picture .\(hue) :is(path,polygon){stroke:var(--\(hue)-line)}\n"
+        light += "--\(hue.rawValue)-fill:\(colors.fill);--\(hue.rawValue)-line:\(colors.line);"
+        dark += "--\(hue.rawValue)-fill:\(colors.darkFill);--\(hue.rawValue)-line:\(colors.darkLine);"
+        rules += ".picture .\(hue.rawValue) :is(path,polygon):not([fill=none]){fill:var(--\(hue.rawValue)-fill)}\n"
+        rules += ".picture .\(hue.rawValue) :is(path,polygon){stroke:var(--\(hue.rawValue)-line)}\n"
     }
     let shared = [
         ("paper", PictureColor.paper, "#0d1117"), ("ink", PictureColor.ink, "#e6edf3"),

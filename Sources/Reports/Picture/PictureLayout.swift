@@ -98,7 +98,8 @@ struct PictureLayout {
         var seen = Set(row)
         while let node = open.popLast() {
             lowest = max(lowest, depth[node])
-            for next in targets[node] + stacks[node].map(\.lower) where seen.insert(next).inserted { open.append(next) }
+            let below = targets[node] + stacks[node].map { $0.lower }
+            for next in below where seen.insert(next).inserted { open.append(next) }
         }
         return lowest
     }
