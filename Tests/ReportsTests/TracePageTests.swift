@@ -49,11 +49,13 @@ import Testing
         #expect(made.contains("<B>PREROUTING</B>"))
         #expect(
             made.contains(
-                "s1 -> s2 [class=\"way\", label=<<FONT COLOR=\"#a84f80\"><B>tcp 198.51.100.7:40000 -&gt; 10.1.0.7:2222")
+                "s1 -> s2 [class=\"way\", label=<<FONT COLOR=\"#a84f80\"><B>&#160;tcp 198.51.100.7:40000 -&gt; 10.1.0.7:2222"
+            )
         )
         #expect(
             made.contains(
-                "&#9654;&#160;</B></FONT><FONT COLOR=\"#57606a\">:12  </FONT><B>-A FORWARD -d 10.1.0.7/32 -j DROP</B>"))
+                "&#9654;&#160;</B></FONT><FONT COLOR=\"#57606a\">:12&#160;&#160;</FONT><B>-A FORWARD -d 10.1.0.7/32 -j DROP</B>"
+            ))
         #expect(made.contains("class=\"lost\""))
     }
 

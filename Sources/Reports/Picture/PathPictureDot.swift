@@ -26,12 +26,12 @@ private struct PathDotWriter {
         self.resolution = resolution
     }
 
-    /// - Parameter heading: the last one before these blocks.
-    mutating func write(_ blocks: [Block], under heading: String) {
-        var heading = heading
+    /// - Parameter outer: the last heading before these blocks.
+    mutating func write(_ blocks: [Block], under outer: String) {
+        var heading = outer
         for block in blocks {
             switch block {
-            case .heading(let text): heading = text.plainText
+            case .heading(let text): heading = (outer.isEmpty ? "" : outer + ": ") + text.plainText
             case .paragraph(let text): if outcome == nil { outcome = text }
             case .indented(let inner): write(inner, under: heading)
             case .path(let way): add(way, heading)
@@ -165,7 +165,7 @@ private struct PathDotWriter {
 
     private func marked(_ run: TextRun, _ isDeciding: Bool) -> String {
         if run.text.isEmpty { return "" }
-        let text = markupEscaped(run.text)
+        let text = spaced(markupEscaped(run.text))
         func font(_ color: String, _ text: String) -> String { "<FONT COLOR=\"\(color)\">\(text)</FONT>" }
         switch run.role {
         case .plain: return text
@@ -179,13 +179,29 @@ private struct PathDotWriter {
         }
     }
 
+    /// SVG drops spaces at the ends of a stretch, and all but one between words.
+    private func spaced(_ text: String) -> String {
+        var result = ""
+        var isAfterSpace = true
+        let scalars = Array(text.unicodeScalars)
+        for (index, scalar) in scalars.enumerated() {
+            if scalar == " ", isAfterSpace || index == scalars.count - 1 {
+                result += "&#160;"
+            } else {
+                result.unicodeScalars.append(scalar)
+            }
+            isAfterSpace = scalar == " "
+        }
+        return result
+    }
+
     private mutating func addEdge(_ from: Int, _ to: Int, _ lines: [String], isOpen: Bool) {
         var look = isOpen ? "class=\"open\", style=dashed, color=\"\(PictureColor.doubtful)\"" : "class=\"way\""
         if !lines.isEmpty {
             let color = isOpen ? PictureColor.doubtful : PictureColor.changed
             var label = "<"
             for line in lines {
-                label += "<FONT COLOR=\"\(color)\"><B>\(markupEscaped(line))</B></FONT><BR ALIGN=\"LEFT\"/>"
+                label += "<FONT COLOR=\"\(color)\"><B>&#160;\(markupEscaped(line))&#160;</B></FONT><BR ALIGN=\"LEFT\"/>"
             }
             look += ", label=\(label)>"
         }
