@@ -62,7 +62,8 @@ import Testing
             ("graph - --chain INPU", "--chain: no chain 'INPU'; did you mean 'INPUT'?"),
             ("graph - --owner kubeproxy", "no maker 'kubeproxy'; did you mean 'kube-proxy'?"),
             ("graph - --owner nobody", "no maker 'nobody': calico, kube-proxy, "),
-            ("graph - --depth many", "--depth: "), ("graph - --fold -1", "--fold: "), ("completions", "one of bash, zsh and fish"),
+            ("graph - --depth many", "--depth: "), ("graph - --fold -1", "--fold: "),
+            ("completions", "one of bash, zsh and fish"),
             ("completions tcsh", "one of bash, zsh and fish"), ("man x", "man takes no words"),
             ("help trcae", "no command 'trcae'; did you mean 'trace'?"),
         ])
