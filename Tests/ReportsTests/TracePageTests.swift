@@ -54,7 +54,7 @@ import Testing
         )
         #expect(
             made.contains(
-                "&#9654;&#160;</B></FONT><FONT COLOR=\"#57606a\">:12&#160;&#160;</FONT><B>-A FORWARD -d 10.1.0.7/32 -j DROP</B>"
+                "&#9654;&#160;</B></FONT><FONT COLOR=\"#57606a\">:12 &#160;</FONT><B>-A FORWARD -d 10.1.0.7/32 -j DROP</B>"
             ))
         #expect(made.contains("class=\"lost\""))
     }
