@@ -31,11 +31,12 @@ _hookline() {
         --packets) COMPREPLY=($(compgen -f -- "$current")); return ;;
         --assume) COMPREPLY=(); return ;;
         --detail) COMPREPLY=($(compgen -W "summary path full" -- "$current")); return ;;
+        --output|-o) COMPREPLY=($(compgen -f -- "$current")); return ;;
         --expect) COMPREPLY=($(compgen -W "accept drop forwarded sent delivered dropped rejected queued unroutable filtered undecided" -- "$current")); return ;;
         --node) COMPREPLY=(); return ;;
         --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
         esac
-        options="--from --to --in --proto --sport --dport --tcp-flags --icmp-type --icmp-code --mark --ttl --dscp --length --uid --mac --state --ct-mark --in-port --out-port --packet --packets --flows --round-trip --megaflow --assume --detail --kernel --json --expect --node --live --latest --strict --color --help -h"
+        options="--from --to --in --proto --sport --dport --tcp-flags --icmp-type --icmp-code --mark --ttl --dscp --length --uid --mac --state --ct-mark --in-port --out-port --packet --packets --flows --round-trip --megaflow --assume --detail --kernel --json --output -o --expect --node --live --latest --strict --color --help -h"
         ;;
     find)
         case "$previous" in
@@ -114,12 +115,18 @@ _hookline() {
         ;;
     graph)
         case "$previous" in
-        --format) COMPREPLY=($(compgen -W "dot mermaid" -- "$current")); return ;;
         --output|-o) COMPREPLY=($(compgen -f -- "$current")); return ;;
+        --format) COMPREPLY=($(compgen -W "svg png dot mermaid" -- "$current")); return ;;
+        --fold) COMPREPLY=(); return ;;
+        --hook) COMPREPLY=($(compgen -W "ingress prerouting input forward output postrouting egress" -- "$current")); return ;;
+        --table) COMPREPLY=(); return ;;
+        --chain) COMPREPLY=(); return ;;
+        --owner) COMPREPLY=($(compgen -W "calico kube-proxy kubelet docker flannel ip-masq-agent portmap cni-bridge kube-router cilium istio netavark libvirt firewalld ufw fail2ban openwrt tailscale aws-vpc-cni openstack weave unknown" -- "$current")); return ;;
+        --depth) COMPREPLY=(); return ;;
         --node) COMPREPLY=(); return ;;
         --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
         esac
-        options="--format --output -o --node --live --latest --strict --color --help -h"
+        options="--output -o --format --fold --hook --table --chain --owner --depth --node --live --latest --strict --color --help -h"
         ;;
     capture)
         case "$previous" in

@@ -30,3 +30,32 @@ public enum Maker: UInt8, Hashable, Sendable, CaseIterable {
         }
     }
 }
+
+extension Maker {
+    /// One word for it, as options and classes of style sheets have it: `kube-proxy`.
+    public var word: String {
+        switch self {
+        case .calico: "calico"
+        case .kubeProxy: "kube-proxy"
+        case .kubelet: "kubelet"
+        case .docker: "docker"
+        case .flannel: "flannel"
+        case .ipMasqAgent: "ip-masq-agent"
+        case .portmap: "portmap"
+        case .cniBridge: "cni-bridge"
+        case .kubeRouter: "kube-router"
+        case .cilium: "cilium"
+        case .istio: "istio"
+        case .netavark: "netavark"
+        case .libvirt: "libvirt"
+        case .firewalld: "firewalld"
+        case .ufw: "ufw"
+        case .fail2ban: "fail2ban"
+        case .openwrt: "openwrt"
+        case .tailscale: "tailscale"
+        case .awsVPC: "aws-vpc-cni"
+        case .neutron: "openstack"
+        case .weave: "weave"
+        }
+    }
+}

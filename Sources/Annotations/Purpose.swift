@@ -58,3 +58,43 @@ public struct MarkMeaning: Hashable, Sendable {
         self.text = text
     }
 }
+
+extension Purpose {
+    /// What chains of this kind are for, of which a node has one for each service, endpoint, workload or policy;
+    /// `nil` for all others.
+    public var family: String? {
+        switch self {
+        case .kubeProxy(let purpose): purpose.family
+        case .calico(let purpose): purpose.family
+        case .other: nil
+        }
+    }
+}
+
+extension KubeProxyPurpose {
+    fileprivate var family: String? {
+        switch self {
+        case .service: "chooses an endpoint of a service"
+        case .localService: "chooses an endpoint of a service on this node"
+        case .external: "a service, reached from outside the cluster"
+        case .firewall: "source ranges of a service's load balancer"
+        case .endpoint: "an endpoint of a service"
+        case .unnamed(let what): what
+        default: nil
+        }
+    }
+}
+
+extension CalicoPurpose {
+    fileprivate var family: String? {
+        switch self {
+        case .workload(_, let way): "\(way.name) policy of a workload"
+        case .policy(_, let way): "a policy, \(way.name)"
+        case .policyGroup(_, let way): "policies with the same selector, \(way.name)"
+        case .profile(_, let way): "a profile, \(way.name)"
+        case .hostEndpoint(_, let way, _): "\(way.name) policy of a host endpoint"
+        case .endpointMark: "the mark of an endpoint"
+        default: nil
+        }
+    }
+}

@@ -1,11 +1,11 @@
 /// SHA-256 and SHA-224 (FIPS 180-4): the names that Felix and kube-proxy give to chains are made of them.
 ///
 /// Own code since the browser build has no library; what it hashes are short names.
-struct SHA2 {
-    enum Length: Sendable { case bits224, bits256 }
+public struct SHA2 {
+    public enum Length: Sendable { case bits224, bits256 }
 
     /// The digest of `message`, 28 or 32 bytes.
-    static func digest(_ message: some Sequence<UInt8>, _ length: Length = .bits256) -> [UInt8] {
+    public static func digest(_ message: some Sequence<UInt8>, _ length: Length = .bits256) -> [UInt8] {
         var state = length == .bits256 ? initial256 : initial224
         let bytes = paddedTo64(message)
         for start in stride(from: 0, to: bytes.count, by: 64) { compress(&state, bytes[start..<start + 64]) }

@@ -36,6 +36,21 @@ struct Console {
         throw .message("standard output: error: \(cause.call): \(cause.reason)")
     }
 
+    /// Writes a whole result to the file at `path`; to standard output without one, and for `-`.
+    func write(_ bytes: [UInt8], to path: String?) throws(Stop) {
+        guard let path, path != "-" else {
+            var output = output()
+            output.write(bytes)
+            try finish(&output)
+            return
+        }
+        do {
+            try surroundings.writeFile(path, bytes)
+        } catch {
+            throw .message("\(escapedForTerminal(path)): error: \(error.call): \(error.reason)")
+        }
+    }
+
     func error(_ text: String) { surroundings.writeError(Array((text + "\n").utf8)) }
 }
 

@@ -33,6 +33,9 @@ let traceCommand = Command(
             text: "a gate in a script",
             call: "hookline trace node-a/ --from internet --to host:22/tcp --expect drop"),
         Command.Example(
+            text: "a page to mail, or a picture of the way",
+            call: "hookline trace node-a/ --from internet --to host:22/tcp -o path.html"),
+        Command.Example(
             text: "ask this machine's kernel too",
             call: "sudo hookline trace node-a/ --in eth0 --from 198.51.100.7 --to 192.0.2.1:443/tcp --kernel"),
         Command.Example(
@@ -52,6 +55,7 @@ private func trace(_ arguments: [String], _ console: borrowing Console) throws(S
             throw .usage(
                 UsageFailure("--packets brings packets of its own; the other options for one packet do not go with it"))
         }
+        if settings.outputPath != nil { throw .usage(UsageFailure("-o draws one packet; --packets brings many")) }
         if settings.megaflow { throw .usage(UsageFailure("--megaflow tells of one packet; --packets brings many")) }
         if settings.flows, settings.asksKernel {
             throw .usage(UsageFailure("--kernel asks for one packet at a time; --flows does not go with it"))
@@ -59,6 +63,8 @@ private func trace(_ arguments: [String], _ console: borrowing Console) throws(S
         return try tracePackets(paths, settings, console)
     }
     if settings.flows { throw .usage(UsageFailure("--flows goes with --packets")) }
+    let form: TraceForm?
+    do { form = try TraceForm(settings) } catch { throw .usage(error) }
     var description = settings.packet
     if let text = settings.packetText {
         do {
@@ -79,7 +85,8 @@ private func trace(_ arguments: [String], _ console: borrowing Console) throws(S
     do { answer = try tracer.answer(description, at: start) } catch { throw .usage(UsageFailure(error.message)) }
     let unused = tracer.unusedAssumptions()
     if let first = unused.wrongValues.first { throw .usage(first) }
-    try write(answer, tracer.model(start), nodes[start].node, settings, snapshot: paths.joined(separator: " "), console)
+    try write(
+        answer, tracer.model(start), nodes[start].node, settings, form, snapshot: paths.joined(separator: " "), console)
     for name in unused.names {
         console.error(
             "hookline: note: nothing on this packet's way asks for the assumption '\(escapedForTerminal(name))'")
@@ -91,8 +98,8 @@ private func trace(_ arguments: [String], _ console: borrowing Console) throws(S
 }
 
 private func write(
-    _ answer: TraceAnswer, _ model: HostModel, _ node: NodeState, _ settings: TraceSettings, snapshot: String,
-    _ console: borrowing Console
+    _ answer: TraceAnswer, _ model: HostModel, _ node: NodeState, _ settings: TraceSettings, _ form: TraceForm?,
+    snapshot: String, _ console: borrowing Console
 ) throws(Stop) {
     var output = console.output()
     let annotations = AnnotatedRuleset(model.linked, cluster: node.cluster)
@@ -108,6 +115,37 @@ private func write(
         let alike = megaflowReport(megaflow, snapshot: snapshot, model, files: node.files)
         document.add(contentsOf: alike.blocks)
     }
+    if let form {
+        let title = traceTitle(answer)
+        let made: [UInt8]
+        switch form {
+        case .svg: made = try pathSVG(document, title: title, console)
+        case .png: made = try pathPNG(document, title: title, console)
+        case .html: made = tracePage(document, title: title)
+        }
+        try console.write(made, to: settings.outputPath)
+        return
+    }
     render(document, settings.common.style(console.surroundings), into: &output)
     try console.finish(&output)
+}
+
+/// What `-o` makes of an answer, as the file's ending tells.
+private enum TraceForm {
+    case svg, png, html
+
+    /// `nil`: text or JSON, on standard output.
+    init?(_ settings: TraceSettings) throws(UsageFailure) {
+        guard let path = settings.outputPath else { return nil }
+        if settings.json { throw UsageFailure("--json goes to standard output; -o draws") }
+        if path.hasSuffix(".svg") {
+            self = .svg
+        } else if path.hasSuffix(".png") {
+            self = .png
+        } else if path.hasSuffix(".html") || path.hasSuffix(".htm") {
+            self = .html
+        } else {
+            throw UsageFailure("the name '\(path)' does not tell the format: .svg, .png or .html")
+        }
+    }
 }

@@ -46,6 +46,8 @@ struct TraceSettings: SnapshotCommandSettings, Hashable {
     var asksKernel = false
     var detail = Detail.path
     var json = false
+    /// Where a picture or page of the way is written.
+    var outputPath: String?
     var expectation: Expectation?
     /// Whether an option described the packet.
     var describesPacket: Bool { packet != PacketDescription() }
@@ -59,7 +61,7 @@ private func read<Value>(
 }
 
 /// A number as an option's value.
-private func number(_ text: String, maximum: UInt64, of what: String) throws(UsageFailure) -> UInt64 {
+func number(_ text: String, maximum: UInt64, of what: String) throws(UsageFailure) -> UInt64 {
     do { return try readNumber(text, maximum: maximum, of: what) } catch { throw UsageFailure(error.message) }
 }
 
@@ -207,6 +209,10 @@ extension TraceSettings {
                 help: "send the packet through this machine's kernel too, in a scratch namespace, and compare"
             ) { $0.asksKernel = true },
             .flag("--json", group: group, help: "the result as one JSON object") { $0.json = true },
+            .value(
+                "--output", "-o", name: "FILE", kind: .file, group: group,
+                help: "instead of text, the way as a picture (.svg, .png) or the whole answer as a page (.html)"
+            ) { settings, text in settings.outputPath = text },
             .value(
                 "--expect", name: "OUTCOME", kind: .words(Expectation.words), group: group,
                 help: "exit with 1 unless it comes out so: a word of the outcomes, accept or drop"

@@ -67,6 +67,8 @@ public indirect enum Block: Hashable, Sendable {
     /// Lines that are shown as they are, whatever their width: rules, commands.
     case verbatim([RichText])
     case indented([Block])
+    /// The way of a packet.
+    case path(ToldWay)
     /// An empty line.
     case space
 }

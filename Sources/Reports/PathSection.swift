@@ -9,22 +9,22 @@ private let shownBranches = 8
 
 extension TraceReporter {
     /// The way hook by hook, with what changed beside the rule that changed it.
-    func path(_ way: Way) -> [Block] {
+    func path(_ way: Way) -> [Block] { [.path(toldWay(way))] }
+
+    private func toldWay(_ way: Way) -> ToldWay {
         var writer = PathWriter(reporter: self, way: way)
         writer.write()
-        var blocks = writer.blocks
+        var told = writer.told
         let leafCount = way.leaves.count
-        guard !way.trace.branches.isEmpty else { return blocks }
+        guard !way.trace.branches.isEmpty else { return told }
         if detail != .full, leafCount > shownBranches {
-            blocks.append(
-                .paragraph(RichText("It goes on in \(leafCount) ways; --detail full shows each.", .quiet)))
-            return blocks
+            told.untoldCount = leafCount
+            return told
         }
-        for branch in way.trace.branches {
-            blocks.append(.paragraph(RichText("if \(condition(branch.assumptions)):", .strong)))
-            blocks.append(.indented(path(way.into(branch))))
+        told.branches = way.trace.branches.map { branch in
+            ToldWay.Branch(condition: condition(branch.assumptions), way: toldWay(way.into(branch)))
         }
-        return blocks
+        return told
     }
 }
 
@@ -32,8 +32,9 @@ extension TraceReporter {
 private struct PathWriter {
     let reporter: TraceReporter
     let way: Way
-    var blocks: [Block] = []
-    private var lines: [RichText] = []
+    var told = ToldWay()
+    /// The step that is being told decided.
+    private var isDeciding = false
     private var hook: Hook?
     private var layer: UInt8 = 0
     private var round = 0
@@ -62,24 +63,50 @@ private struct PathWriter {
     }
 
     mutating func write() {
-        line(0, [TextRun(packetText(way.packet), .strong)])
+        begin(.packet, [TextRun(packetText(way.packet), .strong)])
+        let decider = reporter.ownDecider(way)
         for index in way.steps.indices {
             // What enclosing traces have told is gone through for the chains that are open, and not told again.
-            if index == way.commonCount, index > 0 { lines = [] }
+            if index == way.commonCount, index > 0 { told.stages = [] }
+            noteChange(before: index)
+            isDeciding = index == decider
             write(index)
         }
-        if way.commonCount == way.steps.count, way.commonCount > 0 { lines = [] }
+        isDeciding = false
+        if way.commonCount == way.steps.count, way.commonCount > 0 { told.stages = [] }
         writeEnd()
-        flush()
     }
 
-    private mutating func flush() {
-        if !lines.isEmpty { blocks.append(.verbatim(lines)) }
-        lines = []
+    /// A new stage.
+    private mutating func begin(_ kind: ToldWay.Stage.Kind, _ head: [TextRun]) {
+        told.stages.append(ToldWay.Stage(kind: kind, head: RichText(head)))
     }
 
+    /// A line of the stage that was begun last.
     private mutating func line(_ indent: Int, _ runs: [TextRun]) {
-        lines.append(RichText([TextRun(String(repeating: " ", count: indent * 2))] + runs))
+        if told.stages.isEmpty { begin(.hook, []) }
+        told.stages[told.stages.count - 1].lines.append(
+            ToldWay.Line(indent: indent, text: RichText(runs), isDeciding: false))
+    }
+
+    /// Says that the last line is what decided, where this step did.
+    private mutating func markDecider() {
+        guard isDeciding, let stage = told.stages.indices.last, let line = told.stages[stage].lines.indices.last else {
+            return
+        }
+        told.stages[stage].lines[line].isDeciding = true
+    }
+
+    /// Tells at the last stage what it made of the packet, where the next step sees another one.
+    private mutating func noteChange(before index: Int) {
+        guard index > way.commonCount, index > 0, let last = told.stages.indices.last else { return }
+        let (old, new) = (way.steps[index - 1].view.packet, way.steps[index].view.packet)
+        let isOther =
+            way.steps[index - 1].layer != way.steps[index].layer || old.source != new.source
+            || old.destination != new.destination || old.sourcePort != new.sourcePort
+            || old.destinationPort != new.destinationPort || old.mark != new.mark
+        guard isOther else { return }
+        told.stages[last].changed = packetText(new) + (new.mark == 0 ? "" : ", mark \(hexadecimal(new.mark))")
     }
 
     // MARK: Steps
@@ -119,13 +146,14 @@ private struct PathWriter {
             line(1, [TextRun("fragments are put together before the first rule")])
         case .encapsulation(let interface):
             leaveHook()
-            line(0, [TextRun("into the tunnel \(quotes.name(interface)): the outer packet goes on from here")])
+            begin(.between, [TextRun("into the tunnel \(quotes.name(interface)): the outer packet goes on from here")])
         case .decapsulation(let interface):
             leaveHook()
-            line(0, [TextRun("out of the tunnel \(quotes.name(interface)): the inner packet goes on from here")])
+            begin(
+                .between, [TextRun("out of the tunnel \(quotes.name(interface)): the inner packet goes on from here")])
         case .loopback:
             leaveHook()
-            line(0, [TextRun("over lo, back into this host")])
+            begin(.between, [TextRun("over lo, back into this host")])
         case .ipvs(let virtual):
             enter(step, chain: nil, jumpedTo: false)
             line(1, [TextRun(virtualServiceText(virtual), virtual.server == nil ? .bad : .changed)])
@@ -153,7 +181,7 @@ private struct PathWriter {
             layer = step.layer
             var text = hookTitle(step.view.hook)
             if step.layer > 0 { text += ", \(packetText(step.view.packet))" }
-            line(0, [TextRun(text, .strong)] + interfaces(step.view))
+            begin(.hook, [TextRun(text, .strong)] + interfaces(step.view))
         }
         guard let chain else { return }
         if depth[chain] != nil { return }
@@ -192,6 +220,7 @@ private struct PathWriter {
         if !step.isCertain { runs.append(TextRun("  (perhaps)", .doubtful)) }
         if rule.isBroken { runs.append(TextRun("  (does not match, but did something before)", .quiet)) }
         line(2 + own, runs)
+        markDecider()
         for assumption in way.assumptions where assumption.step == index {
             line(2 + own + 2, [TextRun("? \(assumption.text)", .doubtful)])
         }
@@ -229,6 +258,7 @@ private struct PathWriter {
             let name = reporter.words.chainName(chain)
             line(1, [TextRun("\(name): no rule matched, policy \(word)", role)])
         }
+        markDecider()
         depth = [:]
     }
 
@@ -236,7 +266,7 @@ private struct PathWriter {
         leaveHook()
         var text = routing.isReroute ? "routed again" : "routing"
         if !routing.isKnown {
-            line(0, [TextRun("\(text): not known", .doubtful)])
+            begin(.between, [TextRun("\(text): not known", .doubtful)])
             return
         }
         if routing.type == .local, step.view.hook == .prerouting {
@@ -257,7 +287,7 @@ private struct PathWriter {
             if let location = quotes.location(route.place) { tail += ", \(location)" }
             runs.append(TextRun(tail + ")", .quiet))
         }
-        line(0, runs)
+        begin(.between, runs)
         if routing.table != RoutingRule.mainTable, routing.table != RoutingRule.localTable, let rule = routing.rule,
             let own = quotes.text(rule.place), let location = quotes.location(rule.place)
         {
@@ -288,6 +318,12 @@ private struct PathWriter {
     private mutating func writeEnd() {
         guard way.trace.branches.isEmpty else { return }
         let word = reporter.words.word(way.trace)
-        line(0, [word, TextRun(reporter.words.clause(way))])
+        let kind: ToldWay.Stage.Kind =
+            switch word.role {
+            case .good: .delivered
+            case .bad: .lost
+            case .plain, .strong, .quiet, .doubtful, .code, .changed: .unsettled
+            }
+        begin(kind, [word, TextRun(reporter.words.clause(way))])
     }
 }

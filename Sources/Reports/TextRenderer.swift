@@ -50,6 +50,7 @@ private struct TextRenderer {
                 writeLine(line, into: &output)
             }
         case .indented(let blocks): write(blocks, indent: indent + TextRenderer.step, into: &output)
+        case .path(let way): write(way.blocks, indent: indent, into: &output)
         case .space: output.write(byte: 0x0a)
         }
     }

@@ -15,6 +15,11 @@ public func traceReport(
     return reporter.document()
 }
 
+/// What a picture or page of the answer is called: the packet as it comes.
+public func traceTitle(_ answer: TraceAnswer) -> String {
+    packetText(Way(answer.trace, packet: answer.request.packet).packet)
+}
+
 struct TraceReporter {
     let quotes: Quotes
     let annotations: AnnotatedRuleset

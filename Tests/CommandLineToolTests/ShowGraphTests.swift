@@ -38,21 +38,4 @@ import Testing
         #expect(call.output.contains("Missing for a sure answer\n"))
         #expect(call.output.contains("conntrack -L"))
     }
-
-    @Test func aGraphIsDotUnlessTheFileSaysOtherwise() {
-        #expect(call("graph -").output.hasPrefix("digraph chains {"))
-        #expect(call("graph - --format mermaid").output.hasPrefix("flowchart LR"))
-        for name in ["a.dot", "a.gv"] {
-            #expect(call("graph - -o \(name)").written[name]?.hasPrefix("digraph chains {") == true)
-        }
-        for name in ["a.mmd", "a.mermaid"] {
-            #expect(call("graph - --output=\(name)").written[name]?.hasPrefix("flowchart LR") == true)
-        }
-        #expect(call("graph - -o a.txt --format dot").written["a.txt"] != nil)
-        #expect(call("graph - -o -").output.hasPrefix("digraph"))
-        let failed = call("graph - -o /nowhere/a.dot")
-        #expect(failed.status == 2)
-        #expect(failed.error == "/nowhere/a.dot: error: open: no such file or directory\n")
-        #expect(failed.output == "")
-    }
 }
