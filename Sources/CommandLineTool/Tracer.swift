@@ -1,4 +1,5 @@
 internal import KernelLab
+internal import PacketCapture
 internal import PacketPath
 internal import PathModel
 internal import Questions
@@ -58,6 +59,23 @@ struct Tracer {
         answer.otherDeciders = open(relevantDeciders(trace, on: model))
         answer.missing = missingInputs(for: trace, request, of: node.missing)
         note(trace)
+        return answer
+    }
+
+    /// What a frame of a capture is on the node.
+    mutating func take(_ frame: CapturedFrame, by replayer: inout FrameReplayer) -> ReplayedFrame {
+        replayer.take(frame, on: &model, settings.flows ? connections : model.connections)
+    }
+
+    /// Follows a packet of a capture.
+    mutating func answer(_ seen: inout SeenPacket) -> TraceAnswer {
+        var lacking: [ConnectionEntry] = []
+        if settings.flows, let entry = entryWithoutWindows(of: seen.prepared.request.packet, in: connections) {
+            lacking = [entry]
+            seen.add(.gap)
+        }
+        var answer = follow(seen.prepared.request, with: lacking)
+        answer.notes = seen.prepared.notes
         return answer
     }
 
