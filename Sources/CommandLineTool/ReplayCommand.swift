@@ -98,7 +98,6 @@ private struct ReplayRun {
     private let path: String
     private let style: TextStyle
     private let filter: CaptureFilter?
-    private let writer: ReplayWriter
     private let files: [SourceFile]
     private var reader: CaptureReader
     private var tracer: Tracer
@@ -120,8 +119,10 @@ private struct ReplayRun {
         reader = CaptureReader(source)
         tracer = Tracer(loaded.node, model, settings.trace)
         replayer = FrameReplayer(settings.frames, loaded.node.cluster, on: model)
-        writer = ReplayWriter(model, files: files)
     }
+
+    /// With the names that interfaces of the capture have made new.
+    private var writer: ReplayWriter { ReplayWriter(tracer.model, files: files) }
 
     /// Answers the next frame; `false` at the end.
     mutating func step(into json: inout JSONWriter) throws(Failure) -> Bool {
@@ -144,6 +145,7 @@ private struct ReplayRun {
         if settings.json {
             if settings.listing != .dropped || !isThrough { writer.write(frame, seen, answer, into: &json) }
         } else if settings.flows {
+            let writer = writer
             flows.add(frame, answer, writer)
         } else if settings.listing == .all || settings.listing == .dropped && !isThrough {
             renderLine(writer.line(frame, answer), style, into: &json.output)

@@ -49,10 +49,8 @@ struct Tracer {
         var request = request
         request.assumptions = settings.assumptions
         request.recordsMisses = settings.detail == .full
-        var table = connections
-        for entry in entries { table.update(entry) }
         let trace = PacketPath.trace(
-            request, on: model, connections: table, setChanges: setChanges,
+            request, on: model, connections: table(with: entries), setChanges: setChanges,
             virtualConnections: virtualConnections)
         if settings.flows { remember(trace) }
         var answer = TraceAnswer(trace: trace, request: request)
@@ -69,14 +67,21 @@ struct Tracer {
 
     /// Follows a packet of a capture.
     mutating func answer(_ seen: inout SeenPacket) -> TraceAnswer {
-        var lacking: [ConnectionEntry] = []
         if settings.flows, let entry = entryWithoutWindows(of: seen.prepared.request.packet, in: connections) {
-            lacking = [entry]
+            connections.update(entry)
             seen.add(.gap)
         }
-        var answer = follow(seen.prepared.request, with: lacking)
+        var answer = follow(seen.prepared.request, with: [])
         answer.notes = seen.prepared.notes
         return answer
+    }
+
+    /// The table with these entries too: a copy of its own only where there are any.
+    private func table(with entries: [ConnectionEntry]) -> ConnectionIndex {
+        if entries.isEmpty { return connections }
+        var table = connections
+        for entry in entries { table.update(entry) }
+        return table
     }
 
     private func askKernel(_ request: TraceRequest, _ trace: Trace) -> KernelNote {

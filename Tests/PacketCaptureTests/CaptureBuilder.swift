@@ -66,7 +66,7 @@ func ipv4(
 
 func ipv6(_ kind: UInt8, _ body: [UInt8], from: [UInt8]? = nil, to: [UInt8]? = nil) -> [UInt8] {
     let own: [UInt8] = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]
-    return [0x60, 0, 0, 0] + big16(UInt16(body.count)) + [kind, 64] + (from ?? own) + (to ?? own)
+    return [0x60, 0, 0, 0] + big16(UInt16(body.count)) + [kind, 64] + (from ?? own) + (to ?? own) + body
 }
 
 /// A TCP header and `payload`; `checksum` of an IPv4 packet between these ends unless given.

@@ -120,16 +120,22 @@ private func failure(_ frame: CapturedFrame) -> FrameFailure? {
         #expect(try FramePacket(frame(ethernet(0x86dd, ipv6(59, []) + [0, 0, 0, 0, 0, 0]))).packet.length == 40)
     }
 
-    @Test func extensionHeadersAndFragments() throws {
+    @Test func extensionHeaders() throws {
         let hop: [UInt8] = [44, 0, 1, 4, 0, 0, 0, 0]
         let fragment: [UInt8] = [17, 0] + big16(1) + big32(5)
         let seen = try FramePacket(frame(ethernet(0x86dd, ipv6(0, hop + fragment + udp(5, 53, [])))))
         #expect(seen.packet.protocol == .udp)
         #expect(seen.packet.destinationPort == 53)
         #expect(seen.packet.moreFragments)
+    }
+
+    @Test func laterFragments() throws {
         let later = try FramePacket(frame(ipv4(17, [1, 2, 3, 4, 5, 6, 7, 8], flags: 0x2001), .raw))
         #expect(later.packet.fragmentOffset == 1)
         #expect(later.packet.unknown.contains(.destinationPort))
+    }
+
+    @Test func optionsOfIPv4() throws {
         let options = try FramePacket(frame(ipv4(1, [8, 0, 0xf7, 0xff, 0, 0, 0, 0], options: [1, 1, 1, 0]), .raw))
         #expect(options.packet.icmpType == 8)
         #expect(options.packet.length == 32)

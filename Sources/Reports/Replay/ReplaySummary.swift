@@ -94,22 +94,23 @@ public struct ReplaySummary: Sendable {
         packetCount += 1
         let trace = answer.trace
         let way = Way(trace, packet: answer.request.packet)
-        let text = packetText(way.ownPacket)
-        let verdict = verdict(answer, way)
-        ReplaySummary.add(frame, text, to: &verdicts, at: verdict)
-        for change in changes(way) { ReplaySummary.add(frame, change.text, to: &changes, at: change.change) }
+        let leaves = way.leaves
+        ReplaySummary.add(frame, packetText(way.ownPacket), to: &verdicts, at: verdict(answer, leaves))
+        for (change, step, packet) in translations(leaves) {
+            ReplaySummary.add(frame, changeText(step, packet), to: &changes, at: change)
+        }
         evidence[Evidence(isMadeHere: seen.isMadeHere, by: seen.evidence), default: 0] += 1
         for remark in seen.remarks { ReplaySummary.add(frame, "", to: &remarks, at: remark) }
-        for decider in answer.otherDeciders { ReplaySummary.addBounded(frame, decider.text, text, to: &deciders) }
+        for decider in answer.otherDeciders { ReplaySummary.addBounded(frame, decider.text, "", to: &deciders) }
         for input in answer.missing where !missing.contains(input) && missing.count < 64 { missing.append(input) }
         var told: Set<String> = []
-        for way in way.leaves {
-            for assumption in way.assumptions where told.insert(assumption.name).inserted && !assumption.isGiven {
+        for leaf in leaves {
+            for assumption in leaf.assumptions where told.insert(assumption.name).inserted && !assumption.isGiven {
                 ReplaySummary.addBounded(frame, assumption.name, assumption.text, to: &assumptions)
             }
         }
         if told.contains("connection"), isWithoutBeginning(answer.request.packet) {
-            ReplaySummary.grow(&withoutBeginning, frame, text)
+            ReplaySummary.grow(&withoutBeginning, frame)
         }
     }
 
@@ -140,8 +141,8 @@ public struct ReplaySummary: Sendable {
         add(frame, text(), to: &groups, at: isFull ? "others" : key)
     }
 
-    private static func grow(_ group: inout Group?, _ frame: ReplayedFrame, _ text: String) {
-        if group == nil { group = Group(frame: frame.number, time: frame.time, example: text) }
+    private static func grow(_ group: inout Group?, _ frame: ReplayedFrame) {
+        if group == nil { group = Group(frame: frame.number, time: frame.time, example: "") }
         group?.count += 1
     }
 }
@@ -149,13 +150,13 @@ public struct ReplaySummary: Sendable {
 // MARK: - What decided
 
 extension ReplaySummary {
-    func verdict(_ answer: TraceAnswer, _ way: Way) -> Verdict {
+    func verdict(_ answer: TraceAnswer, _ leaves: [Way]) -> Verdict {
         if !answer.otherDeciders.isEmpty {
             var names: [String] = []
             for decider in answer.otherDeciders where !names.contains(decider.name) { names.append(decider.name) }
             return Verdict(outcome: .undecided, reason: .unknownRule, decider: .otherPrograms(names))
         }
-        let trace = way.trace
+        let trace = answer.trace
         if trace.outcome == .undecided {
             var names: [String] = []
             for branch in trace.branches {
@@ -164,7 +165,7 @@ extension ReplaySummary {
             return Verdict(outcome: .undecided, reason: trace.reason, decider: .unknowns(names))
         }
         var found: Verdict?
-        for leaf in way.leaves {
+        for leaf in leaves {
             let verdict = Verdict(outcome: trace.outcome, reason: leaf.trace.reason, decider: decider(leaf))
             if let found, found != verdict {
                 return Verdict(outcome: trace.outcome, reason: nil, decider: .several)
@@ -185,10 +186,10 @@ extension ReplaySummary {
         }
     }
 
-    /// Each translation of the packet once, with what it does to this one.
-    private func changes(_ way: Way) -> [(change: Change, text: String)] {
-        var found: [(change: Change, text: String)] = []
-        for leaf in way.leaves {
+    /// Each translation of the packet once, with the packet before it.
+    private func translations(_ leaves: [Way]) -> [(Change, TranslationStep, Packet)] {
+        var found: [(Change, TranslationStep, Packet)] = []
+        for leaf in leaves {
             var rule: RuleReference?
             for step in leaf.steps {
                 switch step.kind {
@@ -197,8 +198,8 @@ extension ReplaySummary {
                     let change = Change(
                         kind: translation.kind, rule: translation.isFromEntry ? nil : rule,
                         isFromEntry: translation.isFromEntry)
-                    if !found.contains(where: { $0.change == change }) {
-                        found.append((change, changeText(translation, step.view.packet)))
+                    if !found.contains(where: { $0.0 == change }) {
+                        found.append((change, translation, step.view.packet))
                     }
                 default: continue
                 }
