@@ -2,7 +2,7 @@
 _hookline() {
     local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" options=""
     if [ "$COMP_CWORD" -eq 1 ]; then
-        COMPREPLY=($(compgen -W "trace find diff check doctor lint show graph capture completions man help --help --version" -- "$current"))
+        COMPREPLY=($(compgen -W "trace find diff check doctor lint show graph capture replay completions man help --help --version" -- "$current"))
         return
     fi
     case "${COMP_WORDS[1]}" in
@@ -135,6 +135,17 @@ _hookline() {
         --mapping) COMPREPLY=($(compgen -f -- "$current")); return ;;
         esac
         options="--output -o --netns --redact --mapping --help -h"
+        ;;
+    replay)
+        case "$previous" in
+        --in) COMPREPLY=(); return ;;
+        --filter) COMPREPLY=(); return ;;
+        --assume) COMPREPLY=(); return ;;
+        --expect) COMPREPLY=($(compgen -W "accept drop forwarded sent delivered dropped rejected queued unroutable filtered undecided" -- "$current")); return ;;
+        --node) COMPREPLY=(); return ;;
+        --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
+        esac
+        options="--in --filter --flows --inner --any-checksum --list --dropped --assume --json --expect --node --live --latest --strict --color --help -h"
         ;;
     completions)
         case "$previous" in

@@ -37,13 +37,13 @@ private func bashCompletions() -> String {
         _hookline() {
             local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" options=""
             if [ "$COMP_CWORD" -eq 1 ]; then
-                COMPREPLY=($(compgen -W "\(Command.shown.map(\.name).joined(separator: " ")) --help --version" -- "$current"))
+                COMPREPLY=($(compgen -W "\(Command.all.map(\.name).joined(separator: " ")) --help --version" -- "$current"))
                 return
             fi
             case "${COMP_WORDS[1]}" in
 
         """
-    for command in Command.shown {
+    for command in Command.all {
         text += "    \(command.name))\n"
         text += "        case \"$previous\" in\n"
         for option in command.options where option.valueName != nil {
@@ -93,12 +93,12 @@ private func zshCompletions() -> String {
         return result
     }
     var text = "#compdef hookline\n\n_hookline() {\n  local -a commands\n  commands=(\n"
-    for command in Command.shown {
+    for command in Command.all {
         text += "    \(singleQuoted("\(command.name):\(escaped(command.summary))"))\n"
     }
     text += "  )\n  if (( CURRENT == 2 )); then\n    _describe command commands\n    return\n  fi\n"
     text += "  local name=$words[2]\n  shift words\n  (( CURRENT-- ))\n  case $name in\n"
-    for command in Command.shown {
+    for command in Command.all {
         text += "    \(command.name))\n      _arguments"
         for option in command.options + [helpOption] {
             for name in option.names {
@@ -126,12 +126,12 @@ private func zshCompletions() -> String {
 private func fishCompletions() -> String {
     var text = "# fish completion for hookline\n"
     let isFirst = "__fish_use_subcommand"
-    for command in Command.shown {
+    for command in Command.all {
         text += "complete -c hookline -f -n \(isFirst) -a \(command.name) -d \(singleQuoted(command.summary))\n"
     }
     text += "complete -c hookline -n \(isFirst) -l help -d 'list the commands'\n"
     text += "complete -c hookline -n \(isFirst) -l version -d 'print the version'\n"
-    for command in Command.shown {
+    for command in Command.all {
         let condition = "-n '__fish_seen_subcommand_from \(command.name)'"
         if command.name == "completions" {
             text +=

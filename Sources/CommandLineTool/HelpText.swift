@@ -2,7 +2,7 @@
 func overviewText() -> String {
     var text = "hookline answers questions about the rules of a Linux host from what its tools print.\n\n"
     text += "usage: hookline COMMAND [OPTION…] SNAPSHOT…\n\n"
-    let commands = Command.shown
+    let commands = Command.all
     let width = commands.map { $0.name.utf8.count }.max() ?? 0
     for command in commands {
         text += "  " + padded(command.name, to: width) + "  " + command.summary + "\n"

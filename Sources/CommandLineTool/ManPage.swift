@@ -12,8 +12,8 @@ let helpCommand = Command(
     options: [], examples: [Command.Example(text: "on tracing", call: "hookline help trace")],
     run: { (arguments, console) throws(Stop) in
         guard let name = arguments.first else { return try write(overviewText(), console) }
-        guard let command = Command.named(name), command.run != nil else {
-            let hint = suggestion(for: name, among: Command.shown.map(\.name))
+        guard let command = Command.named(name) else {
+            let hint = suggestion(for: name, among: Command.all.map(\.name))
             throw .usage(UsageFailure("no command '\(name)'\(hint)"))
         }
         return try write(helpText(command), console)
@@ -26,7 +26,7 @@ func manPage() -> String {
     page.section("NAME")
     page.text("hookline - which way a packet takes through the rules of a Linux host, and which rule decided")
     page.section("SYNOPSIS")
-    for command in Command.shown {
+    for command in Command.all {
         page.line(".B hookline \(ManWriter.escaped(command.name))")
         if !command.synopsis.isEmpty { page.line(ManWriter.escaped(command.synopsis)) }
         page.line(".br")
@@ -39,7 +39,7 @@ func manPage() -> String {
     page.text(
         "A snapshot is a file, several files, a directory or an archive; '-' is standard input. What is in a file is told by its contents. Files on one command line are one node together."
     )
-    for command in Command.shown { page.command(command) }
+    for command in Command.all { page.command(command) }
     page.section("EXIT STATUS")
     page.item("0", "The question was answered.")
     page.item("1", "The answer is not as --expect says.")

@@ -37,16 +37,13 @@ private func dispatch(_ arguments: [String], _ console: borrowing Console) throw
         throw .usage(unknownOption(first, among: ["--help", "--version"]))
     }
     guard let command = Command.named(first) else {
-        let hint = suggestion(for: first, among: Command.shown.map(\.name))
+        let hint = suggestion(for: first, among: Command.all.map(\.name))
         throw .usage(
             UsageFailure("unknown command '\(first)'\(hint.isEmpty ? "; 'hookline --help' lists them" : hint)"))
     }
-    guard let run = command.run else {
-        throw .usage(UsageFailure("the command '\(first)' is not in this version"))
-    }
     let rest = Array(arguments.dropFirst())
     if asksForHelp(rest) { return try write(helpText(command), console) }
-    return try run(rest, console)
+    return try command.run(rest, console)
 }
 
 /// Whether `--help` is among the options.

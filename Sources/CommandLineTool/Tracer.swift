@@ -1,4 +1,5 @@
 internal import KernelLab
+internal import PacketCapture
 internal import PacketPath
 internal import PathModel
 internal import Questions
@@ -48,10 +49,8 @@ struct Tracer {
         var request = request
         request.assumptions = settings.assumptions
         request.recordsMisses = settings.detail == .full
-        var table = connections
-        for entry in entries { table.update(entry) }
         let trace = PacketPath.trace(
-            request, on: model, connections: table, setChanges: setChanges,
+            request, on: model, connections: table(with: entries), setChanges: setChanges,
             virtualConnections: virtualConnections)
         if settings.flows { remember(trace) }
         var answer = TraceAnswer(trace: trace, request: request)
@@ -59,6 +58,30 @@ struct Tracer {
         answer.missing = missingInputs(for: trace, request, of: node.missing)
         note(trace)
         return answer
+    }
+
+    /// What a frame of a capture is on the node.
+    mutating func take(_ frame: CapturedFrame, by replayer: inout FrameReplayer) -> ReplayedFrame {
+        replayer.take(frame, on: &model, settings.flows ? connections : model.connections)
+    }
+
+    /// Follows a packet of a capture.
+    mutating func answer(_ seen: inout SeenPacket) -> TraceAnswer {
+        if settings.flows, let entry = entryWithoutWindows(of: seen.prepared.request.packet, in: connections) {
+            connections.update(entry)
+            seen.add(.gap)
+        }
+        var answer = follow(seen.prepared.request, with: [])
+        answer.notes = seen.prepared.notes
+        return answer
+    }
+
+    /// The table with these entries too: a copy of its own only where there are any.
+    private func table(with entries: [ConnectionEntry]) -> ConnectionIndex {
+        if entries.isEmpty { return connections }
+        var table = connections
+        for entry in entries { table.update(entry) }
+        return table
     }
 
     private func askKernel(_ request: TraceRequest, _ trace: Trace) -> KernelNote {

@@ -75,6 +75,9 @@ public struct Packet: Hashable, Sendable {
     /// In units of 8 bytes; above 0 for every fragment but the first.
     public var fragmentOffset: UInt16 = 0
     public var moreFragments = false
+    /// Whether it stands for several segments of one stream, each of which is a packet on the wire: the kernel holds none
+    /// of them against a link's MTU (`skb_is_gso`).
+    public var isSegmented = false
     /// The kernel's `skb->mark`.
     public var mark: UInt32 = 0
     /// Set by CLASSIFY: `skb->priority`.

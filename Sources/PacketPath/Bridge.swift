@@ -195,9 +195,11 @@ extension Evaluator {
         return min(state.packet.length, longest) > limit + 4
     }
 
-    /// The longest packet that fits the port it leaves by, or any port where it is not known which that is.
+    /// The longest packet that fits the port it leaves by, or any port where it is not known which that is; `nil` where
+    /// none is too long. Source: include/linux/netdevice.h `__is_skb_forwardable`, Linux 6.18.
     private func portLimit(_ state: WalkState) -> UInt32? {
-        guard !state.packet.unknown.contains(.length), let bridge = state.route?.interface else { return nil }
+        guard !state.packet.unknown.contains(.length), !state.packet.isSegmented, let bridge = state.route?.interface
+        else { return nil }
         if let port = state.outPort { return model.host.interface(port)?.mtu }
         return model.host.interfaces.filter { $0.master == bridge }.compactMap { $0.mtu }.max()
     }

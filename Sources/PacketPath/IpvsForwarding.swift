@@ -121,7 +121,7 @@ extension Evaluator {
         let isTunnelled = connection.method == .tunnel
         let overhead: UInt32 = isTunnelled ? (connection.server.version == .v4 ? 20 : 40) : 0
         if let limit = route.route?.mtu ?? route.interface.flatMap({ model.host.interface($0)?.mtu }),
-            packet.length + overhead > limit, packet.version == .v6 || packet.dontFragment
+            packet.length + overhead > limit, !packet.isSegmented, packet.version == .v6 || packet.dontFragment
         {
             return [ended(state, .filtered, .tooBig)]
         }
@@ -159,6 +159,7 @@ extension Evaluator {
         outer.tos = inner.tos
         outer.mark = inner.mark
         outer.length = inner.length + (isV4 ? 20 : 40)
+        outer.isSegmented = inner.isSegmented
         outer.dontFragment = isV4 && inner.version == .v4 && inner.dontFragment
         state.inner.append(inner)
         state.packet = outer

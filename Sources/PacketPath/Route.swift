@@ -175,7 +175,7 @@ extension Evaluator {
                 if state.isGivenToSocket { return ended(state, .filtered, .givenToSocket) }
                 if state.packet.ttl <= 1 { return ended(state, .filtered, .ttl) }
                 if let reason = unforwardable(state) { return ended(state, .filtered, reason) }
-                if let limit = forwardLimit(state), state.packet.length > limit,
+                if let limit = forwardLimit(state), state.packet.length > limit, !state.packet.isSegmented,
                     state.packet.version == .v6 || state.packet.dontFragment
                 {
                     return ended(state, .filtered, .tooBig)

@@ -62,7 +62,7 @@ struct TCPSegment: Hashable {
 }
 
 /// Numbers on the circle of sequence numbers.
-private func isAfter(_ a: UInt32, _ b: UInt32) -> Bool { Int32(bitPattern: b &- a) < 0 }
+func isAfter(_ a: UInt32, _ b: UInt32) -> Bool { Int32(bitPattern: b &- a) < 0 }
 
 extension TCPTrack.End {
     /// Takes what a SYN says of its sender.

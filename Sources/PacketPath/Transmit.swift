@@ -226,7 +226,7 @@ extension Evaluator {
         }
         // Source: net/ipv6/ip6_output.c `ip6_fragment`, Linux 6.18: what is passed on is not fragmented here.
         if !state.startedHere, state.packet.version == .v6, let limit = state.route?.route?.mtu,
-            state.packet.length > limit
+            state.packet.length > limit, !state.packet.isSegmented
         {
             return [ended(state, .filtered, .tooBig)]
         }
@@ -271,6 +271,7 @@ extension Evaluator {
     /// interface it may be. Source: net/ipv4/ip_output.c `ip_fragment`, net/ipv6/ip6_output.c `ip6_fragment`, Linux 6.18.
     private func isTooBigToLeave(_ state: WalkState) -> Bool {
         guard let route = state.route, let interface = route.interface, !state.packet.unknown.contains(.length),
+            !state.packet.isSegmented,
             state.packet.version == .v6 || state.packet.dontFragment
         else { return false }
         let isForMany = isSentToMany(state.packet.destination, route.type, route.route)

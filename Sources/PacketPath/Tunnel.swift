@@ -62,6 +62,7 @@ extension Evaluator {
         var outer = Packet(source: parameters.local ?? zero, destination: remote ?? zero, protocol: shape.protocol)
         outer.mark = entering.packet.mark | parameters.mark
         outer.length = entering.packet.length + shape.overhead
+        outer.isSegmented = entering.packet.isSegmented
         outer.tos = 0
         if shape.protocol == .udp {
             outer.destinationPort = parameters.port ?? 4789

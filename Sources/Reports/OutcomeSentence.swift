@@ -10,15 +10,7 @@ struct OutcomeWords {
     let quotes: Quotes
 
     /// `DROPPED`, with the role that colours it.
-    func word(_ trace: Trace) -> TextRun {
-        var name = ""
-        for byte in trace.outcome.name.utf8 { name.unicodeScalars.append(Unicode.Scalar(byte - 32)) }
-        switch trace.outcome {
-        case .forwarded, .sent, .delivered: return TextRun(name, .good)
-        case .dropped, .rejected, .unroutable, .filtered: return TextRun(name, .bad)
-        case .queued, .undecided: return TextRun(name, .doubtful)
-        }
-    }
+    func word(_ trace: Trace) -> TextRun { TextRun(trace.outcome.title, trace.outcome.role) }
 
     /// `is dropped by rule 3 of filter/FORWARD`: what the packet does, without subject and final stop.
     func predicate(_ way: Way) -> String {

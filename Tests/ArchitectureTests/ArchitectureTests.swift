@@ -5,10 +5,10 @@ import Testing
 @Suite struct ArchitectureTests {
     /// Each module's level: imports go to a lower one only, and never to Foundation in the engine.
     static let levels: [String: Int] = [
-        "CArchive": -1, "CGraphviz": -1, "CNetfilter": -1, "CYAML": -1, "SourceText": 0, "NetTypes": 0,
+        "CArchive": -1, "CGraphviz": -1, "CNetfilter": -1, "CPcap": -1, "CYAML": -1, "SourceText": 0, "NetTypes": 0,
         "NetlinkBytes": 1,
         "RuleModel": 1,
-        "ArchiveFile": 1, "YAMLText": 1, "GraphLayout": 1,
+        "ArchiveFile": 1, "YAMLText": 1, "GraphLayout": 1, "PacketCapture": 1, "CaptureFilter": 1,
         "IptablesText": 2, "Nftables": 2, "HostText": 2, "KubernetesText": 2, "KernelLink": 2, "ChainGraph": 3,
         "Snapshot": 3, "Redaction": 3, "PathModel": 4, "Annotations": 4,
         "PacketPath": 5, "HeaderSpace": 6, "Questions": 7, "KernelLab": 7, "Reports": 8, "CommandLineTool": 9,
@@ -18,12 +18,13 @@ import Testing
     /// Modules that also compile as Embedded Swift.
     static let embedded: Set<String> = [
         "SourceText", "NetTypes", "NetlinkBytes", "RuleModel", "IptablesText", "Nftables", "HostText", "KubernetesText",
-        "ChainGraph", "PathModel", "Annotations", "PacketPath", "HeaderSpace", "Questions", "Reports",
+        "ChainGraph", "PathModel", "Annotations", "PacketPath", "HeaderSpace", "PacketCapture", "Questions", "Reports",
     ]
 
     /// Modules that may name pointers: they wrap C or lend bytes.
     static let audited: Set<String> = [
-        "SourceText", "ArchiveFile", "YAMLText", "CommandLineTool", "KernelLink", "KernelLab", "GraphLayout",
+        "SourceText", "ArchiveFile", "YAMLText", "CaptureFilter", "CommandLineTool", "KernelLink", "KernelLab",
+        "GraphLayout",
     ]
 
     static let system: Set<String> = ["Glibc", "Musl", "Darwin", "Foundation", "Dispatch", "Synchronization"]

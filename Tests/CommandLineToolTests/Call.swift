@@ -22,6 +22,8 @@ struct Around {
     var input = hostSnapshot
     /// Files that `--packets` may open, in pieces.
     var files: [String: [String]] = [:]
+    /// Files of bytes, such as captures, given in pieces of a prime number of bytes.
+    var captures: [String: [UInt8]] = [:]
     var outputIsTerminal = false
     var errorIsTerminal = false
     var width = 80
@@ -51,6 +53,12 @@ func call(_ arguments: [String], _ around: Around = Around()) -> Call {
         writeError: { recorder.call.error += String(decoding: $0, as: UTF8.self) },
         readInput: { (_) throws(FileFailure) in Array(around.input.utf8) },
         openFile: { (path) throws(FileFailure) in
+            if var rest = around.captures[path] {
+                return { () throws(FileFailure) in
+                    defer { rest.removeFirst(min(4099, rest.count)) }
+                    return Array(rest.prefix(4099))
+                }
+            }
             guard var pieces = around.files[path] else { throw FileFailure(call: "open", code: 2, path: path) }
             return { () throws(FileFailure) in pieces.isEmpty ? [] : Array(pieces.removeFirst().utf8) }
         },

@@ -27,7 +27,7 @@ import Testing
         #expect(there == text, "UPDATE_GOLDEN=1 swift test --filter DocumentationTests writes Docs/\(name) anew")
     }
 
-    static let commands = Command.shown
+    static let commands = Command.all
 
     @Test("everything a command has is told everywhere", arguments: 0..<commands.count)
     func everywhere(_ index: Int) {

@@ -1,0 +1,1 @@
+../PacketCaptureTests/CaptureBuilder.swift
