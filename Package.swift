@@ -31,6 +31,8 @@ let package = Package(
         .systemLibrary(name: "CNetfilter", pkgConfig: "libmnl", providers: [.apt(["libmnl-dev"])]),
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
+        .systemLibrary(
+            name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
         module("SourceText", [], audited),
         module("NetTypes", []),
         module("NetlinkBytes", ["NetTypes"]),
@@ -40,6 +42,7 @@ let package = Package(
         module("ArchiveFile", ["SourceText", "CArchive"], audited),
         module("YAMLText", ["SourceText", "CYAML"], audited),
         module("GraphLayout", ["CGraphviz"], audited),
+        module("Server", ["SourceText", "CMicroHTTPD"], audited),
         module("IptablesText", ["SourceText", "NetTypes", "RuleModel"]),
         module("Nftables", ["SourceText", "NetTypes", "RuleModel"]),
         module("KernelLink", ["SourceText", "NetlinkBytes", "RuleModel", "CNetfilter"], audited),
@@ -73,6 +76,19 @@ let package = Package(
                 "Questions", "PacketCapture",
             ]),
         module(
+            "Answers",
+            [
+                "SourceText", "NetTypes", "RuleModel", "PacketCapture", "HostText", "ChainGraph", "Snapshot",
+                "Annotations", "PathModel", "PacketPath", "Questions", "Reports",
+            ]),
+        .target(
+            name: "Pages",
+            dependencies: [
+                "SourceText", "ChainGraph", "Snapshot", "Annotations", "PathModel", "Questions", "Reports", "Answers",
+            ],
+            resources: [.embedInCode("page.js"), .embedInCode("page.css")], swiftSettings: strict),
+        module("BrowserEngine", ["SourceText", "Snapshot", "Answers", "Pages"], audited),
+        module(
             "KernelLab",
             [
                 "SourceText", "NetTypes", "RuleModel", "IptablesText", "Nftables", "HostText", "ChainGraph", "Snapshot",
@@ -84,7 +100,7 @@ let package = Package(
                 "SourceText", "Nftables", "NetTypes", "RuleModel", "IptablesText", "HostText", "ChainGraph", "Snapshot",
                 "Annotations", "PathModel",
                 "PacketPath", "HeaderSpace", "Questions", "KernelLink", "KernelLab", "Reports", "ArchiveFile",
-                "Redaction", "YAMLText", "GraphLayout", "PacketCapture", "CaptureFilter",
+                "Redaction", "YAMLText", "GraphLayout", "PacketCapture", "CaptureFilter", "Answers", "Pages", "Server",
             ], audited),
         tests("SourceTextTests", ["SourceText"]),
         tests("NetTypesTests", ["NetTypes"]),
@@ -107,6 +123,7 @@ let package = Package(
         tests(
             "AnnotationsTests",
             ["SourceText", "NetTypes", "RuleModel", "ChainGraph", "Annotations", "Snapshot"], exclude: ["Fixtures"]),
+        tests("PagesTests", ["SourceText", "Snapshot", "Answers", "Pages"]),
         tests("ArchitectureTests", []),
         tests("HeaderSpaceTests", ["SourceText", "NetTypes", "HeaderSpace"]),
         tests(
@@ -118,7 +135,10 @@ let package = Package(
             exclude: ["Native"]),
         tests(
             "CommandLineToolTests",
-            ["SourceText", "ArchiveFile", "RuleModel", "HostText", "Snapshot", "KernelLab", "CommandLineTool"]),
+            [
+                "SourceText", "ArchiveFile", "RuleModel", "HostText", "Snapshot", "KernelLab", "Answers", "Pages",
+                "Server", "CommandLineTool",
+            ]),
         tests("RedactionTests", ["SourceText", "NetTypes", "HostText", "Snapshot", "Redaction", "CommandLineTool"]),
         tests("GoldenTests", ["SourceText", "CommandLineTool"], exclude: ["Expected"]),
         tests(

@@ -24,8 +24,16 @@ public func makeTarGzip(_ entries: [ArchiveEntry], time: Int) throws(ArchiveFail
     for entry in entries { size += 1_024 + (entry.bytes.count + 511) / 512 * 512 }
     size += size / 1_000 + 4_096
     var writer = try ArchiveWriter(capacity: size)
-    try writer.open()
+    try writer.open(.tar)
     for entry in entries { try writer.add(entry, time: time) }
+    return try writer.finish()
+}
+
+/// `bytes` as gzip packs them; the same bytes give the same ones.
+public func gzip(_ bytes: [UInt8]) throws(ArchiveFailure) -> [UInt8] {
+    var writer = try ArchiveWriter(capacity: bytes.count + bytes.count / 1_000 + 4_096)
+    try writer.open(.bytes)
+    try writer.add(ArchiveEntry(name: "bytes", bytes: bytes), time: 0)
     return try writer.finish()
 }
 
@@ -45,11 +53,19 @@ private struct ArchiveWriter: ~Copyable {
         unsafe used.initialize(to: 0)
     }
 
-    mutating func open() throws(ArchiveFailure) {
+    enum Format { case tar, bytes }
+
+    mutating func open(_ format: Format) throws(ArchiveFailure) {
         unsafe archive_write_add_filter_gzip(archive)
         // No time of packing.
         unsafe archive_write_set_filter_option(archive, "gzip", "timestamp", nil)
-        unsafe archive_write_set_format_ustar(archive)
+        switch format {
+        case .tar: unsafe archive_write_set_format_ustar(archive)
+        case .bytes:
+            unsafe archive_write_set_format_raw(archive)
+            // No filling up to a block of tape.
+            unsafe archive_write_set_bytes_in_last_block(archive, 1)
+        }
         guard unsafe archive_write_open_memory(archive, memory.baseAddress, memory.count, used) == ARCHIVE_OK else {
             throw failure
         }

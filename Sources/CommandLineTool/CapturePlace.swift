@@ -1,3 +1,4 @@
+internal import Answers
 internal import ArchiveFile
 internal import Reports
 internal import SourceText

@@ -1,3 +1,4 @@
+internal import Answers
 internal import PathModel
 internal import Questions
 internal import Reports

@@ -1,4 +1,5 @@
 internal import Annotations
+internal import Answers
 internal import NetTypes
 internal import PacketPath
 internal import PathModel
@@ -61,6 +62,7 @@ struct ClusterTracer {
     /// Follows the packet on `index` and on from there.
     mutating func answer(_ description: PacketDescription, at index: Int) throws(PacketFailure) -> TraceAnswer {
         var answer = try tracers[index].answer(description)
+        if settings.asksKernel { answer.askKernel(of: nodes[index].node, tracers[index].model) }
         follow(&answer, from: index, depth: 1)
         return answer
     }

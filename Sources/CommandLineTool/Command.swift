@@ -1,3 +1,5 @@
+internal import Answers
+
 /// One command as help, completions and man page tell it.
 struct Command: Sendable {
     struct Example: Sendable {
@@ -19,7 +21,7 @@ struct Command: Sendable {
 
     static let all: [Command] = [
         traceCommand, findCommand, diffCommand, checkCommand, doctorCommand, lintCommand, showCommand, graphCommand,
-        captureCommand, replayCommand, completionsCommand, manCommand, helpCommand,
+        reportCommand, serveCommand, captureCommand, replayCommand, completionsCommand, manCommand, helpCommand,
     ]
 
     static func named(_ name: String) -> Command? { all.first { $0.name == name } }

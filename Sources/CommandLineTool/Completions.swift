@@ -1,3 +1,5 @@
+internal import Answers
+
 /// Shells that completions are made for.
 enum Shell: String, Hashable, Sendable, CaseIterable {
     case bash, zsh, fish

@@ -1,4 +1,5 @@
 internal import Annotations
+internal import Answers
 internal import PathModel
 internal import Questions
 internal import Reports
@@ -89,13 +90,7 @@ private func diff(_ arguments: [String], _ console: borrowing Console) throws(St
     guard loaded.count > 1 else {
         throw .usage(UsageFailure("diff compares two nodes or more; here is one"))
     }
-    let nodes = loaded.map { node in
-        let model = node.makeModel()
-        let compared = DiffNode(
-            name: node.name, ownName: node.node.name ?? node.node.host.name, model: model,
-            annotations: AnnotatedRuleset(model.linked, cluster: node.node.cluster))
-        return DiffedNode(compared, files: node.node.files)
-    }
+    let nodes = loaded.map { diffedNode($0) }
     for (node, compared) in zip(loaded, nodes) {
         for unread in compared.node.model.unreadRules {
             console.error(escapedForTerminal("\(node.name): warning: not compared: \(unread) [not-compared]"))
@@ -116,6 +111,15 @@ private func diff(_ arguments: [String], _ console: borrowing Console) throws(St
         try show(comparison, nodes, settings, console)
     }
     return loaded.status(isDifferent ? ExitStatus.notAsExpected : ExitStatus.answered, settings.common)
+}
+
+/// A node as it is compared, under the name that it has here.
+func diffedNode(_ loaded: LoadedNode) -> DiffedNode {
+    let model = loaded.makeModel()
+    let compared = DiffNode(
+        name: loaded.name, ownName: loaded.node.name ?? loaded.node.host.name, model: model,
+        annotations: AnnotatedRuleset(model.linked, cluster: loaded.node.cluster))
+    return DiffedNode(compared, files: loaded.node.files)
 }
 
 /// Each of `paths` as the nodes that it holds; this machine behind them.

@@ -1,3 +1,4 @@
+internal import Answers
 internal import ChainGraph
 internal import HeaderSpace
 internal import NetTypes

@@ -1,3 +1,4 @@
+internal import Answers
 internal import HeaderSpace
 internal import NetTypes
 internal import PacketPath

@@ -1,4 +1,5 @@
 internal import Annotations
+internal import Answers
 internal import ChainGraph
 internal import Reports
 internal import RuleModel

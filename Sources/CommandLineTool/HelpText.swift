@@ -1,3 +1,5 @@
+internal import Answers
+
 /// What `hookline --help` prints.
 func overviewText() -> String {
     var text = "hookline answers questions about the rules of a Linux host from what its tools print.\n\n"

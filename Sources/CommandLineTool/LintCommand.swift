@@ -1,4 +1,5 @@
 internal import Annotations
+internal import Answers
 internal import PathModel
 internal import Questions
 internal import Reports

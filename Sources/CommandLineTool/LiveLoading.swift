@@ -1,3 +1,4 @@
+internal import Answers
 internal import RuleModel
 internal import Snapshot
 internal import SourceText

@@ -1,3 +1,4 @@
+internal import Answers
 internal import HostText
 internal import PathModel
 internal import RuleModel
@@ -17,15 +18,7 @@ struct LoadedNode {
         common.isStrict && hasProblems ? ExitStatus.failed : answered
     }
 
-    func makeModel() -> HostModel {
-        HostModel(node.ruleset, node.host, names: node.names, unreadRules: node.unreadRulesets.map(unreadText))
-    }
-
-    private func unreadText(_ unread: UnreadRuleset) -> String {
-        let tables = unread.tables.isEmpty ? "" : " (\(unread.tables.joined(separator: ", ")))"
-        let place = node.file(of: unread.place).map { ", \($0.path):\(unread.place.line)" } ?? ""
-        return "\(unreadRulesName(unread)) decide about packets too\(tables)\(place)"
-    }
+    func makeModel() -> HostModel { node.makeModel() }
 }
 
 extension [LoadedNode] {
@@ -94,13 +87,6 @@ private func loaded(_ node: NodeState, _ paths: [String], _ console: borrowing C
     tell(node.diagnostics, node, console)
     let isBad = node.diagnostics.contains { $0.severity > .note }
     return LoadedNode(node: node, hasProblems: isBad || !untaken.isEmpty)
-}
-
-/// What rules are that could not be read.
-func unreadRulesName(_ unread: UnreadRuleset) -> String {
-    unread.kind == .unreadRules
-        ? "rules of iptables-legacy, which could not be read,"
-        : "native nftables rules, which this version does not read,"
 }
 
 /// Reads the snapshot at `paths` and tells on standard error what could not be read.

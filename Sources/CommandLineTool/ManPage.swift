@@ -1,3 +1,5 @@
+internal import Answers
+
 let manCommand = Command(
     name: "man", summary: "the manual page, for man(1)", synopsis: "",
     about: ["Writes the manual page in the language of man(7) to standard output."], options: [],

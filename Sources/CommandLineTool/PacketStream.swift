@@ -1,3 +1,4 @@
+internal import Answers
 internal import PathModel
 internal import Questions
 internal import Reports
@@ -78,14 +79,16 @@ func tracePackets(
         while let line = try lines.next() {
             if isBlank(line) { continue }
             count += 1
-            do {
-                let answer = try tracer.answer(try readPacketJSON(line.span))
-                writeTraceJSON(answer, tracer.model, files: loaded.node.files, into: &json)
+            let answer = tracer.answerLine(
+                line, of: path, number: lines.lineNumber, files: loaded.node.files, into: &json
+            ) { answer, model in
+                if settings.asksKernel { answer.askKernel(of: loaded.node, model) }
+            }
+            if let answer {
                 if let expected = settings.expectation, !expected.isMet(by: answer.finalOutcome) { isExpected = false }
                 if answer.kernel?.agrees == false { isExpected = false }
-            } catch {
+            } else {
                 hasBadLine = true
-                writeError(error, line, path, lines.lineNumber, into: &json)
             }
             // Whoever sends one packet at a time gets its answer at once.
             if !lines.hasLine { json.output.flush() }
@@ -107,23 +110,3 @@ func tracePackets(
 }
 
 private func isBlank(_ line: [UInt8]) -> Bool { line.allSatisfy { $0 == 0x20 || $0 == 0x09 } }
-
-/// The result in the place of a line that can't be read.
-private func writeError(
-    _ failure: PacketFailure, _ line: [UInt8], _ path: String, _ number: Int, into json: inout JSONWriter
-) {
-    let column = (failure.offset ?? 0) + 1
-    json.beginObject()
-    json.member("error", "\(path):\(number):\(column): error: \(failure.message)")
-    json.member("line", number)
-    json.member("column", column)
-    switch readPacketIdentifier(line.span) {
-    case .string(let text)?: json.member("id", text)
-    case .number(let text)?:
-        json.key("id")
-        json.number(text)
-    case nil: break
-    }
-    json.endObject()
-    json.endLine()
-}

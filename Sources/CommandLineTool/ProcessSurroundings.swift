@@ -30,6 +30,9 @@ extension Surroundings {
             try writeWholeFile(path, bytes, how: O_EXCL)
         }
         surroundings.calendarTime = { time(nil) }
+        surroundings.programDirectory = currentProgramDirectory()
+        // Whoever ends this process ends it by a signal.
+        surroundings.waitForEnd = { while true { pause() } }
         surroundings.hostName = currentHostName()
         surroundings.timeStamp = currentTimeStamp
         surroundings.outputIsTerminal = isatty(1) == 1
@@ -79,6 +82,15 @@ private func currentHostName() -> String {
     var name = [CChar](repeating: 0, count: 256)
     guard unsafe gethostname(&name, name.count - 1) == 0 else { return "" }
     return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+/// The directory of the file that this process runs, behind all links.
+private func currentProgramDirectory() -> String {
+    var path = [CChar](repeating: 0, count: 4096)
+    let count = unsafe readlink("/proc/self/exe", &path, path.count)
+    guard count > 0, count < path.count else { return "" }
+    let text = String(decoding: path[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return text.lastIndex(of: "/").map { String(text[..<$0]) } ?? ""
 }
 
 private func currentTimeStamp() -> String {

@@ -1,3 +1,4 @@
+internal import Answers
 internal import CaptureFilter
 internal import PacketCapture
 internal import PacketPath

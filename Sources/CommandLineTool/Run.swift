@@ -1,8 +1,6 @@
+internal import Answers
 internal import Reports
 internal import SourceText
-
-/// The version that `--version` prints.
-public let hooklineVersion = "0.1.0"
 
 /// Answers one call and returns the status to exit with.
 ///

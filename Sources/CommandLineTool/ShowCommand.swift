@@ -1,4 +1,5 @@
 internal import Annotations
+internal import Answers
 internal import HostText
 internal import IptablesText
 internal import Nftables

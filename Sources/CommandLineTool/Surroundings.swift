@@ -25,6 +25,10 @@ public struct Surroundings {
     public var createFile: (String, [UInt8]) throws(FileFailure) -> Void = { (_, _) throws(FileFailure) in }
     /// Makes a directory, or takes one that is there and empty.
     public var makeDirectory: (String) throws(FileFailure) -> Void = { (_) throws(FileFailure) in }
+    /// Where this program itself lies; empty where that is not known.
+    public var programDirectory = ""
+    /// Returns when this program is to end; at once where nobody waits.
+    public var waitForEnd: () -> Void = {}
     public var hostName = ""
     /// The time by the calendar, as a file's name can have it: `20261126T110457Z`.
     public var timeStamp: () -> String = { "" }

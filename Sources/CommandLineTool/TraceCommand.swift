@@ -1,4 +1,5 @@
 internal import Annotations
+internal import Answers
 internal import NetTypes
 internal import PacketPath
 internal import PathModel
@@ -62,21 +63,10 @@ private func trace(_ arguments: [String], _ console: borrowing Console) throws(S
         }
         return try tracePackets(paths, settings, console)
     }
-    if settings.flows { throw .usage(UsageFailure("--flows goes with --packets")) }
     let form: TraceForm?
     do { form = try TraceForm(settings) } catch { throw .usage(error) }
-    var description = settings.packet
-    if let text = settings.packetText {
-        do {
-            description = try readPacketText(text).overlaid(by: settings.packet)
-        } catch {
-            throw .usage(UsageFailure("--packet: \(error.message)"))
-        }
-    }
-    if description.source == nil { throw .usage(UsageFailure("the packet has no source: --from ADDRESS")) }
-    if description.destination == nil {
-        throw .usage(UsageFailure("the packet has no destination: --to ADDRESS[:PORT][/PROTOCOL]"))
-    }
+    let description: PacketDescription
+    do { description = try settings.description() } catch { throw .usage(error) }
     let nodes = try loadNodes(paths, settings.common, console)
     var tracer = ClusterTracer(nodes, settings)
     let start: Int
@@ -102,19 +92,13 @@ private func write(
     snapshot: String, _ console: borrowing Console
 ) throws(Stop) {
     var output = console.output()
-    let annotations = AnnotatedRuleset(model.linked, cluster: node.cluster)
-    let megaflow = settings.megaflow ? megaflow(of: answer.trace, answer.request, on: model) : nil
     if settings.json {
         var json = JSONWriter(output)
-        writeTraceJSON(answer, model, annotations: annotations, files: node.files, megaflow: megaflow, into: &json)
+        settings.writeJSON(answer, model, node, into: &json)
         try console.finish(&json.output)
         return
     }
-    var document = traceReport(answer, model, annotations: annotations, files: node.files, detail: settings.detail)
-    if settings.megaflow {
-        let alike = megaflowReport(megaflow, snapshot: snapshot, model, files: node.files)
-        document.add(contentsOf: alike.blocks)
-    }
+    let document = settings.document(answer, model, node, snapshot: snapshot)
     if let form {
         let title = traceTitle(answer)
         let made: [UInt8]

@@ -55,7 +55,7 @@ extension TraceReporter {
             {
                 let location = quotes.location(quotes.linked.rule(step.rule).place).map { $0 + ": " } ?? ""
                 line.add(": \(location)", .quiet)
-                line.add(quotes.text(step.rule), .code)
+                line.add(quotes.text(step.rule), .code, at: quotes.linked.rule(step.rule).place)
             }
             lines.append(line)
         }
@@ -72,7 +72,7 @@ extension TraceReporter {
             .verbatim([
                 RichText([
                     TextRun(isThrough ? "accepted by " : ""), TextRun(location, .quiet),
-                    TextRun(quotes.text(step.rule), .code),
+                    TextRun(quotes.text(step.rule), .code, at: quotes.linked.rule(step.rule).place),
                 ])
             ])
         ]

@@ -37,7 +37,12 @@ private func evidenceBlocks(_ evidence: DoctorFinding.Evidence, _ quotes: Quotes
     var blocks: [Block] = []
     if let text = quotes.text(evidence.place), let location = quotes.location(evidence.place) {
         blocks.append(
-            .verbatim([RichText([TextRun(location + ": ", .quiet), TextRun(withoutTabs(text), .code)])]))
+            .verbatim([
+                RichText([
+                    TextRun(location + ": ", .quiet, at: evidence.place),
+                    TextRun(withoutTabs(text), .code, at: evidence.place),
+                ])
+            ]))
         if !evidence.text.isEmpty { blocks.append(.indented([.paragraph(RichText(evidence.text))])) }
     } else if !evidence.text.isEmpty {
         blocks.append(.paragraph(RichText(evidence.text)))

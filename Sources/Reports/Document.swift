@@ -1,3 +1,5 @@
+public import SourceText
+
 /// What a piece of text is, for whoever shows it.
 public enum TextRole: UInt8, Hashable, Sendable {
     case plain
@@ -20,10 +22,13 @@ public enum TextRole: UInt8, Hashable, Sendable {
 public struct TextRun: Hashable, Sendable {
     public var text: String
     public var role: TextRole
+    /// Where in the input it stands that this names or quotes, for those who can show it.
+    public var place: Place?
 
-    public init(_ text: String, _ role: TextRole = .plain) {
+    public init(_ text: String, _ role: TextRole = .plain, at place: Place? = nil) {
         self.text = text
         self.role = role
+        self.place = place
     }
 }
 
@@ -37,7 +42,9 @@ public struct RichText: Hashable, Sendable, ExpressibleByStringLiteral {
 
     public init(stringLiteral value: String) { self.init(value) }
 
-    public mutating func add(_ text: String, _ role: TextRole = .plain) { runs.append(TextRun(text, role)) }
+    public mutating func add(_ text: String, _ role: TextRole = .plain, at place: Place? = nil) {
+        runs.append(TextRun(text, role, at: place))
+    }
 
     public static func + (a: RichText, b: RichText) -> RichText { RichText(a.runs + b.runs) }
 

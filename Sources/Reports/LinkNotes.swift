@@ -1,11 +1,11 @@
-internal import ChainGraph
+public import ChainGraph
 internal import RuleModel
 internal import SourceText
 
 /// What is wrong with how chains hang together, a sentence each, without a final stop.
 ///
 /// - Parameter isTold: which findings are told of.
-func linkNotes(
+public func linkNotes(
     _ linked: LinkedRuleset, where isTold: (LinkFinding.Kind) -> Bool = { _ in true }
 ) -> [String] {
     var notes: [String] = []

@@ -42,7 +42,12 @@ private func citationBlocks(_ citation: LintFinding.Citation, _ quotes: Quotes) 
     var blocks: [Block] = []
     if let text = quotes.text(citation.place), let location = quotes.location(citation.place) {
         blocks.append(
-            .verbatim([RichText([TextRun(location + ": ", .quiet), TextRun(withoutTabs(firstLine(text)), .code)])]))
+            .verbatim([
+                RichText([
+                    TextRun(location + ": ", .quiet, at: citation.place),
+                    TextRun(withoutTabs(firstLine(text)), .code, at: citation.place),
+                ])
+            ]))
     } else if let rule = citation.rule {
         blocks.append(.verbatim([RichText(withoutTabs(quotes.text(rule)), .code)]))
     }

@@ -216,7 +216,10 @@ private struct PathWriter {
         // Chains that were jumped to and have ended are closed.
         let own = depth[rule.rule.chain] ?? 0
         for (open, level) in depth where level > own { depth[open] = nil }
-        var runs = [TextRun(place(rule.rule), .quiet), TextRun(quotes.text(rule.rule), .code)]
+        var runs = [
+            TextRun(place(rule.rule), .quiet),
+            TextRun(quotes.text(rule.rule), .code, at: quotes.linked.rule(rule.rule).place),
+        ]
         if !step.isCertain { runs.append(TextRun("  (perhaps)", .doubtful)) }
         if rule.isBroken { runs.append(TextRun("  (does not match, but did something before)", .quiet)) }
         line(2 + own, runs)
@@ -240,7 +243,7 @@ private struct PathWriter {
     private mutating func writeMiss(_ reference: RuleReference, _ statement: Int, _ step: Step) {
         let own = depth[reference.chain] ?? 0
         let rule = quotes.linked.rule(reference)
-        line(2 + own, [TextRun(place(reference) + quotes.text(reference), .quiet)])
+        line(2 + own, [TextRun(place(reference) + quotes.text(reference), .quiet, at: rule.place)])
         guard statement < rule.statements.count, case .match(let match) = rule.statements[statement] else { return }
         let facts = reporter.reasons.facts(step, on: way)
         let fact = facts.fact(match, step.view, held: false, asked: nil) ?? "not met"

@@ -32,6 +32,11 @@ struct Quotes {
         return ruleText(rule, in: table, chain: linked.chain(reference.chain), names: model.names)
     }
 
+    /// The rule as a line of its own.
+    func rule(_ reference: RuleReference) -> RichText {
+        RichText([TextRun(text(reference), .code, at: linked.rule(reference).place)])
+    }
+
     /// The bytes of one line's place, without the line's end.
     func text(_ place: Place) -> String? { file(place).map { trimmed($0.text(place)) } }
 

@@ -51,8 +51,9 @@ struct RuleReasons {
     func place(_ index: Int, on way: Way) -> RichText {
         guard case .rule(let step) = way.steps[index].kind else { return RichText() }
         var text = RichText()
-        if let location = quotes.location(quotes.linked.rule(step.rule).place) { text.add(location + ", ") }
-        text.add(words.ruleName(step.rule))
+        let place = quotes.linked.rule(step.rule).place
+        if let location = quotes.location(place) { text.add(location + ", ", at: place) }
+        text.add(words.ruleName(step.rule), at: place)
         let jumps = way.jumps(to: index)
         if !jumps.isEmpty {
             var chains = ""
@@ -80,7 +81,7 @@ struct RuleReasons {
         guard case .rule(let step) = way.steps[index].kind else { return [] }
         return [
             .indented([
-                .verbatim([RichText(quotes.text(step.rule), .code)]), .indented(conditions(index, on: way)),
+                .verbatim([quotes.rule(step.rule)]), .indented(conditions(index, on: way)),
             ])
         ]
     }

@@ -128,8 +128,9 @@ public struct Rule: Hashable, Sendable {
 public struct CountersIndex: Hashable, Sendable {
     public let index: UInt32
     public init(_ index: Int) { self.index = UInt32(truncatingIfNeeded: index) }
-    public static let none = CountersIndex(Int(UInt32.max))
-    public var isNone: Bool { index == UInt32.max }
+    /// Fits an `Int` of 32 bits too.
+    public static let none = CountersIndex(Int(Int32.max))
+    public var isNone: Bool { index == UInt32(Int32.max) }
 }
 
 /// One part of a rule.

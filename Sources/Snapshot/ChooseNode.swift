@@ -1,6 +1,24 @@
 import HostText
 import SourceText
 
+/// A file in which something was recognised, or that was named outright.
+struct Candidate {
+    let file: SourceFile
+    let found: Recognised
+    /// The directory or archive it was found in; `nil` for a file named outright.
+    let root: String?
+    /// Its path below `root`.
+    let path: String
+
+    /// What was recognised, as part of the file that bears this number in the end.
+    func recognised(as id: FileID) -> Recognised {
+        var result = found
+        for index in result.listings.indices { result.listings[index].excerpt.file = id }
+        result.firstUnknown?.file = id
+        return result
+    }
+}
+
 /// The files of the one node that is asked for, those that hold objects of the cluster, and those that were named
 /// outright.
 ///

@@ -1,3 +1,4 @@
+#if !hasFeature(Embedded)
 public import SourceText
 
 /// The files of a snapshot as they are, of however many nodes.
@@ -38,3 +39,4 @@ private func lastPart(_ path: String) -> String {
     }
     return name
 }
+#endif

@@ -1,3 +1,4 @@
+#if !hasFeature(Embedded)
 import ArchiveFile
 import HostText
 import KubernetesText
@@ -67,24 +68,6 @@ public func loadCluster(
         cluster.unrecognised = loader.unrecognised.filter { input in !parts.nodes.contains { $0.holds(input.path) } }
     }
     return cluster
-}
-
-/// A file in which something was recognised, or that was named outright.
-struct Candidate {
-    let file: SourceFile
-    let found: Recognised
-    /// The directory or archive it was found in; `nil` for a file named outright.
-    let root: String?
-    /// Its path below `root`.
-    let path: String
-
-    /// What was recognised, as part of the file that bears this number in the end.
-    func recognised(as id: FileID) -> Recognised {
-        var result = found
-        for index in result.listings.indices { result.listings[index].excerpt.file = id }
-        result.firstUnknown?.file = id
-        return result
-    }
 }
 
 /// Gathers files and keeps those in which something is recognised.
@@ -305,3 +288,4 @@ func isArchive(_ bytes: [UInt8]) -> Bool {
         || starts([0x50, 0x4b, 0x03, 0x04]) || starts([0x50, 0x4b, 0x05, 0x06]) || starts([0x42, 0x5a, 0x68])
         || starts(Array("ustar".utf8), at: 257)
 }
+#endif

@@ -10,7 +10,7 @@ func missingInputs(_ node: NodeState) -> [MissingInput] {
         missing.append(MissingInput(name: name, command: command, effect: effect))
     }
     let host = node.host
-    let families = Set(node.ruleset.tables.map(\.family))
+    let families = Set(node.ruleset.tables.map({ $0.family }))
     // Where all tables are listed, a family that is not among them has none.
     let isWhole = node.inputs.contains { $0.kind == .nftTables }
     if !isWhole, !families.contains(.ip), !families.contains(.inet) {

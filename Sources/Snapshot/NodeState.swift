@@ -89,8 +89,8 @@ public struct UnrecognisedInput: Hashable, Sendable {
 
     /// Whether the file's name says that it was to hold rules.
     private var isOfRules: Bool {
-        let name = path.split(separator: "/").last ?? ""
-        return name.contains("tables") || name.contains("nft")
+        let name = path.split(separator: "/").last.map(String.init) ?? ""
+        return name.holds("tables") || name.holds("nft")
     }
 
     public var path: String

@@ -3,7 +3,10 @@ import KubernetesText
 import NetTypes
 import RuleModel
 import SourceText
+
+#if !hasFeature(Embedded)
 import YAMLText
+#endif
 
 /// Files of a cluster's objects that are no one node's, read once for all nodes.
 struct SharedObjects {
@@ -44,12 +47,17 @@ func readObjects(_ text: Span<UInt8>, _ listing: Listing, into reading: inout Cl
         }
     }
     if !isJSON {
+        #if hasFeature(Embedded)
+        // libyaml is C, which a page does not have: a report brings objects as JSON.
+        tell("yaml-in-page", "objects are read from JSON only in a page: kubectl get … -o json", at: range.lowerBound)
+        #else
         let isBroken = reading.diagnostics.last?.code == "bad-json"
         for document in readYAML(text, in: range) {
             if let value = document.value { readClusterObjects(value, source, into: &reading) }
             guard let failure = document.failure, !isBroken else { continue }
             tell("bad-yaml", "\(failure.message); objects that are whole before it are read", at: failure.offset)
         }
+        #endif
     }
     let place = firstLine(of: excerpt, text)
     let counts = ObjectCounts(reading.objects).added(since: before)
@@ -98,8 +106,8 @@ private struct ObjectCounts {
 /// holds it, or one of its addresses; without such objects its host name or its folder's.
 func nodeName(_ node: NodeState, folder: String?, hostName: String?, root: String?) -> String? {
     let told = [folder, hostName].compactMap { $0 }
-    var names = Set(node.cluster.nodes.map(\.name))
-    if names.isEmpty { names = Set(node.cluster.pods.map(\.node)).subtracting([""]) }
+    var names = Set(node.cluster.nodes.map({ $0.name }))
+    if names.isEmpty { names = Set(node.cluster.pods.map({ $0.node })).subtracting([""]) }
     let guesses = told + (root.map { [folderName($0)] } ?? [])
     if let known = guesses.first(where: { names.contains($0) }) { return known }
     var own: Set<IPAddress> = []

@@ -4,7 +4,8 @@ import KubernetesText
 import RuleModel
 public import SourceText
 
-/// Reads files that are one node together. Takes nothing but their bytes: no file is opened.
+/// Reads files that are one node together, named by the settings or by what they say. Takes nothing but their bytes: no
+/// file is opened.
 public func readSnapshot(
     files: [SourceFile], settings: SnapshotSettings = SnapshotSettings()
 ) throws(SnapshotFailure) -> NodeState {
@@ -12,7 +13,8 @@ public func readSnapshot(
     for (index, file) in files.enumerated() {
         recognised.append(recognise(file.bytes.span, file: FileID(index), path: file.path))
     }
-    return try assemble(files: files, recognised: recognised, unrecognised: [], root: nil, settings: settings)
+    return try assemble(
+        files: files, recognised: recognised, unrecognised: [], root: nil, folder: settings.node, settings: settings)
 }
 
 /// Reads the listings that were recognised in `files`, the first of which are `shared`'s and were read before; `root` is
@@ -69,7 +71,8 @@ func assemble(
     let hostName = reading.host.name.isEmpty ? nil : reading.host.name
     node.name = nodeName(node, folder: folder, hostName: hostName, root: root)
     // The other program's rules are in the input too.
-    if Set(node.ruleset.tables.map(\.backend)).count > 1 { node.diagnostics.removeAll { $0.code == "other-tables" } }
+    let backends = Set(node.ruleset.tables.map { $0.backend })
+    if backends.count > 1 { node.diagnostics.removeAll { $0.code == "other-tables" } }
     if node.ruleset.tables.isEmpty { throw noRules(node, root) }
     node.missing = missingInputs(node)
     return node
@@ -102,7 +105,8 @@ private func noRules(_ node: NodeState, _ root: String?) -> SnapshotFailure {
         default: break
         }
     }
-    if let unread = node.unrecognised.first(where: \.mayBeMissed), node.unrecognised.count > 1 || unread.path != path {
+    let unread = node.unrecognised.first { $0.mayBeMissed }
+    if let unread, node.unrecognised.count > 1 || unread.path != path {
         message += "; \(unread.path) could not be read: \(unread.reason.text)"
     }
     return SnapshotFailure(.noRules, path: path, message: message)

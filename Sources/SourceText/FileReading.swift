@@ -7,21 +7,7 @@ import Musl
 import Darwin
 #endif
 
-/// A system call on a file that failed.
-public struct FileFailure: Error, Hashable, Sendable {
-    /// The call, such as `open`.
-    public let call: String
-    /// The value of `errno` after it; 0 where the limit of this program ended the work.
-    public let code: Int32
-    /// The path as the user gave it; `-` for standard input.
-    public let path: String
-
-    public init(call: String, code: Int32, path: String) {
-        self.call = call
-        self.code = code
-        self.path = path
-    }
-
+extension FileFailure {
     /// The sentence of the C library for `code`, in lower case, such as `no such file or directory`.
     public var reason: String {
         if code == 0 { return "larger than the limit" }

@@ -65,8 +65,8 @@ public struct Place: Hashable, Sendable {
         self.end = UInt32(truncatingIfNeeded: end)
     }
 
-    /// The place of nothing: what a program made and no file holds.
-    public static let none = Place(file: FileID(Int(UInt32.max)), line: 0, start: 0, end: 0)
+    /// The place of nothing: what a program made and no file holds. Its file's number fits an `Int` of 32 bits too.
+    public static let none = Place(file: FileID(Int(Int32.max)), line: 0, start: 0, end: 0)
 
     public var isNone: Bool { line == 0 }
 }

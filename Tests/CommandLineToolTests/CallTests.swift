@@ -1,3 +1,4 @@
+import Answers
 import CommandLineTool
 import Foundation
 import Testing

@@ -1,3 +1,4 @@
+import Answers
 import Snapshot
 import Testing
 
@@ -9,7 +10,7 @@ import Testing
         var name = ""
     }
 
-    static let options: [CommandLineTool.Option<Settings>] = [
+    static let options: [Answers.Option<Settings>] = [
         .flag("--loud", "-l", group: "", help: "") { $0.isLoud = true },
         .value("--name", "-n", name: "NAME", group: "", help: "") { (settings, text) throws(UsageFailure) in
             if text.isEmpty { throw UsageFailure("a name has letters") }

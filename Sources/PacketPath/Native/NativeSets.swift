@@ -188,7 +188,7 @@ extension Evaluator {
         if let limit = index.set.size {
             let own = state.setChanges[name]
             let count = index.set.elements.count + (own?.added.count ?? 0) - (own?.removed.count ?? 0)
-            if count >= Int(limit) {
+            if count >= Int(clamping: limit) {
                 // What has run out makes room.
                 guard index.set.timeout != nil || index.set.flags.contains(.timeout) else { return .miss }
                 state.setChanges.change(name) { $0.doubt() }

@@ -14,6 +14,8 @@ public struct Patient: Sendable {
     public let cluster: ClusterObjects
     /// The other nodes of the input.
     public let others: [HostModel]
+    /// An address of each version that `internet` stands for, worked out once: checks ask for thousands of packets.
+    private let internet: [IPVersion: IPAddress]
 
     public init(
         _ model: HostModel, annotations: AnnotatedRuleset, cluster: ClusterObjects, others: [HostModel] = []
@@ -22,6 +24,9 @@ public struct Patient: Sendable {
         self.annotations = annotations
         self.cluster = cluster
         self.others = others
+        var internet: [IPVersion: IPAddress] = [:]
+        for version in [IPVersion.v4, .v6] { internet[version] = try? internetAddress(version, on: model).address }
+        self.internet = internet
     }
 
     var host: HostState { model.host }
@@ -46,7 +51,13 @@ public struct Patient: Sendable {
     /// Follows a packet; `nil` where it can't be described so on this node.
     func trace(_ description: PacketDescription) -> (trace: Trace, options: String)? {
         var own = model
-        guard let prepared = try? prepare(description, cluster, on: &own) else { return nil }
+        var known = description
+        if case .address(let address)? = description.destination, description.source == .internet {
+            known.source = internet[address.version].map { .address($0) } ?? .internet
+        } else if case .address(let address)? = description.source, description.destination == .internet {
+            known.destination = internet[address.version].map { .address($0) } ?? .internet
+        }
+        guard let prepared = try? prepare(known, cluster, on: &own) else { return nil }
         return (PacketPath.trace(prepared.request, on: own), traceOptions(description))
     }
 }

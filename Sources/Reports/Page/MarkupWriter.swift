@@ -1,12 +1,17 @@
-internal import SourceText
+public import SourceText
 
 /// Writes HTML. Text goes in by `text` alone, which leaves nothing of it that is markup or moves the reader's eye.
 public struct MarkupWriter: ~Copyable {
     public private(set) var bytes: [UInt8] = []
     /// The level of a document's headings.
     private let headingLevel: Int
+    /// Where in the page a place of the input is shown: the id of an element; `nil` where it is not.
+    private let anchor: (Place) -> String?
 
-    public init(headingLevel: Int = 4) { self.headingLevel = headingLevel }
+    public init(headingLevel: Int = 4, anchor: @escaping (Place) -> String? = { _ in nil }) {
+        self.headingLevel = headingLevel
+        self.anchor = anchor
+    }
 
     /// Markup of this program's own.
     public mutating func markup(_ text: StaticString) {
@@ -20,6 +25,15 @@ public struct MarkupWriter: ~Copyable {
 
     /// Text of anyone's: within an element, or within the quotes of an attribute.
     public mutating func text(_ text: String) { bytes.append(contentsOf: markupEscaped(text).utf8) }
+
+    /// `<a href="#ID">TEXT</a>`.
+    public mutating func link(to id: String, _ text: String) {
+        markup("<a href=\"#")
+        self.text(id)
+        markup("\">")
+        self.text(text)
+        markup("</a>")
+    }
 
     // MARK: Documents
 
@@ -80,11 +94,17 @@ public struct MarkupWriter: ~Copyable {
         markup(">\n")
     }
 
-    /// One line: its stretches by their roles.
+    /// One line: its stretches by their roles, those with a place as links to it.
     public mutating func write(_ text: RichText) { for run in text.runs { write(run) } }
 
     private mutating func write(_ run: TextRun) {
         if run.text.isEmpty { return }
+        let target = run.place.flatMap { anchor($0) }
+        if let target {
+            markup("<a href=\"#")
+            self.text(target)
+            markup("\">")
+        }
         switch run.role {
         case .plain: self.text(run.text)
         case .strong: element("<b>", run.text, "</b>")
@@ -95,6 +115,7 @@ public struct MarkupWriter: ~Copyable {
         case .code: element("<code>", run.text, "</code>")
         case .changed: element("<span class=\"changed\">", run.text, "</span>")
         }
+        if target != nil { markup("</a>") }
     }
 
     private mutating func element(_ start: StaticString, _ text: String, _ end: StaticString) {

@@ -1,17 +1,17 @@
 internal import NetTypes
-internal import PacketPath
-internal import Questions
-internal import Reports
+public import PacketPath
+public import Questions
+public import Reports
 internal import RuleModel
 internal import SourceText
 
-struct TraceSettings: SnapshotCommandSettings, Hashable {
+public struct TraceSettings: SnapshotCommandSettings, Hashable {
     /// What `--expect` takes: a word of the outcomes, or one for several.
-    enum Expectation: Hashable, Sendable {
+    public enum Expectation: Hashable, Sendable {
         case outcome(Outcome)
         case accept, drop
 
-        init?(_ word: String) {
+        public init?(_ word: String) {
             switch word {
             case "accept": self = .accept
             case "drop": self = .drop
@@ -21,9 +21,9 @@ struct TraceSettings: SnapshotCommandSettings, Hashable {
             }
         }
 
-        static var words: [String] { ["accept", "drop"] + Outcome.allCases.map(\.name) }
+        public static var words: [String] { ["accept", "drop"] + Outcome.allCases.map({ $0.name }) }
 
-        func isMet(by outcome: Outcome) -> Bool {
+        public func isMet(by outcome: Outcome) -> Bool {
             switch self {
             case .outcome(let wanted): outcome == wanted
             case .accept: outcome.isThrough
@@ -32,25 +32,27 @@ struct TraceSettings: SnapshotCommandSettings, Hashable {
         }
     }
 
-    var common = CommonSettings()
+    public var common = CommonSettings()
     /// What the options say of the packet.
-    var packet = PacketDescription()
-    var packetText: String?
-    var packetsPath: String?
-    var flows = false
-    var roundTrip = false
+    public var packet = PacketDescription()
+    public var packetText: String?
+    public var packetsPath: String?
+    public var flows = false
+    public var roundTrip = false
     /// Whether all packets are told that are treated alike.
-    var megaflow = false
-    var assumptions: [String: String] = [:]
+    public var megaflow = false
+    public var assumptions: [String: String] = [:]
     /// Whether this machine's kernel is asked too.
-    var asksKernel = false
-    var detail = Detail.path
-    var json = false
+    public var asksKernel = false
+    public var detail = Detail.path
+    public var json = false
     /// Where a picture or page of the way is written.
-    var outputPath: String?
-    var expectation: Expectation?
+    public var outputPath: String?
+    public var expectation: Expectation?
+    public init() {}
+
     /// Whether an option described the packet.
-    var describesPacket: Bool { packet != PacketDescription() }
+    public var describesPacket: Bool { packet != PacketDescription() }
 }
 
 /// What a reader of packet fields says, as a failure of the call.
@@ -61,12 +63,12 @@ private func read<Value>(
 }
 
 /// A number as an option's value.
-func number(_ text: String, maximum: UInt64, of what: String) throws(UsageFailure) -> UInt64 {
+public func number(_ text: String, maximum: UInt64, of what: String) throws(UsageFailure) -> UInt64 {
     do { return try readNumber(text, maximum: maximum, of: what) } catch { throw UsageFailure(error.message) }
 }
 
 extension TraceSettings {
-    static let options: [Option<TraceSettings>] =
+    public static let options: [Option<TraceSettings>] =
         packetOptions + moreOptions + answerOptions + commonOptions(TraceSettings.self)
 
     private static let packetOptions: [Option<TraceSettings>] = {
@@ -196,7 +198,7 @@ extension TraceSettings {
                 help: "settle what the snapshot can't, such as limit=under; the answer tells the names"
             ) { (settings, text) throws(UsageFailure) in try settings.assume(text) },
             .value(
-                "--detail", name: "LEVEL", kind: .words(Detail.allCases.map(\.name)), group: group,
+                "--detail", name: "LEVEL", kind: .words(Detail.allCases.map({ $0.name })), group: group,
                 help: "summary, path (the default), or full: each rule that was met and did not match, too"
             ) { (settings, text) throws(UsageFailure) in
                 guard let detail = Detail.allCases.first(where: { $0.name == text }) else {

@@ -1,11 +1,11 @@
 internal import HostText
-internal import Reports
+public import Reports
 internal import RuleModel
-internal import Snapshot
+public import Snapshot
 internal import SourceText
 
 /// What was recognised in a snapshot, what was not, and what it lacks.
-func inputsDocument(_ node: NodeState) -> Document {
+public func inputsDocument(_ node: NodeState) -> Document {
     var document = Document()
     document.add(.heading("Recognised"))
     document.add(

@@ -1,12 +1,12 @@
 /// A call that can't be read: one sentence without a final stop.
-struct UsageFailure: Error, Hashable {
-    let message: String
+public struct UsageFailure: Error, Hashable {
+    public let message: String
 
-    init(_ message: String) { self.message = message }
+    public init(_ message: String) { self.message = message }
 }
 
 /// What completes the value of an option.
-enum ValueKind: Hashable, Sendable {
+public enum ValueKind: Hashable, Sendable {
     case text
     case file
     /// One of these words.
@@ -14,26 +14,26 @@ enum ValueKind: Hashable, Sendable {
 }
 
 /// One option of a command: name, help and effect in one place. Parser, help, completions and man page all read it.
-struct Option<Settings>: Sendable {
-    enum Effect: Sendable {
+public struct Option<Settings>: Sendable {
+    public enum Effect: Sendable {
         case flag(@Sendable (inout Settings) -> Void)
         case value(name: String, kind: ValueKind, @Sendable (inout Settings, String) throws(UsageFailure) -> Void)
     }
 
     /// The long name first: `--output`, `-o`.
-    let names: [String]
+    public let names: [String]
     /// The heading it stands under in help.
-    let group: String
-    let help: String
-    let effect: Effect
+    public let group: String
+    public let help: String
+    public let effect: Effect
 
-    static func flag(
+    public static func flag(
         _ names: String..., group: String, help: String, _ effect: @escaping @Sendable (inout Settings) -> Void
     ) -> Option {
         Option(names: names, group: group, help: help, effect: .flag(effect))
     }
 
-    static func value(
+    public static func value(
         _ names: String..., name: String, kind: ValueKind = .text, group: String, help: String,
         _ effect: @escaping @Sendable (inout Settings, String) throws(UsageFailure) -> Void
     ) -> Option {
@@ -41,7 +41,7 @@ struct Option<Settings>: Sendable {
     }
 
     /// What help, completions and the man page need of it.
-    var description: OptionDescription {
+    public var description: OptionDescription {
         switch effect {
         case .flag: OptionDescription(names: names, group: group, help: help, valueName: nil, valueKind: .text)
         case .value(let name, let kind, _):
@@ -51,19 +51,27 @@ struct Option<Settings>: Sendable {
 }
 
 /// An option without its effect.
-struct OptionDescription: Hashable, Sendable {
-    let names: [String]
-    let group: String
-    let help: String
+public struct OptionDescription: Hashable, Sendable {
+    public let names: [String]
+    public let group: String
+    public let help: String
     /// `nil`: a flag.
-    let valueName: String?
-    let valueKind: ValueKind
+    public let valueName: String?
+    public let valueKind: ValueKind
+
+    public init(names: [String], group: String, help: String, valueName: String?, valueKind: ValueKind) {
+        self.names = names
+        self.group = group
+        self.help = help
+        self.valueName = valueName
+        self.valueKind = valueKind
+    }
 }
 
 /// Reads `arguments` by `options` into `settings` and returns the words that are no options.
 ///
 /// `--name=value` and `--name value` are the same; `--` ends the options; `-` is a word.
-func parse<Settings>(
+public func parse<Settings>(
     _ arguments: [String], _ options: [Option<Settings>], into settings: inout Settings
 ) throws(UsageFailure) -> [String] {
     var words: [String] = []
@@ -86,7 +94,7 @@ func parse<Settings>(
             attached = String(argument[argument.index(after: equals)...])
         }
         guard let option = options.first(where: { $0.names.contains(name) }) else {
-            throw unknownOption(name, among: options.flatMap(\.names))
+            throw unknownOption(name, among: options.flatMap({ $0.names }))
         }
         switch option.effect {
         case .flag(let effect):
@@ -114,18 +122,18 @@ func parse<Settings>(
 }
 
 /// The failure for a name that no option has, with the one that may be meant.
-func unknownOption(_ name: String, among names: [String]) -> UsageFailure {
+public func unknownOption(_ name: String, among names: [String]) -> UsageFailure {
     UsageFailure("unknown option '\(name)'" + suggestion(for: name, among: names))
 }
 
 /// `; did you mean '--from'?`, or nothing.
-func suggestion(for name: String, among names: [String]) -> String {
+public func suggestion(for name: String, among names: [String]) -> String {
     guard let nearest = nearest(to: name, among: names) else { return "" }
     return "; did you mean '\(nearest)'?"
 }
 
 /// The name that differs least, if it differs by no more than a third of its letters or begins with what was typed.
-func nearest(to name: String, among names: [String]) -> String? {
+public func nearest(to name: String, among names: [String]) -> String? {
     var best: (name: String, distance: Int)?
     for candidate in names.sorted() {
         let distance = editDistance(Array(name.utf8), Array(candidate.utf8))
@@ -137,7 +145,7 @@ func nearest(to name: String, among names: [String]) -> String? {
 }
 
 /// Letters to insert, delete, exchange or swap with their neighbour to make one word of the other.
-func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
+public func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
     // Words of a command line; longer ones are no option's name.
     if a.count > 64 || b.count > 64 { return max(a.count, b.count) }
     var before: [Int] = []

@@ -1,15 +1,14 @@
-internal import KernelLab
-internal import PacketCapture
-internal import PacketPath
-internal import PathModel
-internal import Questions
-internal import Reports
-internal import RuleModel
-internal import Snapshot
+public import PacketCapture
+public import PacketPath
+public import PathModel
+public import Questions
+public import Reports
+public import RuleModel
+public import Snapshot
 
 /// Answers packets one after another on one node.
-struct Tracer {
-    private(set) var model: HostModel
+public struct Tracer: Sendable {
+    public private(set) var model: HostModel
     private let node: NodeState
     private let settings: TraceSettings
     /// The connection table in force, with what earlier packets made (`--flows`).
@@ -22,14 +21,14 @@ struct Tracer {
     private var asked: [String: [String]] = [:]
     private var used: Set<String> = []
 
-    init(_ node: NodeState, _ model: HostModel, _ settings: TraceSettings) {
+    public init(_ node: NodeState, _ model: HostModel, _ settings: TraceSettings) {
         self.model = model
         self.settings = settings
         self.node = node
         connections = model.connections
     }
 
-    mutating func answer(_ description: PacketDescription) throws(PacketFailure) -> TraceAnswer {
+    public mutating func answer(_ description: PacketDescription) throws(PacketFailure) -> TraceAnswer {
         let prepared = try prepare(description, node.cluster, on: &model)
         var request = prepared.request
         request.traceReply = settings.roundTrip
@@ -40,12 +39,11 @@ struct Tracer {
         case .number(let text)?: answer.identifier = .number(text)
         case nil: answer.identifier = .none
         }
-        if settings.asksKernel { answer.kernel = askKernel(answer.request, answer.trace) }
         return answer
     }
 
     /// Follows a packet that is ready for it, with these entries in the connection table too.
-    mutating func follow(_ request: TraceRequest, with entries: [ConnectionEntry]) -> TraceAnswer {
+    public mutating func follow(_ request: TraceRequest, with entries: [ConnectionEntry]) -> TraceAnswer {
         var request = request
         request.assumptions = settings.assumptions
         request.recordsMisses = settings.detail == .full
@@ -61,12 +59,12 @@ struct Tracer {
     }
 
     /// What a frame of a capture is on the node.
-    mutating func take(_ frame: CapturedFrame, by replayer: inout FrameReplayer) -> ReplayedFrame {
+    public mutating func take(_ frame: CapturedFrame, by replayer: inout FrameReplayer) -> ReplayedFrame {
         replayer.take(frame, on: &model, settings.flows ? connections : model.connections)
     }
 
     /// Follows a packet of a capture.
-    mutating func answer(_ seen: inout SeenPacket) -> TraceAnswer {
+    public mutating func answer(_ seen: inout SeenPacket) -> TraceAnswer {
         if settings.flows, let entry = entryWithoutWindows(of: seen.prepared.request.packet, in: connections) {
             connections.update(entry)
             seen.add(.gap)
@@ -82,17 +80,6 @@ struct Tracer {
         var table = connections
         for entry in entries { table.update(entry) }
         return table
-    }
-
-    private func askKernel(_ request: TraceRequest, _ trace: Trace) -> KernelNote {
-        do throws(KernelRefusal) {
-            let kernel = try KernelLab.askKernel(request, of: node, model, trace)
-            return KernelNote(
-                version: kernelVersion(), differences: kernel.differences, account: kernel.account,
-                leftOut: kernel.leftOut)
-        } catch {
-            return KernelNote(version: kernelVersion(), refusal: error.words)
-        }
     }
 
     /// Keeps the connections that the packet made and what it did to sets; a packet whose way is not sure leaves those
@@ -140,7 +127,7 @@ struct Tracer {
     }
 
     /// Assumptions that nothing asked for, and those with a value that is none of the variable's.
-    func unusedAssumptions() -> (names: [String], wrongValues: [UsageFailure]) {
+    public func unusedAssumptions() -> (names: [String], wrongValues: [UsageFailure]) {
         var names: [String] = []
         var wrong: [UsageFailure] = []
         for (name, value) in settings.assumptions.sorted(by: { $0.key < $1.key }) where !used.contains(name) {
