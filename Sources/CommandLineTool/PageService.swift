@@ -16,7 +16,8 @@ final class PageService: Sendable {
     private let token: String?
 
     init(
-        _ session: PageSession, title: String, comparison: PageComparison? = nil, picture: [UInt8]? = nil, token: String?
+        _ session: PageSession, title: String, comparison: PageComparison? = nil, picture: [UInt8]? = nil,
+        token: String?
     ) {
         let more = (comparison.map { session.changes($0) } ?? []) + session.findings()
         page = makePage(

@@ -80,7 +80,9 @@ public struct PageSession: Sendable {
             throw UsageFailure("--packets, --output, --kernel, --live and --node are the command line's alone")
         }
         #if hasFeature(Embedded)
-        if settings.megaflow { throw UsageFailure("--megaflow is the command line's alone: it asks of all packets at once") }
+        if settings.megaflow {
+            throw UsageFailure("--megaflow is the command line's alone: it asks of all packets at once")
+        }
         #endif
         let description = try settings.description()
         var tracer = Tracer(node, tracer.model, settings)

@@ -21,6 +21,8 @@ import Testing
 
         """
 
+    private static let others = "--packets, --output, --kernel, --live and --node are the command line's alone"
+
     private func session(_ rules: String = rules) throws -> PageSession {
         try PageSession(files: [SourceFile(path: "rules", text: rules)], name: nil)
     }
@@ -46,9 +48,9 @@ import Testing
     @Test(
         "what a page can't be asked is refused",
         arguments: [
-            (["--packets", "/etc/passwd"], "--packets, --output, --kernel, --live and --node are the command line's alone"),
-            (["-o", "x.svg"], "--packets, --output, --kernel, --live and --node are the command line's alone"),
-            (["--live"], "--packets, --output, --kernel, --live and --node are the command line's alone"),
+            (["--packets", "/etc/passwd"], Self.others),
+            (["-o", "x.svg"], Self.others),
+            (["--live"], Self.others),
             (["other"], "'other' is no option; the snapshot is the page's own"),
             (["--from", "192.0.2.7"], "the packet has no destination: --to ADDRESS[:PORT][/PROTOCOL]"),
             (["--form", "x"], "unknown option '--form'; did you mean '--from'?"),

@@ -18,7 +18,9 @@ enum ChainLabels {
 
     static func lines(_ node: ChainPicture.Node) -> [LabelLine] {
         var lines = [LabelLine(text: name(node), role: .name)]
-        func add(_ text: String, _ role: LabelLine.Role = .quiet) { lines.append(LabelLine(text: text, role: role)) }
+        func add(_ text: String, _ role: LabelLine.Role? = nil) {
+            lines.append(LabelLine(text: text, role: role ?? .quiet))
+        }
         switch node.standing {
         case .base(let base):
             var text = "\(base.hook.name), priority \(base.priority)"
