@@ -140,21 +140,26 @@ extension SetEvaluator {
         return [Way(packets: rest, flow: way.flow)]
     }
 
-    /// Classes of sources that the way out of what this host makes hangs on, which together are all: their form, whether they
-    /// are the host's, and which routing rules and routes ask for them.
+    /// Classes of sources that the way out of what this host makes hangs on, which together are all: their form, the
+    /// interface that has them, by which the host sends to groups from there, and which routing rules and routes ask for them.
+    /// Source: net/ipv4/route.c `ip_route_output_key_hash_rcu`, Linux 6.18.
     private func localSources() -> [PacketSet] {
         struct Kind: Hashable {
             var form: AddressForm
-            var isOwn: Bool
+            var owner: Symbol?
             var asked: [Bool]
         }
         let table = model.routes(space.version)
         let asked = table.rules.compactMap { $0.from } + table.routes.compactMap { $0.from }
+        var owners: [IPAddress: Symbol] = [:]
+        for interface in model.host.interfaces {
+            for own in interface.addresses where owners[own.address] == nil { owners[own.address] = interface.name }
+        }
         var classes: [Kind: [PacketSet]] = [:]
         var order: [Kind] = []
         for atom in addressAtoms(.source) {
             let kind = Kind(
-                form: AddressForm(atom.address), isOwn: stages.isOwnAddress(atom.address),
+                form: AddressForm(atom.address), owner: owners[atom.address],
                 asked: asked.map { $0.contains(atom.address) })
             if classes[kind] == nil { order.append(kind) }
             classes[kind, default: []].append(atom.packets)
