@@ -64,7 +64,7 @@ public struct SeenPacket: Hashable, Sendable {
 
     /// Keeps a remark and tells it with the answer.
     public mutating func add(_ remark: Remark) {
-        if remarks.insert(remark).inserted { prepared.notes.append("of the packets \(remark.words)") }
+        if remarks.insert(remark).inserted { prepared.notes.append("it is one of the packets \(remark.words)") }
     }
 
     public enum Evidence: UInt8, Hashable, Sendable, CaseIterable {
