@@ -77,9 +77,9 @@ private func answerAll(
             if console.surroundings.now() >= nextUpdate {
                 progress.update("\(run.summary.packetCount) packets")
                 nextUpdate = console.surroundings.now() + 1
-                // Who looks on at a capture that goes on sees what there is.
-                json.output.flush()
             }
+            // Who looks on at a capture that goes on sees what there is.
+            if run.isDrained { json.output.flush() }
         }
         return nil
     } catch {
@@ -121,6 +121,8 @@ private struct ReplayRun {
         tracer = Tracer(loaded.node, model, settings.trace)
         replayer = FrameReplayer(settings.frames, loaded.node.cluster, on: model)
     }
+
+    var isDrained: Bool { reader.isDrained }
 
     /// With the names that interfaces of the capture have made new.
     private var writer: ReplayWriter { ReplayWriter(tracer.model, files: files) }

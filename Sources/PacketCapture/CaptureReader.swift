@@ -30,6 +30,9 @@ public struct CaptureReader {
     /// - Parameter read: gives the capture in pieces; an empty piece is the end.
     public init(_ read: @escaping () throws(FileFailure) -> [UInt8]) { bytes = CaptureBytes(read) }
 
+    /// Whether all that came was read: the next frame may be long in coming.
+    public var isDrained: Bool { bytes.available == 0 }
+
     /// The next frame; `nil` at the end.
     public mutating func next() throws(CaptureFailure) -> CapturedFrame? {
         let format: Format

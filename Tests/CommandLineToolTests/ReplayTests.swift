@@ -197,6 +197,15 @@ import Testing
         #expect(replay("--expect delivered", pcap([Self.arriving(ipv4(6, tcp()))])).status == 0)
     }
 
+    /// A capture that goes on is answered as it comes.
+    @Test func theFirstAnswerIsThereBeforeTheNextFrameIs() {
+        let frame = Self.arriving(ipv4(6, tcp()))
+        let many = pcapHeader() + (0..<300).flatMap { _ in pcapRecord(frame) }
+        #expect(many.count > 4 * 4099)
+        #expect(replay("--list", many).writes > 1)
+        #expect(replay("--list", pcap([frame])).writes == 2)
+    }
+
     @Test func progressIsShown() {
         let many = pcap((0..<20).map { Self.arriving(ipv4(6, tcp(UInt16(40000 + $0), 22))) })
         let call = replay("", many) { around in
