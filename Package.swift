@@ -113,7 +113,7 @@ let package = Package(
             "AgreementTests",
             [
                 "SourceText", "NetTypes", "RuleModel", "ChainGraph", "Snapshot", "PathModel", "PacketPath",
-                "HeaderSpace",
+                "HeaderSpace", "KernelLab",
             ],
             exclude: ["Native"]),
         tests(

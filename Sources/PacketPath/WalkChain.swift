@@ -50,6 +50,8 @@ struct ChainFrame: Sendable {
     var ends: [ChainEnd] = []
     /// Whether the rule did more than let every way pass.
     var isChanged = false
+    /// The look-up of the way that goes through the chain.
+    var search: RuleSearch?
 
     init(_ call: ChainCall, _ entering: WalkState) {
         self.call = call
@@ -132,7 +134,18 @@ extension Evaluator {
         guard frame.waiting.count == 1, let key = key(of: frame.waiting[0]) else { return }
         let prefilters = model.compiled.rules
         let first = model.compiled.firstRule[frame.call.chain.index]
-        while frame.index < count, !prefilters[first + frame.index].mayMatch(key) { frame.index += 1 }
+        guard count >= RuleIndex.leastRules, let index = model.compiled.index(of: frame.call.chain) else {
+            while frame.index < count, !prefilters[first + frame.index].mayMatch(key) { frame.index += 1 }
+            return
+        }
+        // A rule before may have changed what is looked up.
+        var search = frame.search.take() ?? RuleSearch(index, key, from: frame.index)
+        if search.key != key { search = RuleSearch(index, key, from: frame.index) }
+        frame.index = search.next(from: frame.index) ?? count
+        while frame.index < count, !prefilters[first + frame.index].mayMatch(key) {
+            frame.index = search.next(from: frame.index + 1) ?? count
+        }
+        frame.search = search
     }
 
     /// Ends the ways that are in a rule, if there are too many of them, in one that tells so.
@@ -182,9 +195,18 @@ extension Evaluator {
 
     /// The prefilter's key, or `nil` where every rule must be looked at.
     private func key(of state: WalkState) -> PacketKey? {
-        if request.recordsMisses || state.packet.fragmentOffset > 0 { return nil }
+        if request.recordsMisses || request.walksPlainly || state.packet.fragmentOffset > 0 { return nil }
         if !state.packet.unknown.isDisjoint(with: PacketKey.fields) { return nil }
-        guard prefilterApplies(to: state.packet) else { return nil }
-        return PacketKey(state.packet)
+        let packet = state.packet
+        guard packet.bytes.isEmpty || prefilterApplies(to: packet) else { return nil }
+        return PacketKey(packet, in: asked(state.context.inInterface), out: asked(state.context.outInterface))
+    }
+
+    private func asked(_ view: InterfaceView) -> PacketKey.Interface {
+        switch view {
+        case .none: .none
+        case .known(let name): .known(name)
+        case .unknown: .unknown
+        }
     }
 }
