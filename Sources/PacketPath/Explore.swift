@@ -54,7 +54,7 @@ extension Evaluator {
         case .interface(let name):
             state.arrival = .known(name)
             // Rules see the bridge, not its port.
-            if let master = model.host.interface(name)?.master, isBridge(master) {
+            if let master = model.interface(name)?.master, isBridge(master) {
                 state.arrival = .known(master)
                 state.inPort = name
             }
