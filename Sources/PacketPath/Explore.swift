@@ -32,7 +32,7 @@ extension Evaluator {
                     open.append(way)
                 }
             }
-            if next.count > 1 || open.count > 1 { open = joined(open) }
+            if mayJoin(open) { open = joined(open) }
         }
         return leaves.count > 1 ? joined(leaves) : leaves
     }

@@ -68,14 +68,13 @@ extension Evaluator {
     /// nf_tables_api.c `nft_chain_validate`, `NFT_JUMP_STACK_SIZE`.
     func walk(_ chain: ChainID, _ entering: WalkState) -> [ChainEnd] {
         var stack = [ChainFrame(ChainCall(chain: chain, isGoto: false), entering)]
-        var isOpen: Set<ChainID> = [chain]
         while true {
             let top = stack.count - 1
             if let (call, state) = advance(&stack[top]) {
-                let depth = stack.count { !$0.call.isGoto }
                 let isTooDeep =
-                    !call.isGoto && depth > 16 && model.linked.table(of: chain).backend == .nfTables
-                if !isTooDeep, isOpen.insert(call.chain).inserted {
+                    stack.count > 16 && !call.isGoto && stack.count { !$0.call.isGoto } > 16
+                    && model.linked.table(of: chain).backend == .nfTables
+                if !isTooDeep, !stack.contains(where: { $0.call.chain == call.chain }) {
                     stack.append(ChainFrame(call, state))
                 } else {
                     stack[top].ends.append(ChainEnd(state: state, verdict: .loop))
@@ -83,7 +82,6 @@ extension Evaluator {
                 continue
             }
             let done = stack.removeLast()
-            isOpen.remove(done.call.chain)
             let ends = done.ends.count > 1 ? joined(done.ends) : done.ends
             if top == 0 { return ends }
             for end in ends {
@@ -116,14 +114,14 @@ extension Evaluator {
                     || frame.passed[before.0].history.steps.count != before.1
                 bound(&frame)
             }
-            var live = frame.isChanged && frame.passed.count > 1 ? joined(frame.passed) : frame.passed
-            frame.passed = []
+            if frame.isChanged, frame.passed.count > 1 { frame.passed = joined(frame.passed) }
             frame.isChanged = false
-            bound(&live, &frame.ends)
+            bound(&frame.passed, &frame.ends)
             frame.index += 1
-            live.reverse()
-            frame.waiting = live
-            if live.isEmpty { return nil }
+            // Nobody waits any more: the two lists change their parts and keep their room.
+            swap(&frame.waiting, &frame.passed)
+            if frame.waiting.isEmpty { return nil }
+            if frame.waiting.count > 1 { frame.waiting.reverse() }
         }
         while let state = frame.waiting.popLast() { frame.ends.append(ChainEnd(state: state, verdict: .returned)) }
         return nil
