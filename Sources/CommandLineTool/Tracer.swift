@@ -122,6 +122,7 @@ struct Tracer {
     // MARK: What `--assume` did
 
     private mutating func note(_ trace: Trace) {
+        if settings.assumptions.isEmpty { return }
         trace.assumptions.forEach { note($0) }
         for branch in trace.branches {
             branch.assumptions.forEach { note($0) }

@@ -74,8 +74,10 @@ private struct PassedPlaces {
     func unwalkedChains(_ model: HostModel) -> [TraceAnswer.Decider] {
         var found: [TraceAnswer.Decider] = []
         for (tableIndex, table) in model.linked.ruleset.tables.enumerated() where !table.isDormant {
-            let name = "\(table.family.name) \(model.names.text(table.name))"
-            for (chainIndex, chain) in table.chains.enumerated() {
+            lazy var name = "\(table.family.name) \(model.names.text(table.name))"
+            // A host may have very many chains that IP packets meet and are followed through.
+            let mayHold = table.family == .bridge || table.family == .netdev || table.family == .inet
+            for (chainIndex, chain) in table.chains.enumerated() where mayHold {
                 guard let base = chain.base, !chain.rules.isEmpty || base.policy == .drop else { continue }
                 let word: String
                 switch (table.family, base.hook) {

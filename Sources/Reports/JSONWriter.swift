@@ -67,6 +67,13 @@ public struct JSONWriter: ~Copyable {
         needsComma = true
     }
 
+    /// Members of the object that were rendered before, with commas between them.
+    mutating func members(_ rendered: [UInt8]) {
+        separate()
+        output.write(rendered)
+        needsComma = true
+    }
+
     /// A number as text, written as it is.
     public mutating func number(_ text: String) {
         separate()
@@ -102,8 +109,23 @@ public struct JSONWriter: ~Copyable {
 
     private mutating func quoted(_ text: String) {
         output.write(byte: UInt8(ascii: "\""))
+        if JSONWriter.isPlain(text) { output.write(text) } else { output.write(JSONWriter.escaped(text)) }
+        output.write(byte: UInt8(ascii: "\""))
+    }
+
+    /// Whether `text` is written as it is: nearly every one.
+    private static func isPlain(_ text: String) -> Bool {
+        let bytes = text.utf8.span
+        for index in bytes.indices {
+            let byte = bytes[index]
+            if byte < 0x20 || byte == 0x7f || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { return false }
+        }
+        return true
+    }
+
+    private static func escaped(_ text: String) -> [UInt8] {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(text.utf8.count)
+        bytes.reserveCapacity(text.utf8.count + 16)
         for byte in text.utf8 {
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"):
@@ -114,13 +136,12 @@ public struct JSONWriter: ~Copyable {
             case 0x09: bytes.append(contentsOf: "\\t".utf8)
             case 0..<0x20, 0x7f:
                 bytes.append(contentsOf: "\\u00".utf8)
-                bytes.append(JSONWriter.digit(byte >> 4))
-                bytes.append(JSONWriter.digit(byte & 15))
+                bytes.append(digit(byte >> 4))
+                bytes.append(digit(byte & 15))
             default: bytes.append(byte)
             }
         }
-        output.write(bytes)
-        output.write(byte: UInt8(ascii: "\""))
+        return bytes
     }
 
     private static func digit(_ value: UInt8) -> UInt8 {

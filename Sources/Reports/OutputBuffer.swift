@@ -13,8 +13,14 @@ public struct OutputBuffer: ~Copyable {
     public init(pieceBytes: Int = 1 << 16, sink: @escaping ([UInt8]) -> Bool) {
         self.pieceBytes = pieceBytes
         self.sink = sink
-        bytes.reserveCapacity(pieceBytes + 4096)
+        bytes.reserveCapacity(min(pieceBytes, 1 << 16) + 4096)
     }
+
+    /// One that keeps all that is written, for `gathered`.
+    public init() { self.init(pieceBytes: .max / 2) { _ in true } }
+
+    /// What was written and not passed on yet.
+    public var gathered: [UInt8] { bytes }
 
     public mutating func write(_ text: String) {
         bytes.append(contentsOf: text.utf8)

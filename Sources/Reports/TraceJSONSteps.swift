@@ -11,13 +11,16 @@ extension TraceJSONWriter {
         _ steps: [Step], _ before: [Step], _ connection: ConnectionEntry?, into json: inout JSONWriter
     ) {
         json.beginArray()
-        let all = before + steps
-        for index in all.indices.dropFirst(before.count) {
+        // Only translations ask for the steps before.
+        lazy var all = before + steps
+        for (index, step) in steps.enumerated() {
             json.beginObject()
-            writeStep(all[index], translator(of: index, in: all, quotes.linked), connection, into: &json)
+            var by: Int?
+            if case .translation = step.kind { by = translator(of: before.count + index, in: all, quotes.linked) }
+            writeStep(step, by, connection, into: &json)
             if !node.isEmpty { json.member("node", node) }
-            if all[index].layer > 0 { json.member("layer", all[index].layer) }
-            if !all[index].isCertain { json.member("certain", false) }
+            if step.layer > 0 { json.member("layer", step.layer) }
+            if !step.isCertain { json.member("certain", false) }
             json.endObject()
         }
         json.endArray()
@@ -94,6 +97,18 @@ extension TraceJSONWriter {
     }
 
     private func writeRule(_ rule: RuleStep, _ step: Step, into json: inout JSONWriter) {
+        guard let rendered, let key = RenderedRules.Key(rule, step.view.hook, quotes.model) else {
+            return writeRuleAnew(rule, step, into: &json)
+        }
+        json.members(
+            rendered.piece(key) {
+                var own = JSONWriter(OutputBuffer())
+                writeRuleAnew(rule, step, into: &own)
+                return own.output.gathered
+            })
+    }
+
+    private func writeRuleAnew(_ rule: RuleStep, _ step: Step, into json: inout JSONWriter) {
         json.member("kind", "rule")
         writeChainMembers(rule.rule.chain, step, into: &json)
         writeRuleMembers(rule.rule, into: &json)
