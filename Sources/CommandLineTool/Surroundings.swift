@@ -32,6 +32,13 @@ public struct Surroundings {
     public var calendarTime: () -> Int = { 0 }
     /// Seconds from some beginning.
     public var now: () -> Double
+    /// How many threads may work at once.
+    public var threadCount = 1
+    /// Calls a function with each number below a count, on several threads where there are some, and returns when all are
+    /// done.
+    public var concurrently: (_ count: Int, _ body: @escaping @Sendable (Int) -> Void) -> Void = { count, body in
+        for index in 0..<count { body(index) }
+    }
     /// Calls a function once, a second later, from another thread; nothing does it where there is no terminal.
     public var afterOneSecond: (@escaping @Sendable () -> Void) -> Void = { _ in }
 

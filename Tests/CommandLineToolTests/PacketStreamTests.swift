@@ -54,6 +54,27 @@ import Testing
         #expect(call("trace - --packets p", around).writes == 3)
     }
 
+    /// Threads change nothing: the same answers in the same order, and the same words for lines that can't be read.
+    @Test func threadsAnswerAsOneDoes() throws {
+        var lines: [String] = []
+        for number in 1...1500 {
+            switch number % 10 {
+            case 0: lines.append("{\"id\":\(number),\"foo\":1}\n")
+            case 1: lines.append("\n")
+            case 2: lines.append(packet(number, port: number, more: ",\"in\":\"eth\(number)\""))
+            default: lines.append(packet(number, port: number % 40))
+            }
+        }
+        var around = Around(files: ["p": [lines.joined()]])
+        let alone = call("trace - --packets p --expect delivered", around)
+        around.threads = 3
+        let together = call("trace - --packets p --expect delivered", around)
+        #expect(alone.output.split(separator: "\n").count == 1350)
+        #expect(together.output == alone.output)
+        #expect(together.status == alone.status)
+        #expect(together.status == 2)
+    }
+
     @Test func flowsRememberConnections() throws {
         let reply =
             "{\"id\":2,\"in\":\"eth0\",\"source\":\"198.51.100.7\",\"destination\":\"192.0.2.1\",\"protocol\":\"tcp\",\"sourcePort\":5000,\"destinationPort\":6000,\"tcpFlags\":\"syn,ack\"}\n"
@@ -102,8 +123,8 @@ import Testing
     }
 
     @Test func progressIsShown() {
-        let many = (1...5).map { packet($0, port: 22) }.joined()
-        let call = call("trace - --packets p", Around(files: ["p": [many]], errorIsTerminal: true, step: 0.6))
+        let many = (1...5).map { packet($0, port: 22) }
+        let call = call("trace - --packets p", Around(files: ["p": many], errorIsTerminal: true, step: 0.6))
         #expect(call.error.contains("packets …"))
     }
 }
