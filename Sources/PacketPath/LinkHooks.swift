@@ -58,12 +58,16 @@ extension Evaluator {
         if state.round > 0 { return [state] }
         state.context = HookContext()
         if device != nil, device == state.inPort { return receive(state) }
-        if ranPreroutingOnBridge(state) {
-            state.context = context(at: .prerouting, state)
-            state.position = .routing
-            return [state]
-        }
-        return [refusal(state).map { ended(state, .filtered, $0) } ?? state]
+        if ranPreroutingOnBridge(state) { return [behindPrerouting(state)] }
+        guard let reason = refusal(state) else { return [state] }
+        return [ended(state, .filtered, reason)]
+    }
+
+    private func behindPrerouting(_ entering: WalkState) -> WalkState {
+        var state = entering
+        state.context = context(at: .prerouting, entering)
+        state.position = .routing
+        return state
     }
 
     /// A packet that the bridge hands up behind PREROUTING, where that ran within the bridge. Where it has another
