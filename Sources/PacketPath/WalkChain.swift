@@ -50,8 +50,8 @@ struct ChainFrame: Sendable {
     var ends: [ChainEnd] = []
     /// Whether the rule did more than let every way pass.
     var isChanged = false
-    /// The look-up of the way that goes through the chain.
-    var search: RuleSearch?
+    /// The look-ups of ways that go through the chain, in the order in which they wait.
+    var searches: [RuleSearch] = []
 
     init(_ call: ChainCall, _ entering: WalkState) {
         self.call = call
@@ -127,23 +127,36 @@ extension Evaluator {
         return nil
     }
 
-    /// Passes over rules that a single way can't match.
+    /// Passes over rules that no way can match.
     private func skip(_ frame: inout ChainFrame, _ count: Int) {
-        guard frame.waiting.count == 1, let key = key(of: frame.waiting[0]) else { return }
+        var next = count
+        for place in frame.waiting.indices {
+            guard let key = key(of: frame.waiting[place]) else { return }
+            next = firstCandidate(key, place, &frame, before: next)
+            if next == frame.index { return }
+        }
+        frame.index = next
+    }
+
+    /// The first rule from the frame's on that a way with this key may match; `end` where there is none before.
+    ///
+    /// - Parameter place: the way's among those that wait, by which its look-up is kept.
+    private func firstCandidate(_ key: PacketKey, _ place: Int, _ frame: inout ChainFrame, before end: Int) -> Int {
         let prefilters = model.compiled.rules
         let first = model.compiled.firstRule[frame.call.chain.index]
-        guard count >= RuleIndex.leastRules, let index = model.compiled.index(of: frame.call.chain) else {
-            while frame.index < count, !prefilters[first + frame.index].mayMatch(key) { frame.index += 1 }
-            return
+        var next = frame.index
+        guard end - next >= RuleIndex.leastRules, let index = model.compiled.index(of: frame.call.chain) else {
+            while next < end, !prefilters[first + next].mayMatch(key) { next += 1 }
+            return next
         }
+        while frame.searches.count <= place { frame.searches.append(RuleSearch(index, key, from: next)) }
         // A rule before may have changed what is looked up.
-        var search = frame.search.take() ?? RuleSearch(index, key, from: frame.index)
-        if search.key != key { search = RuleSearch(index, key, from: frame.index) }
-        frame.index = search.next(from: frame.index) ?? count
-        while frame.index < count, !prefilters[first + frame.index].mayMatch(key) {
-            frame.index = search.next(from: frame.index + 1) ?? count
+        if frame.searches[place].key != key { frame.searches[place] = RuleSearch(index, key, from: next) }
+        while let candidate = frame.searches[place].next(from: next), candidate < end {
+            if prefilters[first + candidate].mayMatch(key) { return candidate }
+            next = candidate + 1
         }
-        frame.search = search
+        return end
     }
 
     /// Ends the ways that are in a rule, if there are too many of them, in one that tells so.
