@@ -167,7 +167,7 @@ final class PacketWorker: Sendable {
 
     func answer(_ lines: ArraySlice<PacketLine>) {
         work.withLock { work in
-            var json = JSONWriter(OutputBuffer())
+            var json = JSONWriter(OutputBuffer(keeping: 1 << 20))
             for line in lines { answer(line, &work, into: &json) }
             work.answers.json = json.output.gathered
         }

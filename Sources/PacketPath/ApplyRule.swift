@@ -248,7 +248,8 @@ extension Evaluator {
             besides more: [Change] = []
         ) {
             let own = RuleStep(
-                rule: reference, verdict: verdict, target: chain, rejectWith: with, changes: changes + more)
+                rule: reference, verdict: verdict, target: chain, rejectWith: with,
+                changes: more.isEmpty ? changes : changes + more)
             var step = Step(.rule(own), before)
             step.layer = state.layer
             state.history.steps.append(step)

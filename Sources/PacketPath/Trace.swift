@@ -256,26 +256,26 @@ public struct Step: Hashable, Sendable {
     public init(_ kind: Kind, _ view: PacketView) { cell = [Body(kind: kind, view: view)] }
 
     public var kind: Kind {
-        get { cell[0].kind }
-        set { cell[0].kind = newValue }
+        _read { yield cell[0].kind }
+        _modify { yield &cell[0].kind }
     }
 
     /// The packet and what was known of it before this step.
     public var view: PacketView {
-        get { cell[0].view }
-        set { cell[0].view = newValue }
+        _read { yield cell[0].view }
+        _modify { yield &cell[0].view }
     }
 
     /// 0 for the packet asked about, 1 for the one that encapsulates it, …
     public var layer: UInt8 {
-        get { cell[0].layer }
-        set { cell[0].layer = newValue }
+        _read { yield cell[0].layer }
+        _modify { yield &cell[0].layer }
     }
 
     /// `false` where a way with and one without this step were joined because nothing else differs.
     public var isCertain: Bool {
-        get { cell[0].isCertain }
-        set { cell[0].isCertain = newValue }
+        _read { yield cell[0].isCertain }
+        _modify { yield &cell[0].isCertain }
     }
 }
 

@@ -1,3 +1,5 @@
+internal import SourceText
+
 /// Bytes on their way out, passed on in pieces so that a large report is never held whole.
 ///
 /// Where they go is the caller's business: a terminal, a file, an array.
@@ -13,11 +15,17 @@ public struct OutputBuffer: ~Copyable {
     public init(pieceBytes: Int = 1 << 16, sink: @escaping ([UInt8]) -> Bool) {
         self.pieceBytes = pieceBytes
         self.sink = sink
-        bytes.reserveCapacity(min(pieceBytes, 1 << 16) + 4096)
+        bytes.reserveCapacity(pieceBytes + 4096)
     }
 
     /// One that keeps all that is written, for `gathered`.
-    public init() { self.init(pieceBytes: .max / 2) { _ in true } }
+    ///
+    /// - Parameter expected: room for so many bytes is made beforehand.
+    public init(keeping expected: Int = 1 << 16) {
+        pieceBytes = .max
+        sink = { _ in true }
+        bytes.reserveCapacity(expected)
+    }
 
     /// What was written and not passed on yet.
     public var gathered: [UInt8] { bytes }
@@ -29,6 +37,11 @@ public struct OutputBuffer: ~Copyable {
 
     public mutating func write(_ text: [UInt8]) {
         bytes.append(contentsOf: text)
+        if bytes.count >= pieceBytes { flush() }
+    }
+
+    mutating func write(_ text: Span<UInt8>) {
+        bytes.append(text)
         if bytes.count >= pieceBytes { flush() }
     }
 

@@ -14,32 +14,29 @@ public final class RenderedRules {
 
     public init(mostBytes: Int = 32 << 20) { self.mostBytes = mostBytes }
 
+    /// Tells the steps of one rule set's rules apart that are written alike: rule, hook, verdict and where it leads.
     struct Key: Hashable {
-        private let rule: Int
-        private let hook: Hook
-        private let verdict: StepVerdict
-        private let target: ChainID?
+        private let bits: UInt64
 
-        /// `nil` where the step says more than its rule, hook and verdict.
-        init?(_ step: RuleStep, _ hook: Hook, _ model: HostModel) {
+        /// `nil` where the step says more than that.
+        init?(_ step: RuleStep, _ hook: Hook, firstRule: [Int]) {
             guard step.rejectWith == nil, !step.isBroken, step.changes.allSatisfy({ $0.before == $0.after }) else {
                 return nil
             }
-            rule = model.compiled.firstRule[step.rule.chain.index] + step.rule.index
-            self.hook = hook
-            verdict = step.verdict
-            target = step.target
+            let rule = UInt64(firstRule[step.rule.chain.index] + step.rule.index)
+            let target = step.target.map { UInt64($0.index) + 1 } ?? 0
+            guard rule < 1 << 32, target < 1 << 24 else { return nil }
+            bits = rule << 32 | target << 8 | UInt64(hook.rawValue) << 4 | UInt64(step.verdict.rawValue)
         }
     }
 
-    /// What is kept for `key`, or what `render` makes.
-    func piece(_ key: Key, _ render: () -> [UInt8]) -> [UInt8] {
-        if let piece = pieces[key] { return piece }
-        let piece = render()
-        if byteCount < mostBytes {
-            pieces[key] = piece
-            byteCount += piece.count + 96
+    /// What is kept of such a step; nothing more is kept once there is enough.
+    subscript(_ key: Key) -> [UInt8]? {
+        get { pieces[key] }
+        set {
+            guard let newValue, byteCount < mostBytes else { return }
+            pieces[key] = newValue
+            byteCount += newValue.count + 64
         }
-        return piece
     }
 }

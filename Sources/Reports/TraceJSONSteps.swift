@@ -93,19 +93,25 @@ extension TraceJSONWriter {
         json.member("rule", reference.index + 1)
         if rule.handle != 0 { json.member("handle", rule.handle) }
         writePlace(rule.place, quotes, into: &json)
-        json.member("text", quotes.text(reference))
+        json.key("text")
+        if let file = quotes.file(rule.place), let range = quotes.range(rule.place, in: file),
+            json.string(file.bytes.span.extracting(range))
+        {
+            return
+        }
+        json.string(quotes.text(reference))
     }
 
     private func writeRule(_ rule: RuleStep, _ step: Step, into json: inout JSONWriter) {
-        guard let rendered, let key = RenderedRules.Key(rule, step.view.hook, quotes.model) else {
+        let firstRule = quotes.model.compiled.firstRule
+        guard let rendered, let key = RenderedRules.Key(rule, step.view.hook, firstRule: firstRule) else {
             return writeRuleAnew(rule, step, into: &json)
         }
-        json.members(
-            rendered.piece(key) {
-                var own = JSONWriter(OutputBuffer())
-                writeRuleAnew(rule, step, into: &own)
-                return own.output.gathered
-            })
+        if let piece = rendered[key] { return json.members(piece) }
+        var own = JSONWriter(OutputBuffer(keeping: 512))
+        writeRuleAnew(rule, step, into: &own)
+        rendered[key] = own.output.gathered
+        json.members(own.output.gathered)
     }
 
     private func writeRuleAnew(_ rule: RuleStep, _ step: Step, into json: inout JSONWriter) {
