@@ -1,4 +1,5 @@
 public import SourceText
+internal import Synchronization
 
 /// Bytes that come in pieces; an empty piece is the end.
 public typealias ByteSource = () throws(FileFailure) -> [UInt8]
@@ -55,6 +56,28 @@ public struct Surroundings {
         self.writeFile = writeFile
         self.now = now
     }
+}
+
+extension Surroundings {
+    /// What `make` returns for each of `values`, in their order, worked out on several threads where there are some.
+    func concurrentMap<Value: Sendable, Result: Sendable>(
+        _ values: [Value], _ make: @escaping @Sendable (Int, Value) -> Result
+    ) -> [Result] {
+        let results = Results<Result>(values.count)
+        concurrently(values.count) { results.put(make($0, values[$0]), at: $0) }
+        return results.all
+    }
+}
+
+/// Results that come in any order.
+private final class Results<Result: Sendable>: Sendable {
+    private let slots: Mutex<[Result?]>
+
+    init(_ count: Int) { slots = Mutex([Result?](repeating: nil, count: count)) }
+
+    func put(_ result: Result, at index: Int) { slots.withLock { $0[index] = result } }
+
+    var all: [Result] { slots.withLock { $0.compactMap { $0 } } }
 }
 
 /// What a process ends with.
