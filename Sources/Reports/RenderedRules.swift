@@ -12,7 +12,7 @@ public final class RenderedRules {
     /// Beyond which no more is kept, so that it does not grow with the packets.
     private let mostBytes: Int
 
-    public init(mostBytes: Int = 32 << 20) { self.mostBytes = mostBytes }
+    public init(mostBytes: Int = 16 << 20) { self.mostBytes = mostBytes }
 
     /// Tells the steps of one rule set's rules apart that are written alike: rule, hook, verdict and where it leads.
     struct Key: Hashable {
@@ -36,7 +36,7 @@ public final class RenderedRules {
         set {
             guard let newValue, byteCount < mostBytes else { return }
             pieces[key] = newValue
-            byteCount += newValue.count + 64
+            byteCount += newValue.capacity + 64
         }
     }
 }

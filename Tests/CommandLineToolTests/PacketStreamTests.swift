@@ -75,6 +75,19 @@ import Testing
         #expect(together.status == 2)
     }
 
+    /// What was written of a rule before is written again as it was, its text with all that JSON escapes.
+    @Test func anAnswerIsTheSameTheSecondTime() throws {
+        var around = Around(files: ["p": [packet(1, port: 22) + packet(1, port: 22) + packet(1, port: 80)]])
+        around.input = hostSnapshot.replacing(
+            "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT",
+            with: "-A INPUT -p tcp -m comment --comment \"a \\\"q\\\"\tüb\" -m tcp --dport 22 -j ACCEPT")
+        let lines = call("trace - --packets p", around).output.split(separator: "\n")
+        #expect(lines.count == 3)
+        #expect(lines[0] == lines[1])
+        #expect(lines[0].contains(#"--comment \"a \\\"q\\\"\tüb\" -m tcp"#))
+        #expect(lines[0] != lines[2])
+    }
+
     @Test func flowsRememberConnections() throws {
         let reply =
             "{\"id\":2,\"in\":\"eth0\",\"source\":\"198.51.100.7\",\"destination\":\"192.0.2.1\",\"protocol\":\"tcp\",\"sourcePort\":5000,\"destinationPort\":6000,\"tcpFlags\":\"syn,ack\"}\n"
