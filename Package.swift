@@ -130,7 +130,7 @@ let package = Package(
             "AgreementTests",
             [
                 "SourceText", "NetTypes", "RuleModel", "ChainGraph", "Snapshot", "PathModel", "PacketPath",
-                "HeaderSpace",
+                "HeaderSpace", "KernelLab",
             ],
             exclude: ["Native"]),
         tests(

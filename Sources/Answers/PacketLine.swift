@@ -9,15 +9,16 @@ extension Tracer {
     /// - Parameters:
     ///   - path: what the lines are read from, for the error.
     ///   - number: the line's own, from 1.
+    ///   - rendered: what was written of the same model's rules before.
     /// - Returns: the answer; `nil` for a line that can't be read.
     public mutating func answerLine(
-        _ line: [UInt8], of path: String, number: Int, files: [SourceFile], into json: inout JSONWriter,
-        asking kernel: (inout TraceAnswer, HostModel) -> Void = { _, _ in }
+        _ line: [UInt8], of path: String, number: Int, files: [SourceFile], rendered: RenderedRules? = nil,
+        into json: inout JSONWriter, asking kernel: (inout TraceAnswer, HostModel) -> Void = { _, _ in }
     ) -> TraceAnswer? {
         do {
             var answer = try answer(try readPacketJSON(line.span))
             kernel(&answer, model)
-            writeTraceJSON(answer, model, files: files, into: &json)
+            writeTraceJSON(answer, model, files: files, rendered: rendered, into: &json)
             return answer
         } catch {
             writeError(error, line, path, number, into: &json)

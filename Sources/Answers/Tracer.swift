@@ -109,6 +109,7 @@ public struct Tracer: Sendable {
     // MARK: What `--assume` did
 
     private mutating func note(_ trace: Trace) {
+        if settings.assumptions.isEmpty { return }
         trace.assumptions.forEach { note($0) }
         for branch in trace.branches {
             branch.assumptions.forEach { note($0) }

@@ -70,10 +70,10 @@ private func doctor(_ arguments: [String], _ console: borrowing Console) throws(
         return ExitStatus.answered
     }
     let nodes = try loadNodes(paths, settings.common, console)
-    let models = nodes.map { $0.makeModel() }
+    let models = console.surroundings.concurrentMap(nodes) { _, loaded in loaded.makeModel() }
     let names = Set(settings.checks)
-    let found = nodes.indices.map { index in
-        let cluster = nodes[index].node.cluster
+    let found = console.surroundings.concurrentMap(nodes) { index, loaded in
+        let cluster = loaded.node.cluster
         let patient = Patient(
             models[index], annotations: AnnotatedRuleset(models[index].linked, cluster: cluster), cluster: cluster,
             others: models.indices.filter { $0 != index }.map { models[$0] })

@@ -81,14 +81,17 @@ private func lint(_ arguments: [String], _ console: borrowing Console) throws(St
     }
     let silences = try readSilences(settings.silences, console)
     let nodes = try loadNodes(paths, settings.common, console)
-    let models = nodes.map { $0.makeModel() }
     let names = Set(settings.checks)
+    let looked = console.surroundings.concurrentMap(nodes) { _, loaded in
+        let model = loaded.makeModel()
+        let annotations = AnnotatedRuleset(model.linked, cluster: loaded.node.cluster)
+        return (model, Questions.lint(LintedNode(model, annotations: annotations), only: names))
+    }
+    let models = looked.map { $0.0 }
     var usedSilences: Set<Int> = []
     var found: [[LintResult]] = []
     for index in nodes.indices {
-        let annotations = AnnotatedRuleset(models[index].linked, cluster: nodes[index].node.cluster)
-        let results = Questions.lint(LintedNode(models[index], annotations: annotations), only: names)
-        let (kept, used) = silences.applied(to: results, files: nodes[index].node.files)
+        let (kept, used) = silences.applied(to: looked[index].1, files: nodes[index].node.files)
         usedSilences.formUnion(used)
         found.append(kept)
     }

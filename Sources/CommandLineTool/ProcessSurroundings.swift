@@ -43,6 +43,10 @@ extension Surroundings {
         } else {
             surroundings.terminalWidth = surroundings.environment["COLUMNS"].flatMap { Int($0) } ?? 80
         }
+        surroundings.threadCount = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        surroundings.concurrently = { count, body in
+            DispatchQueue.concurrentPerform(iterations: count, execute: body)
+        }
         surroundings.afterOneSecond = { body in
             DispatchQueue.global().asyncAfter(deadline: .now() + 1, execute: body)
         }

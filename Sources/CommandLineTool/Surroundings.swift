@@ -1,4 +1,5 @@
 public import SourceText
+internal import Synchronization
 
 /// Bytes that come in pieces; an empty piece is the end.
 public typealias ByteSource = () throws(FileFailure) -> [UInt8]
@@ -36,6 +37,13 @@ public struct Surroundings {
     public var calendarTime: () -> Int = { 0 }
     /// Seconds from some beginning.
     public var now: () -> Double
+    /// How many threads may work at once.
+    public var threadCount = 1
+    /// Calls a function with each number below a count, on several threads where there are some, and returns when all are
+    /// done.
+    public var concurrently: (_ count: Int, _ body: @escaping @Sendable (Int) -> Void) -> Void = { count, body in
+        for index in 0..<count { body(index) }
+    }
     /// Calls a function once, a second later, from another thread; nothing does it where there is no terminal.
     public var afterOneSecond: (@escaping @Sendable () -> Void) -> Void = { _ in }
 
@@ -52,6 +60,28 @@ public struct Surroundings {
         self.writeFile = writeFile
         self.now = now
     }
+}
+
+extension Surroundings {
+    /// What `make` returns for each of `values`, in their order, worked out on several threads where there are some.
+    func concurrentMap<Value: Sendable, Result: Sendable>(
+        _ values: [Value], _ make: @escaping @Sendable (Int, Value) -> Result
+    ) -> [Result] {
+        let results = Results<Result>(values.count)
+        concurrently(values.count) { results.put(make($0, values[$0]), at: $0) }
+        return results.all
+    }
+}
+
+/// Results that come in any order.
+private final class Results<Result: Sendable>: Sendable {
+    private let slots: Mutex<[Result?]>
+
+    init(_ count: Int) { slots = Mutex([Result?](repeating: nil, count: count)) }
+
+    func put(_ result: Result, at index: Int) { slots.withLock { $0[index] = result } }
+
+    var all: [Result] { slots.withLock { $0.compactMap { $0 } } }
 }
 
 /// What a process ends with.

@@ -7,7 +7,7 @@ enum Answer: Hashable, Sendable {
     case no
     case yes
     /// It depends on something that is not known.
-    case perhaps(Unknown)
+    indirect case perhaps(Unknown)
 
     init(_ holds: Bool) { self = holds ? .yes : .no }
 

@@ -40,9 +40,12 @@ extension Evaluator {
             case .match(let match):
                 // Only where those before hold is it asked, and does what it does.
                 if hasEffect(match), !isClosed(&open, reference, &way, &frame) { return nil }
-                let defaults = fields(of: match).intersection(way.state.packet.defaulted)
-                way.state.history.defaultsUsed.formUnion(defaults)
-                if dropsItself(match, way.state.packet, reference) || countsNothing(match, way.state)
+                let packet = way.state.packet
+                let defaults = fields(of: match).intersection(packet.defaulted)
+                if !defaults.isSubset(of: way.state.history.defaultsUsed) {
+                    way.state.history.defaultsUsed.formUnion(defaults)
+                }
+                if dropsItself(match, packet, reference) || countsNothing(match, way.state)
                     || missesFrame(match, way.state)
                 {
                     // Only where those before hold is it asked.
@@ -245,11 +248,12 @@ extension Evaluator {
             besides more: [Change] = []
         ) {
             let own = RuleStep(
-                rule: reference, verdict: verdict, target: chain, rejectWith: with, changes: changes + more)
+                rule: reference, verdict: verdict, target: chain, rejectWith: with,
+                changes: more.isEmpty ? changes : changes + more)
             var step = Step(.rule(own), before)
             step.layer = state.layer
             state.history.steps.append(step)
-            if let kind = translationKind(model.linked.rule(reference)), before.packet != state.packet {
+            if before.packet != state.packet, let kind = translationKind(model.linked.rule(reference)) {
                 recordTranslation(kind, before: before, &state)
             }
         }

@@ -12,13 +12,7 @@ extension Evaluator {
         return model.host.sysctls.isEmpty ? nil : false
     }
 
-    func isBridge(_ interface: Symbol) -> Bool {
-        for other in model.host.interfaces {
-            if other.name == interface, other.kind == .bridge { return true }
-            if let master = other.master, master == interface { return true }
-        }
-        return false
-    }
+    func isBridge(_ interface: Symbol) -> Bool { model.isBridge(interface) }
 
     /// Whether the frame goes from one port of a bridge to another: the user says so (`--out-port`), its own addresses
     /// do, or both ends are neighbours on the bridge's own subnet, so that the frame is addressed to the neighbour and
@@ -26,7 +20,7 @@ extension Evaluator {
     func staysOnBridge(_ state: WalkState) -> Bool {
         guard case .known(let interface) = state.arrival else { return false }
         if state.outPort != nil { return true }
-        guard isBridge(interface), let own = model.host.interface(interface) else { return false }
+        guard isBridge(interface), let own = model.interface(interface) else { return false }
         if state.packet.packetType == .otherHost { return true }
         if let mac = request.destinationMAC, let hardware = own.mac {
             let isToMany = mac.bits >> 40 & 1 == 1
@@ -200,7 +194,7 @@ extension Evaluator {
     private func portLimit(_ state: WalkState) -> UInt32? {
         guard !state.packet.unknown.contains(.length), !state.packet.isSegmented, let bridge = state.route?.interface
         else { return nil }
-        if let port = state.outPort { return model.host.interface(port)?.mtu }
+        if let port = state.outPort { return model.interface(port)?.mtu }
         return model.host.interfaces.filter { $0.master == bridge }.compactMap { $0.mtu }.max()
     }
 
@@ -215,7 +209,7 @@ extension Evaluator {
         // Who talks to itself is behind one port, whichever that is, unless nothing told the bridge; a frame says by itself
         // where it goes. Source: net/bridge/br_input.c `br_handle_frame_finish`, Linux 6.18.
         let isItself =
-            came.flatMap({ model.host.interface($0)?.isLearning }) != false
+            came.flatMap({ model.interface($0)?.isLearning }) != false
             && state.packet.destination == request.packet.source && request.outPort == nil && gateway == nil
             && (request.destinationMAC == nil || state.packet.destination != request.packet.destination)
         guard isItself || came != nil && came == out else { return [state] }

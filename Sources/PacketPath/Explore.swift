@@ -32,7 +32,7 @@ extension Evaluator {
                     open.append(way)
                 }
             }
-            if next.count > 1 || open.count > 1 { open = joined(open) }
+            if mayJoin(open) { open = joined(open) }
         }
         return leaves.count > 1 ? joined(leaves) : leaves
     }
@@ -54,7 +54,7 @@ extension Evaluator {
         case .interface(let name):
             state.arrival = .known(name)
             // Rules see the bridge, not its port.
-            if let master = model.host.interface(name)?.master, isBridge(master) {
+            if let master = model.interface(name)?.master, isBridge(master) {
                 state.arrival = .known(master)
                 state.inPort = name
             }

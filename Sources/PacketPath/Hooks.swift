@@ -56,7 +56,7 @@ extension Evaluator {
             if hook == .prerouting { return flooded(state).flatMap { $0.outcome == nil ? handedUp($0) : [$0] } }
             return hook == .output && state.packet.version == .v4 ? withCopyReceived(state) : [state]
         }
-        let results: [WalkState]
+        var results: [WalkState]
         switch plan[step] {
         case .defragment: results = [defragmented(state)]
         case .conntrack:
@@ -90,15 +90,14 @@ extension Evaluator {
                 }
             }
         }
-        return results.map { way in
-            var way = way
-            if way.outcome != nil {
-                way.position = .ended
-            } else if way.position == entering.position {
-                way.position = .hook(hook, step: step + 1)
+        for index in results.indices {
+            if results[index].outcome != nil {
+                results[index].position = .ended
+            } else if results[index].position == entering.position {
+                results[index].position = .hook(hook, step: step + 1)
             }
-            return way
         }
+        return results
     }
 
     /// A nat step, which a packet to many comes to behind the copy for the host.

@@ -57,7 +57,7 @@ extension Evaluator {
             whenYes: "net.ipv4.vs.conntrack is on, so that conntrack and NAT see what IPVS sends on",
             whenNo: "net.ipv4.vs.conntrack is off, so that what IPVS sends on is not tracked")
         if let settled = settle(unknown, &state) { return settled }
-        let isKubeProxys = names.find("kube-ipvs0").flatMap { model.host.interface($0) } != nil
+        let isKubeProxys = names.find("kube-ipvs0").flatMap { model.interface($0) } != nil
         state.history.assumptions.append(
             Assumption(
                 name: unknown.name, value: isKubeProxys ? unknown.yes : unknown.no,
@@ -120,7 +120,7 @@ extension Evaluator {
         if packet.ttl <= 1 { return [ended(state, .filtered, .ttl)] }
         let isTunnelled = connection.method == .tunnel
         let overhead: UInt32 = isTunnelled ? (connection.server.version == .v4 ? 20 : 40) : 0
-        if let limit = route.route?.mtu ?? route.interface.flatMap({ model.host.interface($0)?.mtu }),
+        if let limit = route.route?.mtu ?? route.interface.flatMap({ model.interface($0)?.mtu }),
             packet.length + overhead > limit, !packet.isSegmented, packet.version == .v6 || packet.dontFragment
         {
             return [ended(state, .filtered, .tooBig)]

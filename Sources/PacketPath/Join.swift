@@ -4,6 +4,7 @@ internal import SourceText
 extension Evaluator {
     /// `states` with those joined that go on alike, so that a perhaps that changes nothing is no fork.
     func joined(_ states: [WalkState]) -> [WalkState] {
+        if states.count < 2 { return states }
         var result: [WalkState] = []
         // Ways are large: most pairs are told apart by one number.
         var digests: [UInt64] = []
@@ -32,14 +33,32 @@ extension Evaluator {
             case .known(let name): UInt64(name.index) + 2
             }
         }
+        var digest: UInt64 = 0
+        func take(_ word: UInt64) { digest = (digest ^ word) &* 0x9e37_79b9_7f4a_7c15 }
+        take(UInt64(state.position.rank))
+        take(view(state.context.inInterface))
+        take(view(state.context.outInterface))
         let packet = state.packet
-        let words: [UInt64] = [
-            UInt64(state.position.rank), view(state.context.inInterface), view(state.context.outInterface),
-            packet.source.low, packet.destination.low, UInt64(packet.mark),
+        take(packet.source.low)
+        take(packet.destination.low)
+        take(UInt64(packet.mark))
+        take(
             UInt64(packet.sourcePort) << 32 | UInt64(packet.destinationPort) << 16 | UInt64(packet.ttl) << 8
-                | UInt64(packet.tos),
-        ]
-        return words.reduce(0) { ($0 ^ $1) &* 0x9e37_79b9_7f4a_7c15 }
+                | UInt64(packet.tos))
+        return digest
+    }
+
+    /// Whether two of `states` may be joined: most are told apart by their digests.
+    func mayJoin(_ states: [WalkState]) -> Bool {
+        if states.count < 2 { return false }
+        var digests: [UInt64] = []
+        digests.reserveCapacity(states.count)
+        for state in states {
+            let digest = digest(of: state)
+            if digests.contains(digest) { return true }
+            digests.append(digest)
+        }
+        return false
     }
 
     func joined(_ ends: [ChainEnd]) -> [ChainEnd] {

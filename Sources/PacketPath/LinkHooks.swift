@@ -58,12 +58,16 @@ extension Evaluator {
         if state.round > 0 { return [state] }
         state.context = HookContext()
         if device != nil, device == state.inPort { return receive(state) }
-        if ranPreroutingOnBridge(state) {
-            state.context = context(at: .prerouting, state)
-            state.position = .routing
-            return [state]
-        }
-        return [refusal(state).map { ended(state, .filtered, $0) } ?? state]
+        if ranPreroutingOnBridge(state) { return [behindPrerouting(state)] }
+        guard let reason = refusal(state) else { return [state] }
+        return [ended(state, .filtered, reason)]
+    }
+
+    private func behindPrerouting(_ entering: WalkState) -> WalkState {
+        var state = entering
+        state.context = context(at: .prerouting, entering)
+        state.position = .routing
+        return state
     }
 
     /// A packet that the bridge hands up behind PREROUTING, where that ran within the bridge. Where it has another
@@ -98,12 +102,12 @@ extension Evaluator {
         let passed = state.device
         state.device = nil
         guard !state.isBridged, let interface = state.route?.interface else { return [left(state)] }
-        if passed == nil || passed == interface, isBridge(interface), model.host.interface(interface)?.master == nil,
+        if passed == nil || passed == interface, isBridge(interface), model.interface(interface)?.master == nil,
             let way = atEgress(state, of: port(of: interface, toward: state))
         {
             return [way]
         }
-        if model.host.interface(interface)?.isLoopback == true || names.text(interface) == "lo" {
+        if model.interface(interface)?.isLoopback == true || names.text(interface) == "lo" {
             state = cameBack(state, by: interface, isCopy: false)
             return [state.outcome == nil ? fragmentedAgain(state) : state]
         }
@@ -121,7 +125,7 @@ extension Evaluator {
     /// Bytes that the frame has before the IP header, which count at egress; `nil` where the device's kind does not tell.
     /// Source: net/netfilter/nft_meta.c `NFT_META_LEN` of a packet that begins at its frame; observed on Linux 6.18.
     func frameHeader(at device: Symbol?) -> UInt32? {
-        guard let device, let interface = model.host.interface(device) else { return nil }
+        guard let device, let interface = model.interface(device) else { return nil }
         if interface.isLoopback { return 14 }
         switch isEthernet(.known(device)) {
         case true?: return 14
@@ -146,9 +150,9 @@ extension Evaluator {
     /// Source: net/ethernet/eth.c `eth_type_trans`, Linux 6.18; observed there.
     func frameTypeAtPort(_ type: PacketType, _ state: WalkState) -> PacketType? {
         guard type == .unicast || type == .otherHost else { return type }
-        guard let own = state.device.flatMap({ model.host.interface($0)?.mac }) else { return nil }
+        guard let own = state.device.flatMap({ model.interface($0)?.mac }) else { return nil }
         var frame = knowsFrame(state) ? request.destinationMAC : nil
-        if frame == nil, case .known(let bridge) = state.arrival { frame = model.host.interface(bridge)?.mac }
+        if frame == nil, case .known(let bridge) = state.arrival { frame = model.interface(bridge)?.mac }
         return frame.map { $0 == own ? .unicast : .otherHost }
     }
 

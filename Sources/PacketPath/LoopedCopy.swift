@@ -53,7 +53,7 @@ extension Evaluator {
     func sentToGroup(_ entering: WalkState) -> [WalkState] {
         guard entering.packet.version == .v6, entering.outcome == nil, !staysForItsTTL(entering),
             !entering.packet.unknown.contains(.destination), entering.packet.destination.isMulticast,
-            let interface = entering.route?.interface, model.host.interface(interface)?.isLoopback != true
+            let interface = entering.route?.interface, model.interface(interface)?.isLoopback != true
         else { return [entering] }
         let ways = surelyGetsCopy(entering) ? changedByCopy(entering, interface) : [entering]
         return ways.map { way in

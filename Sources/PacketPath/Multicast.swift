@@ -44,7 +44,7 @@ extension Evaluator {
     /// Whether this host surely gets a copy of what it sends.
     func surelyGetsCopy(_ state: WalkState) -> Bool {
         guard state.isLocal, let route = state.route, let interface = route.interface,
-            model.host.interface(interface)?.isLoopback != true, !state.packet.unknown.contains(.destination)
+            model.interface(interface)?.isLoopback != true, !state.packet.unknown.contains(.destination)
         else { return false }
         let destination = state.packet.destination
         if destination.isMulticast { return hasJoined(destination, .known(interface)) == true }
@@ -66,7 +66,7 @@ extension Evaluator {
         }
         // ff02::1:ff and the last 24 bits of an address.
         guard group.high == 0xff02 << 48, group.low >> 24 == 0x1_ff else { return nil }
-        let own = model.host.interface(name)?.addresses ?? []
+        let own = model.interface(name)?.addresses ?? []
         for address in own where address.address.version == .v6 {
             if address.address.low & 0xff_ffff == group.low & 0xff_ffff { return true }
             // While it forwards, the routers' address of each subnet is the host's too.

@@ -13,9 +13,9 @@ enum Action: Sendable {
     case jump(ChainID)
     case goto(ChainID)
     /// One verdict or another (`nil`: go on) by something that is not known.
-    case either(Unknown, (yes: ChainVerdict?, no: ChainVerdict?))
+    indirect case either(Unknown, (yes: ChainVerdict?, no: ChainVerdict?))
     /// Accepted as changed, for a socket of this host, where something that is not known holds; else dropped as it was.
-    case acceptChanged(Unknown, Packet, Change)
+    indirect case acceptChanged(Unknown, Packet, Change)
     /// Translations of which the kernel makes one; each is accepted.
     case choices([WalkState])
     /// The rule ends here without a match; what it did before stays done.

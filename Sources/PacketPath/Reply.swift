@@ -236,7 +236,7 @@ extension Evaluator {
         if state.packet.version == .v6 { return isOwnAddress(destination) || addressType(destination) == .anycast }
         if state.context.hook == .input { return true }
         guard state.isLocal, let interface = state.route?.interface else { return false }
-        return model.host.interface(interface)?.isLoopback == true || names.text(interface) == "lo"
+        return model.interface(interface)?.isLoopback == true || names.text(interface) == "lo"
     }
 
     /// Whether no error comes from `address`: IPv4 has it in no local table, though a route of another takes in what is sent

@@ -75,7 +75,7 @@ extension Evaluator {
         if setting == 0 { return [state] }
         let ways = found.filter { $0.type == .unicast || $0.type == .local }
         // An interface without an address is no way for any.
-        let hasAddress = model.host.interface(interface)?.addresses.contains { $0.address.version == .v4 } ?? true
+        let hasAddress = model.interface(interface)?.addresses.contains { $0.address.version == .v4 } ?? true
         let isBack = (strict: ways.contains { uses($0.route, interface) }, loose: !ways.isEmpty && hasAddress)
         if isBack.strict { return [state] }
         switch setting {
@@ -107,17 +107,9 @@ extension Evaluator {
         }
         let tables = model.routes(.v4)
         // Realms are taken from the way back.
-        if tables.rules.contains(where: { $0.realm != 0 }) { return true }
-        if tables.routes.contains(where: { $0.nextHops.contains { $0.realm != 0 } }) { return true }
+        if tables.hasRealms { return true }
         if acceptsLocal(interface) { return false }
-        let usual = RoutingRule.defaults(.v4)
-        let hasOwnRules = tables.rules.contains { rule in
-            !usual.contains { $0.priority == rule.priority && $0.action == rule.action }
-        }
-        if hasOwnRules { return true }
-        return tables.routes.contains {
-            $0.type == .local && !isOwnAddress($0.destination.address) && !$0.destination.address.isLoopback
-        }
+        return tables.hasOwnRules || tables.hasForeignLocalRoutes
     }
 
     /// The route back to the packet's source: the packet turned round, as if it came in by the interface it would leave
@@ -151,12 +143,7 @@ extension Evaluator {
             || model.interfaceSetting(.v4, interface, "accept_local") == 1
     }
 
-    func isOwnAddress(_ address: IPAddress) -> Bool {
-        for interface in model.host.interfaces {
-            for own in interface.addresses where own.address == address { return true }
-        }
-        return false
-    }
+    func isOwnAddress(_ address: IPAddress) -> Bool { model.isOwnAddress(address) }
 
     private func uses(_ route: Route?, _ interface: Symbol) -> Bool {
         (route?.nextHops ?? []).contains { $0.interface == interface }

@@ -313,7 +313,7 @@ package struct Stages: Sendable {
         if situation.isLoopedBack || situation.startedHere && situation.arrival != nil { state.round = 1 }
         if let arrival = situation.arrival {
             state.arrival = .known(arrival)
-            if let master = model.host.interface(arrival)?.master, evaluator.isBridge(master) {
+            if let master = model.interface(arrival)?.master, evaluator.isBridge(master) {
                 state.arrival = .known(master)
                 state.inPort = arrival
             }

@@ -226,7 +226,7 @@ public struct Step: Hashable, Sendable {
         case policy(ChainID, StepVerdict)
         case conntrack(ConnectionStates, direction: ConnectionDirection, isFromEntry: Bool)
         case translation(TranslationStep)
-        case routing(RoutingStep)
+        indirect case routing(RoutingStep)
         /// Fragments were put together before the first rule.
         case defragmentation
         /// The packet goes on inside another one from `interface`.
@@ -238,22 +238,44 @@ public struct Step: Hashable, Sendable {
         /// The packet goes to a socket; `Listener`'s index in the host's list where one listens.
         case delivery(listener: Int?)
         /// IPVS took it, refused it, or gave it the virtual address back.
-        case ipvs(VirtualServiceStep)
+        indirect case ipvs(VirtualServiceStep)
         /// Something outside the rules ended it (`Reason`).
         case end(Reason)
     }
 
-    public var kind: Kind
-    /// The packet and what was known of it before this step.
-    public var view: PacketView
-    /// 0 for the packet asked about, 1 for the one that encapsulates it, …
-    public var layer: UInt8 = 0
-    /// `false` where a way with and one without this step were joined because nothing else differs.
-    public var isCertain = true
+    /// One element: an array is what copies share. A way's steps are copied wherever it forks.
+    private var cell: [Body]
 
-    public init(_ kind: Kind, _ view: PacketView) {
-        self.kind = kind
-        self.view = view
+    private struct Body: Hashable, Sendable {
+        var kind: Kind
+        var view: PacketView
+        var layer: UInt8 = 0
+        var isCertain = true
+    }
+
+    public init(_ kind: Kind, _ view: PacketView) { cell = [Body(kind: kind, view: view)] }
+
+    public var kind: Kind {
+        _read { yield cell[0].kind }
+        _modify { yield &cell[0].kind }
+    }
+
+    /// The packet and what was known of it before this step.
+    public var view: PacketView {
+        _read { yield cell[0].view }
+        _modify { yield &cell[0].view }
+    }
+
+    /// 0 for the packet asked about, 1 for the one that encapsulates it, …
+    public var layer: UInt8 {
+        _read { yield cell[0].layer }
+        _modify { yield &cell[0].layer }
+    }
+
+    /// `false` where a way with and one without this step were joined because nothing else differs.
+    public var isCertain: Bool {
+        _read { yield cell[0].isCertain }
+        _modify { yield &cell[0].isCertain }
     }
 }
 

@@ -38,6 +38,9 @@ public struct TraceRequest: Hashable, Sendable {
     public var traceReply = false
     /// Records rules that were met and did not match.
     public var recordsMisses = false
+    /// Tests each rule of a chain by its statements, also where an index tells that it can't match: the plain walk, which
+    /// the other is held against.
+    public var walksPlainly = false
     /// A bound on leaves; what is beyond ends as `too-many-branches`.
     public var maximumLeaves = 64
 

@@ -10,7 +10,8 @@ extension Evaluator {
         guard case .none = entering.connection else { return [entering] }
         var state = entering
         if state.template?.takesMark == true {
-            state.template?.zone.id = UInt16(truncatingIfNeeded: state.packet.mark)
+            let mark = state.packet.mark
+            state.template?.zone.id = UInt16(truncatingIfNeeded: mark)
         }
         let zone = state.template?.zone ?? ConnectionZone()
         if entering.round == 0, let asked = request.state { return tracked(asked, state) }

@@ -449,7 +449,7 @@ extension Evaluator {
     /// The address REDIRECT takes in PREROUTING: the incoming interface's first; for IPv6 one of the destination's scope
     /// where that is not global. Source: net/netfilter/nf_nat_redirect.c `nf_nat_redirect_ipv6`, Linux 6.18.
     private func redirectAddress(_ interface: Symbol, toward destination: IPAddress) -> IPAddress? {
-        guard let own = model.host.interface(interface) else { return nil }
+        guard let own = model.interface(interface) else { return nil }
         if destination.version == .v4 { return own.addresses.first { $0.address.version == .v4 }?.address }
         let scope = scopeBits(destination)
         // The kernel keeps global addresses before link-local ones (net/ipv6/addrconf.c `ipv6_link_dev_addr`).

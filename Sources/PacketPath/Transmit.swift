@@ -152,7 +152,7 @@ extension Evaluator {
         // Source: net/ipv4/route.c `__mkroute_output`; observed on Linux 6.18.
         guard state.packet.version == .v4, state.packet.source.isLoopback, !state.packet.unknown.contains(.source),
             let interface = step.interface, names.text(interface) != "lo",
-            model.host.interface(interface)?.isLoopback != true, !routesLocalnet(interface)
+            model.interface(interface)?.isLoopback != true, !routesLocalnet(interface)
         else { return state }
         return ended(state, .unroutable, .martianSource)
     }
@@ -275,7 +275,7 @@ extension Evaluator {
             state.packet.version == .v6 || state.packet.dontFragment
         else { return false }
         let isForMany = isSentToMany(state.packet.destination, route.type, route.route)
-        guard let limit = (isForMany ? nil : route.route?.mtu) ?? model.host.interface(interface)?.mtu else {
+        guard let limit = (isForMany ? nil : route.route?.mtu) ?? model.interface(interface)?.mtu else {
             return false
         }
         return state.packet.length > (state.packet.version == .v6 ? max(1280, limit) : limit)
@@ -286,7 +286,7 @@ extension Evaluator {
     func staysForItsTTL(_ state: WalkState) -> Bool {
         guard state.startedHere, state.packet.ttl == 0, !state.packet.unknown.contains(.ttl),
             state.packet.destination.isMulticast, let interface = state.route?.interface,
-            model.host.interface(interface)?.isLoopback != true, names.text(interface) != "lo"
+            model.interface(interface)?.isLoopback != true, names.text(interface) != "lo"
         else { return false }
         return hasJoined(state.packet.destination, .known(interface)) == true
     }

@@ -17,7 +17,7 @@ extension Evaluator {
     /// The tunnel that `interface` is, or `nil`.
     func tunnel(of interface: Symbol) -> TunnelShape? {
         let name = names.text(interface)
-        let own = model.host.interface(interface)
+        let own = model.interface(interface)
         let parameters = own?.tunnel ?? TunnelParameters()
         switch own?.kind ?? .other {
         case .vxlan, .geneve: return TunnelShape(protocol: .udp, parameters: parameters, overhead: 50)

@@ -50,6 +50,8 @@ struct ChainFrame: Sendable {
     var ends: [ChainEnd] = []
     /// Whether the rule did more than let every way pass.
     var isChanged = false
+    /// The look-ups of ways that go through the chain, in the order in which they wait.
+    var searches: [RuleSearch] = []
 
     init(_ call: ChainCall, _ entering: WalkState) {
         self.call = call
@@ -66,14 +68,13 @@ extension Evaluator {
     /// nf_tables_api.c `nft_chain_validate`, `NFT_JUMP_STACK_SIZE`.
     func walk(_ chain: ChainID, _ entering: WalkState) -> [ChainEnd] {
         var stack = [ChainFrame(ChainCall(chain: chain, isGoto: false), entering)]
-        var isOpen: Set<ChainID> = [chain]
         while true {
             let top = stack.count - 1
             if let (call, state) = advance(&stack[top]) {
-                let depth = stack.count { !$0.call.isGoto }
                 let isTooDeep =
-                    !call.isGoto && depth > 16 && model.linked.table(of: chain).backend == .nfTables
-                if !isTooDeep, isOpen.insert(call.chain).inserted {
+                    stack.count > 16 && !call.isGoto && stack.count { !$0.call.isGoto } > 16
+                    && model.linked.table(of: chain).backend == .nfTables
+                if !isTooDeep, !stack.contains(where: { $0.call.chain == call.chain }) {
                     stack.append(ChainFrame(call, state))
                 } else {
                     stack[top].ends.append(ChainEnd(state: state, verdict: .loop))
@@ -81,7 +82,6 @@ extension Evaluator {
                 continue
             }
             let done = stack.removeLast()
-            isOpen.remove(done.call.chain)
             let ends = done.ends.count > 1 ? joined(done.ends) : done.ends
             if top == 0 { return ends }
             for end in ends {
@@ -114,25 +114,49 @@ extension Evaluator {
                     || frame.passed[before.0].history.steps.count != before.1
                 bound(&frame)
             }
-            var live = frame.isChanged && frame.passed.count > 1 ? joined(frame.passed) : frame.passed
-            frame.passed = []
+            if frame.isChanged, frame.passed.count > 1 { frame.passed = joined(frame.passed) }
             frame.isChanged = false
-            bound(&live, &frame.ends)
+            bound(&frame.passed, &frame.ends)
             frame.index += 1
-            live.reverse()
-            frame.waiting = live
-            if live.isEmpty { return nil }
+            // Nobody waits any more: the two lists change their parts and keep their room.
+            swap(&frame.waiting, &frame.passed)
+            if frame.waiting.isEmpty { return nil }
+            if frame.waiting.count > 1 { frame.waiting.reverse() }
         }
         while let state = frame.waiting.popLast() { frame.ends.append(ChainEnd(state: state, verdict: .returned)) }
         return nil
     }
 
-    /// Passes over rules that a single way can't match.
+    /// Passes over rules that no way can match.
     private func skip(_ frame: inout ChainFrame, _ count: Int) {
-        guard frame.waiting.count == 1, let key = key(of: frame.waiting[0]) else { return }
+        var next = count
+        for place in frame.waiting.indices {
+            guard let key = key(of: frame.waiting[place]) else { return }
+            next = firstCandidate(key, place, &frame, before: next)
+            if next == frame.index { return }
+        }
+        frame.index = next
+    }
+
+    /// The first rule from the frame's on that a way with this key may match; `end` where there is none before.
+    ///
+    /// - Parameter place: the way's among those that wait, by which its look-up is kept.
+    private func firstCandidate(_ key: PacketKey, _ place: Int, _ frame: inout ChainFrame, before end: Int) -> Int {
         let prefilters = model.compiled.rules
         let first = model.compiled.firstRule[frame.call.chain.index]
-        while frame.index < count, !prefilters[first + frame.index].mayMatch(key) { frame.index += 1 }
+        var next = frame.index
+        guard end - next >= RuleIndex.leastRules, let index = model.compiled.index(of: frame.call.chain) else {
+            while next < end, !prefilters[first + next].mayMatch(key) { next += 1 }
+            return next
+        }
+        while frame.searches.count <= place { frame.searches.append(RuleSearch(index, key, from: next)) }
+        // A rule before may have changed what is looked up.
+        if frame.searches[place].key != key { frame.searches[place] = RuleSearch(index, key, from: next) }
+        while let candidate = frame.searches[place].next(from: next), candidate < end {
+            if prefilters[first + candidate].mayMatch(key) { return candidate }
+            next = candidate + 1
+        }
+        return end
     }
 
     /// Ends the ways that are in a rule, if there are too many of them, in one that tells so.
@@ -182,9 +206,18 @@ extension Evaluator {
 
     /// The prefilter's key, or `nil` where every rule must be looked at.
     private func key(of state: WalkState) -> PacketKey? {
-        if request.recordsMisses || state.packet.fragmentOffset > 0 { return nil }
+        if request.recordsMisses || request.walksPlainly || state.packet.fragmentOffset > 0 { return nil }
         if !state.packet.unknown.isDisjoint(with: PacketKey.fields) { return nil }
-        guard prefilterApplies(to: state.packet) else { return nil }
-        return PacketKey(state.packet)
+        let packet = state.packet
+        guard packet.bytes.isEmpty || prefilterApplies(to: packet) else { return nil }
+        return PacketKey(packet, in: asked(state.context.inInterface), out: asked(state.context.outInterface))
+    }
+
+    private func asked(_ view: InterfaceView) -> PacketKey.Interface {
+        switch view {
+        case .none: .none
+        case .known(let name): .known(name)
+        case .unknown: .unknown
+        }
     }
 }

@@ -29,7 +29,7 @@ enum Connection: Hashable, Sendable {
     case none
     case untracked
     case invalid
-    case entry(TrackedConnection)
+    indirect case entry(TrackedConnection)
 }
 
 /// The packet's entry and its place in it.
@@ -93,73 +93,93 @@ enum Position: Hashable, Sendable {
 }
 
 /// One way a packet may take, up to where it stands now.
+///
+/// Ways are large and are passed on far more often than they change: copies share one `Body` until one of them does.
 struct WalkState: Hashable, Sendable {
-    var position: Position
-    var packet: Packet
-    var context = HookContext()
-    var connection = Connection.none
-    /// Set between routing and transmission.
-    var route: RoutingStep?
-    /// Whether the packet was made on this host (in this layer).
-    var isLocal = false
-    /// Whether the packet asked about was made on this host.
-    var startedHere = false
-    /// The interface it came in by, kept for later hooks.
-    var arrival = InterfaceView.none
-    /// Packets inside this one: the one asked about first, the one right inside this at the end.
-    var inner: [Packet] = []
-    var layer: UInt8 = 0
-    /// Grows when the packet starts again: over lo, or in a tunnel.
-    var round = 0
-    /// What CT gave the packet before conntrack.
-    var template: TrackingTemplate?
-    /// Whether the kernel has found the transport header's checksum right and looks no more.
-    var hasVerifiedChecksum = false
-    /// By how much addresses have come to differ from what the checksum is for, of a packet that has no bytes.
-    var checksumDrift: UInt16 = 0
-    /// What rules put in `recent` lists on this way, and what they took out.
-    var recentEntries: [RecentEntry] = []
-    /// What rules did to sets on this way, and what packets before did.
-    var setChanges = SetChanges()
-    /// The bridge port the packet came in by, and the one that a bridged frame leaves by.
-    var inPort: Symbol?
-    var outPort: Symbol?
-    /// The device whose chains at ingress or egress are run.
-    var device: Symbol?
-    /// A frame that a bridge passes through iptables.
-    var isBridged = false
-    var isLoopedBack = false
-    /// Whether it was put together here from two fragments that are known.
-    var isPutTogether = false
-    /// Whether its bytes lie in one piece since, so that it leaves in fragments as long as there may be.
-    var isInOnePiece = false
-    /// Set while a datagram comes over lo in fragments.
-    var fragments: FragmentedDatagram?
-    /// Whether it is a copy that the packet's socket does not hold.
-    var isWithoutSocket = false
-    /// Whether TPROXY gave the packet to a socket of this host, which holds it from then on.
-    var isGivenToSocket = false
-    /// Whether CT leaves the packet alone: an answer of REJECT about a packet that was not tracked, which has no entry but
-    /// counts as a related one's. Source: net/netfilter/nf_conntrack_core.c `nf_conntrack_attach`, net/netfilter/xt_CT.c.
-    var isLeftByCT = false
-    /// Whether it is REJECT's error about a packet that has too few bytes for NAT to change.
-    var quotesTooLittle = false
-    /// IPVS has had the packet, and looks at it no more: the kernel's `ipvs_property`, which stays over lo and in a tunnel.
-    var isOfIPVS = false
-    /// The connection of IPVS that it belongs to.
-    var virtualConnection: VirtualConnection?
-    /// What nat's chains in POSTROUTING did to the copy that the host itself gets of a packet of IPv4 to many: they were
-    /// asked of that first, and it is told when the packet comes to them.
-    var natOfCopy: [Step]?
+    /// One element: an array is what copies share.
+    private var cell: [Body]
 
-    var outcome: Outcome?
-    /// How it may go on, where it was not followed further.
-    var possibleOutcomes: [Outcome] = []
-    var reason: Reason?
-    var rejectWith: RejectWith?
+    init(position: Position, packet: Packet) { cell = [Body(position: position, packet: packet)] }
 
-    /// How the way came about: not part of what it is.
-    var history = History()
+    var body: Body {
+        _read { yield cell[0] }
+        _modify { yield &cell[0] }
+    }
+
+    /// What a way is. Each field is one of `WalkState`, too (`WalkStateFields.swift`).
+    struct Body: Hashable, Sendable {
+        var position: Position
+        var packet: Packet
+        var context = HookContext()
+        var connection = Connection.none
+        /// Set between routing and transmission.
+        @Boxed var route: RoutingStep?
+        /// Whether the packet was made on this host (in this layer).
+        var isLocal = false
+        /// Whether the packet asked about was made on this host.
+        var startedHere = false
+        /// The interface it came in by, kept for later hooks.
+        var arrival = InterfaceView.none
+        /// Packets inside this one: the one asked about first, the one right inside this at the end.
+        var inner: [Packet] = []
+        var layer: UInt8 = 0
+        /// Grows when the packet starts again: over lo, or in a tunnel.
+        var round = 0
+        /// What CT gave the packet before conntrack.
+        var template: TrackingTemplate?
+        /// Whether the kernel has found the transport header's checksum right and looks no more.
+        var hasVerifiedChecksum = false
+        /// By how much addresses have come to differ from what the checksum is for, of a packet that has no bytes.
+        var checksumDrift: UInt16 = 0
+        /// What rules put in `recent` lists on this way, and what they took out.
+        var recentEntries: [RecentEntry] = []
+        /// What rules did to sets on this way, and what packets before did.
+        var setChanges = SetChanges()
+        /// The bridge port the packet came in by, and the one that a bridged frame leaves by.
+        var inPort: Symbol?
+        var outPort: Symbol?
+        /// The device whose chains at ingress or egress are run.
+        var device: Symbol?
+        /// A frame that a bridge passes through iptables.
+        var isBridged = false
+        var isLoopedBack = false
+        /// Whether it was put together here from two fragments that are known.
+        var isPutTogether = false
+        /// Whether its bytes lie in one piece since, so that it leaves in fragments as long as there may be.
+        var isInOnePiece = false
+        /// Set while a datagram comes over lo in fragments.
+        @Boxed var fragments: FragmentedDatagram?
+        /// Whether it is a copy that the packet's socket does not hold.
+        var isWithoutSocket = false
+        /// Whether TPROXY gave the packet to a socket of this host, which holds it from then on.
+        var isGivenToSocket = false
+        /// Whether CT leaves the packet alone: an answer of REJECT about a packet that was not tracked, which has no entry but
+        /// counts as a related one's. Source: net/netfilter/nf_conntrack_core.c `nf_conntrack_attach`, net/netfilter/xt_CT.c.
+        var isLeftByCT = false
+        /// Whether it is REJECT's error about a packet that has too few bytes for NAT to change.
+        var quotesTooLittle = false
+        /// IPVS has had the packet, and looks at it no more: the kernel's `ipvs_property`, which stays over lo and in a tunnel.
+        var isOfIPVS = false
+        /// The connection of IPVS that it belongs to.
+        @Boxed var virtualConnection: VirtualConnection?
+        /// What nat's chains in POSTROUTING did to the copy that the host itself gets of a packet of IPv4 to many: they were
+        /// asked of that first, and it is told when the packet comes to them.
+        var natOfCopy: [Step]?
+
+        var outcome: Outcome?
+        /// How it may go on, where it was not followed further.
+        var possibleOutcomes: [Outcome] = []
+        var reason: Reason?
+        var rejectWith: RejectWith?
+
+        /// How the way came about: not part of what it is.
+        var history = History()
+
+        init(position: Position, packet: Packet) {
+            self.position = position
+            self.packet = packet
+        }
+    }
 
     /// What is told of a way but does not change where it goes on.
     struct History: Hashable, Sendable {
@@ -188,15 +208,10 @@ struct WalkState: Hashable, Sendable {
         }
     }
 
-    init(position: Position, packet: Packet) {
-        self.position = position
-        self.packet = packet
-    }
-
     /// Whether two ways go on alike from here.
     func goesOnLike(_ other: WalkState) -> Bool {
-        var a = self
-        var b = other
+        var a = body
+        var b = other.body
         a.history = History()
         b.history = History()
         if position == .ended {

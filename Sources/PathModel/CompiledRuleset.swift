@@ -49,8 +49,30 @@ public struct PacketKey: Hashable, Sendable {
     public var destinationPort: UInt16
     public var protocolNumber: UInt8
     public var version: IPVersion
+    public var inInterface: Interface
+    public var outInterface: Interface
 
-    public init(_ packet: Packet) {
+    /// An interface as rules ask for it.
+    public enum Interface: Hashable, Sendable {
+        /// There is none at the hook: no rule that asks for one matches.
+        case none
+        case known(Symbol)
+        /// There is one, but nobody knows which.
+        case unknown
+
+        /// A number that only rules for this interface ask for; `nil` where any may match.
+        var value: UInt32? {
+            switch self {
+            case .none: .max
+            case .known(let name): name.index
+            case .unknown: nil
+            }
+        }
+    }
+
+    public init(_ packet: Packet, in inInterface: Interface = .unknown, out outInterface: Interface = .unknown) {
+        self.inInterface = inInterface
+        self.outInterface = outInterface
         source = packet.source.v4Bits
         destination = packet.destination.v4Bits
         mark = packet.mark
@@ -70,6 +92,8 @@ public struct CompiledRuleset: Sendable {
     public let rules: [CompiledRule]
     /// Where each chain's rules begin in `rules`; one more entry than there are chains.
     public let firstRule: [Int]
+    /// Of long chains alone.
+    private let indexes: [Int: RuleIndex]
     /// Steps at each hook, by `planIndex`.
     private let plans: [[HookStep]]
     /// What the rules of each hook may come to, by `planIndex`.
@@ -103,6 +127,7 @@ public struct CompiledRuleset: Sendable {
         var own: [RuleEndings] = []
         var changed: [Symbol] = []
         var changedNatives: [NativeSetName] = []
+        var indexes: [Int: RuleIndex] = [:]
         for (tableIndex, table) in linked.ruleset.tables.enumerated() {
             for chain in table.chains {
                 firstRule.append(rules.count)
@@ -117,6 +142,9 @@ public struct CompiledRuleset: Sendable {
                         changedNatives.append(NativeSetName(table: tableIndex, name: change.set))
                     }
                 }
+                if chain.rules.count >= RuleIndex.leastRules, let first = firstRule.last {
+                    indexes[own.count] = RuleIndex(chain.rules, rules[first...])
+                }
                 own.append(endings)
             }
         }
@@ -126,6 +154,7 @@ public struct CompiledRuleset: Sendable {
         firstRule.append(rules.count)
         self.rules = rules
         self.firstRule = firstRule
+        self.indexes = indexes
         tracksV4 = needsConntrack(linked.ruleset, .v4)
         tracksV6 = needsConntrack(linked.ruleset, .v6)
         labelsConnections = linked.ruleset.hasStatement(where: setsLabels)
@@ -162,6 +191,9 @@ public struct CompiledRuleset: Sendable {
 }
 
 extension CompiledRuleset {
+    /// The index of a chain that is long enough to have one.
+    public func index(of chain: ChainID) -> RuleIndex? { indexes[chain.index] }
+
     public func start(of rule: RuleReference) -> RuleStart { rules[firstRule[rule.chain.index] + rule.index].start }
 
     /// What the rules at `hook` may make of packets of `version`, whatever they ask.
@@ -181,6 +213,7 @@ extension CompiledRule {
 
     /// Takes what `match` says; `false` where the scan must end because the match has an effect.
     private mutating func take(_ match: Match) -> Bool {
+        if match.hasItsTurn { return false }
         switch match {
         case .sourceV4(let test) where !test.isNegated:
             source = test.address
@@ -202,8 +235,6 @@ extension CompiledRule {
             markMask = word.mask
             markValue = word.value
         case .native(let comparison): take(comparison)
-        case .recent, .hashLimit, .limit, .quota, .statistic, .connectionLabel, .socket, .connectionLimit, .unknown:
-            return false
         default: break
         }
         return true

@@ -10,6 +10,7 @@ public struct HostModel: Sendable {
     public let routesV4: RoutingTables
     public let routesV6: RoutingTables
     public let sets: SetIndex
+    private let index: HostIndex
     /// Entries of the connection table by either direction's tuple; NAT makes the two differ.
     public let connections: ConnectionIndex
     /// The helpers that rules give connections (`CT --helper`).
@@ -30,6 +31,7 @@ public struct HostModel: Sendable {
         routesV4 = RoutingTables(host, .v4)
         routesV6 = RoutingTables(host, .v6)
         sets = SetIndex(host)
+        index = HostIndex(host)
         connections = ConnectionIndex(host.connections ?? [])
         self.unreadRules = unreadRules
         var helpers: [Symbol] = []
@@ -57,25 +59,23 @@ public struct HostModel: Sendable {
     /// The symbol of a name that a question brings along, such as an interface that no input speaks of.
     public mutating func intern(_ name: String) -> Symbol { compiled.intern(name) }
 
-    /// The number set by a sysctl, or `nil` where the input does not tell.
-    public func sysctl(_ name: String) -> Int? {
-        guard let text = host.sysctls[name] else { return nil }
-        return Int(text)
-    }
+    /// The interface `name`, where the input speaks of it.
+    public func interface(_ name: Symbol) -> NetworkInterface? { index.interfaces[name].map { host.interfaces[$0] } }
 
-    /// The number that `net.ipv4.conf.INTERFACE.key` or its like of IPv6 has; a dot of the interface's name is a slash
-    /// there, as `sysctl -a` has it, or a dot all the same, as people write it.
+    /// Whether `address` is one of the host's own.
+    public func isOwnAddress(_ address: IPAddress) -> Bool { index.addresses.contains(address) }
+
+    /// Whether `interface` is a bridge, or has ports and so is one.
+    public func isBridge(_ interface: Symbol) -> Bool { index.bridges.contains(interface) }
+
+    /// The number set by a sysctl, or `nil` where the input does not tell.
+    public func sysctl(_ name: String) -> Int? { index.numbers[name] }
+
+    /// The number that `net.ipv4.conf.INTERFACE.key` or its like of IPv6 has.
     public func interfaceSetting(_ version: IPVersion, _ interface: Symbol, _ key: String) -> Int? {
-        var name = ""
-        for character in names.text(interface).unicodeScalars {
-            name.unicodeScalars.append(character == "." ? "/" : character)
-        }
-        return sysctl("net.ipv\(version.rawValue).conf.\(name).\(key)")
-            ?? sysctl("net.ipv\(version.rawValue).conf.\(names.text(interface)).\(key)")
+        index.number(version, interface, key, names)
     }
 
     /// The number that `net.ipv4.conf.all.key` or its like of IPv6 has.
-    public func commonSetting(_ version: IPVersion, _ key: String) -> Int? {
-        sysctl("net.ipv\(version.rawValue).conf.all.\(key)")
-    }
+    public func commonSetting(_ version: IPVersion, _ key: String) -> Int? { index.ofAll(version, key) }
 }

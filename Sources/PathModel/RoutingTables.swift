@@ -21,6 +21,12 @@ public struct RoutingTables: Sendable {
     public let knowledge: RouteKnowledge
     public let routes: [Route]
     public let tables: [UInt32: Table]
+    /// Whether some rule or route has a realm.
+    public let hasRealms: Bool
+    /// Whether there is a rule that the kernel does not make by itself.
+    public let hasOwnRules: Bool
+    /// Whether a route has the host take what is for none of its own addresses.
+    public let hasForeignLocalRoutes: Bool
 
     /// Routes of `host`, with those added that the kernel makes from addresses where the input lacks the local table.
     public init(_ host: HostState, _ version: IPVersion) {
@@ -34,6 +40,16 @@ public struct RoutingTables: Sendable {
             routes += localRoutes(of: host, version)
         }
         self.routes = routes
+        hasRealms =
+            rules.contains { $0.realm != 0 } || routes.contains { $0.nextHops.contains { $0.realm != 0 } }
+        let usual = RoutingRule.defaults(version)
+        hasOwnRules = rules.contains { rule in
+            !usual.contains { $0.priority == rule.priority && $0.action == rule.action }
+        }
+        let own = Set(host.interfaces.flatMap { $0.addresses.map { $0.address } })
+        hasForeignLocalRoutes = routes.contains {
+            $0.type == .local && !own.contains($0.destination.address) && !$0.destination.address.isLoopback
+        }
         var grouped: [UInt32: [UInt8: [IPAddress: [Int]]]] = [:]
         for (index, route) in routes.enumerated() {
             grouped[route.table, default: [:]][route.destination.length, default: [:]][

@@ -44,11 +44,12 @@ private struct PassedPlaces {
 
     mutating func take(_ trace: Trace) {
         for step in trace.steps {
-            hooks.insert(step.view.hook)
-            if let name = step.view.inInterface { inInterfaces.insert(name) }
-            if let name = step.view.outInterface { outInterfaces.insert(name) }
-            if step.view.state.contains(.established) { isEstablished = true }
-            if step.view.packet.isICMPError { hasError = true }
+            let view = step.view
+            hooks.insert(view.hook)
+            if let name = view.inInterface { inInterfaces.insert(name) }
+            if let name = view.outInterface { outInterfaces.insert(name) }
+            if view.state.contains(.established) { isEstablished = true }
+            if view.packet.isICMPError { hasError = true }
             switch step.kind {
             case .routing(let routing):
                 if let name = routing.interface { outInterfaces.insert(name) } else { isUnsure = true }
@@ -74,8 +75,10 @@ private struct PassedPlaces {
     func unwalkedChains(_ model: HostModel) -> [TraceAnswer.Decider] {
         var found: [TraceAnswer.Decider] = []
         for (tableIndex, table) in model.linked.ruleset.tables.enumerated() where !table.isDormant {
-            let name = "\(table.family.name) \(model.names.text(table.name))"
-            for (chainIndex, chain) in table.chains.enumerated() {
+            lazy var name = "\(table.family.name) \(model.names.text(table.name))"
+            // A host may have very many chains that IP packets meet and are followed through.
+            let mayHold = table.family == .bridge || table.family == .netdev || table.family == .inet
+            for (chainIndex, chain) in (mayHold ? table.chains : []).enumerated() {
                 guard let base = chain.base, !chain.rules.isEmpty || base.policy == .drop else { continue }
                 let word: String
                 switch (table.family, base.hook) {

@@ -49,6 +49,24 @@ public struct JSONWriter: ~Copyable {
         needsComma = true
     }
 
+    /// A string of these bytes, which are ASCII; `false`, and nothing is written, where one is not.
+    mutating func string(_ text: Span<UInt8>) -> Bool {
+        for index in text.indices where text[index] >= 0x80 { return false }
+        separate()
+        output.write(byte: UInt8(ascii: "\""))
+        // In runs between what is escaped.
+        var start = 0
+        for index in text.indices where JSONWriter.isEscaped(text[index]) {
+            output.write(text.extracting(start..<index))
+            JSONWriter.escape(text[index], into: &output)
+            start = index + 1
+        }
+        output.write(text.extracting(start..<text.count))
+        output.write(byte: UInt8(ascii: "\""))
+        needsComma = true
+        return true
+    }
+
     public mutating func integer(_ value: some FixedWidthInteger) {
         separate()
         output.write(String(value))
@@ -64,6 +82,13 @@ public struct JSONWriter: ~Copyable {
     public mutating func null() {
         separate()
         output.write("null")
+        needsComma = true
+    }
+
+    /// Members of the object that were rendered before, with commas between them.
+    mutating func members(_ rendered: [UInt8]) {
+        separate()
+        output.write(rendered)
         needsComma = true
     }
 
@@ -102,25 +127,44 @@ public struct JSONWriter: ~Copyable {
 
     private mutating func quoted(_ text: String) {
         output.write(byte: UInt8(ascii: "\""))
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(text.utf8.count)
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                bytes.append(UInt8(ascii: "\\"))
-                bytes.append(byte)
-            case 0x0a: bytes.append(contentsOf: "\\n".utf8)
-            case 0x0d: bytes.append(contentsOf: "\\r".utf8)
-            case 0x09: bytes.append(contentsOf: "\\t".utf8)
-            case 0..<0x20, 0x7f:
-                bytes.append(contentsOf: "\\u00".utf8)
-                bytes.append(JSONWriter.digit(byte >> 4))
-                bytes.append(JSONWriter.digit(byte & 15))
-            default: bytes.append(byte)
+        if JSONWriter.isPlain(text) {
+            output.write(text)
+        } else {
+            for byte in text.utf8 {
+                if JSONWriter.isEscaped(byte) {
+                    JSONWriter.escape(byte, into: &output)
+                } else {
+                    output.write(byte: byte)
+                }
             }
         }
-        output.write(bytes)
         output.write(byte: UInt8(ascii: "\""))
+    }
+
+    /// Whether `text` is written as it is: nearly every one.
+    private static func isPlain(_ text: String) -> Bool {
+        let bytes = text.utf8.span
+        for index in bytes.indices where isEscaped(bytes[index]) { return false }
+        return true
+    }
+
+    @inline(__always)
+    private static func isEscaped(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == 0x7f || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+    }
+
+    private static func escape(_ byte: UInt8, into output: inout OutputBuffer) {
+        output.write(byte: UInt8(ascii: "\\"))
+        switch byte {
+        case 0x0a: output.write(byte: UInt8(ascii: "n"))
+        case 0x0d: output.write(byte: UInt8(ascii: "r"))
+        case 0x09: output.write(byte: UInt8(ascii: "t"))
+        case 0..<0x20, 0x7f:
+            output.write("u00")
+            output.write(byte: digit(byte >> 4))
+            output.write(byte: digit(byte & 15))
+        default: output.write(byte: byte)
+        }
     }
 
     private static func digit(_ value: UInt8) -> UInt8 {

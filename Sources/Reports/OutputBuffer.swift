@@ -1,3 +1,5 @@
+internal import SourceText
+
 /// Bytes on their way out, passed on in pieces so that a large report is never held whole.
 ///
 /// Where they go is the caller's business: a terminal, a file, an array.
@@ -16,6 +18,18 @@ public struct OutputBuffer: ~Copyable {
         bytes.reserveCapacity(pieceBytes + 4096)
     }
 
+    /// One that keeps all that is written, for `gathered`.
+    ///
+    /// - Parameter expected: room for so many bytes is made beforehand.
+    public init(keeping expected: Int = 1 << 16) {
+        pieceBytes = .max
+        sink = { _ in true }
+        bytes.reserveCapacity(expected)
+    }
+
+    /// What was written and not passed on yet.
+    public var gathered: [UInt8] { bytes }
+
     public mutating func write(_ text: String) {
         bytes.append(contentsOf: text.utf8)
         if bytes.count >= pieceBytes { flush() }
@@ -23,6 +37,11 @@ public struct OutputBuffer: ~Copyable {
 
     public mutating func write(_ text: [UInt8]) {
         bytes.append(contentsOf: text)
+        if bytes.count >= pieceBytes { flush() }
+    }
+
+    mutating func write(_ text: Span<UInt8>) {
+        bytes.append(text)
         if bytes.count >= pieceBytes { flush() }
     }
 

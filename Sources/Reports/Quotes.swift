@@ -40,6 +40,16 @@ struct Quotes {
     /// The bytes of one line's place, without the line's end.
     func text(_ place: Place) -> String? { file(place).map { trimmed($0.text(place)) } }
 
+    /// Where the bytes of a place lie in its file, without blanks and line ends around them; `nil` where they do not.
+    func range(_ place: Place, in file: SourceFile) -> Range<Int>? {
+        var (start, end) = (Int(place.start), Int(place.end))
+        guard start <= end, end <= file.bytes.count else { return nil }
+        func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0a || byte == 0x0d }
+        while end > start, isBlank(file.bytes[end - 1]) { end -= 1 }
+        while start < end, file.bytes[start] == 0x20 || file.bytes[start] == 0x09 { start += 1 }
+        return start..<end
+    }
+
     /// One statement of a rule as its file has it; empty for one that is not written, such as `-s 0.0.0.0/0`.
     func statement(_ index: Int, of reference: RuleReference) -> String {
         let rule = linked.rule(reference)

@@ -8,16 +8,18 @@ public import SourceText
 
 /// Writes one answer as the JSON object of version 1, on a line of its own.
 ///
-/// - Parameter annotations: to tell each way in the makers' words too (`explanation`); `nil` leaves that out.
+/// - Parameters:
+///   - annotations: to tell each way in the makers' words too (`explanation`); `nil` leaves that out.
+///   - rendered: what was written of the same model's rules before, of which many packets meet the same.
 public func writeTraceJSON(
     _ answer: TraceAnswer, _ model: HostModel, annotations: AnnotatedRuleset? = nil, files: [SourceFile],
-    megaflow: FindAnswer? = nil, into json: inout JSONWriter
+    megaflow: FindAnswer? = nil, rendered: RenderedRules? = nil, into json: inout JSONWriter
 ) {
     let quotes = Quotes(model: model, files: files)
     let reporter = annotations.map {
         TraceReporter(quotes: quotes, annotations: $0, answer: answer, detail: .summary)
     }
-    let writer = TraceJSONWriter(quotes: quotes, reporter: reporter)
+    let writer = TraceJSONWriter(quotes: quotes, reporter: reporter, rendered: rendered)
     writer.write(answer, into: &json) { json in
         guard let megaflow else { return }
         json.key("megaflow")
@@ -32,6 +34,7 @@ struct TraceJSONWriter {
     let quotes: Quotes
     /// Who tells each way in words, where that is asked for.
     let reporter: TraceReporter?
+    var rendered: RenderedRules?
     /// The node that each step is told to be of, where that is another than the one asked about.
     var node = ""
 
@@ -159,8 +162,13 @@ struct TraceJSONWriter {
         json.endArray()
         json.key("branches")
         json.beginArray()
-        let all = before + trace.steps
-        for branch in trace.branches { writeBranch(branch, all, way.into(branch), into: &json) }
+        if !trace.branches.isEmpty {
+            let all = before + trace.steps
+            for branch in trace.branches {
+                // Only who tells it in words asks for the whole way.
+                writeBranch(branch, all, reporter == nil ? way : way.into(branch), into: &json)
+            }
+        }
         json.endArray()
         if let answer = trace.answer.first {
             json.key("rejectAnswer")

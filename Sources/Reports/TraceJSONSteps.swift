@@ -11,13 +11,16 @@ extension TraceJSONWriter {
         _ steps: [Step], _ before: [Step], _ connection: ConnectionEntry?, into json: inout JSONWriter
     ) {
         json.beginArray()
-        let all = before + steps
-        for index in all.indices.dropFirst(before.count) {
+        // Only translations ask for the steps before.
+        lazy var all = before + steps
+        for (index, step) in steps.enumerated() {
             json.beginObject()
-            writeStep(all[index], translator(of: index, in: all, quotes.linked), connection, into: &json)
+            var by: Int?
+            if case .translation = step.kind { by = translator(of: before.count + index, in: all, quotes.linked) }
+            writeStep(step, by, connection, into: &json)
             if !node.isEmpty { json.member("node", node) }
-            if all[index].layer > 0 { json.member("layer", all[index].layer) }
-            if !all[index].isCertain { json.member("certain", false) }
+            if step.layer > 0 { json.member("layer", step.layer) }
+            if !step.isCertain { json.member("certain", false) }
             json.endObject()
         }
         json.endArray()
@@ -90,10 +93,28 @@ extension TraceJSONWriter {
         json.member("rule", reference.index + 1)
         if rule.handle != 0 { json.member("handle", rule.handle) }
         writePlace(rule.place, quotes, into: &json)
-        json.member("text", quotes.text(reference))
+        json.key("text")
+        if let file = quotes.file(rule.place), let range = quotes.range(rule.place, in: file),
+            json.string(file.bytes.span.extracting(range))
+        {
+            return
+        }
+        json.string(quotes.text(reference))
     }
 
     private func writeRule(_ rule: RuleStep, _ step: Step, into json: inout JSONWriter) {
+        let firstRule = quotes.model.compiled.firstRule
+        guard let rendered, let key = RenderedRules.Key(rule, step.view.hook, firstRule: firstRule) else {
+            return writeRuleAnew(rule, step, into: &json)
+        }
+        if let piece = rendered[key] { return json.members(piece) }
+        var own = JSONWriter(OutputBuffer(keeping: 512))
+        writeRuleAnew(rule, step, into: &own)
+        rendered[key] = own.output.gathered
+        json.members(own.output.gathered)
+    }
+
+    private func writeRuleAnew(_ rule: RuleStep, _ step: Step, into json: inout JSONWriter) {
         json.member("kind", "rule")
         writeChainMembers(rule.rule.chain, step, into: &json)
         writeRuleMembers(rule.rule, into: &json)

@@ -1,4 +1,5 @@
 import CommandLineTool
+import Dispatch
 import SourceText
 
 /// One call in a world of its own: what it wrote and ended with.
@@ -32,6 +33,7 @@ struct Around {
     var failingWrite: (number: Int, code: Int32)?
     /// Seconds between two looks at the clock.
     var step = 0.0
+    var threads = 1
 }
 
 private final class Recorder: @unchecked Sendable {
@@ -76,6 +78,10 @@ func call(_ arguments: [String], _ around: Around = Around()) -> Call {
     surroundings.createFile = { (path, bytes) throws(FileFailure) in
         if path.hasPrefix("/taken") { throw FileFailure(call: "open", code: 17, path: path) }
         recorder.call.writtenBytes[path] = bytes
+    }
+    surroundings.threadCount = around.threads
+    surroundings.concurrently = { count, body in
+        DispatchQueue.concurrentPerform(iterations: count, execute: body)
     }
     surroundings.calendarTime = { 1_795_691_097 }
     surroundings.hostName = "node-a"

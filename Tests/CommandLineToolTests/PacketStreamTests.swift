@@ -54,6 +54,40 @@ import Testing
         #expect(call("trace - --packets p", around).writes == 3)
     }
 
+    /// Threads change nothing: the same answers in the same order, and the same words for lines that can't be read.
+    @Test func threadsAnswerAsOneDoes() throws {
+        var lines: [String] = []
+        for number in 1...1500 {
+            switch number % 10 {
+            case 0: lines.append("{\"id\":\(number),\"foo\":1}\n")
+            case 1: lines.append("\n")
+            case 2: lines.append(packet(number, port: number, more: ",\"in\":\"eth\(number)\""))
+            default: lines.append(packet(number, port: number % 40))
+            }
+        }
+        var around = Around(files: ["p": [lines.joined()]])
+        let alone = call("trace - --packets p --expect delivered", around)
+        around.threads = 3
+        let together = call("trace - --packets p --expect delivered", around)
+        #expect(alone.output.split(separator: "\n").count == 1350)
+        #expect(together.output == alone.output)
+        #expect(together.status == alone.status)
+        #expect(together.status == 2)
+    }
+
+    /// What was written of a rule before is written again as it was, its text with all that JSON escapes.
+    @Test func anAnswerIsTheSameTheSecondTime() throws {
+        var around = Around(files: ["p": [packet(1, port: 22) + packet(1, port: 22) + packet(1, port: 80)]])
+        around.input = hostSnapshot.replacing(
+            "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT",
+            with: "-A INPUT -p tcp -m comment --comment \"a \\\"q\\\"\tüb\" -m tcp --dport 22 -j ACCEPT")
+        let lines = call("trace - --packets p", around).output.split(separator: "\n")
+        #expect(lines.count == 3)
+        #expect(lines[0] == lines[1])
+        #expect(lines[0].contains(#"--comment \"a \\\"q\\\"\tüb\" -m tcp"#))
+        #expect(lines[0] != lines[2])
+    }
+
     @Test func flowsRememberConnections() throws {
         let reply =
             "{\"id\":2,\"in\":\"eth0\",\"source\":\"198.51.100.7\",\"destination\":\"192.0.2.1\",\"protocol\":\"tcp\",\"sourcePort\":5000,\"destinationPort\":6000,\"tcpFlags\":\"syn,ack\"}\n"
@@ -102,8 +136,8 @@ import Testing
     }
 
     @Test func progressIsShown() {
-        let many = (1...5).map { packet($0, port: 22) }.joined()
-        let call = call("trace - --packets p", Around(files: ["p": [many]], errorIsTerminal: true, step: 0.6))
+        let many = (1...5).map { packet($0, port: 22) }
+        let call = call("trace - --packets p", Around(files: ["p": many], errorIsTerminal: true, step: 0.6))
         #expect(call.error.contains("packets …"))
     }
 }

@@ -95,7 +95,7 @@ extension Evaluator {
         if header == 0 { return .absent }
         if row.name == "type" { return NativeValue(state.packet.version == .v4 ? 0x0800 : 0x86dd, bits: 16) }
         if row.name == "saddr", !state.isBridged, state.device == state.route?.interface,
-            let mac = state.device.flatMap({ model.host.interface($0)?.mac })
+            let mac = state.device.flatMap({ model.interface($0)?.mac })
         {
             return NativeValue(mac.bits, bits: 48)
         }

@@ -92,7 +92,7 @@ extension Evaluator {
         switch view {
         case .none: return .absent
         case .unknown: return .unknown
-        case .known(let name): return model.host.interface(name).map { read($0) ?? .unknown } ?? .unknown
+        case .known(let name): return model.interface(name).map { read($0) ?? .unknown } ?? .unknown
         }
     }
 

@@ -61,7 +61,7 @@ extension RouteFinder {
     /// Source: net/ipv4/devinet.c `inet_select_addr`. MASQUERADE asks with the next hop and scope global.
     func selectV4Address(_ interface: Symbol?, toward peer: IPAddress?, scope: RouteScope) -> IPAddress? {
         let allowsLoopback = interface.map { localnet($0) } ?? false
-        if let interface, let own = model.host.interface(interface) {
+        if let interface, let own = model.interface(interface) {
             var first: IPAddress?
             for candidate in own.addresses where candidate.address.version == .v4 && !candidate.isSecondary {
                 let ceiling = allowsLoopback ? RouteScope.link : .host

@@ -114,10 +114,10 @@ struct RouteFinder {
     }
 
     private func isInVRF(_ name: Symbol?) -> Bool {
-        guard let name, let interface = model.host.interface(name) else { return false }
+        guard let name, let interface = model.interface(name) else { return false }
         if interface.kind == .vrf { return true }
         guard let master = interface.master else { return false }
-        return model.host.interface(master)?.kind == .vrf
+        return model.interface(master)?.kind == .vrf
     }
 
     /// Whether the input tells what is in `table`. The default table (253) is taken as empty: nothing fills it unasked.
@@ -229,7 +229,7 @@ struct RouteFinder {
         if version == .v4, route.type == .local { return true }
         if hop.isDead, !query.ignoresLinkState || !hop.isLinkDown { return false }
         guard let name = hop.interface else { return true }
-        let interface = model.host.interface(name)
+        let interface = model.interface(name)
         if interface?.isUp == false { return false }
         if !hop.isLinkDown, interface?.hasCarrier ?? true { return true }
         return query.ignoresLinkState || !ignoresLinkDown(name)

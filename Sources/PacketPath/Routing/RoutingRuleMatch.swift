@@ -83,7 +83,7 @@ extension RouteFinder {
     }
 
     private func isLoopback(_ interface: Symbol) -> Bool {
-        if let known = model.host.interface(interface) { return known.isLoopback }
+        if let known = model.interface(interface) { return known.isLoopback }
         return names.text(interface).utf8.elementsEqual("lo".utf8)
     }
 }

@@ -165,7 +165,7 @@ extension Evaluator {
         // The kernel refuses such a rule at a hook without the interface.
         case .none: return .no
         case .known(let name):
-            if let interface = model.host.interface(name) {
+            if let interface = model.interface(name) {
                 return .negate(Answer(holds(interface)), if: test.isNegated)
             }
             unknown = .perhaps(

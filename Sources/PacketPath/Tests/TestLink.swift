@@ -26,7 +26,7 @@ extension Evaluator {
     }
 
     func isEthernet(_ interface: InterfaceView) -> Bool? {
-        guard case .known(let name) = interface, let interface = model.host.interface(name) else { return nil }
+        guard case .known(let name) = interface, let interface = model.interface(name) else { return nil }
         if interface.isLoopback { return false }
         switch interface.kind {
         case .ethernet, .bridge, .veth, .vxlan, .vlan, .dummy, .geneve, .vrf: return true
@@ -105,7 +105,7 @@ extension Evaluator {
         switch frameType(state) {
         case .unicast:
             guard state.inPort == nil, case .known(let name) = state.arrival else { return nil }
-            return model.host.interface(name)?.mac
+            return model.interface(name)?.mac
         case .broadcast: return MACAddress(bits: 0xffff_ffff_ffff)
         case .multicast, .otherHost, .outgoing, .loopback, nil: return nil
         }

@@ -164,7 +164,7 @@ extension Evaluator {
     }
 
     func isLoopback(_ name: Symbol) -> Bool {
-        model.host.interface(name)?.isLoopback ?? names.text(name).utf8.elementsEqual("lo".utf8)
+        model.interface(name)?.isLoopback ?? names.text(name).utf8.elementsEqual("lo".utf8)
     }
 
     /// 255.255.255.255 and 224.0.0.0/24.
@@ -231,8 +231,8 @@ extension Evaluator {
     private func version(of decision: RouteDecision) -> IPVersion? { decision.route?.destination.address.version }
 
     func isPort(_ name: Symbol?, of master: Symbol) -> Bool {
-        guard let name, let interface = model.host.interface(name), interface.master == master else { return false }
-        return model.host.interface(master)?.kind == .vrf
+        guard let name, let interface = model.interface(name), interface.master == master else { return false }
+        return model.interface(master)?.kind == .vrf
     }
 
     private func reversePathUnknown(_ match: ReversePathMatch, _ state: WalkState) -> Answer {
