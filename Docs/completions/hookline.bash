@@ -2,7 +2,7 @@
 _hookline() {
     local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" options=""
     if [ "$COMP_CWORD" -eq 1 ]; then
-        COMPREPLY=($(compgen -W "trace find diff check doctor lint show graph capture replay completions man help --help --version" -- "$current"))
+        COMPREPLY=($(compgen -W "trace find diff check doctor lint show graph report serve capture replay completions man help --help --version" -- "$current"))
         return
     fi
     case "${COMP_WORDS[1]}" in
@@ -127,6 +127,25 @@ _hookline() {
         --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
         esac
         options="--output -o --format --fold --hook --table --chain --owner --depth --node --live --latest --strict --color --help -h"
+        ;;
+    report)
+        case "$previous" in
+        --output|-o) COMPREPLY=($(compgen -f -- "$current")); return ;;
+        --before) COMPREPLY=($(compgen -f -- "$current")); return ;;
+        --engine) COMPREPLY=($(compgen -f -- "$current")); return ;;
+        --node) COMPREPLY=(); return ;;
+        --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
+        esac
+        options="--output -o --before --empty --engine --node --live --latest --strict --color --help -h"
+        ;;
+    serve)
+        case "$previous" in
+        --listen) COMPREPLY=(); return ;;
+        --before) COMPREPLY=($(compgen -f -- "$current")); return ;;
+        --node) COMPREPLY=(); return ;;
+        --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
+        esac
+        options="--listen --before --node --live --latest --strict --color --help -h"
         ;;
     capture)
         case "$previous" in
