@@ -220,8 +220,10 @@ extension Evaluator {
             !state.packet.unknown.contains(.source)
         else { return nil }
         if state.packet.source.isMulticast { return .multicast }
-        // Whatever route is found. Source: net/ipv4/route.c `__mkroute_output`, Linux 6.18.
+        // Whatever route is found: no address is this host itself.
+        // Source: net/ipv4/route.c `__mkroute_output`, `ip_route_output_key_hash_rcu`, Linux 6.18.
         if state.packet.source.v4Bits == .max { return .broadcast }
+        if state.packet.source.isZero { return .local }
         switch routeLookup(RouteQuery(destination: state.packet.source), .v4) {
         case .found(let decision): return decision.type
         case .none: return .unreachable

@@ -305,9 +305,10 @@ extension Evaluator {
             guard case .known(let interface) = out else {
                 return chooseSource(nil, nat, .masquerade, rule, &state)
             }
-            let nextHop = state.route?.nextHop ?? state.packet.destination
+            let nextHop = hasNoGateway(state) ? nil : state.route?.nextHop
             guard model.host.knowsAddresses(version) else { return chooseSource(nil, nat, .masquerade, rule, &state) }
-            guard let address = masqueradeAddress(interface, nextHop: nextHop, state.packet) else {
+            let toward = nextHop ?? state.packet.destination
+            guard let address = masqueradeAddress(interface, nextHop: toward, state.packet) else {
                 state.reason = .natNoAddress
                 return .drop
             }
@@ -434,6 +435,13 @@ extension Evaluator {
             return chooseDestination([moved(state.packet.destination)], plain, .netmap, rule, &state)
         }
         return chooseSource(moved(state.packet.source), plain, .netmap, rule, &state)
+    }
+
+    /// Whether what this host sends to a group goes by no gateway, although its route has one: a default route's does not count.
+    /// Source: net/ipv4/route.c `__mkroute_output`, Linux 6.18; observed there.
+    private func hasNoGateway(_ state: WalkState) -> Bool {
+        guard state.startedHere, state.packet.version == .v4, state.packet.destination.isMulticast else { return false }
+        return (state.route?.route?.destination.length ?? 0) < 4
     }
 
     /// The address MASQUERADE takes: one of the outgoing interface, on the next hop's subnet where there is one.
