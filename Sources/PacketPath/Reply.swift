@@ -194,6 +194,7 @@ extension Evaluator {
             return packet.destination.isMulticast && !packet.unknown.contains(.destination)
                 || (packet.source.isMulticast || packet.source.isZero) && !packet.unknown.contains(.source)
         }
+        if state.context.hook == .input, !packet.unknown.contains(.destination) { return isForMany(packet) }
         return state.route?.type == .broadcast || state.route?.type == .multicast
     }
 
