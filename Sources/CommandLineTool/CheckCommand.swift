@@ -166,18 +166,12 @@ private func write(
     _ console: borrowing Console
 ) throws(Stop) {
     if let path = settings.junitPath {
-        try write(path, console) { output in
-            var output = output
-            writeCheckJUnit(statements, policy: policy, into: &output)
-            output.flush()
-        }
+        try console.write(bytes { writeCheckJUnit(statements, policy: policy, into: &$0) }, to: path)
     }
     if let path = settings.sarifPath {
-        try write(path, console) { output in
-            var json = JSONWriter(output)
-            writeCheckSARIF(statements, policy: policy, version: hooklineVersion, into: &json)
-            json.output.flush()
-        }
+        var json = JSONWriter(OutputBuffer())
+        writeCheckSARIF(statements, policy: policy, version: hooklineVersion, into: &json)
+        try console.write(json.output.gathered, to: path)
     }
     if settings.junitPath == "-" || settings.sarifPath == "-" { return }
     var output = console.output()
@@ -190,31 +184,4 @@ private func write(
     render(checkReport(statements, notes: notes), settings.common.style(console.surroundings), into: &output)
     if settings.annotates { writeCheckAnnotations(statements, policy: policy, into: &output) }
     try console.finish(&output)
-}
-
-/// Writes to a file, or to standard output for `-`.
-private func write(
-    _ path: String, _ console: borrowing Console, _ make: (consuming OutputBuffer) -> Void
-) throws(Stop) {
-    let gathered = Gathered()
-    make(
-        OutputBuffer { piece in
-            gathered.bytes += piece
-            return true
-        })
-    if path == "-" {
-        var output = console.output()
-        output.write(gathered.bytes)
-        try console.finish(&output)
-        return
-    }
-    do {
-        try console.surroundings.writeFile(path, gathered.bytes)
-    } catch {
-        throw .message("\(escapedForTerminal(path)): error: \(error.call): \(error.reason)")
-    }
-}
-
-private final class Gathered {
-    var bytes: [UInt8] = []
 }

@@ -57,12 +57,7 @@ private func drawn(_ dot: [UInt8], as form: DrawingForm, _ console: borrowing Co
 
 /// What `write` writes, whole.
 func bytes(_ write: (inout OutputBuffer) -> Void) -> [UInt8] {
-    var bytes: [UInt8] = []
-    var output = OutputBuffer { piece in
-        bytes += piece
-        return true
-    }
+    var output = OutputBuffer()
     write(&output)
-    output.flush()
-    return bytes
+    return output.gathered
 }

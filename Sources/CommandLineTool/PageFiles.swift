@@ -19,12 +19,7 @@ func pageFiles(_ node: NodeState) -> [SourceFile] {
 
 /// The documents of a YAML text as one list of objects.
 private func objectsAsJSON(_ bytes: [UInt8]) -> [UInt8] {
-    var made: [UInt8] = []
-    var json = JSONWriter(
-        OutputBuffer { piece in
-            made += piece
-            return true
-        })
+    var json = JSONWriter(OutputBuffer())
     json.beginObject()
     json.member("apiVersion", "v1")
     json.member("kind", "List")
@@ -36,8 +31,7 @@ private func objectsAsJSON(_ bytes: [UInt8]) -> [UInt8] {
     json.endArray()
     json.endObject()
     json.endLine()
-    json.output.flush()
-    return made
+    return json.output.gathered
 }
 
 private func write(_ value: JSONValue, into json: inout JSONWriter) {

@@ -133,15 +133,8 @@ final class PageService: Sendable {
 
     /// What the command of this name writes with `--json`.
     private func listing(_ name: String) -> [UInt8] {
-        let node = session.withLock { $0.node }
-        let model = node.makeModel()
-        let owners = AnnotatedRuleset(model.linked, cluster: node.cluster)
-        var bytes: [UInt8] = []
-        var json = JSONWriter(
-            OutputBuffer { piece in
-                bytes += piece
-                return true
-            })
+        let (node, model, owners) = session.withLock { ($0.node, $0.model, $0.owners) }
+        var json = JSONWriter(OutputBuffer())
         switch name {
         case "lint":
             for result in lint(LintedNode(model, annotations: owners)) {
@@ -153,7 +146,6 @@ final class PageService: Sendable {
             }
         default: writeRulesetJSON(model, files: node.files, owners: owners, into: &json)
         }
-        json.output.flush()
-        return bytes
+        return json.output.gathered
     }
 }

@@ -128,20 +128,10 @@ func comparison(
 }
 
 private func put(_ page: [UInt8], _ settings: ReportSettings, _ console: borrowing Console) throws(Stop) -> Int32 {
-    if let path = settings.outputPath, path != "-" {
-        do {
-            try console.surroundings.writeFile(path, page)
-        } catch {
-            throw .message("\(escapedForTerminal(path)): error: \(error.call): \(error.reason)")
-        }
-    } else {
-        if console.surroundings.outputIsTerminal {
-            throw .usage(UsageFailure("a page is nothing for a terminal: -o FILE"))
-        }
-        var output = console.output()
-        output.write(page)
-        try console.finish(&output)
+    if settings.outputPath ?? "-" == "-", console.surroundings.outputIsTerminal {
+        throw .usage(UsageFailure("a page is nothing for a terminal: -o FILE"))
     }
+    try console.write(page, to: settings.outputPath)
     return ExitStatus.answered
 }
 

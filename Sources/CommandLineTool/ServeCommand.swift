@@ -61,7 +61,7 @@ private func serve(_ arguments: [String], _ console: borrowing Console) throws(S
     let title = snapshotTitle(paths, settings.common)
     let comparison = try comparison(loaded, title, settings.before, settings.common, console)
     let session = PageSession(loaded.node)
-    let token = settings.isLoopback ? nil : newToken()
+    let token = settings.address.isLoopback ? nil : newToken()
     let service = PageService(
         session, title: title, comparison: comparison, picture: chainPicture(session, console), token: token)
     let listener: Listener
@@ -77,12 +77,6 @@ private func serve(_ arguments: [String], _ console: borrowing Console) throws(S
     console.surroundings.waitForEnd()
     _ = listener
     return ExitStatus.answered
-}
-
-extension ServeSettings {
-    fileprivate var isLoopback: Bool {
-        address.version == .v4 ? address.low >> 24 == 127 : address == IPAddress(v6High: 0, low: 1)
-    }
 }
 
 /// 128 bits that nobody can guess.

@@ -1,7 +1,7 @@
 public import Annotations
 public import Answers
 internal import ChainGraph
-internal import PathModel
+public import PathModel
 internal import Questions
 internal import Reports
 public import Snapshot
@@ -13,6 +13,7 @@ public import SourceText
 public struct PageSession: Sendable {
     public let node: NodeState
     private(set) var tracer: Tracer
+    public var model: HostModel { tracer.model }
     public let owners: AnnotatedRuleset
     private let anchors: PageAnchors
     private let chains: ChainMarkup
@@ -49,12 +50,7 @@ public struct PageSession: Sendable {
 
     /// Lines of `--packets`, each answered by a line of JSON.
     public mutating func packets(_ lines: [UInt8]) -> [UInt8] {
-        var bytes: [UInt8] = []
-        var json = JSONWriter(
-            OutputBuffer { piece in
-                bytes += piece
-                return true
-            })
+        var json = JSONWriter(OutputBuffer())
         var number = 0
         for line in lines.split(separator: 0x0a, omittingEmptySubsequences: false) {
             number += 1
@@ -62,8 +58,7 @@ public struct PageSession: Sendable {
             if text.allSatisfy({ $0 == 0x20 || $0 == 0x09 }) { continue }
             _ = tracer.answerLine(text, of: "-", number: number, files: node.files, into: &json)
         }
-        json.output.flush()
-        return bytes
+        return json.output.gathered
     }
 
     /// Answers the words of a `hookline trace`, the snapshot's left out.
@@ -90,15 +85,9 @@ public struct PageSession: Sendable {
         do { answer = try tracer.answer(description) } catch { throw UsageFailure(error.message) }
         if let wrong = tracer.unusedAssumptions().wrongValues.first { throw wrong }
         if settings.json {
-            var bytes: [UInt8] = []
-            var json = JSONWriter(
-                OutputBuffer { piece in
-                    bytes += piece
-                    return true
-                })
+            var json = JSONWriter(OutputBuffer())
             settings.writeJSON(answer, tracer.model, node, into: &json)
-            json.output.flush()
-            return bytes
+            return json.output.gathered
         }
         var page = writer()
         page.write(settings.document(answer, tracer.model, node, snapshot: snapshot))

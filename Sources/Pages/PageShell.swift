@@ -99,17 +99,14 @@ private func write(_ bytes: [UInt8], id: StaticString, into page: inout MarkupWr
 
 /// Nothing is loaded, nothing is sent; the one script and the one style sheet are known by their hashes.
 func contentPolicy(_ answerer: PageAnswerer) -> String {
-    func hash(_ bytes: [UInt8]) -> String {
-        "'sha256-\(String(decoding: base64(SHA2.digest(bytes)), as: UTF8.self))'"
-    }
-    var script = hash(PackageResources.page_js)
+    var script = policyHash(PackageResources.page_js)
     var connect = "'none'"
     switch answerer {
     case .engine, .engineAlone: script += " 'wasm-unsafe-eval'"
     case .server: connect = "'self'"
     case .nobody: break
     }
-    return "default-src 'none'; script-src \(script); style-src \(hash(pageStyle())); "
+    return "default-src 'none'; script-src \(script); style-src \(policyHash(pageStyle())); "
         + "img-src data:; connect-src \(connect); base-uri 'none'; form-action 'none'"
 }
 

@@ -140,15 +140,6 @@ import Testing
         #expect(unpackedFiles([255, 255, 255, 255, 1]).isEmpty)
     }
 
-    @Test(
-        "base64 is RFC 4648's",
-        arguments: [
-            ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("foobar", "Zm9vYmFy"),
-        ])
-    func base64(_ plain: String, _ expected: String) {
-        #expect(text(Pages.base64(Array(plain.utf8))) == expected)
-    }
-
     @Test func aPageLetsNothingInOrOut() {
         for answerer in [PageAnswerer.engine([1], files: [2]), .engineAlone([1]), .nobody, .server] {
             let policy = contentPolicy(answerer)

@@ -50,4 +50,13 @@ import Testing
                 == "<pre><a href=\"#c1r2\"><code>rule</code></a>\n</pre>\n")
         #expect(markup(Document([.verbatim([text])])) == "<pre><code>rule</code>\n</pre>\n")
     }
+
+    @Test(
+        "base64 is RFC 4648's",
+        arguments: [
+            ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("foobar", "Zm9vYmFy"),
+        ])
+    func base64(_ plain: String, _ expected: String) {
+        #expect(String(decoding: Reports.base64(Array(plain.utf8)), as: UTF8.self) == expected)
+    }
 }
