@@ -118,7 +118,7 @@ extension SetEvaluator {
             }
         }
         for (number, name) in interfaces.enumerated() {
-            guard let name, stages.isBridge(name), let bridge = model.host.interface(name) else { continue }
+            guard let name, stages.isBridge(name), let bridge = model.interface(name) else { continue }
             let arriving = space.packets(.inInterface, UInt128(number))
             // From and to hosts of one subnet of the bridge's.
             for own in bridge.addresses where own.address.version == space.version {
@@ -194,7 +194,7 @@ extension SetEvaluator {
     /// Parts of one length as far as links limit it.
     private func byLength(_ way: Way) -> [Way] {
         guard space.free.contains(.length) else { return [way] }
-        let limit = way.flow.route?.route?.mtu ?? way.flow.route?.interface.flatMap { model.host.interface($0)?.mtu }
+        let limit = way.flow.route?.route?.mtu ?? way.flow.route?.interface.flatMap { model.interface($0)?.mtu }
         guard let limit, limit < 65535 else { return [way] }
         return parts(way, [space.packets(.length, from: 0, through: UInt128(limit)), mayNotBeCut(way.flow)])
     }

@@ -188,7 +188,7 @@ extension SetEvaluator {
 
     /// Whether the interface has more addresses than one that MASQUERADE may take; also where that is not known.
     func hasSeveralAddresses(_ name: Symbol?) -> Bool {
-        guard let name, let interface = model.host.interface(name) else { return true }
+        guard let name, let interface = model.interface(name) else { return true }
         // IPv6 takes the address of a link for what is on it.
         return interface.addresses.count {
             $0.address.version == space.version && (space.version == .v6 || $0.scope == .global)

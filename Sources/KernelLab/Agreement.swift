@@ -225,7 +225,7 @@ struct Comparison {
     private func isOut(_ end: Trace, by interface: String) -> Bool {
         guard let told = end.outInterface else { return false }
         return linked.names.text(told) == interface
-            || model.host.interface(told)?.master.map { linked.names.text($0) } == interface
+            || model.interface(told)?.master.map { linked.names.text($0) } == interface
     }
 
     /// Whether a packet leaves by an interface or by a port of it.

@@ -305,10 +305,12 @@ extension Evaluator {
             guard case .known(let interface) = out else {
                 return chooseSource(nil, nat, .masquerade, rule, &state)
             }
-            let nextHop = hasNoGateway(state) ? nil : state.route?.nextHop
             guard model.host.knowsAddresses(version) else { return chooseSource(nil, nat, .masquerade, rule, &state) }
-            let toward = nextHop ?? state.packet.destination
-            guard let address = masqueradeAddress(interface, nextHop: toward, state.packet) else {
+            // What goes to many goes by no route's gateway.
+            let isForMany = state.route.map { isSentToMany(state.packet.destination, $0.type, $0.route) } == true
+            let gateway = state.startedHere && isForMany ? nil : state.route?.nextHop
+            let nextHop = gateway ?? state.packet.destination
+            guard let address = masqueradeAddress(interface, nextHop: nextHop, state.packet) else {
                 state.reason = .natNoAddress
                 return .drop
             }
@@ -435,13 +437,6 @@ extension Evaluator {
             return chooseDestination([moved(state.packet.destination)], plain, .netmap, rule, &state)
         }
         return chooseSource(moved(state.packet.source), plain, .netmap, rule, &state)
-    }
-
-    /// Whether what this host sends to a group goes by no gateway, although its route has one: a default route's does not count.
-    /// Source: net/ipv4/route.c `__mkroute_output`, Linux 6.18; observed there.
-    private func hasNoGateway(_ state: WalkState) -> Bool {
-        guard state.startedHere, state.packet.version == .v4, state.packet.destination.isMulticast else { return false }
-        return (state.route?.route?.destination.length ?? 0) < 4
     }
 
     /// The address MASQUERADE takes: one of the outgoing interface, on the next hop's subnet where there is one.

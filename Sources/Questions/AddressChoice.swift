@@ -36,7 +36,7 @@ func hostAddress(
     if name == nil, let source, let found = mainRoute(to: source, on: model)?.interface {
         name = model.names.text(found)
     }
-    if let name, let symbol = model.names.find(name), let interface = model.host.interface(symbol),
+    if let name, let symbol = model.names.find(name), let interface = model.interface(symbol),
         let address = firstAddress(of: interface, version)
     {
         return ChosenAddress(address: address, note: "host: \(address), the address of \(name)")

@@ -158,7 +158,7 @@ private struct PacketMaker {
 
     mutating func tellUnknownInterface(_ name: String, on model: HostModel) {
         guard model.host.knowsInterfaces, let symbol = model.names.find(name),
-            model.host.interface(symbol) == nil
+            model.interface(symbol) == nil
         else { return }
         let known = model.host.interfaces.prefix(8).map { model.names.text($0.name) }.joined(separator: ", ")
         notes.append("the snapshot has no interface '\(name)'; it has \(known)")
@@ -167,8 +167,8 @@ private struct PacketMaker {
     /// The interface that rules see of a packet which comes in by a port of a bridge or bond: its master. A VRF's
     /// members stay themselves, and Open vSwitch's are its own business.
     mutating func master(of interface: Symbol, on model: HostModel) -> (name: Symbol, isBridge: Bool)? {
-        guard let master = model.host.interface(interface)?.master else { return nil }
-        let kind = model.host.interface(master)?.kind ?? .other
+        guard let master = model.interface(interface)?.master else { return nil }
+        let kind = model.interface(master)?.kind ?? .other
         let name = model.names.text(master)
         if kind == .vrf || name == "ovs-system" { return nil }
         let port = model.names.text(interface)

@@ -120,10 +120,10 @@ private struct PassedPlaces {
     private func mayPass(_ devices: [Symbol], _ interfaces: Set<Symbol>, on model: HostModel) -> Bool {
         // nft's JSON does not tell them.
         if isUnsure || devices.isEmpty { return true }
-        let isOverVLAN = interfaces.contains { model.host.interface($0)?.kind == .vlan }
+        let isOverVLAN = interfaces.contains { model.interface($0)?.kind == .vlan }
         return devices.contains { device in
             if interfaces.contains(device) { return false }
-            let master = model.host.interface(device)?.master
+            let master = model.interface(device)?.master
             return isOverVLAN || master.map { interfaces.contains($0) } == true
         }
     }
@@ -132,7 +132,7 @@ private struct PassedPlaces {
     private func isBridged(_ model: HostModel) -> Bool {
         model.host.interfaces.contains { interface in
             let isNear = inInterfaces.contains(interface.name) || outInterfaces.contains(interface.name)
-            let isPort = interface.master.flatMap { model.host.interface($0) }?.kind == .bridge
+            let isPort = interface.master.flatMap { model.interface($0) }?.kind == .bridge
             return isNear && (interface.kind == .bridge || isPort)
         }
     }

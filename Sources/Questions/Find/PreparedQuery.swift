@@ -104,7 +104,7 @@ extension PreparedQuery.End {
 
 private func checkInterface(_ name: String, _ model: HostModel) throws(PacketFailure) {
     guard model.host.knowsInterfaces, !isPattern(name) else { return }
-    if let symbol = model.names.find(name), model.host.interface(symbol) != nil { return }
+    if let symbol = model.names.find(name), model.interface(symbol) != nil { return }
     let known = model.host.interfaces.map { model.names.text($0.name) }
     throw PacketFailure("there is no interface '\(name)'; \(nearNames(name, among: known, of: "interfaces"))")
 }

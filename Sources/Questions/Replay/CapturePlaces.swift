@@ -34,7 +34,7 @@ struct CapturePlaces {
 
     init(_ model: HostModel) {
         for interface in model.host.interfaces {
-            let isPort = interface.master.flatMap { model.host.interface($0) }?.kind == .bridge
+            let isPort = interface.master.flatMap { model.interface($0) }?.kind == .bridge
             let isLoopback = interface.isLoopback || model.names.text(interface.name) == "lo"
             places[interface.name] = Place(
                 name: interface.name, mac: interface.mac, isLoopback: isLoopback, isPort: isPort, mtu: interface.mtu)

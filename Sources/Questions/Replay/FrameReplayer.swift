@@ -140,7 +140,7 @@ public struct FrameReplayer {
     private func isHardware(_ mac: MACAddress, of place: CapturePlaces.Place?, on model: HostModel) -> Bool {
         guard let place else { return places.byMAC[mac] != nil }
         if place.mac == mac { return true }
-        let master = model.host.interface(place.name)?.master
+        let master = model.interface(place.name)?.master
         return master.flatMap { places.places[$0]?.mac } == mac
     }
 
