@@ -100,8 +100,11 @@ struct Judgement {
                         isLooped = true
                         kind = ours.contains(where: { $0.hook == .postrouting }) ? .copy : .looped
                     // What a bridge passes on of a frame to many that the host takes in. A frame for the host alone is
-                    // new here too: it has another interface since the bridge has passed it up.
-                    case .forward where !isLocal && isNew && isFrameToMany && event.header?.isToMany == true:
+                    // new here too: it has another interface since the bridge has passed it up. In and out of what
+                    // it passes on stands the bridge itself.
+                    case .forward
+                    where !isLocal && isNew && isFrameToMany && event.header?.isToMany == true
+                        && event.inIndex == event.outIndex:
                         kind = .copy
                     case .postrouting where !isLocal && isNew && seen.hasCopies: kind = .copy
                     case .prerouting where isLooped && !cameBackItself(event): kind = .copy
@@ -110,8 +113,11 @@ struct Judgement {
                         kind = .copy
                     // What TEE sent to the host itself: a packet from the wire passes PREROUTING once, and INPUT, where
                     // one of a bridged packet that comes back by the bridge passes INPUT alone.
-                    case .prerouting where !isLocal && isNew && seen.hasCopies: kind = .copy
-                    case .input where !isLocal && isNew && seen.hasCopies && ours.contains { $0.hook == .input }:
+                    case .prerouting where !isLocal && isNew && seen.hasCopies:
+                        kind = .copy
+                    case .input
+                    where !isLocal && isNew && seen.hasCopies
+                        && (ours.contains { $0.hook == .input } || isBackAtInput(event)):
                         kind = .copy
                     case .input
                     where !isLocal && isNew && event.inIndex == Self.loopback
@@ -182,6 +188,14 @@ struct Judgement {
         ours.replaceSubrange(first..., with: sorted)
     }
 
+    /// Whether what comes to INPUT is what TEE sent to many by an interface, where it never came to PREROUTING: of a bridged
+    /// packet's copy a bridge lets none come there again.
+    /// Source: net/bridge/br_netfilter_hooks.c `ip_sabotage_in`, Linux 6.18.
+    private func isBackAtInput(_ event: TraceEvent) -> Bool {
+        event.header?.isToMany == true && copiesLeft.contains { $0.link == event.inIndex }
+            && ours.allSatisfy { $0.event.network.isEmpty || $0.event.inIndex != event.inIndex }
+    }
+
     /// Whether a packet of IPv6 that comes in by lo is the sent one, which left by lo: what is sent to many over lo has no
     /// copy. Source: net/ipv6/ip6_output.c `ip6_finish_output2`, Linux 6.18.
     private func cameBackItself(_ event: TraceEvent) -> Bool {
@@ -192,22 +206,6 @@ struct Judgement {
     /// Where among POSTROUTING's chains the kernel asks one: all of nat's together, whatever priorities they have.
     /// Source: net/netfilter/nf_nat_proto.c `nf_nat_ipv4_ops`, Linux 6.18.
     private static func place(of base: BaseChain) -> Int32 { base.type == .nat ? 100 : base.priority }
-
-    /// Source: net/netfilter/nf_tables_trace.c `nf_trace_fill_pkt_info`, Linux 6.18; to nf_tables AH is a transport header.
-    private static func leftOut(of packet: [UInt8]) -> [UInt8] {
-        guard let layout = PacketLayout(packet), layout.isComplete, layout.fragmentOffset == 0 else { return [] }
-        let transport = layout.firstExtension(.ah)?.offset ?? layout.transport.offset
-        return transport > 40 && transport < packet.count ? Array(packet[40..<transport]) : []
-    }
-
-    /// Whether the kernel tells events of a packet. It tells none where it takes the transport header to lie beyond the end:
-    /// the header's length comes out as too large to be copied. Source: net/netfilter/nf_tables_trace.c
-    /// `nf_trace_fill_pkt_info`, Linux 6.18.
-    static func isTraced(_ packet: [UInt8]) -> Bool {
-        guard let layout = PacketLayout(packet), layout.version == .v6, layout.isComplete, layout.fragmentOffset == 0
-        else { return true }
-        return (layout.firstExtension(.ah)?.offset ?? layout.transport.offset) <= packet.count
-    }
 
     /// An event of a later fragment of IPv6 with its headers in place: the kernel has found none and tells the packet's
     /// first bytes as those of the transport. It may be one that the host made of the datagram which the sent one
@@ -222,16 +220,6 @@ struct Judgement {
         event.network = event.transport + fragment[20..<40]
         event.transport = isLaterFragment ? Array(fragment.dropFirst(40).prefix(20)) : []
         return event
-    }
-
-    /// Whether a packet of IPv4 must not be fragmented: TEE says so of its copies (net/ipv4/netfilter/nf_dup_ipv4.c).
-    private static func isWhole(_ packet: [UInt8]) -> Bool {
-        packet.count >= 20 && packet[0] >> 4 == 4 && packet[6] & 0x40 != 0
-    }
-
-    /// Whether it is a fragment of IPv4 that others follow.
-    private static func hasMoreFragments(_ packet: [UInt8]) -> Bool {
-        packet.count >= 20 && packet[0] >> 4 == 4 && packet[6] & 0x20 != 0
     }
 
     /// The packet as an event shows it.
@@ -359,16 +347,6 @@ struct Judgement {
         let own = ours.last { $0.event.station?.isLast(of: .postrouting) == true && !$0.event.network.isEmpty }
         if let own, Self.isAlike(own.event.network, packet) { return nil }
         return possible.first
-    }
-
-    /// Whether two packets have the same addresses, type of service and time to live.
-    private static func isAlike(_ one: [UInt8], _ other: [UInt8]) -> Bool {
-        guard let first = one.first, let second = other.first, first >> 4 == second >> 4 else { return false }
-        func fields(_ packet: [UInt8]) -> [UInt8]? {
-            if first >> 4 == 4 { return packet.count < 20 ? nil : [packet[1], packet[8]] + packet[12..<20] }
-            return packet.count < 40 ? nil : [packet[0], packet[1] & 0xf0, packet[7]] + packet[8..<40]
-        }
-        return fields(one) != nil && fields(one) == fields(other)
     }
 
     private mutating func conclude(_ node: NodeView, isLocal: Bool, error: Int32) {

@@ -50,8 +50,13 @@ extension Evaluator {
                 {
                     // Only where those before hold is it asked.
                     guard isClosed(&open, reference, &way, &frame) else { return nil }
-                    let isCounted = countsDropped(by: match, at: index, of: rule, reference, way)
-                    dropInMatch(reference, &way, &frame, isCounted: isCounted)
+                    let isRun = runsWhereDropped(by: match, at: index, of: rule, reference, way)
+                    if isRun, case .target(.reject(let with))? = rule.statements.last {
+                        // It answers; what else a target does is dropped with the packet.
+                        way.action = .reject(with)
+                        return finish(reference, &way, rule.statements.count, &frame).map { ($0, way.state) }
+                    }
+                    dropInMatch(reference, &way, &frame, isCounted: isRun)
                     return nil
                 }
                 if let emptied = countsEmptiedGroup(match, reference, way.state) {
@@ -137,11 +142,12 @@ extension Evaluator {
         frame.ends.append(ChainEnd(state: way.state, verdict: .drop))
     }
 
-    /// Whether a legacy rule counts the packet that its match drops: the negated test for chunks of SCTP, or an option of
-    /// DCCP, holds where the packet is cut short, and a table looks only after its rule whether to drop.
+    /// Whether a legacy rule counts the packet that its match drops, and runs its target: the negated test for chunks of
+    /// SCTP, or an option of DCCP, holds where the packet is cut short, and a table looks only after its rule whether to
+    /// drop.
     /// Source: net/netfilter/xt_sctp.c `match_packet`, xt_dccp.c `dccp_find_option`, net/ipv4/netfilter/ip_tables.c
     /// `ipt_do_table`, Linux 6.18.
-    private func countsDropped(
+    private func runsWhereDropped(
         by match: Match, at index: Int, of rule: Rule, _ reference: RuleReference, _ way: RuleWay
     ) -> Bool {
         var isNegated = false

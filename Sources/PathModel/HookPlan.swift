@@ -281,9 +281,9 @@ private func speaksOfConnections(_ statement: Statement, _ version: IPVersion) -
         }
     case .target(let target):
         switch target {
-        case .dnat, .snat, .masquerade, .redirect, .netmap, .connectionMark, .connectionSecurityMark, .ct, .notrack,
-            .synproxy:
-            true
+        case .dnat, .snat, .masquerade, .redirect, .netmap, .connectionMark, .connectionSecurityMark, .synproxy: true
+        // What is only left untracked needs no tracking: net/netfilter/xt_CT.c `xt_ct_tg_check`; observed on Linux 6.18.
+        case .ct(let target): !target.notrack
         case .native(let statement): speaksOfConnections(statement, version)
         default: false
         }

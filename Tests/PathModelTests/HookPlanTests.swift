@@ -83,6 +83,14 @@ import Testing
         #expect(one.tracksV4)
     }
 
+    /// Observed on Linux 6.18; net/netfilter/xt_CT.c `xt_ct_tg_check`.
+    @Test(arguments: [("NOTRACK", false), ("CT --notrack", false), ("CT --zone 1", true)])
+    func whatIsLeftUntrackedNeedsNoTracking(_ target: String, _ tracks: Bool) throws {
+        let compiled = try compile(
+            "*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A PREROUTING -p udp -j \(target)\nCOMMIT\n")
+        #expect(compiled.tracksV4 == tracks)
+    }
+
     /// Of two chains at one priority that registered last runs first, which no dump tells; one that does nothing may
     /// stand anywhere.
     @Test func chainsOfBothBackendsAtOnePriorityAreUnordered() throws {
