@@ -117,8 +117,9 @@ struct Judgement {
                         kind = .copy
                     case .input
                     where !isLocal && isNew && seen.hasCopies
-                        && (ours.contains { $0.hook == .input } || isBackAtInput(event)):
+                        && (ours.contains { $0.hook == .input } || isBackAsCopy(event)):
                         kind = .copy
+                    case .ingress where !isLocal && isNew && isBackAsCopy(event): kind = .copy
                     case .input
                     where !isLocal && isNew && event.inIndex == Self.loopback
                         && copiesLeft.contains { $0.link == Self.loopback }:
@@ -188,10 +189,9 @@ struct Judgement {
         ours.replaceSubrange(first..., with: sorted)
     }
 
-    /// Whether what comes to INPUT is what TEE sent to many by an interface, where it never came to PREROUTING: of a bridged
-    /// packet's copy a bridge lets none come there again.
-    /// Source: net/bridge/br_netfilter_hooks.c `ip_sabotage_in`, Linux 6.18.
-    private func isBackAtInput(_ event: TraceEvent) -> Bool {
+    /// Whether what comes in by an interface is what TEE sent to many there. Of a bridged packet's copy a bridge lets none
+    /// come to PREROUTING again: net/bridge/br_netfilter_hooks.c `ip_sabotage_in`, Linux 6.18.
+    private func isBackAsCopy(_ event: TraceEvent) -> Bool {
         event.header?.isToMany == true && copiesLeft.contains { $0.link == event.inIndex }
             && ours.allSatisfy { $0.event.network.isEmpty || $0.event.inIndex != event.inIndex }
     }

@@ -179,7 +179,7 @@ public struct Laboratory: ~Copyable {
         var left = try frames()
         // Who is told of a neighbour sends what waited for it: there may be more to read.
         if !left.isEmpty { isWhole = try trace.read(into: &events) && isWhole }
-        if let bridge = bridgeOfWaiting(sent), try route.tellNeighbours(Self.neighbour, link: bridge) {
+        if let bridge = bridgeOfWaiting(sent), try route.tellNeighbours(.v6, Self.neighbour, link: bridge) {
             left += try frames()
             isWhole = try trace.read(into: &events) && isWhole
         }
@@ -197,17 +197,22 @@ public struct Laboratory: ~Copyable {
         // Of what is not traced nobody knows by which link it leaves.
         var links = Set(leaving.values)
         if !isTraced { links.formUnion(node.links.keys) }
-        if sent.version == .v6 {
+        func tellNeighbours() throws(LabFailure) {
             for link in links.sorted() where isMissing() || !isTraced && left.isEmpty {
-                if try route.tellNeighbours(Self.neighbour, link: link) { left += try frames() }
+                guard try route.tellNeighbours(sent.version, Self.neighbour, link: link) else { continue }
+                left += try frames()
+                isWhole = try trace.read(into: &events) && isWhole
             }
         }
+        if sent.version == .v6 { try tellNeighbours() }
         let clock = ContinuousClock()
         let end = clock.now + .milliseconds(patience)
         while isMissing(), clock.now < end {
             left += try frames(waiting: patience)
             isWhole = try trace.read(into: &events) && isWhole
         }
+        // Rules at egress may have dropped the kernel's question for the neighbour.
+        if sent.version == .v4, isMissing() { try tellNeighbours() }
         return (left, isWhole)
     }
 

@@ -241,11 +241,14 @@ extension NetlinkSocket {
         try perform(request, "neighbour")
     }
 
-    /// Tells of every neighbour of IPv6 on `link` that packets wait for; whether there was one. A link without a link-local
-    /// address asks for none.
-    mutating func tellNeighbours(_ hardware: MACAddress, link: UInt32) throws(LabFailure) -> Bool {
+    /// Tells of every neighbour on `link` that packets wait for; whether there was one. A link without a link-local address
+    /// asks for none of IPv6.
+    mutating func tellNeighbours(
+        _ version: IPVersion, _ hardware: MACAddress, link: UInt32
+    ) throws(LabFailure) -> Bool {
         var isTold = false
-        for payload in try NodeView.dump(&self, RTM_GETNEIGH, 12, family: UInt8(AF_INET6)) {
+        let family = UInt8(version == .v6 ? AF_INET6 : AF_INET)
+        for payload in try NodeView.dump(&self, RTM_GETNEIGH, 12, family: family) {
             let found = NodeView.neighbour(payload.span)
             // NUD_INCOMPLETE, NUD_FAILED
             guard found.link == link, found.state & 0x21 != 0, let address = found.address else { continue }

@@ -76,9 +76,17 @@ extension Evaluator {
         return action
     }
 
-    /// What the paths there and back carry beside the headers. That the kernel has learned of no smaller one is assumed.
-    /// Source: net/netfilter/xt_TCPMSS.c `tcpmss_mangle_packet`, `tcpmss_reverse_mtu`, Linux 6.18.
-    func clampedSize(_ state: WalkState) -> UInt16? {
+    /// What the paths there and back carry beside the headers.
+    /// Source: net/netfilter/xt_TCPMSS.c `tcpmss_mangle_packet`, Linux 6.18.
+    private func clampedSize(_ state: WalkState) -> UInt16? {
+        let headers: UInt32 = state.packet.version == .v4 ? 40 : 60
+        guard let least = leastMTU(state), least > headers else { return nil }
+        return UInt16(clamping: least - headers)
+    }
+
+    /// The MTU, in bytes, of the paths there and back. That the kernel has learned of no smaller one is assumed.
+    /// Source: net/netfilter/xt_TCPMSS.c `tcpmss_reverse_mtu`, net/netfilter/nft_rt.c `get_tcpmss`, Linux 6.18.
+    func leastMTU(_ state: WalkState) -> UInt32? {
         let packet = state.packet
         guard let route = state.route, route.isKnown, !packet.unknown.contains(.source),
             let out = pathMTU(route.route, route.interface, packet.version)
@@ -97,10 +105,7 @@ extension Evaluator {
                 back = mtu
             }
         }
-        let headers: UInt32 = packet.version == .v4 ? 40 : 60
-        let least = min(out, back)
-        guard least > headers else { return nil }
-        return UInt16(clamping: least - headers)
+        return min(out, back)
     }
 
     /// Whether what is sent to `address` goes by no route's own terms: IPv4 leaves the route aside for broadcasts, and for

@@ -94,4 +94,16 @@ import Testing
         #expect(trace.last?.packet.maximumSegmentSize == 1460)
         #expect(trace.last?.packet.unknown.contains(.tcpOptions) == false)
     }
+
+    /// The MTU of lo is more than 16 bits hold: net/netfilter/nft_rt.c `get_tcpmss`; observed on Linux 6.18.
+    @Test(arguments: [("2001:db8:1::1", 536), ("192.0.2.1", 65495)])
+    func overLoIPv6HasTCPsLeastSize(_ address: String, _ size: UInt16) throws {
+        let world = try World(
+            "table inet t {\n\tchain o {\n\t\ttype filter hook output priority 0; policy accept;\n\t\ttcp option maxseg size set rt mtu\n\t}\n}\n",
+            routerAddresses)
+        var packet = try world.packet(address, address)
+        packet.maximumSegmentSize = 65500
+        let trace = world.trace(packet, in: nil)
+        #expect(trace.last?.packet.maximumSegmentSize == size)
+    }
 }

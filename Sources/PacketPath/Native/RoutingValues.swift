@@ -24,10 +24,16 @@ extension Evaluator {
             guard route.isKnown, route.interface != nil else { return .hidden(bits: bits) }
             if let hop = route.nextHop { return NativeValue(hop.bytes) }
             return packet.unknown.contains(.destination) ? .hidden(bits: bits) : NativeValue(packet.destination.bytes)
-        // What TCP has left of it. Source: net/netfilter/nft_rt.c `get_tcpmss`.
-        case .mtu: return clampedSize(state).map { NativeValue(UInt64($0), bits: 16) } ?? .hidden(bits: 16)
+        case .mtu: return leastMTU(state).map { NativeValue(segmentSize($0, packet), bits: 16) } ?? .hidden(bits: 16)
         case .isSecured: return .absent
         }
+    }
+
+    /// What TCP has left of an MTU, in bytes; where that is nothing, or the MTU that of IPv6 on lo, TCP's least.
+    /// Source: net/netfilter/nft_rt.c `get_tcpmss`, Linux 6.18; observed there.
+    private func segmentSize(_ mtu: UInt32, _ packet: Packet) -> UInt64 {
+        let headers: UInt32 = packet.version == .v4 ? 40 : 60
+        return mtu <= headers || mtu > 65535 ? 536 : UInt64(mtu - headers)
     }
 
     // MARK: fib
