@@ -103,14 +103,21 @@ import Testing
         #expect(trace.outcome == .delivered)
     }
 
-    /// A routing header of which there is one byte: family inet drops the packet without a rule, family netdev asks its rules.
-    @Test(arguments: [("inet", Outcome.filtered), ("netdev", .dropped)])
-    func headersThatCannotBeFollowed(family: String, outcome: Outcome) throws {
+    /// A routing header of which there is one byte, a later fragment that is to begin with AH: family inet drops the packet
+    /// without a rule, family netdev asks its rules. One that is to begin with TCP is a packet as any.
+    @Test(
+        arguments: [
+            ("inet", [0x2b], [6], Outcome.filtered), ("netdev", [0x2b], [6], .dropped),
+            ("inet", [0x2c], [0x33, 0, 0, 0x19, 0, 0, 0, 9, 1, 2, 3, 4], .filtered),
+            ("netdev", [0x2c], [0x33, 0, 0, 0x19, 0, 0, 0, 9, 1, 2, 3, 4], .dropped),
+            ("inet", [0x2c], [6, 0, 0, 0x19, 0, 0, 0, 9, 1, 2, 3, 4], .dropped),
+        ] as [(String, [UInt8], [UInt8], Outcome)])
+    func headersThatCannotBeFollowed(family: String, kind: [UInt8], headers: [UInt8], outcome: Outcome) throws {
         let world = try NativeWorld(
             "table \(family) d { chain c { type filter hook ingress device \"eth1\" priority 0; counter drop; }; }")
-        var bytes: [UInt8] = [0x60, 0, 0, 0, 0, 1, 0x2b, 64]
+        var bytes: [UInt8] = [0x60, 0, 0, 0, 0, UInt8(headers.count)] + kind + [64]
         bytes += NativeWorld.packet(version: .v6).source.bytes + NativeWorld.packet(version: .v6).destination.bytes
-        bytes.append(6)
+        bytes += headers
         let decoded = Packet(decoding: bytes.span)
         let packet = try #require(decoded)
         let trace = world.trace(packet)

@@ -76,6 +76,8 @@ import Testing
     /// done before. Observed with `nft --debug=netlink` of 1.0.6; Rulesets/kernel/seed-14122121172529398677.
     @Test(arguments: [
         ("ether saddr 02:00:00:00:00:99 meta mark set 0x4 ip saddr 198.51.100.7 accept", true),
+        ("ether saddr 02:00:00:00:00:99 meta mark set 0x4 ip ttl set 64", true),
+        ("ether saddr 02:00:00:00:00:99 ip ttl set 64 meta mark set 0x4", false),
         ("ether saddr 02:00:00:00:00:99 meta mark set jhash ip saddr mod 1 offset 4", false),
         ("ether saddr 02:00:00:00:00:99 meta mark set 0x4 meta protocol ip ip saddr 198.51.100.7 accept", false),
         ("meta nfproto ipv4 ether saddr 02:00:00:00:00:99 meta mark set 0x4 ip saddr 198.51.100.7 accept", false),

@@ -21,7 +21,7 @@ extension Evaluator {
             return .found(packet.protocol, offset: packet.version == .v4 ? 20 : 40)
         }
         let hasAH = headers.layout.version == .v6 && headers.hasAH
-        if !headers.layout.isComplete, !headers.isLaterFragment, !hasAH {
+        if !headers.layout.isComplete, !hasAH {
             return headers.chainIsBroken ? .missing : .unknown
         }
         return .found(hasAH ? .ah : headers.layout.transport.kind, offset: headers.transportOffset)

@@ -87,9 +87,11 @@ extension Statement {
         }
     }
 
+    /// Whether it reads or writes a field of IP.
     fileprivate var readsNetworkHeader: Bool {
         let expressions: [Expression]
         switch self {
+        case .target(.native(.assign(.field(let field), _))) where field.row.header.base == .network: return true
         case .match(.native(let comparison)): expressions = comparison.expressions
         case .target(.native(let statement)): expressions = statement.expressions
         case .match, .target: return false
