@@ -33,6 +33,7 @@ struct RefusalKey: Hashable {
     var part: PacketSet
     var type: RouteType?
     var interfaces: [Symbol]
+    var ownMTUs: [UInt32]
     var destination: DestinationKind
     var source: FieldSource
     /// Of which `ip rule` may ask.
@@ -49,6 +50,8 @@ struct CheckKey: Hashable {
     var interface: Int
     /// Whether it would leave by the interface that it came by.
     var turnsRound: Bool
+    /// The MTUs, in bytes, that it may be too long for.
+    var limits: Set<UInt32>
     /// Of which `ip rule` may ask.
     var mark: FieldSource
     var tos: FieldSource
@@ -133,14 +136,15 @@ extension SetEvaluator {
         -> Refusals
     {
         let key = RefusalKey(
-            part: part, type: group.route.type, interfaces: group.route.interfaces, destination: group.destination,
-            source: flow[.source], mark: flow[.mark], tos: flow[.tos])
+            part: part, type: group.route.type, interfaces: group.route.interfaces, ownMTUs: group.route.ownMTUs,
+            destination: group.destination, source: flow[.source], mark: flow[.mark], tos: flow[.tos])
         if let known = refusals[key] { return known }
         var made = Refusals()
         // One packet to the group, of which only the source and the interface are exchanged: the checks look at no more.
         let there: PacketSet
         if case .constant = flow[.destination] { there = .all } else { there = packets }
         guard let values = space.values(in: space.and(part, there)) else { return made }
+        let limits = Set(group.route.ownMTUs + group.route.interfaces.compactMap { model.interface($0)?.mtu })
         var interfacesByEnd: [PathEnd: [PacketSet: [PacketSet]]] = [:]
         var order: [(end: PathEnd, source: PacketSet)] = []
         for (number, interface) in interfaces.enumerated() {
@@ -150,7 +154,8 @@ extension SetEvaluator {
                 let check = CheckKey(
                     part: part, type: group.route.type, destination: group.destination, source: source.key,
                     interface: number,
-                    turnsRound: group.route.interfaces.contains(interface), mark: flow[.mark], tos: flow[.tos])
+                    turnsRound: group.route.interfaces.contains(interface), limits: limits, mark: flow[.mark],
+                    tos: flow[.tos])
                 switch checked(check, values, source, flow) {
                 case .passes: continue
                 case .open: made.open.append(space.and(arriving, source.packets))

@@ -165,6 +165,15 @@ package struct Stages: Sendable {
             case .none, .unknown: []
             }
         }
+
+        /// The MTUs that the routes themselves have, in bytes.
+        package var ownMTUs: [UInt32] {
+            switch result {
+            case .found(let decision): [decision.route?.mtu].compactMap { $0 }
+            case .several(let choices): choices.compactMap { $0.decision?.route?.mtu }
+            case .none, .unknown: []
+            }
+        }
     }
 
     /// What is looked up for `situation`'s packet.
