@@ -164,7 +164,7 @@ extension SetEvaluator {
     private func read(_ statement: Statement, _ reads: inout ChainReads) {
         switch statement {
         case .match(let match):
-            reads.fields.formUnion(stages.fields(of: match))
+            reads.fields.formUnion(stages.fields(of: match, in: space.version))
             switch match {
             case .outInterface, .physicalDevice, .deviceGroup: reads.readsOut = true
             case .addressType(let match): if match.limitsToOutInterface { reads.readsOut = true }

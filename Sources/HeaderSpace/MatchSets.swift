@@ -78,6 +78,9 @@ extension SetEvaluator {
             let isAsked = space.and(isSYN, has)
             return test.isNegated ? space.subtract(isOf(.tcp, flow), isAsked) : isAsked
         case .native(let comparison): return packets(comparison, match, asked)
+        case .u32(let test): return packets(test, match, asked)
+        case .bpf(let program): return packets(program, match, asked)
+        case .string(let string): return packets(string, match, asked)
         case .sctp(let match):
             var rest = match
             (rest.sourcePort, rest.destinationPort) = (nil, nil)
@@ -86,11 +89,11 @@ extension SetEvaluator {
             var rest = match
             (rest.sourcePort, rest.destinationPort) = (nil, nil)
             return ofPorts(match.sourcePort, match.destinationPort, .dccp, .dccp(rest), asked)
-        case .ah, .bpf, .cgroup, .cluster, .connectionBytes, .connectionLabel, .connectionLimit, .cpu,
+        case .ah, .cgroup, .cluster, .connectionBytes, .connectionLabel, .connectionLimit, .cpu,
             .deviceGroup, .destinationOptions, .esp, .eui64, .frag, .hashLimit, .hopByHop, .helper, .ipComp,
             .ipv6Header,
             .ipvs, .limit, .mobilityHeader, .operatingSystem, .physicalDevice, .policy, .quota, .rateEstimate, .realm,
-            .recent, .routingHeader, .socket, .segmentRouting, .statistic, .string, .time, .u32, .unknown:
+            .recent, .routingHeader, .socket, .segmentRouting, .statistic, .time, .unknown:
             return ask(match, asked)
         }
     }
@@ -100,7 +103,7 @@ extension SetEvaluator {
     /// What the simulator says of one of the packets, of each interface where that is asked, as long as the match looks at
     /// nothing else in which they differ; else an unknown of that rule.
     func ask(_ match: Match, _ asked: Asked) -> PacketSet {
-        let all = stages.fields(of: match)
+        let all = stages.fields(of: match, in: space.version)
         if case .arrived = asked.flow.standing, !all.isDisjoint(with: [.connectionState, .connectionMark]) {
             return byState(asked) { ask(match, $0) }
         }
@@ -131,7 +134,7 @@ extension SetEvaluator {
     }
 
     private func askOfAll(_ match: Match, _ asked: Asked) -> PacketSet {
-        let fields = stages.fields(of: match).subtracting(.connectionState)
+        let fields = stages.fields(of: match, in: space.version).subtracting(.connectionState)
         if asked.flow.differs(in: fields.subtracting(.inInterface), space) {
             let name = "match@\(cite(asked.rule))"
             return unknown(name, "a condition of \(cite(asked.rule)) holds that is not followed for sets of packets")

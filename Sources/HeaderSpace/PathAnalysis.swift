@@ -172,7 +172,7 @@ private func askedFields(_ model: HostModel, _ version: IPVersion) -> Set<Packet
             for rule in chain.rules {
                 for statement in rule.statements {
                     switch statement {
-                    case .match(let match): asked.formUnion(stages.fields(of: match))
+                    case .match(let match): asked.formUnion(stages.fields(of: match, in: version))
                     case .target(.native(let statement)):
                         for expression in statement.expressions { asked.formUnion(stages.fields(of: expression)) }
                     case .target: continue

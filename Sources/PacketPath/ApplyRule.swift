@@ -41,7 +41,7 @@ extension Evaluator {
                 // Only where those before hold is it asked, and does what it does.
                 if hasEffect(match), !isClosed(&open, reference, &way, &frame) { return nil }
                 let packet = way.state.packet
-                let defaults = fields(of: match).intersection(packet.defaulted)
+                let defaults = fields(of: match, in: packet.version).intersection(packet.defaulted)
                 if !defaults.isSubset(of: way.state.history.defaultsUsed) {
                     way.state.history.defaultsUsed.formUnion(defaults)
                 }

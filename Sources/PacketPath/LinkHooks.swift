@@ -72,7 +72,7 @@ extension Evaluator {
 
     /// A packet that the bridge hands up behind PREROUTING, where that ran within the bridge. Where it has another
     /// destination, the bridge has asked for its route before, and keeps what gets none: with IPv4 what the source is
-    /// refused for, with IPv6 what the route is an error for.
+    /// refused for, with IPv6 what the route is an error for. What is marked behind that is not routed again.
     /// Source: net/bridge/br_netfilter_hooks.c `br_nf_pre_routing_finish`, net/bridge/br_netfilter_ipv6.c
     /// `br_nf_pre_routing_finish_ipv6`, Linux 6.18; observed there.
     /// A socket that TPROXY gave it is forgotten: net/ipv4/ip_input.c `ip_rcv_core`, net/ipv6/ip6_input.c `ip6_rcv_core`.
@@ -82,8 +82,9 @@ extension Evaluator {
         else { return [entering] }
         var state = entering
         state.isGivenToSocket = false
-        guard let way = atIngress(state, of: state.arrival) else { return [state] }
+        guard var way = atIngress(state, of: state.arrival) else { return [state] }
         guard isReaddressed(state) else { return [way] }
+        way.markOnBridge = state.packet.mark
         let ends = routeArrived(state)
         return ends.allSatisfy(isKeptByBridge) ? ends : [way]
     }

@@ -8,7 +8,7 @@ extension Evaluator {
     /// The routing decision for a packet from the wire, between PREROUTING and INPUT or FORWARD.
     /// Source: net/ipv4/route.c `ip_route_input_slow`, net/ipv6/ip6_output.c `ip6_forward`.
     func routeArrived(_ entering: WalkState) -> [WalkState] {
-        let state = entering
+        var state = entering
         if state.isLoopedBack {
             // Its route says whether it is for the host: Source: net/ipv4/route.c `__mkroute_output`, Linux 6.18.
             if state.packet.version == .v4, state.route?.type == .multicast { return ofGroup(state) { [toInput($0)] } }
@@ -30,7 +30,9 @@ extension Evaluator {
             if state.packet.version == .v6, isReaddressed(state) { return sentRound(state) }
             return multicast(state)
         }
-        return look(query(state), state).flatMap { found -> [WalkState] in
+        let asked = query(state)
+        state.markOnBridge = nil
+        return look(asked, state).flatMap { found -> [WalkState] in
             switch found {
             case .unknown(let why, let way): return routeUnknown(way, why)
             case .none(var way):
@@ -49,6 +51,7 @@ extension Evaluator {
         var query = RouteQuery(state.packet, inInterface: arrival)
         if isLocal ? hasNoSource(state.packet) : state.packet.source.isZero { query.source = nil }
         if !state.isLocal { query.userID = 0 }
+        if !isLocal, let mark = state.markOnBridge { query.mark = mark }
         if !isLocal, case .unknown = state.arrival { query.unknown.insert(.inInterface) }
         // Addresses that mean something on one link alone. Source: net/ipv6/route.c `rt6_need_strict`.
         let destination = state.packet.destination

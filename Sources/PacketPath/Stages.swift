@@ -294,8 +294,8 @@ package struct Stages: Sendable {
         }
     }
 
-    /// The fields of a packet that `match` looks at.
-    package func fields(of match: Match) -> PacketFields { plain.fields(of: match) }
+    /// The fields of a packet of `version` that `match` looks at.
+    package func fields(of match: Match, in version: IPVersion) -> PacketFields { plain.fields(of: match, in: version) }
 
     /// The fields of a packet that `expression` is made of.
     package func fields(of expression: Expression) -> PacketFields { plain.fields(of: expression) }

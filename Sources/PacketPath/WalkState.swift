@@ -153,6 +153,8 @@ struct WalkState: Hashable, Sendable {
         var isWithoutSocket = false
         /// Whether TPROXY gave the packet to a socket of this host, which holds it from then on.
         var isGivenToSocket = false
+        /// The mark that a bridge has asked for the route with, before its own chains at ingress.
+        var markOnBridge: UInt32?
         /// Whether CT leaves the packet alone: an answer of REJECT about a packet that was not tracked, which has no entry but
         /// counts as a related one's. Source: net/netfilter/nf_conntrack_core.c `nf_conntrack_attach`, net/netfilter/xt_CT.c.
         var isLeftByCT = false

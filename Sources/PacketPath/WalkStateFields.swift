@@ -105,6 +105,11 @@ extension WalkState {
         _read { yield body.isWithoutSocket }
         _modify { yield &body.isWithoutSocket }
     }
+    var markOnBridge: UInt32? {
+        _read { yield body.markOnBridge }
+        _modify { yield &body.markOnBridge }
+    }
+
     var isGivenToSocket: Bool {
         _read { yield body.isGivenToSocket }
         _modify { yield &body.isGivenToSocket }

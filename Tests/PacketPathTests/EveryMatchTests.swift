@@ -148,12 +148,21 @@ import Testing
             ("-m addrtype --dst-type LOCAL", .destination), ("-m limit --limit 3/hour", []),
             ("-m set --match-set x src,dst", [.source, .destination, .protocol, .destinationPort]),
             ("-p icmp -m icmp --icmp-type 8", [.protocol, .icmpType]), ("-m u32 --u32 \"0xc=0xa000009\"", .source),
+            ("-m u32 --u32 \"4&0x1FFF=0\"", .fragment), ("-m u32 --u32 \"8=1\"", [.ttl, .protocol]),
+            ("-m bpf --bytecode \"3,48 0 0 9,21 0 1 17,6 0 0 1\"", .protocol),
+            (
+                "-m bpf --bytecode \"4,177 0 0 0,72 0 0 2,21 0 1 80,6 0 0 1\"",
+                [
+                    .sourcePort, .destinationPort, .icmpType, .tcpFlags, .tcpOptions, .length, .protocol, .payload,
+                    .otherHeaders,
+                ]
+            ),
         ] as [(String, PacketFields)])
     func fields(_ row: (conditions: String, fields: PacketFields)) throws {
         let lab = try MatchLab(row.conditions)
         let evaluator = lab.evaluator
         var fields: PacketFields = []
-        for match in lab.matches { fields.formUnion(evaluator.fields(of: match)) }
+        for match in lab.matches { fields.formUnion(evaluator.fields(of: match, in: .v4)) }
         #expect(fields == row.fields)
     }
 }

@@ -73,7 +73,7 @@ extension SetEvaluator {
     }
 
     /// Of `packets` those for which holds what is not known, by the name that a trace of one of them gives it.
-    private func open(_ packets: PacketSet, _ match: Match, _ asked: Asked) -> PacketSet {
+    func open(_ packets: PacketSet, _ match: Match, _ asked: Asked) -> PacketSet {
         let way = Way(packets: space.and(packets, asked.packets), flow: asked.flow)
         guard !packets.isEmpty, let situation = situation(way, asked.context.hook) else { return .none }
         switch stages.test(match, asked.rule, situation) {

@@ -206,16 +206,21 @@ extension SetEvaluator {
         guard case .bits(var word) = value else { return value }
         var places: [Placed] = []
         // Where a number is made of the packet's length nothing is told of its bits.
-        var derived: Range<Int>?
+        var derived: [Range<Int>] = []
+        func addTransport(at start: Int) {
+            var own: [Placed] = []
+            if let kind, kind.hasPorts { own = portPlaces }
+            if let kind, kind.isICMP { own = [Placed(start: 0, field: .destinationPort, bits: 16)] }
+            if kind == .tcp { own.append(Placed(start: 104, field: .tcpFlags, bits: 8)) }
+            if kind == .udp { derived.append(start + 32..<start + 48) }
+            places += own.map { Placed(start: start + $0.start, field: $0.field, bits: $0.bits) }
+        }
         switch base {
         case .network:
             places = networkPlaces
-            if space.version == .v6 { derived = 32..<48 }
-        case .transport:
-            if let kind, kind.hasPorts { places = portPlaces }
-            if let kind, kind.isICMP { places = [Placed(start: 0, field: .destinationPort, bits: 16)] }
-            if kind == .tcp { places.append(Placed(start: 104, field: .tcpFlags, bits: 8)) }
-            if kind == .udp { derived = 32..<48 }
+            if space.version == .v6 { derived.append(32..<48) }
+            addTransport(at: space.version == .v4 ? 160 : 320)
+        case .transport: addTransport(at: 0)
         case .link, .inner: break
         }
         let padding = word.count - bits
@@ -227,8 +232,10 @@ extension SetEvaluator {
                 word[at] = bit
             }
         }
-        if let derived, space.free.contains(.length) {
-            for place in derived where place >= offset && place < offset + bits { word[place - offset + padding] = nil }
+        if space.free.contains(.length) {
+            for place in derived.joined() where place >= offset && place < offset + bits {
+                word[place - offset + padding] = nil
+            }
         }
         return .bits(word)
     }

@@ -112,13 +112,18 @@ struct Driver: ~Copyable {
             guard !judge.takePort(of: entry, from: kernel) else { continue }
             verdict.finding = .disagrees(["NAT drew: kernel \(kernel.entry.reply), hookline \(entry.reply)"])
         }
-        if isAnsweredUnfollowed(verdict) || seen.isAnsweredUnasked {
+        // Of several orders of chains that agree with what was seen each may have marked it otherwise.
+        if isAnsweredUnfollowed(verdict) || seen.isAnsweredUnasked || isOfSomeOrder(verdict) {
             for entry in judge.connections.entries {
                 guard let kernel = try bench.scratch.laboratory.netfilter.connection(like: entry) else { continue }
                 judge.takeMarks(of: entry, from: kernel)
             }
         }
         return verdict
+    }
+
+    private func isOfSomeOrder(_ verdict: Verdict) -> Bool {
+        verdict.way?.assumptions.contains { $0.name.hasPrefix("order@") } == true
     }
 
     /// Whether the kernel has sent something of its own accord that is not followed here, or not one way alone: rules that

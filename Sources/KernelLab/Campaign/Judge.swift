@@ -153,7 +153,7 @@ struct Judge {
                 verdict.finding = .skipped("fragments that rules put in other zones are put together apart")
                 return verdict
             }
-            if mayLoseConnection(to: agreement.differences, trace) {
+            if mayLoseConnection(seen, agreement.differences, trace) {
                 verdict.finding = .skipped("a copy that got an entry of its own may have taken the packet's")
                 return verdict
             }
@@ -203,8 +203,9 @@ struct Judge {
     /// Whether a copy by TEE may have left before the packet with a connection like the packet's, which the packet's is
     /// then refused for: `ct zone set` in OUTPUT has copies tracked after all.
     /// Source: net/netfilter/nft_ct.c `nft_ct_set_zone_eval`, nf_conntrack_core.c `nf_ct_resolve_clash`, Linux 6.18.
-    private func mayLoseConnection(to differences: [String], _ trace: Trace) -> Bool {
-        differences.allSatisfy { $0.hasPrefix("nothing left") } && setsZone(trace)
+    private func mayLoseConnection(_ seen: Observation, _ differences: [String], _ trace: Trace) -> Bool {
+        let isGone = seen.outcome == .gone(after: .postrouting) || differences.allSatisfy { $0.hasPrefix("nothing left") }
+        return isGone && setsZone(trace)
             && targets(of: trace).contains {
                 if case .tee = $0 { return true }
                 return false

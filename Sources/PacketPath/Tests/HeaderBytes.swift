@@ -92,7 +92,7 @@ extension Evaluator {
             .protocol, .sourcePort, .destinationPort, .icmpType, .tcpFlags, .tcpOptions, .payload, .otherHeaders,
             .fragment,
         ]
-        guard !packet.bytes.isEmpty, !fields(of: match).isDisjoint(with: inHeaders),
+        guard !packet.bytes.isEmpty, !fields(of: match, in: packet.version).isDisjoint(with: inHeaders),
             let headers = HeaderBytes(packet, isNFT: isInNFTables(rule))
         else { return nil }
         do {

@@ -1,9 +1,10 @@
 internal import NetTypes
 internal import RuleModel
+internal import SourceText
 
 extension Evaluator {
-    /// The fields of the packet and its surroundings that `match` looks at.
-    func fields(of match: Match) -> PacketFields {
+    /// The fields of a packet of `version`, and its surroundings, that `match` looks at.
+    func fields(of match: Match, in version: IPVersion) -> PacketFields {
         switch match {
         case .source, .sourceV4: .source
         case .destination, .destinationV4: .destination
@@ -46,8 +47,8 @@ extension Evaluator {
         case .operatingSystem: [.protocol, .tcpFlags, .tcpOptions]
         case .ah, .esp, .ipComp, .mobilityHeader: [.protocol, .otherHeaders]
         case .destinationOptions, .hopByHop, .routingHeader, .segmentRouting, .ipv6Header: .otherHeaders
-        case .bpf: [.payload, .otherHeaders]
-        case .u32(let test): fields(of: test.value)
+        case .bpf(let match): match.pinnedPath == .empty ? fields(of: match.program, version) : anyBytes(version)
+        case .u32(let test): fields(of: test.value, version)
         case .string: [.payload, .length]
         case .recent(let match): match.usesDestination ? .destination : .source
         case .hashLimit(let match): fields(of: match)
@@ -94,18 +95,63 @@ extension Evaluator {
         return fields
     }
 
-    /// What lies at the offsets of an IPv4 packet that the program begins its loads from.
-    private func fields(of program: U32Program) -> PacketFields {
+    /// What lies in `count` bytes of a packet from `first` on.
+    private func fields(at first: UInt32, _ count: UInt32, _ version: IPVersion) -> PacketFields {
+        let places: [(first: UInt32, fields: PacketFields)]
+        switch version {
+        case .v4:
+            places = [
+                (1, .dscp), (2, .length), (4, []), (6, .fragment), (8, .ttl), (9, .protocol), (10, []), (12, .source),
+                (16, .destination), (20, behindIP),
+            ]
+        case .v6:
+            places = [
+                (0, .dscp), (2, []), (4, .length), (6, .protocol), (7, .ttl), (8, .source), (24, .destination),
+                (40, behindIP),
+            ]
+        }
         var fields: PacketFields = []
-        let places: [(first: UInt32, fields: PacketFields)] = [
-            (0, [.dscp, .length]), (4, .fragment), (8, [.ttl, .protocol]), (12, .source), (16, .destination),
-        ]
+        for (index, place) in places.enumerated() {
+            let next = index + 1 < places.count ? places[index + 1].first : .max
+            let isBefore = place.first < first || place.first - first < count
+            if first < next, isBefore { fields.formUnion(place.fields) }
+        }
+        return fields
+    }
+
+    private var behindIP: PacketFields {
+        [.sourcePort, .destinationPort, .icmpType, .tcpFlags, .tcpOptions, .length, .protocol, .payload, .otherHeaders]
+    }
+
+    private func anyBytes(_ version: IPVersion) -> PacketFields { fields(at: 0, .max, version) }
+
+    /// What lies at the offsets that the program begins its loads from, and behind the IP header where it goes on from
+    /// what it has loaded.
+    private func fields(of program: U32Program, _ version: IPVersion) -> PacketFields {
+        var fields: PacketFields = []
         for test in program.tests {
-            for place in places where test.start < place.first + 4 && place.first < test.start &+ 4 {
-                fields.formUnion(place.fields)
-            }
-            if test.start > 16 || test.steps.contains(where: { $0.operation == .at }) {
-                fields.formUnion([.sourcePort, .destinationPort, .payload])
+            fields.formUnion(self.fields(at: test.start, 4, version))
+            if test.steps.contains(where: { $0.operation == .at }) { fields.formUnion(behindIP) }
+        }
+        return fields
+    }
+
+    /// What a classic program may load. One that goes on from the length of an IPv4 header alone looks behind that.
+    /// Source: include/uapi/linux/filter.h, bpf_common.h.
+    private func fields(of program: [BPFMatch.Instruction], _ version: IPVersion) -> PacketFields {
+        var fields: PacketFields = []
+        let indexed = program.filter { $0.code & 0x07 == 0x01 || $0.code & 0xff == 0x07 }
+        let isBehindHeader = !indexed.isEmpty && indexed.allSatisfy { $0.code & 0xe0 == 0xa0 && $0.constant == 0 }
+        for instruction in program where instruction.code & 0x07 < 2 {
+            let size: UInt32 = instruction.code & 0x18 == 0 ? 4 : instruction.code & 0x18 == 0x08 ? 2 : 1
+            switch instruction.code & 0xe0 {
+            case 0x20 where instruction.constant < 0x8000_0000:
+                fields.formUnion(self.fields(at: instruction.constant, size, version))
+            case 0x20: fields.formUnion(anyBytes(version))
+            case 0x40: fields.formUnion(isBehindHeader ? behindIP : anyBytes(version))
+            case 0x80: fields.insert(.length)
+            case 0xa0 where instruction.constant != 0: fields.formUnion(anyBytes(version))
+            default: continue
             }
         }
         return fields
