@@ -180,7 +180,8 @@ extension SetEvaluator {
         case bytes(UInt32, size: Int)
     }
 
-    private func load(_ instruction: BPFMatch.Instruction, _ registers: FilterRegisters, _ asked: Asked) -> FilterLoad? {
+    private func load(_ instruction: BPFMatch.Instruction, _ registers: FilterRegisters, _ asked: Asked) -> FilterLoad?
+    {
         let size = instruction.code & 0x18 == 0 ? 4 : instruction.code & 0x18 == 0x08 ? 2 : 1
         func bytes(_ offset: UInt32, _ size: Int) -> FilterLoad {
             if offset < 0x8000_0000 { return .bytes(offset, size: size) }
@@ -225,7 +226,8 @@ extension SetEvaluator {
         if operation == 0x30 || operation == 0x90, right == 0 { return nil }
         if operation == 0x60 || operation == 0x70 {
             guard let right, right < 32 else { return unknown }
-            guard case .bits(let result) = NativeWord.bits(a).shifted(operation == 0x60 ? Int(right) : -Int(right)) else {
+            guard case .bits(let result) = NativeWord.bits(a).shifted(operation == 0x60 ? Int(right) : -Int(right))
+            else {
                 return unknown
             }
             return result

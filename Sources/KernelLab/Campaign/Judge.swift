@@ -204,7 +204,8 @@ struct Judge {
     /// then refused for: `ct zone set` in OUTPUT has copies tracked after all.
     /// Source: net/netfilter/nft_ct.c `nft_ct_set_zone_eval`, nf_conntrack_core.c `nf_ct_resolve_clash`, Linux 6.18.
     private func mayLoseConnection(_ seen: Observation, _ differences: [String], _ trace: Trace) -> Bool {
-        let isGone = seen.outcome == .gone(after: .postrouting) || differences.allSatisfy { $0.hasPrefix("nothing left") }
+        let isGone =
+            seen.outcome == .gone(after: .postrouting) || differences.allSatisfy { $0.hasPrefix("nothing left") }
         return isGone && setsZone(trace)
             && targets(of: trace).contains {
                 if case .tee = $0 { return true }
