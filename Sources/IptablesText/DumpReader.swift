@@ -41,6 +41,7 @@ struct DumpReader {
             readLine(text, start..<(newline ?? text.count), isLast: newline == nil)
             start = (newline ?? text.count) + 1
         }
+        reading.lineCount = line
         endTable(isCutOff: !isListing)
         if problemCount > DumpReader.problemLimit {
             let more = problemCount - DumpReader.problemLimit

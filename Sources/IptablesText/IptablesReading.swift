@@ -24,6 +24,7 @@ public struct IptablesReading: Sendable {
     public var origins: [TableOrigin] = []
     /// In the order of the lines.
     public var diagnostics: [Diagnostic] = []
+    public var lineCount = 0
 
     public init() {}
 }

@@ -46,7 +46,7 @@ struct IptablesInput {
         for table in result.tables {
             try add(table, headerTime(text, above: table.place), files: files, names: names, &diagnostics)
         }
-        report(result, excerpt, text, names)
+        report(result, excerpt, names)
     }
 
     /// Reads a part of a file. The reader takes whole texts; what it says of places is moved to where they are.
@@ -103,7 +103,7 @@ struct IptablesInput {
 
     /// One line of the report for each run of tables of one program.
     private mutating func report(
-        _ result: IptablesReading, _ excerpt: Excerpt, _ text: Span<UInt8>, _ names: NameTable
+        _ result: IptablesReading, _ excerpt: Excerpt, _ names: NameTable
     ) {
         var position = 0
         while position < result.tables.count {
@@ -121,7 +121,9 @@ struct IptablesInput {
             }
             let version = origin.version == .empty ? "" : " v" + names.text(origin.version)
             let program = origin.isListing ? "iptables -S" : "iptables-save"
-            let last = end < result.tables.count ? Int(result.tables[end].place.line) - 1 : lastLine(of: excerpt, text)
+            let last =
+                end < result.tables.count
+                ? Int(result.tables[end].place.line) - 1 : excerpt.firstLine + result.lineCount - 1
             inputs.append(
                 RecognisedInput(
                     kind: .iptablesSave, place: first.place, lastLine: last,

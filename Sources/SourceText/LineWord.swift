@@ -39,8 +39,21 @@ extension Array where Element == LineWord {
     /// Blanks and tabs separate; a `"` ends the word that it closes. Every byte of a dump passes here: pointers, since
     /// the checked way costs three times as much.
     public mutating func appendSimpleWords(of line: Span<UInt8>, from first: Int) -> Int {
-        precondition(first >= 0, "an offset within the line")
-        return unsafe line.withUnsafeBytes { bytes in
+        precondition(first >= 0 && first <= line.count, "an offset within the line")
+        // A word has a blank behind it or is quoted: room is made once for all of the line.
+        var position = first
+        append(addingCapacity: (line.count - first) / 2 + 1) { words in
+            position = LineWord.appendSimple(of: line, from: first, to: &words)
+        }
+        return position
+    }
+}
+
+extension LineWord {
+    fileprivate static func appendSimple(
+        of line: Span<UInt8>, from first: Int, to words: inout OutputSpan<LineWord>
+    ) -> Int {
+        unsafe line.withUnsafeBytes { bytes in
             let count = bytes.count
             var position = first
             while position < count {
@@ -51,13 +64,13 @@ extension Array where Element == LineWord {
                 }
                 if byte == UInt8(ascii: "'") { return position }
                 if byte == UInt8(ascii: "\"") {
-                    let end = unsafe LineWord.endOfQuoted(bytes, from: position + 1)
+                    let end = unsafe endOfQuoted(bytes, from: position + 1)
                     guard unsafe end < count && bytes[end] == UInt8(ascii: "\"") else { return position }
-                    append(LineWord(unchecked: position + 1, end, source: position, end + 1, .quoted))
+                    words.append(LineWord(unchecked: position + 1, end, source: position, end + 1, .quoted))
                     position = end + 1
                     continue
                 }
-                let end = unsafe LineWord.endOfPlain(bytes, from: position)
+                let end = unsafe endOfPlain(bytes, from: position)
                 if unsafe end < count && bytes[end] == UInt8(ascii: "\"") { return position }
                 var kind = Kind.plain
                 if byte == UInt8(ascii: "-"), end - position > 1 {
@@ -66,14 +79,12 @@ extension Array where Element == LineWord {
                 } else if byte == UInt8(ascii: "!"), end - position == 1 {
                     kind = .negation
                 }
-                append(LineWord(unchecked: position, end, source: position, end, kind))
+                words.append(LineWord(unchecked: position, end, source: position, end, kind))
                 position = end
             }
             return position
         }
     }
-
-    private typealias Kind = LineWord.Kind
 }
 
 extension LineWord {
