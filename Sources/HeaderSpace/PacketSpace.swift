@@ -33,6 +33,8 @@ public final class PacketSpace {
     private var unknownLevels: [String: UInt32] = [:]
     /// What each unknown's yes means, from `unknownLevel` on.
     private(set) var unknowns: [(name: String, whenYes: String, whenNo: String)] = []
+    /// Packets whose headers go together; every chain asks for them.
+    package private(set) lazy var wellFormed = findWellFormed()
 
     /// - Parameters:
     ///   - interfaces: those that packets may arrive by, `nil` among them for packets made here.

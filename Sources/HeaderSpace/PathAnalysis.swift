@@ -133,7 +133,8 @@ extension PacketSpace {
         return and(result, union(addresses))
     }
 
-    package var wellFormed: PacketSet { and(protocols, transport) }
+    /// For `wellFormed`, which keeps it.
+    func findWellFormed() -> PacketSet { and(protocols, transport) }
 
     private var protocols: PacketSet {
         // 0 stands for every protocol in rules; of IPv6 those that are headers of its own.
