@@ -4,12 +4,16 @@ public import RuleModel
 
 /// A rule set with what is known of who made its parts, and what for.
 ///
-/// Nothing is worked out before it is asked for: a node may have 700,000 rules, and a trace tells of forty.
+/// Nothing is worked out before it is asked for: a node may have 700,000 rules, and a trace tells of forty. Who asks of
+/// all of them, many times, takes `complete()`.
 public struct AnnotatedRuleset: Sendable {
     public let linked: LinkedRuleset
     let calico: CalicoRules
     private let kubeProxy: KubeProxyRules
     private let services: [Service]
+    /// Of each chain and each of its rules, by the chain's id; empty until all are worked out.
+    private var chainPurposes: [Purpose?] = []
+    private var rulePurposes: [[Purpose?]] = []
 
     /// - Parameter cluster: whose names are looked for behind hashes.
     public init(_ linked: LinkedRuleset, cluster: ClusterObjects = ClusterObjects()) {
@@ -19,8 +23,18 @@ public struct AnnotatedRuleset: Sendable {
         services = cluster.services
     }
 
+    /// The same with every purpose worked out, in time and memory that grow with the rules: each check of a doctor asks
+    /// of all chains.
+    public func complete() -> AnnotatedRuleset {
+        var whole = self
+        whole.chainPurposes = linked.chainIDs.map { purpose(of: ChainID($0)) }
+        whole.rulePurposes = linked.chainIDs.map { whole.purposes(ofRulesIn: ChainID($0)) }
+        return whole
+    }
+
     /// What `chain` is for; `nil` where its maker is not known, and for built-in chains of iptables.
     public func purpose(of chain: ChainID) -> Purpose? {
+        if chainPurposes.indices.contains(chain.index) { return chainPurposes[chain.index] }
         let facts = ChainFacts(linked: linked, id: chain)
         if let purpose = calico.purpose(of: facts) { return .calico(purpose) }
         if let purpose = kubeProxy.purpose(of: facts) { return .kubeProxy(purpose) }
@@ -31,7 +45,11 @@ public struct AnnotatedRuleset: Sendable {
     ///
     /// A rule that only leads to a chain is for what that chain is for.
     public func purpose(of rule: RuleReference) -> Purpose? {
-        purpose(of: RuleFacts(linked: linked, reference: rule), in: purpose(of: rule.chain))
+        if rulePurposes.indices.contains(rule.chain.index), rulePurposes[rule.chain.index].indices.contains(rule.index)
+        {
+            return rulePurposes[rule.chain.index][rule.index]
+        }
+        return purpose(of: RuleFacts(linked: linked, reference: rule), in: purpose(of: rule.chain))
     }
 
     private func purpose(of facts: RuleFacts, in chain: Purpose?) -> Purpose? {
@@ -42,6 +60,7 @@ public struct AnnotatedRuleset: Sendable {
 
     /// What each rule of `chain` is for: as asking one by one, but in time that grows with the rules alone.
     public func purposes(ofRulesIn chain: ChainID) -> [Purpose?] {
+        if rulePurposes.indices.contains(chain.index) { return rulePurposes[chain.index] }
         if let own = calico.policyPurposes(ofRulesIn: ChainFacts(linked: linked, id: chain)) {
             return own.map { .calico($0) }
         }

@@ -8,21 +8,25 @@ public struct SHA2 {
     public static func digest(_ message: some Sequence<UInt8>, _ length: Length = .bits256) -> [UInt8] {
         var state = length == .bits256 ? initial256 : initial224
         let bytes = paddedTo64(message)
-        for start in stride(from: 0, to: bytes.count, by: 64) { compress(&state, bytes[start..<start + 64]) }
+        for start in stride(from: 0, to: bytes.count, by: 64) { compress(&state, bytes, from: start) }
         return bigEndian(length == .bits256 ? state : Array(state.dropLast()))
     }
 
-    private static func compress(_ state: inout [UInt32], _ block: ArraySlice<UInt8>) {
-        var words = bigEndianWords(block, room: 64)
+    private static func compress(_ state: inout [UInt32], _ bytes: [UInt8], from start: Int) {
+        var words = InlineArray<64, UInt32>(repeating: 0)
+        for index in 0..<64 {
+            words[index >> 2] = words[index >> 2] << 8 | UInt32(bytes[start + index])
+        }
         for index in 16..<64 {
             let a = words[index - 15]
             let b = words[index - 2]
             let low = rotated(a, 7) ^ rotated(a, 18) ^ (a >> 3)
             let high = rotated(b, 17) ^ rotated(b, 19) ^ (b >> 10)
-            words.append(words[index - 16] &+ low &+ words[index - 7] &+ high)
+            words[index] = words[index - 16] &+ low &+ words[index - 7] &+ high
         }
         var (a, b, c, d) = (state[0], state[1], state[2], state[3])
         var (e, f, g, h) = (state[4], state[5], state[6], state[7])
+        let constants = constants
         for index in 0..<64 {
             let mixed = rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)
             let choice = (e & f) ^ (~e & g)

@@ -13,13 +13,17 @@ public struct ServicePortName: Hashable, Sendable {
 
     /// Reads `NS/NAME[:PORT]`; `nil` for anything else.
     public init?(_ text: some StringProtocol) {
-        guard let slash = text.firstIndex(of: "/") else { return nil }
-        let rest = text[text.index(after: slash)...]
-        let colon = rest.firstIndex(of: ":")
+        // Bytes, not characters: every comment of kube-proxy's rules passes here.
+        let bytes = text.utf8
+        guard let slash = bytes.firstIndex(of: UInt8(ascii: "/")), !bytes.contains(UInt8(ascii: " ")) else {
+            return nil
+        }
+        let start = bytes.index(after: slash)
+        let colon = bytes[start...].firstIndex(of: UInt8(ascii: ":"))
         namespace = String(text[..<slash])
-        name = String(rest[..<(colon ?? rest.endIndex)])
-        port = colon.map { String(rest[rest.index(after: $0)...]) } ?? ""
-        guard !namespace.isEmpty, !name.isEmpty, !text.contains(" ") else { return nil }
+        name = String(text[start..<(colon ?? text.endIndex)])
+        port = colon.map { String(text[bytes.index(after: $0)...]) } ?? ""
+        guard !namespace.isEmpty, !name.isEmpty else { return nil }
     }
 
     public var text: String { port.isEmpty ? "\(namespace)/\(name)" : "\(namespace)/\(name):\(port)" }

@@ -86,31 +86,82 @@ private func diff(_ arguments: [String], _ console: borrowing Console) throws(St
     var settings = DiffCommandSettings()
     let paths: [String]
     do { paths = try parse(arguments, DiffCommandSettings.options, into: &settings) } catch { throw .usage(error) }
-    let loaded = try loadCompared(paths, settings.common, console)
-    guard loaded.count > 1 else {
-        throw .usage(UsageFailure("diff compares two nodes or more; here is one"))
+    let inputs = try comparedInputs(paths, settings.common, console)
+    let count = inputs.reduce(0) { $0 + $1.nodes.count }
+    if count == 0 {
+        throw .usage(UsageFailure("no snapshots: diff takes two or more, or one that holds several nodes"))
     }
-    let nodes = loaded.map { diffedNode($0) }
-    for (node, compared) in zip(loaded, nodes) {
-        for unread in compared.node.model.unreadRules {
-            console.error(escapedForTerminal("\(node.name): warning: not compared: \(unread) [not-compared]"))
+    guard count > 1 else { throw .usage(UsageFailure("diff compares two nodes or more; here is one")) }
+    let (isDifferent, haveProblems) =
+        count == 2 ? try diffTwo(inputs, settings, console) : try diffMany(inputs, settings, console)
+    if settings.common.isStrict, haveProblems { return ExitStatus.failed }
+    return isDifferent ? ExitStatus.notAsExpected : ExitStatus.answered
+}
+
+private func diffTwo(
+    _ inputs: [ComparedInput], _ settings: DiffCommandSettings, _ console: borrowing Console
+) throws(Stop) -> (isDifferent: Bool, haveProblems: Bool) {
+    var nodes: [DiffedNode] = []
+    let haveProblems = try visit(inputs, console) { nodes.append($0) }
+    let difference = compare(nodes[0].node, nodes[1].node, settings.comparing)
+    var packets: PacketComparison?
+    if settings.comparesPackets ?? difference.areOneNode, settings.format != .unified {
+        packets = comparePackets(nodes[0].node.model, nodes[1].node.model)
+    }
+    try show(difference, packets, nodes, settings, console)
+    return (difference.isDifferent || packets?.isDifferent == true, haveProblems)
+}
+
+/// Nodes are dropped when they are taken in; the first of each group is read once more to be quoted.
+private func diffMany(
+    _ inputs: [ComparedInput], _ settings: DiffCommandSettings, _ console: borrowing Console
+) throws(Stop) -> (isDifferent: Bool, haveProblems: Bool) {
+    var compared = ComparedNodes(settings.comparing)
+    let haveProblems = try visit(inputs, console) { compared.add($0.node) }
+    let places = inputs.flatMap { input in (0..<input.nodes.count).map { (input: input, number: $0) } }
+    var firsts: [DiffedNode] = []
+    let comparison = try compared.compare { (number) throws(Stop) in
+        let place = places[number]
+        let first = place.input.diffed(try place.input.nodes.node(place.number))
+        firsts.append(first)
+        return first.node
+    }
+    try show(comparison, firsts, settings, console)
+    return (comparison.groups.count > 1, haveProblems)
+}
+
+/// Nodes of one of the paths, and what stands before their names.
+private struct ComparedInput {
+    var nodes: NodeInput
+    var path: String
+    /// Whether their own names tell them.
+    var isOnlyOne: Bool
+
+    /// A node as it is compared, under the name that it has here.
+    func diffed(_ loaded: LoadedNode) -> DiffedNode {
+        var node = loaded
+        if loaded.name.isEmpty || !isOnlyOne { node.name = loaded.name.isEmpty ? path : "\(path) \(loaded.name)" }
+        return diffedNode(node)
+    }
+}
+
+/// Takes all nodes, in their order; tells what could not be read of them, and returns whether there is such.
+private func visit(
+    _ inputs: [ComparedInput], _ console: borrowing Console, _ take: (DiffedNode) -> Void
+) throws(Stop) -> Bool {
+    var haveProblems = false
+    var notCompared: [String] = []
+    for input in inputs {
+        let hadProblems = try input.nodes.visit(console, atOnce: 8, { _, loaded in input.diffed(loaded) }) { node in
+            for unread in node.node.model.unreadRules {
+                notCompared.append("\(node.node.name): warning: not compared: \(unread) [not-compared]")
+            }
+            take(node)
         }
+        haveProblems = haveProblems || hadProblems
     }
-    let isDifferent: Bool
-    if nodes.count == 2 {
-        let difference = compare(nodes[0].node, nodes[1].node, settings.comparing)
-        var packets: PacketComparison?
-        if settings.comparesPackets ?? difference.areOneNode, settings.format != .unified {
-            packets = comparePackets(nodes[0].node.model, nodes[1].node.model)
-        }
-        isDifferent = difference.isDifferent || packets?.isDifferent == true
-        try show(difference, packets, nodes, settings, console)
-    } else {
-        let comparison = compare(nodes.map { $0.node }, settings.comparing)
-        isDifferent = comparison.groups.count > 1
-        try show(comparison, nodes, settings, console)
-    }
-    return loaded.status(isDifferent ? ExitStatus.notAsExpected : ExitStatus.answered, settings.common)
+    for line in notCompared { console.error(escapedForTerminal(line)) }
+    return haveProblems
 }
 
 /// A node as it is compared, under the name that it has here.
@@ -123,29 +174,23 @@ func diffedNode(_ loaded: LoadedNode) -> DiffedNode {
 }
 
 /// Each of `paths` as the nodes that it holds; this machine behind them.
-private func loadCompared(
+private func comparedInputs(
     _ paths: [String], _ common: CommonSettings, _ console: borrowing Console
-) throws(Stop) -> [LoadedNode] {
+) throws(Stop) -> [ComparedInput] {
     var fromFiles = common
     fromFiles.isLive = false
-    var loaded: [LoadedNode] = []
     // Nodes of one input are told by their own names alone.
-    let isOneInput = paths.count == 1 && !common.isLive
+    let isOnlyOne = paths.count == 1 && !common.isLive
+    var inputs: [ComparedInput] = []
     for path in paths {
-        for var node in try loadNodes([path], fromFiles, console) {
-            if node.name.isEmpty || !isOneInput { node.name = node.name.isEmpty ? path : "\(path) \(node.name)" }
-            loaded.append(node)
-        }
+        let nodes = try NodeInput([path], fromFiles, console)
+        inputs.append(ComparedInput(nodes: nodes, path: path, isOnlyOne: isOnlyOne))
     }
     if common.isLive {
-        var node = try load([], common, console)
-        node.name = "--live"
-        loaded.append(node)
+        let nodes = try NodeInput([], common, console)
+        inputs.append(ComparedInput(nodes: nodes, path: "--live", isOnlyOne: false))
     }
-    if loaded.isEmpty {
-        throw .usage(UsageFailure("no snapshots: diff takes two or more, or one that holds several nodes"))
-    }
-    return loaded
+    return inputs
 }
 
 private func show(
@@ -156,7 +201,7 @@ private func show(
     let style = settings.common.style(console.surroundings)
     switch settings.format {
     case .text: render(diffReport(difference, nodes, packets: packets, settings.report), style, into: &output)
-    case .unified: writeUnifiedDiff(difference, nodes, style, into: &output)
+    case .unified: writeUnifiedDiff(difference, nodes[0], nodes[1], style, into: &output)
     case .json:
         var json = JSONWriter(output)
         writeDiffJSON(difference, nodes, packets: packets, into: &json)
@@ -166,19 +211,21 @@ private func show(
 }
 
 private func show(
-    _ comparison: NodeComparison, _ nodes: [DiffedNode], _ settings: DiffCommandSettings, _ console: borrowing Console
+    _ comparison: NodeComparison, _ firsts: [DiffedNode], _ settings: DiffCommandSettings, _ console: borrowing Console
 ) throws(Stop) {
     var output = console.output()
     let style = settings.common.style(console.surroundings)
     switch settings.format {
-    case .text: render(diffReport(comparison, nodes, settings.report), style, into: &output)
+    case .text: render(diffReport(comparison, firsts, settings.report), style, into: &output)
     case .unified:
-        for group in comparison.groups {
-            if let difference = group.difference { writeUnifiedDiff(difference, nodes, style, into: &output) }
+        for (group, own) in zip(comparison.groups, firsts) {
+            if let difference = group.difference {
+                writeUnifiedDiff(difference, firsts[0], own, style, into: &output)
+            }
         }
     case .json:
         var json = JSONWriter(output)
-        writeDiffJSON(comparison, nodes, into: &json)
+        writeDiffJSON(comparison, firsts, into: &json)
         return try console.finish(&json.output)
     }
     try console.finish(&output)

@@ -69,42 +69,72 @@ private func doctor(_ arguments: [String], _ console: borrowing Console) throws(
         try console.finish(&output)
         return ExitStatus.answered
     }
-    let nodes = try loadNodes(paths, settings.common, console)
-    let models = console.surroundings.concurrentMap(nodes) { _, loaded in loaded.makeModel() }
-    let names = Set(settings.checks)
-    let found = console.surroundings.concurrentMap(nodes) { index, loaded in
-        let cluster = loaded.node.cluster
-        let patient = Patient(
-            models[index], annotations: AnnotatedRuleset(models[index].linked, cluster: cluster), cluster: cluster,
-            others: models.indices.filter { $0 != index }.map { models[$0] })
-        return examine(patient, only: names)
+    let request = DoctorRequest(
+        names: Set(settings.checks), isJSON: settings.json, style: settings.common.style(console.surroundings),
+        snapshot: settings.common.isLive ? "--live" : paths.joined(separator: " "))
+    let input = try NodeInput(paths, settings.common, console)
+    // Nodes are read twice, since what all of them say is known only then.
+    var fleet = Fleet()
+    if input.count > 1 {
+        fleet = Fleet(
+            try input.map(console, tells: false) { _, loaded in
+                let model = loaded.makeModel()
+                return NodeFacts(
+                    model, annotations: AnnotatedRuleset(model.linked, cluster: loaded.node.cluster))
+            }.results)
+    }
+    let (looked, haveProblems) = try input.map(console) { [fleet] number, loaded in
+        request.look(at: loaded, number, of: fleet)
     }
     var output = console.output()
-    if settings.json {
-        var json = JSONWriter(output)
-        for (index, loaded) in nodes.enumerated() {
-            for diagnosis in found[index] {
-                writeDoctorJSON(
-                    diagnosis, node: loaded.name, model: models[index], files: loaded.node.files, into: &json)
-            }
-        }
-        try console.finish(&json.output)
-    } else {
-        let checked = names.isEmpty ? doctorChecks.count : names.count
-        let style = settings.common.style(console.surroundings)
-        for (index, loaded) in nodes.enumerated() {
-            var snapshot = settings.common.isLive ? "--live" : paths.joined(separator: " ")
-            if !loaded.name.isEmpty {
-                snapshot += " --node \(loaded.name)"
-                let space: [Block] = index > 0 ? [.space] : []
-                render(Document(space + [.heading(RichText(loaded.name))]), style, into: &output)
-            }
-            let document = doctorReport(
-                found[index], checked: checked, snapshot: snapshot, model: models[index], files: loaded.node.files)
-            render(document, style, into: &output)
-        }
-        try console.finish(&output)
+    for node in looked { output.write(node.text) }
+    try console.finish(&output)
+    if settings.common.isStrict, haveProblems { return ExitStatus.failed }
+    let isGrave = looked.contains { $0.gravest.map { $0 >= settings.failOn } ?? false }
+    return isGrave ? ExitStatus.notAsExpected : ExitStatus.answered
+}
+
+/// What is asked of each node, and how it is told.
+private struct DoctorRequest: Sendable {
+    var names: Set<String>
+    var isJSON: Bool
+    var style: TextStyle
+    var snapshot: String
+
+    /// What was found on one node.
+    struct Answer: Sendable {
+        var text: [UInt8]
+        var gravest: DoctorFinding.Severity?
     }
-    let isGrave = found.joined().contains { $0.finding.severity >= settings.failOn }
-    return nodes.status(isGrave ? ExitStatus.notAsExpected : ExitStatus.answered, settings.common)
+
+    func look(at loaded: LoadedNode, _ number: Int, of fleet: Fleet) -> Answer {
+        let model = loaded.makeModel()
+        let cluster = loaded.node.cluster
+        let files = loaded.node.files
+        let patient = Patient(
+            model, annotations: AnnotatedRuleset(model.linked, cluster: cluster), cluster: cluster, number: number,
+            of: fleet)
+        let found = examine(patient, only: names)
+        var answer = Answer(text: [], gravest: found.map { $0.finding.severity }.max())
+        var output = OutputBuffer(keeping: 1 << 10)
+        if isJSON {
+            var json = JSONWriter(output)
+            for diagnosis in found {
+                writeDoctorJSON(diagnosis, node: loaded.name, model: model, files: files, into: &json)
+            }
+            answer.text = json.output.gathered
+            return answer
+        }
+        var snapshot = snapshot
+        if !loaded.name.isEmpty {
+            snapshot += " --node \(loaded.name)"
+            let space: [Block] = number > 0 ? [.space] : []
+            render(Document(space + [.heading(RichText(loaded.name))]), style, into: &output)
+        }
+        let checked = names.isEmpty ? doctorChecks.count : names.count
+        render(
+            doctorReport(found, checked: checked, snapshot: snapshot, model: model, files: files), style, into: &output)
+        answer.text = output.gathered
+        return answer
+    }
 }

@@ -80,46 +80,17 @@ private func lint(_ arguments: [String], _ console: borrowing Console) throws(St
         return ExitStatus.answered
     }
     let silences = try readSilences(settings.silences, console)
-    let nodes = try loadNodes(paths, settings.common, console)
     let names = Set(settings.checks)
-    let looked = console.surroundings.concurrentMap(nodes) { _, loaded in
-        let model = loaded.makeModel()
-        let annotations = AnnotatedRuleset(model.linked, cluster: loaded.node.cluster)
-        return (model, Questions.lint(LintedNode(model, annotations: annotations), only: names))
-    }
-    let models = looked.map { $0.0 }
-    var usedSilences: Set<Int> = []
-    var found: [[LintResult]] = []
-    for index in nodes.indices {
-        let (kept, used) = silences.applied(to: looked[index].1, files: nodes[index].node.files)
-        usedSilences.formUnion(used)
-        found.append(kept)
+    let request = LintRequest(
+        names: names, silences: silences, isJSON: settings.json, style: settings.common.style(console.surroundings),
+        snapshot: settings.common.isLive ? "--live" : paths.joined(separator: " "))
+    let (looked, haveProblems) = try NodeInput(paths, settings.common, console).map(console) { number, loaded in
+        request.look(at: loaded, number)
     }
     var output = console.output()
-    if settings.json {
-        var json = JSONWriter(output)
-        for (index, loaded) in nodes.enumerated() {
-            for result in found[index] {
-                writeLintJSON(result, node: loaded.name, model: models[index], files: loaded.node.files, into: &json)
-            }
-        }
-        try console.finish(&json.output)
-    } else {
-        let checked = names.isEmpty ? lintChecks.count : names.count
-        let style = settings.common.style(console.surroundings)
-        for (index, loaded) in nodes.enumerated() {
-            var snapshot = settings.common.isLive ? "--live" : paths.joined(separator: " ")
-            if !loaded.name.isEmpty {
-                snapshot += " --node \(loaded.name)"
-                let space: [Block] = index > 0 ? [.space] : []
-                render(Document(space + [.heading(RichText(loaded.name))]), style, into: &output)
-            }
-            let document = lintReport(
-                found[index], checked: checked, snapshot: snapshot, model: models[index], files: loaded.node.files)
-            render(document, style, into: &output)
-        }
-        try console.finish(&output)
-    }
+    for node in looked { output.write(node.text) }
+    try console.finish(&output)
+    let usedSilences = looked.reduce(into: Set<Int>()) { $0.formUnion($1.usedSilences) }
     if let path = settings.silences, names.isEmpty {
         for (index, entry) in silences.entries.enumerated() where !usedSilences.contains(index) {
             console.error(
@@ -127,8 +98,52 @@ private func lint(_ arguments: [String], _ console: borrowing Console) throws(St
             )
         }
     }
-    let isGrave = found.joined().contains { $0.finding.severity >= settings.failOn }
-    return nodes.status(isGrave ? ExitStatus.notAsExpected : ExitStatus.answered, settings.common)
+    let isGrave = looked.contains { $0.gravest.map { $0 >= settings.failOn } ?? false }
+    if settings.common.isStrict, haveProblems { return ExitStatus.failed }
+    return isGrave ? ExitStatus.notAsExpected : ExitStatus.answered
+}
+
+/// What is asked of each node, and how it is told.
+private struct LintRequest: Sendable {
+    var names: Set<String>
+    var silences: Silences
+    var isJSON: Bool
+    var style: TextStyle
+    var snapshot: String
+
+    /// What was found on one node.
+    struct Answer: Sendable {
+        var text: [UInt8]
+        var usedSilences: Set<Int>
+        var gravest: LintFinding.Severity?
+    }
+
+    func look(at loaded: LoadedNode, _ number: Int) -> Answer {
+        let model = loaded.makeModel()
+        let annotations = AnnotatedRuleset(model.linked, cluster: loaded.node.cluster)
+        let files = loaded.node.files
+        let (found, used) = silences.applied(
+            to: Questions.lint(LintedNode(model, annotations: annotations), only: names), files: files)
+        var answer = Answer(text: [], usedSilences: used, gravest: found.map { $0.finding.severity }.max())
+        var output = OutputBuffer(keeping: 1 << 10)
+        if isJSON {
+            var json = JSONWriter(output)
+            for result in found { writeLintJSON(result, node: loaded.name, model: model, files: files, into: &json) }
+            answer.text = json.output.gathered
+            return answer
+        }
+        var snapshot = snapshot
+        if !loaded.name.isEmpty {
+            snapshot += " --node \(loaded.name)"
+            let space: [Block] = number > 0 ? [.space] : []
+            render(Document(space + [.heading(RichText(loaded.name))]), style, into: &output)
+        }
+        let checked = names.isEmpty ? lintChecks.count : names.count
+        render(
+            lintReport(found, checked: checked, snapshot: snapshot, model: model, files: files), style, into: &output)
+        answer.text = output.gathered
+        return answer
+    }
 }
 
 /// The silences of a file; none where none is given.

@@ -35,16 +35,12 @@ extension [LoadedNode] {
 func loadNodes(
     _ paths: [String], _ common: CommonSettings, _ console: borrowing Console, names: NameTable = NameTable()
 ) throws(Stop) -> [LoadedNode] {
-    if common.node != nil || common.latest || common.isLive { return [try load(paths, common, console, names: names)] }
+    if common.isOfOneNode { return [try load(paths, common, console, names: names)] }
     let cluster = try read(paths, common, console, names) {
         (paths, settings, input) throws(SnapshotFailure) in
         try loadCluster(paths, settings: settings, standardInput: input)
     }
-    tellUnrecognised(cluster.unrecognised.filter { paths.contains($0.path) || $0.mayBeMissed }, console)
-    for path in cluster.passedOver {
-        console.error(
-            "\(escapedForTerminal(path)): warning: in no node's folder, so no node has what it says [no-node]")
-    }
+    tellLeftOut(cluster, paths, console)
     let areSeveral = cluster.nodes.count > 1
     return cluster.nodes.map { member in
         var node = loaded(member.state, paths, console)
@@ -54,8 +50,24 @@ func loadNodes(
     }
 }
 
+extension CommonSettings {
+    /// Whether a snapshot is asked for one node alone, whatever it holds.
+    var isOfOneNode: Bool { node != nil || latest || isLive }
+}
+
+/// Tells on standard error what of an input is no node's.
+func tellLeftOut(_ cluster: ClusterState, _ paths: [String], _ console: borrowing Console) {
+    for input in cluster.unrecognised where paths.contains(input.path) || input.mayBeMissed {
+        console.error(input.problem)
+    }
+    for path in cluster.passedOver {
+        console.error(
+            "\(escapedForTerminal(path)): warning: in no node's folder, so no node has what it says [no-node]")
+    }
+}
+
 /// Reads snapshots, with progress where that takes long.
-private func read<Result>(
+func read<Result>(
     _ paths: [String], _ common: CommonSettings, _ console: borrowing Console, _ names: NameTable,
     _ load: ([String], SnapshotSettings, StandardInput) throws(SnapshotFailure) -> Result
 ) throws(Stop) -> Result {
@@ -74,19 +86,31 @@ private func read<Result>(
     }
 }
 
-private func tellUnrecognised(_ inputs: [UnrecognisedInput], _ console: borrowing Console) {
-    for input in inputs {
-        console.error("\(escapedForTerminal(input.path)): warning: \(input.reason.text) [not-recognised]")
+extension UnrecognisedInput {
+    fileprivate var problem: String { "\(escapedForTerminal(path)): warning: \(reason.text) [not-recognised]" }
+}
+
+/// What of a node could not be read.
+struct InputProblems: Sendable {
+    /// For standard error.
+    var lines: [String] = []
+    /// Whether there is more than notes.
+    var areThere = false
+
+    init() {}
+
+    init(_ node: NodeState, _ paths: [String]) {
+        let untaken = node.unrecognised.filter { paths.contains($0.path) || $0.mayBeMissed }
+        lines = untaken.map { $0.problem } + told(node.diagnostics, node)
+        areThere = !untaken.isEmpty || node.diagnostics.contains { $0.severity > .note }
     }
 }
 
 /// Tells on standard error what of a node could not be read.
 private func loaded(_ node: NodeState, _ paths: [String], _ console: borrowing Console) -> LoadedNode {
-    let untaken = node.unrecognised.filter { paths.contains($0.path) || $0.mayBeMissed }
-    tellUnrecognised(untaken, console)
-    tell(node.diagnostics, node, console)
-    let isBad = node.diagnostics.contains { $0.severity > .note }
-    return LoadedNode(node: node, hasProblems: isBad || !untaken.isEmpty)
+    let problems = InputProblems(node, paths)
+    for line in problems.lines { console.error(line) }
+    return LoadedNode(node: node, hasProblems: problems.areThere)
 }
 
 /// Reads the snapshot at `paths` and tells on standard error what could not be read.
@@ -100,7 +124,14 @@ func load(
     let node = try read(paths, common, console, names) { (paths, settings, input) throws(SnapshotFailure) in
         try loadSnapshot(paths, settings: settings, standardInput: input)
     }
+    console.surroundings.keep(KeptNode(node))
     return loaded(node, paths, console)
+}
+
+/// A node that stays as long as the process.
+private final class KeptNode {
+    private let node: NodeState
+    init(_ node: NodeState) { self.node = node }
 }
 
 /// How many diagnostics of one code are shown.
@@ -108,6 +139,12 @@ private let shownDiagnostics = 20
 
 /// Writes diagnostics to standard error, of each code no more than the first twenty.
 func tell(_ diagnostics: [Diagnostic], _ node: NodeState, _ console: borrowing Console) {
+    for line in told(diagnostics, node) { console.error(line) }
+}
+
+/// Lines that tell diagnostics, of each code no more than the first twenty.
+private func told(_ diagnostics: [Diagnostic], _ node: NodeState) -> [String] {
+    var lines: [String] = []
     var counts: [String: Int] = [:]
     var codes: [String] = []
     for diagnostic in diagnostics {
@@ -116,14 +153,15 @@ func tell(_ diagnostics: [Diagnostic], _ node: NodeState, _ console: borrowing C
         counts[diagnostic.code] = count + 1
         if count >= shownDiagnostics { continue }
         if let file = node.file(of: diagnostic.place) {
-            console.error(diagnostic.rendered(in: file))
+            lines.append(diagnostic.rendered(in: file))
         } else {
-            console.error(
+            lines.append(
                 "hookline: \(diagnostic.severity.name): \(escapedForTerminal(diagnostic.message)) [\(diagnostic.code)]")
         }
     }
     for code in codes {
         let count = counts[code] ?? 0
-        if count > shownDiagnostics { console.error("hookline: and \(count - shownDiagnostics) more of [\(code)]") }
+        if count > shownDiagnostics { lines.append("hookline: and \(count - shownDiagnostics) more of [\(code)]") }
     }
+    return lines
 }

@@ -47,6 +47,7 @@ extension Surroundings {
         surroundings.concurrently = { count, body in
             DispatchQueue.concurrentPerform(iterations: count, execute: body)
         }
+        surroundings.keep = { _ = unsafe Unmanaged.passRetained($0) }
         surroundings.afterOneSecond = { body in
             DispatchQueue.global().asyncAfter(deadline: .now() + 1, execute: body)
         }

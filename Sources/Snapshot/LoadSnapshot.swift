@@ -27,49 +27,6 @@ public func loadSnapshot(
         folder: settings.node ?? commonFolder(chosen), settings: settings)
 }
 
-/// Loads what stands at `paths` as all the nodes that it holds, each with the objects of the cluster.
-///
-/// Folders of nodes are told as `loadSnapshot` tells them. Several directories and archives that each hold a dump of
-/// one table are nodes too. Files outside the nodes' folders count for all nodes if they hold objects only, and else
-/// for none.
-public func loadCluster(
-    _ paths: [String], settings: SnapshotSettings = SnapshotSettings(),
-    standardInput: StandardInput = readStandardInput
-) throws(SnapshotFailure) -> ClusterState {
-    var loader = Loader(settings: settings)
-    for path in paths { try loader.load(path, standardInput) }
-    let parts = partNodes(loader.candidates)
-    let common = parts.shared.enumerated().map { $1.recognised(as: FileID($0)) }
-    let shared = SharedObjects(files: parts.shared.map { $0.file }, recognised: common)
-    var cluster = ClusterState(objects: shared.reading.objects)
-    var settings = settings
-    if parts.nodes.isEmpty {
-        // Says what there is instead of rules.
-        _ = try assemble(
-            files: shared.files, recognised: common, unrecognised: loader.unrecognised,
-            root: paths.count == 1 ? paths.first : nil, shared: shared, settings: settings)
-    }
-    for part in parts.nodes {
-        let own = part.candidates.enumerated().map { $1.recognised(as: FileID(parts.shared.count + $0)) }
-        let isAlone = parts.nodes.count == 1
-        let unrecognised = loader.unrecognised.filter { isAlone || part.holds($0.path) }
-        let state = try assemble(
-            files: shared.files + part.candidates.map { $0.file }, recognised: common + own, unrecognised: unrecognised,
-            root: part.root, folder: part.folder, shared: shared, settings: settings)
-        settings.names = state.names
-        cluster.nodes.append(ClusterMember(folder: part.folder, state: state))
-    }
-    // Each node's table begins with the names of those before it: the last one's serves all.
-    for index in cluster.nodes.indices { cluster.nodes[index].state.names = settings.names }
-    let taken = Set((parts.shared + parts.nodes.flatMap { $0.candidates }).map { $0.file.path })
-    cluster.passedOver = loader.candidates.filter { !$0.found.listings.isEmpty }.map { $0.file.path }
-        .filter { !taken.contains($0) }
-    if parts.nodes.count > 1 {
-        cluster.unrecognised = loader.unrecognised.filter { input in !parts.nodes.contains { $0.holds(input.path) } }
-    }
-    return cluster
-}
-
 /// Gathers files and keeps those in which something is recognised.
 struct Loader {
     let settings: SnapshotSettings

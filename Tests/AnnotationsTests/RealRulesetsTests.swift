@@ -128,6 +128,20 @@ import Testing
         #expect("\(count)" == expected)
     }
 
+    @Test(arguments: [
+        "real-docker28-libvirt-ufw-iptables-c.txt", "real-cilium-kubeproxy-ipvs-iptables.txt",
+        "real-fail2ban-1.0.2-iptables.txt",
+    ]) func whatIsWorkedOutBeforehandIsWhatAskingFinds(_ name: String) throws {
+        let asked = try Annotated(fixture: "IptablesTextTests/Fixtures/\(name)").rules
+        let known = asked.complete()
+        for id in asked.linked.chainIDs.map({ ChainID($0) }) {
+            #expect(known.purpose(of: id) == asked.purpose(of: id))
+            let rules = asked.linked.chain(id).rules.indices.map { RuleReference(chain: id, index: $0) }
+            #expect(known.purposes(ofRulesIn: id) == rules.map { asked.purpose(of: $0) })
+            #expect(rules.map { known.purpose(of: $0) } == rules.map { asked.purpose(of: $0) })
+        }
+    }
+
     @Test func rulesOfTheOperatorsOwnHaveNoMaker() throws {
         let laptop = try Annotated(fixture: "IptablesTextTests/Fixtures/real-docker28-libvirt-ufw-iptables-c.txt")
         let own = RuleReference(chain: try laptop.chain("filter/DOCKER-USER"), index: 0)

@@ -173,6 +173,22 @@ import Testing
         }
     }
 
+    @Test func aNodeReadAloneIsTheOneThatIsReadWithTheOthers() throws {
+        try withFolder(try clusterDiags()) { root in
+            let cluster = try loadCluster([root])
+            let input = try findNodes([root])
+            #expect(input.count == 2 && cluster.nodes.count == 2)
+            for (number, member) in cluster.nodes.enumerated() {
+                // With the names of those before it, symbols are the same too.
+                let alone = try input.node(number, names: number == 0 ? NameTable() : cluster.nodes[0].state.names)
+                #expect(alone.folder == member.folder && alone.state.name == member.state.name)
+                #expect(alone.state.ruleset == member.state.ruleset)
+                #expect(alone.state.files.map(\.path) == member.state.files.map(\.path))
+                #expect(alone.state.inputs == member.state.inputs && alone.state.missing == member.state.missing)
+            }
+        }
+    }
+
     @Test func directoriesOfNodesBesideEachOtherAreNodes() throws {
         try withFolder([("x/rules", rules), ("y/rules", rules), ("o.yaml", Self.objects)]) { root in
             let cluster = try loadCluster(["\(root)/x", "\(root)/y", "\(root)/o.yaml"])

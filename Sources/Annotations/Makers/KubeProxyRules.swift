@@ -169,8 +169,8 @@ extension RuleFacts {
 
 /// The Service in a comment of kube-proxy's: the one word of the form `NS/NAME[:PORT]`.
 func serviceName(in comment: String) -> ServicePortName? {
-    for word in comment.split(separator: " ") {
-        guard let name = ServicePortName(word), !name.name.contains("/") else { continue }
+    for word in comment.utf8.split(separator: UInt8(ascii: " ")) {
+        guard let name = ServicePortName(Substring(word)), !name.name.utf8.contains(UInt8(ascii: "/")) else { continue }
         return name
     }
     return nil

@@ -6,27 +6,27 @@ internal import SourceText
 struct Alignment {
     var forms: [NodeForm]
     let areOneNode: Bool
-    private let settings: DiffSettings
+    let settings: DiffSettings
     private let meanings: MeaningTable
     /// For each node its parts by slot.
     private(set) var bySlot: [[Int: Int]] = []
     private(set) var slotCount = 0
 
-    init(_ nodes: [DiffNode], _ settings: DiffSettings) {
-        let meanings = MeaningTable()
-        forms = nodes.map { NodeForm($0, meanings, settings) }
-        areOneNode = Self.areOneNode(nodes, forms)
+    /// - Parameter meanings: the table that the forms were made with.
+    init(_ forms: [NodeForm], _ meanings: MeaningTable, _ settings: DiffSettings) {
+        self.forms = forms
+        areOneNode = Self.areOneNode(forms)
         self.settings = settings
         self.meanings = meanings
-        dropUncompared(nodes)
+        dropUncompared()
         giveSlots()
         numberItems()
         numberContents()
     }
 
     /// What one of the inputs does not tell is not compared; and each node has routes of its own.
-    private mutating func dropUncompared(_ nodes: [DiffNode]) {
-        let knowsSets = nodes.allSatisfy { $0.model.host.knowsSets || !$0.model.host.sets.isEmpty }
+    private mutating func dropUncompared() {
+        let knowsSets = forms.allSatisfy { $0.knowsSets }
         let comparesRoutes = areOneNode || settings.isExact
         for index in forms.indices {
             forms[index].parts.removeAll { part in
@@ -41,8 +41,8 @@ struct Alignment {
 
     /// By the names that the nodes call themselves, else by their addresses. Nothing known counts as one: then all that
     /// differs is told.
-    private static func areOneNode(_ nodes: [DiffNode], _ forms: [NodeForm]) -> Bool {
-        let names = nodes.map { $0.ownName }
+    private static func areOneNode(_ forms: [NodeForm]) -> Bool {
+        let names = forms.map { $0.ownName }
         if !names.contains("") { return Set(names).count == 1 }
         let addresses = forms.map { $0.addresses }
         if addresses.contains([]) { return true }

@@ -4,9 +4,11 @@ internal import RuleModel
 
 extension Alignment {
     /// What differs between two chains that stand for each other.
-    func chainDifference(_ a: Part?, _ b: Part?, _ nodeA: Int, _ nodeB: Int, _ nodes: [DiffNode]) -> ChainDifference {
+    func chainDifference(
+        _ a: Part?, _ nodeA: DiffNode, _ formA: NodeForm, _ b: Part?, _ nodeB: DiffNode, _ formB: NodeForm
+    ) -> ChainDifference {
         var difference = ChainDifference(
-            a: a.flatMap { $0.chainID(on: nodes[nodeA]) }, b: b.flatMap { $0.chainID(on: nodes[nodeB]) })
+            a: a.flatMap { $0.chainID(on: nodeA) }, b: b.flatMap { $0.chainID(on: nodeB) })
         guard let a, let b, let chainA = difference.a, let chainB = difference.b else {
             difference.changes =
                 (a?.items.indices).map { $0.map { .removed($0) } } ?? (b?.items.indices ?? 0..<0).map { .added($0) }
@@ -19,7 +21,7 @@ extension Alignment {
         difference.kept = pairs.map { (own[$0.a], other[$0.b]) }
         var moves = Moves(a, own, b, other, pairs)
         let rules = RulePairing(
-            a: nodes[nodeA], b: nodes[nodeB], chainA: chainA, chainB: chainB, formA: forms[nodeA], formB: forms[nodeB])
+            a: nodeA, b: nodeB, chainA: chainA, chainB: chainB, formA: formA, formB: formB)
         var start = Pair(a: 0, b: 0)
         for pair in pairs + [Pair(a: own.count, b: other.count)] {
             difference.changes += moves.changes(

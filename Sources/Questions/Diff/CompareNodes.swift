@@ -3,36 +3,71 @@ internal import PathModel
 internal import RuleModel
 internal import SourceText
 
-/// Compares nodes: which are equal, and what the others have that differs.
+/// Nodes that are compared, taken in one after the other. Of each stays what its parts mean: the node itself need not be
+/// held, so that a thousand fit.
 ///
 /// Time grows with the rules of all nodes together; only one node of each group is compared rule by rule.
-public func compare(_ nodes: [DiffNode], _ settings: DiffSettings = DiffSettings()) -> NodeComparison {
-    let alignment = Alignment(nodes, settings)
-    let groups = alignment.groups()
-    var result = NodeComparison(groups: [], areOneNode: alignment.areOneNode)
-    for group in groups {
-        var difference: Diff?
-        if let first = groups.first?.first, let own = group.first, own != first {
-            difference = alignment.difference(first, own, nodes, settings)
-        }
-        result.groups.append(NodeComparison.Group(nodes: group, difference: difference))
+public struct ComparedNodes {
+    private let settings: DiffSettings
+    private let meanings = MeaningTable()
+    private var forms: [NodeForm] = []
+    private var names: [String] = []
+
+    public init(_ settings: DiffSettings = DiffSettings()) { self.settings = settings }
+
+    public mutating func add(_ node: DiffNode) {
+        forms.append(NodeForm(node, meanings, settings))
+        names.append(node.name)
     }
-    return result
+
+    /// Which nodes are equal, and what the others have that differs.
+    ///
+    /// - Parameter node: the node of a number, which is asked for once for each group, its first, where there are several.
+    public func compare<Failure>(
+        _ node: (Int) throws(Failure) -> DiffNode
+    ) throws(Failure) -> NodeComparison {
+        let alignment = Alignment(forms, meanings, settings)
+        let groups = alignment.groups()
+        var result = NodeComparison(names: names, groups: [], areOneNode: alignment.areOneNode)
+        var usual: DiffNode?
+        for group in groups {
+            var difference: Diff?
+            if groups.count > 1, let own = group.first {
+                let other = try node(own)
+                if let usual, let first = groups.first?.first {
+                    difference = alignment.difference(first, usual, own, other)
+                } else {
+                    usual = other
+                }
+            }
+            result.groups.append(NodeComparison.Group(nodes: group, difference: difference))
+        }
+        return result
+    }
+}
+
+/// Compares nodes: which are equal, and what the others have that differs.
+public func compare(_ nodes: [DiffNode], _ settings: DiffSettings = DiffSettings()) -> NodeComparison {
+    var taken = ComparedNodes(settings)
+    for node in nodes { taken.add(node) }
+    return taken.compare { nodes[$0] }
 }
 
 /// Compares two nodes; the first is the one that was, or that is meant.
 public func compare(_ a: DiffNode, _ b: DiffNode, _ settings: DiffSettings = DiffSettings()) -> Diff {
-    let nodes = [a, b]
-    return Alignment(nodes, settings).difference(0, 1, nodes, settings)
+    let meanings = MeaningTable()
+    let forms = [a, b].map { NodeForm($0, meanings, settings) }
+    return Alignment(forms, meanings, settings).difference(0, a, 1, b)
 }
 
 extension Alignment {
-    func difference(_ a: Int, _ b: Int, _ nodes: [DiffNode], _ settings: DiffSettings) -> Diff {
+    /// What differs between the nodes with the numbers `a` and `b`.
+    func difference(_ a: Int, _ nodeA: DiffNode, _ b: Int, _ nodeB: DiffNode) -> Diff {
         var chains: [ChainDifference] = []
         var sets: [SetDifference] = []
         var host: [HostDifference] = []
         var leftOut = LeftOut()
-        var counters = CounterReading(nodes[a], nodes[b], settings, isOneNode: areOneNode)
+        var counters = CounterReading(nodeA, nodeB, settings, isOneNode: areOneNode)
         for slot in slots(of: a, and: b) {
             let own = part(slot, of: a)
             let other = part(slot, of: b)
@@ -48,7 +83,7 @@ extension Alignment {
             let isSame = own?.content == other?.content
             switch whole.source {
             case .chain:
-                let found = isSame ? nil : chainDifference(own, other, a, b, nodes)
+                let found = isSame ? nil : chainDifference(own, nodeA, forms[a], other, nodeB, forms[b])
                 if let own, let other { counters.look(at: own, other, found) }
                 if let found { chains.append(found) }
             case .set, .nativeSet, .object, .flowtable: if !isSame { sets.append(setDifference(own, other)) }

@@ -164,6 +164,8 @@ public struct NodeComparison: Sendable {
         public var difference: Diff?
     }
 
+    /// Of all nodes.
+    public var names: [String]
     /// The largest first.
     public var groups: [Group]
     /// Whether all are the same node at different times, as far as the input tells.

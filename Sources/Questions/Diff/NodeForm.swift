@@ -11,13 +11,19 @@ struct NodeForm {
     /// For each chain, by its number among all, the number of its first rule in `statements`.
     private(set) var firstRules: [Int] = []
     private(set) var statements = StatementNumbers()
+    /// What the input says the node is called; empty where it does not.
+    let ownName: String
     /// The addresses that others know it by.
     let addresses: Set<IPAddress>
+    /// Whether the input tells the node's sets.
+    let knowsSets: Bool
 
     init(_ node: DiffNode, _ meanings: MeaningTable, _ settings: DiffSettings) {
         let model = node.model
         let local = LocalNames(model.host, model.names)
+        ownName = node.ownName
         addresses = local.nodeAddresses
+        knowsSets = model.host.knowsSets || !model.host.sets.isEmpty
         var reader = StatementReader(meanings, names: model.names, local: local, keepsComments: settings.isExact)
         readTables(node, &reader, settings)
         readSets(node, &reader, settings)

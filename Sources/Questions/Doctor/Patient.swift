@@ -12,18 +12,21 @@ public struct Patient: Sendable {
     public let annotations: AnnotatedRuleset
     /// What the cluster's own objects say; empty where they are not in the input.
     public let cluster: ClusterObjects
-    /// The other nodes of the input.
-    public let others: [HostModel]
+    /// All nodes of the input, and which of them this one is.
+    let fleet: Fleet
+    let number: Int
     /// An address of each version that `internet` stands for, worked out once: checks ask for thousands of packets.
     private let internet: [IPVersion: IPAddress]
 
     public init(
-        _ model: HostModel, annotations: AnnotatedRuleset, cluster: ClusterObjects, others: [HostModel] = []
+        _ model: HostModel, annotations: AnnotatedRuleset, cluster: ClusterObjects, number: Int = 0,
+        of fleet: Fleet = Fleet()
     ) {
         self.model = model
-        self.annotations = annotations
+        self.annotations = annotations.complete()
         self.cluster = cluster
-        self.others = others
+        self.fleet = fleet
+        self.number = number
         var internet: [IPVersion: IPAddress] = [:]
         for version in [IPVersion.v4, .v6] { internet[version] = try? internetAddress(version, on: model).address }
         self.internet = internet

@@ -111,14 +111,7 @@ extension Patient {
     private func number(_ bytes: [UInt8]) -> UInt64 { bytes.suffix(8).reduce(0) { $0 << 8 | UInt64($1) } }
 
     /// Where kube-proxy's rules translate each Service's packets to: `10.244.1.10:80`, by the name of the port.
-    var serviceEndpoints: [ServicePortName: [String]] {
-        var found: [ServicePortName: [String]] = [:]
-        for chain in chainIDs {
-            guard case .kubeProxy(.endpoint(let name, let address))? = annotations.purpose(of: chain) else { continue }
-            found[name, default: []].append(address)
-        }
-        return found
-    }
+    var serviceEndpoints: [ServicePortName: [String]] { Questions.serviceEndpoints(annotations) }
 
     // MARK: Pods of other nodes
 

@@ -13,7 +13,7 @@ public func writeDiffJSON(
     json.beginObject()
     json.member("hookline", 1)
     json.member("different", diff.isDifferent || packets?.isDifferent == true)
-    writeSections(diff, nodes, into: &json)
+    writeSections(diff, nodes[diff.a].side, nodes[diff.b].side, into: &json)
     if let packets {
         json.key("packets")
         writePacketComparison(packets, nodes, into: &json)
@@ -23,17 +23,21 @@ public func writeDiffJSON(
 }
 
 /// Which of several nodes are equal, and what the others have that differs, as one JSON object on one line.
-public func writeDiffJSON(_ comparison: NodeComparison, _ nodes: [DiffedNode], into json: inout JSONWriter) {
+///
+/// - Parameter firsts: the first node of each group, in the groups' order; none are needed of one group.
+public func writeDiffJSON(_ comparison: NodeComparison, _ firsts: [DiffedNode], into json: inout JSONWriter) {
     json.beginObject()
     json.member("hookline", 1)
     json.member("different", comparison.groups.count > 1)
-    json.member("nodes", nodes.map { $0.node.name })
+    json.member("nodes", comparison.names)
     json.key("groups")
     json.beginArray()
-    for group in comparison.groups {
+    for (number, group) in comparison.groups.enumerated() {
         json.beginObject()
-        json.member("nodes", group.nodes.map { nodes[$0].node.name })
-        if let difference = group.difference { writeSections(difference, nodes, into: &json) }
+        json.member("nodes", group.nodes.map { comparison.names[$0] })
+        if let difference = group.difference, number < firsts.count {
+            writeSections(difference, firsts[0].side, firsts[number].side, into: &json)
+        }
         json.endObject()
     }
     json.endArray()
@@ -41,9 +45,7 @@ public func writeDiffJSON(_ comparison: NodeComparison, _ nodes: [DiffedNode], i
     json.endLine()
 }
 
-private func writeSections(_ diff: Diff, _ nodes: [DiffedNode], into json: inout JSONWriter) {
-    let a = nodes[diff.a].side
-    let b = nodes[diff.b].side
+private func writeSections(_ diff: Diff, _ a: DiffSide, _ b: DiffSide, into json: inout JSONWriter) {
     json.member("a", a.node.name)
     json.member("b", b.node.name)
     json.key("sections")

@@ -34,26 +34,29 @@ public func diffReport(
 }
 
 /// Which of several nodes are equal, and what the others have that differs from most.
+///
+/// - Parameter firsts: the first node of each group, in the groups' order; none are needed of one group.
 public func diffReport(
-    _ comparison: NodeComparison, _ nodes: [DiffedNode], _ settings: DiffReportSettings = DiffReportSettings()
+    _ comparison: NodeComparison, _ firsts: [DiffedNode], _ settings: DiffReportSettings = DiffReportSettings()
 ) -> Document {
     var document = Document()
     func names(_ group: NodeComparison.Group) -> String {
-        group.nodes.map { nodes[$0].node.name }.joined(separator: ", ")
+        group.nodes.map { comparison.names[$0] }.joined(separator: ", ")
     }
     guard let first = comparison.groups.first else { return document }
+    let count = comparison.names.count
     if comparison.groups.count == 1 {
-        document.add(.paragraph(RichText("All \(nodes.count) nodes are equal: \(names(first)).", .good)))
+        document.add(.paragraph(RichText("All \(count) nodes are equal: \(names(first)).", .good)))
         return document
     }
-    let isMajority = first.nodes.count * 2 > nodes.count
-    var title = RichText("\(nodes.count) nodes, \(comparison.groups.count) kinds.", .strong)
+    let isMajority = first.nodes.count * 2 > count
+    var title = RichText("\(count) nodes, \(comparison.groups.count) kinds.", .strong)
     title.add(
         first.nodes.count == 1
             ? " No two are equal; the others are compared with \(names(first))."
             : " \(first.nodes.count) are equal\(isMajority ? ", the majority" : ""): \(names(first)).")
     document.add(.paragraph(title))
-    for group in comparison.groups.dropFirst() {
+    for (group, own) in zip(comparison.groups, firsts).dropFirst() {
         guard let difference = group.difference else { continue }
         document.add(.space)
         var heading = RichText(names(group))
@@ -61,7 +64,7 @@ public func diffReport(
             group.nodes.count == 1
                 ? " differs from \(first.nodes.count == 1 ? "it" : "them"):" : " are equal, and differ:")
         document.add(.heading(heading))
-        let writer = DiffWriter(a: nodes[difference.a].side, b: nodes[difference.b].side, settings: settings)
+        let writer = DiffWriter(a: firsts[0].side, b: own.side, settings: settings)
         document.add(.indented(writer.blocks(difference)))
     }
     return document

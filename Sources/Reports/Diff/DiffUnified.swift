@@ -6,8 +6,10 @@ internal import SourceText
 /// Writes the difference between two nodes in the unified form, each chain as a file of its own whose lines are its rules.
 ///
 /// Lines that mean the same are equal, however they are written: the first node's stand for both.
-public func writeUnifiedDiff(_ diff: Diff, _ nodes: [DiffedNode], _ style: TextStyle, into output: inout OutputBuffer) {
-    let writer = UnifiedWriter(a: nodes[diff.a].side, b: nodes[diff.b].side, style: style)
+public func writeUnifiedDiff(
+    _ diff: Diff, _ a: DiffedNode, _ b: DiffedNode, _ style: TextStyle, into output: inout OutputBuffer
+) {
+    let writer = UnifiedWriter(a: a.side, b: b.side, style: style)
     for section in diff.sections {
         switch section {
         case .chains(let chains): for chain in chains { writer.write(chain, into: &output) }

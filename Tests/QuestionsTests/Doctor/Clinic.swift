@@ -81,9 +81,13 @@ struct Clinic {
     func findings(_ check: String) throws -> [DoctorFinding] {
         try #require(doctorChecks.contains { $0.name == check }, "\(check)")
         let (model, own) = try read()
+        let owners = AnnotatedRuleset(model.linked, cluster: own)
+        let facts = try others.map { other in
+            let model = try other.read().model
+            return NodeFacts(model, annotations: AnnotatedRuleset(model.linked, cluster: own))
+        }
         let patient = Patient(
-            model, annotations: AnnotatedRuleset(model.linked, cluster: own), cluster: own,
-            others: try others.map { try $0.read().model })
+            model, annotations: owners, cluster: own, of: Fleet([NodeFacts(model, annotations: owners)] + facts))
         let found = examine(patient, only: [check]).map(\.finding)
         for finding in found {
             #expect(!finding.evidence.isEmpty, "\(finding.title)")

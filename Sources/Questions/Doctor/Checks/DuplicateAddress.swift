@@ -81,17 +81,12 @@ extension Patient {
         var findings: [DoctorFinding] = []
         for route in host.routes where route.destination.isHost && route.type == .unicast {
             guard let link = route.interface, name(link).hasPrefix("cali") else { continue }
-            for other in others {
-                guard
-                    let theirs = other.host.routes.first(where: { their in
-                        their.destination == route.destination && their.type == .unicast
-                            && their.interface.map { other.names.text($0).hasPrefix("cali") } == true
-                    }), let theirLink = theirs.interface
-                else { continue }
-                let address = route.destination.address
+            let address = route.destination.address
+            for other in fleet.nodes(withPod: address, but: number) {
+                guard let theirLink = other.podRoutes[address] else { continue }
                 var finding = DoctorFinding(
                     .problem,
-                    "\(address) is a pod's here (\(name(link))) and one's on \(other.host.name.isEmpty ? "another node" : other.host.name) (\(other.names.text(theirLink)))",
+                    "\(address) is a pod's here (\(name(link))) and one's on \(other.name.isEmpty ? "another node" : other.name) (\(theirLink))",
                     evidence: [DoctorFinding.Evidence(route.place)], remedies: delete(address))
                 finding.traffic = "packets to \(address): each node sends them to its own pod"
                 findings.append(finding)

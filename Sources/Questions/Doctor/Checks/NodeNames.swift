@@ -16,12 +16,11 @@ let nodeNaming = DoctorCheck(
 extension Patient {
     fileprivate var sharedHostNames: [DoctorFinding] {
         let own = host.interfaces.flatMap({ $0.addresses }).map({ $0.address })
-        let twins = others.filter { other in
+        let twins = fleet.nodes(named: host.name, but: number).filter { other in
             // One node twice in the input has its own addresses.
-            other.host.name == host.name
-                && !other.host.interfaces.flatMap({ $0.addresses }).contains {
-                    !$0.address.isLoopback && !$0.address.isLinkLocal && own.contains($0.address)
-                }
+            !other.links.flatMap({ $0.addresses }).contains {
+                !$0.isLoopback && !$0.isLinkLocal && own.contains($0)
+            }
         }
         guard !twins.isEmpty, let link = uplinks.first else { return [] }
         var finding = DoctorFinding(

@@ -152,25 +152,16 @@ extension Patient {
             : "restart flannel's pod on this node, which writes neighbour and forwarding entries anew; delete a wrong one first (ip neigh del)"
     }
 
-    /// The other node of the input whose tunnel has `address`.
-    private func node(withTunnel address: IPAddress) -> (model: HostModel, link: NetworkInterface)? {
-        for other in others {
-            for link in other.host.interfaces where link.addresses.contains(where: { $0.address == address }) {
-                return (other, link)
-            }
-        }
-        return nil
-    }
-
     private func wrongAddress(
         _ neighbour: Neighbour, _ mac: MACAddress, _ gateway: IPAddress, _ link: NetworkInterface, _ traffic: String
     ) -> [DoctorFinding] {
-        guard let (other, theirs) = node(withTunnel: gateway), let actual = theirs.mac, actual != mac else { return [] }
+        guard let (other, theirs) = fleet.link(with: gateway, but: number), let actual = theirs.mac, actual != mac
+        else { return [] }
         let device = name(link.name)
-        let place = other.host.name.isEmpty ? "there" : "on \(other.host.name)"
+        let place = other.name.isEmpty ? "there" : "on \(other.name)"
         var finding = DoctorFinding(
             .problem,
-            "\(device) sends to \(gateway) by the hardware address \(mac), and its \(other.names.text(theirs.name)) \(place) has \(actual): it drops what is for another",
+            "\(device) sends to \(gateway) by the hardware address \(mac), and its \(theirs.name) \(place) has \(actual): it drops what is for another",
             evidence: [DoctorFinding.Evidence(neighbour.place)],
             remedies: [
                 "ip neigh replace \(gateway) dev \(device) lladdr \(actual), or delete the entry and restart the plugin's pod on this node: it had the address from before the interface there was made anew"
@@ -203,8 +194,8 @@ extension Patient {
         }
         guard let destination = entry.destination else { return [] }
         var expected: [IPAddress] = []
-        if let (other, _) = node(withTunnel: gateway) {
-            expected = other.host.interfaces.flatMap({ $0.addresses }).map({ $0.address })
+        if let (other, _) = fleet.link(with: gateway, but: number) {
+            expected = other.links.flatMap { $0.addresses }
         } else if let node = cluster.nodes.first(where: { $0.tunnelAddresses.contains(gateway) }) {
             expected = addresses(ofNode: node.name)
         }

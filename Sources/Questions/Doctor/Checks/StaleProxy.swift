@@ -249,24 +249,22 @@ extension Patient {
         let own = serviceEndpoints
         guard !own.isEmpty else { return [] }
         var findings: [DoctorFinding] = []
-        for other in others {
-            let theirs = Patient(other, annotations: AnnotatedRuleset(other.linked, cluster: cluster), cluster: cluster)
-                .serviceEndpoints
-            guard !theirs.isEmpty else { continue }
+        for other in fleet.nodes(withOtherEndpointsThan: number) {
+            let theirs = other.endpoints
             var differing: [ServicePortName] = []
-            for (name, endpoints) in own where Set(endpoints) != Set(theirs[name] ?? []) { differing.append(name) }
+            for (name, endpoints) in own where Set(endpoints) != theirs[name] ?? [] { differing.append(name) }
             for name in theirs.keys where own[name] == nil { differing.append(name) }
             guard !differing.isEmpty else { continue }
             differing.sort { $0.text < $1.text }
             let first = differing[0]
             let place = ruleEndpoints.first { $0.name == first }?.place ?? .none
-            let otherName = other.host.name.isEmpty ? "another node of the input" : other.host.name
+            let otherName = other.name.isEmpty ? "another node of the input" : other.name
             var finding = DoctorFinding(
                 .risk, "kube-proxy's rules differ from those on \(otherName): \(list(differing.map({ $0.text })))",
                 evidence: [
                     DoctorFinding.Evidence(
                         place,
-                        "here \(first.text) has \(words(own[first])), there \(words(theirs[first]))")
+                        "here \(first.text) has \(words(own[first])), there \(words(theirs[first].map(Array.init)))")
                 ],
                 remedies: [
                     "compare both with the Service's EndpointSlices, and restart kube-proxy's pod on the node that is behind"

@@ -1,0 +1,101 @@
+public import Annotations
+internal import ChainGraph
+internal import NetTypes
+public import PathModel
+internal import RuleModel
+internal import SourceText
+
+/// What a node tells the doctor of other nodes: little, so that a thousand nodes need not be held.
+public struct NodeFacts: Sendable {
+    /// What the node calls itself; empty where the input does not say.
+    let name: String
+    let links: [Link]
+    /// The link of a pod that each address is routed to.
+    let podRoutes: [IPAddress: String]
+    /// Where kube-proxy's rules translate each Service's packets to.
+    let endpoints: [ServicePortName: Set<String>]
+
+    struct Link: Sendable {
+        let name: String
+        let mac: MACAddress?
+        let addresses: [IPAddress]
+    }
+
+    public init(_ model: HostModel, annotations: AnnotatedRuleset) {
+        func text(_ symbol: Symbol) -> String { model.names.text(symbol) }
+        name = model.host.name
+        links = model.host.interfaces.map { link in
+            Link(name: text(link.name), mac: link.mac, addresses: link.addresses.map { $0.address })
+        }
+        var podRoutes: [IPAddress: String] = [:]
+        for route in model.host.routes where route.destination.isHost && route.type == .unicast {
+            guard let link = route.interface.map(text), link.hasPrefix("cali") else { continue }
+            if podRoutes[route.destination.address] == nil { podRoutes[route.destination.address] = link }
+        }
+        self.podRoutes = podRoutes
+        endpoints = serviceEndpoints(annotations).mapValues { Set($0) }
+    }
+}
+
+/// All nodes of an input, as each of them asks of the others. What is asked of many is found at once.
+public struct Fleet: Sendable {
+    private let nodes: [NodeFacts]
+    /// Nodes that have an address, and those that route it to a pod's link, ascending.
+    private var byAddress: [IPAddress: [Int]] = [:]
+    private var byPodRoute: [IPAddress: [Int]] = [:]
+    private var byName: [String: [Int]] = [:]
+    /// Equal for nodes whose rules lead to the same endpoints.
+    private var endpointKinds: [Int] = []
+
+    public init(_ nodes: [NodeFacts] = []) {
+        self.nodes = nodes
+        var kinds: [[ServicePortName: Set<String>]: Int] = [:]
+        for (number, node) in nodes.enumerated() {
+            byName[node.name, default: []].append(number)
+            for address in node.links.flatMap({ $0.addresses }) where byAddress[address]?.last != number {
+                byAddress[address, default: []].append(number)
+            }
+            for address in node.podRoutes.keys { byPodRoute[address, default: []].append(number) }
+            let kind = kinds[node.endpoints] ?? kinds.count
+            kinds[node.endpoints] = kind
+            endpointKinds.append(kind)
+        }
+    }
+
+    /// Other nodes than the one with `number` that call themselves `name`.
+    func nodes(named name: String, but number: Int) -> [NodeFacts] { others(byName[name], number) }
+
+    /// The link of another node that has `address`.
+    func link(with address: IPAddress, but number: Int) -> (node: NodeFacts, link: NodeFacts.Link)? {
+        for node in others(byAddress[address], number) {
+            for link in node.links where link.addresses.contains(address) { return (node, link) }
+        }
+        return nil
+    }
+
+    /// Other nodes that route `address` to a pod's link.
+    func nodes(withPod address: IPAddress, but number: Int) -> [NodeFacts] { others(byPodRoute[address], number) }
+
+    /// Other nodes whose rules know endpoints, and not just those that the rules of the node with `number` do.
+    func nodes(withOtherEndpointsThan number: Int) -> [NodeFacts] {
+        guard endpointKinds.indices.contains(number) else { return [] }
+        return nodes.indices.filter { endpointKinds[$0] != endpointKinds[number] && !nodes[$0].endpoints.isEmpty }
+            .map { nodes[$0] }
+    }
+
+    private func others(_ numbers: [Int]?, _ own: Int) -> [NodeFacts] {
+        (numbers ?? []).filter { $0 != own }.map { nodes[$0] }
+    }
+}
+
+/// Where kube-proxy's rules translate each Service's packets to: `10.244.1.10:80`, by the name of the port.
+func serviceEndpoints(_ annotations: AnnotatedRuleset) -> [ServicePortName: [String]] {
+    var found: [ServicePortName: [String]] = [:]
+    for chain in annotations.linked.chainIDs {
+        guard case .kubeProxy(.endpoint(let name, let address))? = annotations.purpose(of: ChainID(chain)) else {
+            continue
+        }
+        found[name, default: []].append(address)
+    }
+    return found
+}
