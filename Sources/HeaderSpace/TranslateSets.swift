@@ -189,10 +189,12 @@ extension SetEvaluator {
     /// Whether the interface has more addresses than one that MASQUERADE may take; also where that is not known.
     func hasSeveralAddresses(_ name: Symbol?) -> Bool {
         guard let name, let interface = model.interface(name) else { return true }
-        // IPv6 takes the address of a link for what is on it.
-        return interface.addresses.count {
+        let count = interface.addresses.count {
             $0.address.version == space.version && (space.version == .v6 || $0.scope == .global)
-        } > 1
+        }
+        // IPv6 takes the address of a link for what is on it, and where the interface has none one of another's; to an
+        // address of its own the host sends from that. Source: net/ipv6/addrconf.c `ipv6_dev_get_saddr`, Linux 6.18.
+        return space.version == .v6 ? count != 1 || interface.isLoopback : count > 1
     }
 
     private func divided(_ part: NATPart, by cut: PacketSet) -> (inside: NATPart, outside: NATPart) {
