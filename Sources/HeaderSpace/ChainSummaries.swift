@@ -100,12 +100,20 @@ extension SetEvaluator {
         let made = ChainSummary(blanked)
         let outer = current
         current = made
-        made.ends = walk(chain, [Way(packets: space.wellFormed, flow: blanked)], context, depth: depth)
+        made.ends = walk(chain, [Way(packets: entrants(blanked, context), flow: blanked)], context, depth: depth)
         made.onward = EndTree(made.ends.filter { !$0.verdict.isLast }, space)
         current = outer
         summaries[key] = made
         completed.append(made)
         return made
+    }
+
+    /// All packets that may enter with that flow. One of them stands for all where a match tells them from others: what
+    /// came by an interface has no sender here.
+    private func entrants(_ flow: Flow, _ context: Context) -> PacketSet {
+        if !flow.startedHere, !context.hasInInterface { return space.wellFormed }
+        let numbers = interfaces.indices.filter { (interfaces[$0] == nil) == flow.startedHere }
+        return space.and(space.wellFormed, space.union(numbers.map { space.packets(.inInterface, UInt128($0)) }))
     }
 
     func enter(_ summary: ChainSummary, _ packets: PacketSet) {

@@ -80,7 +80,7 @@ extension SetEvaluator {
     private func leave(_ ways: [Way]) {
         var looped: [Way] = []
         for way in passed(.postrouting, ways) {
-            for part in byLength(way).flatMap({ bySpecialAddress($0) }) {
+            for part in byLength(way).flatMap({ bySpecialAddress($0) }).flatMap({ byTimeToLive($0) }) {
                 for (hook, way) in concluded(stages.transmit, part, .postrouting) {
                     switch hook {
                     case .prerouting: looped.append(way)
@@ -138,65 +138,6 @@ extension SetEvaluator {
             }
         }
         return [Way(packets: rest, flow: way.flow)]
-    }
-
-    /// Classes of sources that the way out of what this host makes hangs on, which together are all: their form, the
-    /// interface that has them, by which the host sends to groups from there, and which routing rules and routes ask for them.
-    /// Source: net/ipv4/route.c `ip_route_output_key_hash_rcu`, Linux 6.18.
-    private func localSources() -> [PacketSet] {
-        struct Kind: Hashable {
-            var form: AddressForm
-            var owner: Symbol?
-            var asked: [Bool]
-        }
-        let table = model.routes(space.version)
-        let asked = table.rules.compactMap { $0.from } + table.routes.compactMap { $0.from }
-        var owners: [IPAddress: Symbol] = [:]
-        for interface in model.host.interfaces {
-            for own in interface.addresses where owners[own.address] == nil { owners[own.address] = interface.name }
-        }
-        var classes: [Kind: [PacketSet]] = [:]
-        var order: [Kind] = []
-        for atom in addressAtoms(.source) {
-            let kind = Kind(
-                form: AddressForm(atom.address), owner: owners[atom.address],
-                asked: asked.map { $0.contains(atom.address) })
-            if classes[kind] == nil { order.append(kind) }
-            classes[kind, default: []].append(atom.packets)
-        }
-        return order.map { space.union(classes[$0] ?? []) }
-    }
-
-    func byBothAddresses(_ way: Way) -> [Way] {
-        byDestination(way).flatMap { part in
-            addressAtoms(.source).map { Way(packets: space.and(part.packets, $0.packets), flow: way.flow) }
-                .filter { !$0.packets.isEmpty }
-        }
-    }
-
-    /// Parts that the kernel tells apart by addresses alone where a packet leaves: groups, links, this host itself.
-    private func bySpecialAddress(_ way: Way) -> [Way] {
-        var parts = [way]
-        let isBridged = model.host.interfaces.contains { $0.kind == .bridge }
-        for field in [PacketField.destination, .source]
-        where field == .destination || way.flow.startedHere || isBridged {
-            guard way.flow[field] == .arriving else { continue }
-            let classes = specialClasses(field)
-            parts = parts.flatMap { part in
-                classes.map { Way(packets: space.and(part.packets, $0), flow: part.flow) }.filter {
-                    !$0.packets.isEmpty
-                }
-            }
-        }
-        return parts
-    }
-
-    /// Parts of one length as far as links limit it.
-    private func byLength(_ way: Way) -> [Way] {
-        guard space.free.contains(.length) else { return [way] }
-        let limit = way.flow.route?.route?.mtu ?? way.flow.route?.interface.flatMap { model.interface($0)?.mtu }
-        guard let limit, limit < 65535 else { return [way] }
-        return parts(way, [space.packets(.length, from: 0, through: UInt128(limit)), mayNotBeCut(way.flow)])
     }
 
     // MARK: Hooks

@@ -1,0 +1,74 @@
+internal import ChainGraph
+internal import NetTypes
+internal import PacketPath
+internal import PathModel
+internal import RuleModel
+internal import SourceText
+
+// Parts of a way that the IP layer tells apart, of each of which one packet is asked for all.
+extension SetEvaluator {
+    /// Classes of sources that the way out of what this host makes hangs on, which together are all: their form, the
+    /// interface that has them, by which the host sends to groups from there, and which routing rules and routes ask for them.
+    /// Source: net/ipv4/route.c `ip_route_output_key_hash_rcu`, Linux 6.18.
+    func localSources() -> [PacketSet] {
+        struct Kind: Hashable {
+            var form: AddressForm
+            var owner: Symbol?
+            var asked: [Bool]
+        }
+        let table = model.routes(space.version)
+        let asked = table.rules.compactMap { $0.from } + table.routes.compactMap { $0.from }
+        var owners: [IPAddress: Symbol] = [:]
+        for interface in model.host.interfaces {
+            for own in interface.addresses where owners[own.address] == nil { owners[own.address] = interface.name }
+        }
+        var classes: [Kind: [PacketSet]] = [:]
+        var order: [Kind] = []
+        for atom in addressAtoms(.source) {
+            let kind = Kind(
+                form: AddressForm(atom.address), owner: owners[atom.address],
+                asked: asked.map { $0.contains(atom.address) })
+            if classes[kind] == nil { order.append(kind) }
+            classes[kind, default: []].append(atom.packets)
+        }
+        return order.map { space.union(classes[$0] ?? []) }
+    }
+
+    func byBothAddresses(_ way: Way) -> [Way] {
+        byDestination(way).flatMap { part in
+            addressAtoms(.source).map { Way(packets: space.and(part.packets, $0.packets), flow: way.flow) }
+                .filter { !$0.packets.isEmpty }
+        }
+    }
+
+    /// Parts that the kernel tells apart by addresses alone where a packet leaves: groups, links, this host itself.
+    func bySpecialAddress(_ way: Way) -> [Way] {
+        var parts = [way]
+        let isBridged = model.host.interfaces.contains { $0.kind == .bridge }
+        for field in [PacketField.destination, .source]
+        where field == .destination || way.flow.startedHere || isBridged {
+            guard way.flow[field] == .arriving else { continue }
+            let classes = specialClasses(field)
+            parts = parts.flatMap { part in
+                classes.map { Way(packets: space.and(part.packets, $0), flow: part.flow) }.filter {
+                    !$0.packets.isEmpty
+                }
+            }
+        }
+        return parts
+    }
+
+    /// Parts with the time to live that keeps what this host sends to many from leaving, and with any other.
+    func byTimeToLive(_ way: Way) -> [Way] {
+        guard way.flow.startedHere, way.flow[.ttl] == .arriving, space.free.contains(.ttl) else { return [way] }
+        return parts(way, [space.packets(.ttl, 0), space.packets(.ttl, 1)])
+    }
+
+    /// Parts of one length as far as links limit it.
+    func byLength(_ way: Way) -> [Way] {
+        guard space.free.contains(.length) else { return [way] }
+        let limit = way.flow.route?.route?.mtu ?? way.flow.route?.interface.flatMap { model.interface($0)?.mtu }
+        guard let limit, limit < 65535 else { return [way] }
+        return parts(way, [space.packets(.length, from: 0, through: UInt128(limit)), mayNotBeCut(way.flow)])
+    }
+}
