@@ -47,7 +47,7 @@ private func write(_ value: JSONValue, into json: inout JSONWriter) {
     case .object(let members):
         json.beginObject()
         for member in members {
-            json.key(member.key)
+            json.key(text: member.key)
             write(member.value, into: &json)
         }
         json.endObject()

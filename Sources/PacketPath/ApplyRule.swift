@@ -13,11 +13,11 @@ struct RuleWay: Sendable {
     var action = Action.continue
     var changes: [Change] = []
     /// What was known when the rule began.
-    let before: PacketView
+    let before: SharedView
 
     init(_ state: WalkState) {
         self.state = state
-        before = state.view
+        before = SharedView(state.view)
     }
 }
 
@@ -40,12 +40,12 @@ extension Evaluator {
             case .match(let match):
                 // Only where those before hold is it asked, and does what it does.
                 if hasEffect(match), !isClosed(&open, reference, &way, &frame) { return nil }
-                let packet = way.state.packet
-                let defaults = fields(of: match, in: packet.version).intersection(packet.defaulted)
+                let version = way.state.packet.version
+                let defaults = fields(of: match, in: version).intersection(way.state.packet.defaulted)
                 if !defaults.isSubset(of: way.state.history.defaultsUsed) {
                     way.state.history.defaultsUsed.formUnion(defaults)
                 }
-                if dropsItself(match, packet, reference) || countsNothing(match, way.state)
+                if dropsItself(match, way.state.packet, reference) || countsNothing(match, way.state)
                     || missesFrame(match, way.state)
                 {
                     // Only where those before hold is it asked.
@@ -136,9 +136,7 @@ extension Evaluator {
         var own = RuleStep(rule: reference, verdict: .drop, changes: way.changes)
         own.isDropOfMatch = true
         own.isCounted = isCounted
-        var step = Step(.rule(own), way.before)
-        step.layer = way.state.layer
-        way.state.history.steps.append(step)
+        way.state.history.steps.append(Step(.rule(own), way.before, layer: way.state.layer))
         frame.ends.append(ChainEnd(state: way.state, verdict: .drop))
     }
 
@@ -229,9 +227,7 @@ extension Evaluator {
         if changes.isEmpty { return }
         var own = RuleStep(rule: reference, verdict: .continue, changes: changes)
         own.isBroken = true
-        var step = Step(.rule(own), way.before)
-        step.layer = way.state.layer
-        way.state.history.steps.append(step)
+        way.state.history.steps.append(Step(.rule(own), way.before, layer: way.state.layer))
     }
 
     /// Records the rule and goes where its action leads.
@@ -256,10 +252,8 @@ extension Evaluator {
             let own = RuleStep(
                 rule: reference, verdict: verdict, target: chain, rejectWith: with,
                 changes: more.isEmpty ? changes : changes + more)
-            var step = Step(.rule(own), before)
-            step.layer = state.layer
-            state.history.steps.append(step)
-            if before.packet != state.packet, let kind = translationKind(model.linked.rule(reference)) {
+            state.history.steps.append(Step(.rule(own), before, layer: state.layer))
+            if before.view.packet != state.packet, let kind = translationKind(model.linked.rule(reference)) {
                 recordTranslation(kind, before: before, &state)
             }
         }
@@ -361,22 +355,20 @@ extension Evaluator {
     }
 
     /// Notes what a translation changed, after the rule that made it.
-    private func recordTranslation(_ kind: TranslationStep.Kind, before: PacketView, _ state: inout WalkState) {
-        let old = before.packet
+    private func recordTranslation(_ kind: TranslationStep.Kind, before: SharedView, _ state: inout WalkState) {
+        let old = before.view.packet
         let new = state.packet
         var translation = TranslationStep(
             kind: kind, source: nil, sourcePort: nil, sourcePortChoices: new.sourcePortChoices, destination: nil,
             destinationPort: nil, isFromEntry: false)
-        if Manipulation(before.hook) == .source {
+        if Manipulation(before.view.hook) == .source {
             if !new.unknown.contains(.source) { translation.source = new.source }
             if old.sourcePort != new.sourcePort { translation.sourcePort = new.sourcePort }
         } else {
             if !new.unknown.contains(.destination) { translation.destination = new.destination }
             if old.destinationPort != new.destinationPort { translation.destinationPort = new.destinationPort }
         }
-        var step = Step(.translation(translation), before)
-        step.layer = state.layer
-        state.history.steps.append(step)
+        state.history.steps.append(Step(.translation(translation), before, layer: state.layer))
     }
 
     private func miss(_ statement: Int, _ reference: RuleReference, _ state: inout WalkState) {

@@ -5,17 +5,28 @@ internal import RuleModel
 internal import SourceText
 
 /// Follows one packet through a host's model. The only evaluator: what explains, records what this does.
-struct Evaluator {
+final class Evaluator: Sendable {
     let model: HostModel
     let request: TraceRequest
     /// The connection table in force: the host's, or that of the flows before.
     let connections: ConnectionIndex
     /// What packets before did to sets.
-    var setChanges = SetChanges()
+    let setChanges: SetChanges
     /// Connections of IPVS that packets before made.
-    var virtualConnections: [VirtualConnection] = []
+    let virtualConnections: [VirtualConnection]
 
-    var names: NameTable { model.names }
+    init(
+        model: HostModel, request: TraceRequest, connections: ConnectionIndex, setChanges: SetChanges = SetChanges(),
+        virtualConnections: [VirtualConnection] = []
+    ) {
+        self.model = model
+        self.request = request
+        self.connections = connections
+        self.setChanges = setChanges
+        self.virtualConnections = virtualConnections
+    }
+
+    var names: NameTable { _read { yield model.names } }
 
     /// The rule as names of unknowns cite it: `filter/INPUT:3`.
     func cite(_ rule: RuleReference) -> String { "\(model.linked.path(of: rule.chain)):\(rule.index + 1)" }
@@ -39,8 +50,8 @@ public func trace(
     _ request: TraceRequest, on model: HostModel, connections: ConnectionIndex? = nil,
     setChanges: SetChanges = SetChanges(), virtualConnections: [VirtualConnection] = []
 ) -> Trace {
-    var evaluator = Evaluator(model: model, request: request, connections: connections ?? model.connections)
-    evaluator.setChanges = setChanges
-    evaluator.virtualConnections = virtualConnections
-    return evaluator.run()
+    Evaluator(
+        model: model, request: request, connections: connections ?? model.connections, setChanges: setChanges,
+        virtualConnections: virtualConnections
+    ).run()
 }

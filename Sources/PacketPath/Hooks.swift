@@ -32,7 +32,9 @@ extension Position {
 
 extension Evaluator {
     /// Takes a packet one stage on. More than one way comes back where something unknown decides.
-    func advance(_ state: WalkState) -> [WalkState] {
+    ///
+    /// The way is handed over, here and in what follows, so that it is changed in place where nobody else has it.
+    func advance(_ state: __owned WalkState) -> [WalkState] {
         switch state.position {
         case .hook(let hook, let step): return atHook(hook, step, state)
         case .reception: return received(state)
@@ -46,7 +48,8 @@ extension Evaluator {
         }
     }
 
-    func atHook(_ hook: Hook, _ step: Int, _ entering: WalkState, isCopy: Bool = false) -> [WalkState] {
+    func atHook(_ hook: Hook, _ step: Int, _ entering: __owned WalkState, isCopy: Bool = false) -> [WalkState] {
+        let position = entering.position
         var state = entering
         if step == 0 { state.context = context(at: hook, state) }
         let plan = model.compiled.plan(state.packet.version, hook)
@@ -93,7 +96,7 @@ extension Evaluator {
         for index in results.indices {
             if results[index].outcome != nil {
                 results[index].position = .ended
-            } else if results[index].position == entering.position {
+            } else if results[index].position == position {
                 results[index].position = .hook(hook, step: step + 1)
             }
         }
@@ -131,14 +134,16 @@ extension Evaluator {
     }
 
     /// Every way through a base chain of type filter or route.
-    private func run(_ chain: ChainID, _ state: WalkState) -> [WalkState] {
-        let isRoute = model.linked.chain(chain).base?.type == .route
+    private func run(_ chain: ChainID, _ state: __owned WalkState) -> [WalkState] {
+        guard model.linked.chain(chain).base?.type == .route else {
+            return joined(concluded(walk(chain, state), of: chain).map { $0.state })
+        }
         return joined(
-            walk(chain, state).flatMap { end in
-                let way = concluded(end, of: chain)
+            concluded(walk(chain, state), of: chain).flatMap { end in
+                let way = end.state
                 // Source: net/netfilter/nft_chain_route.c, which routes what is accepted again; observed on Linux 6.18.
                 if end.verdict == .passedBy, model.linked.table(of: chain).backend == .nfTables { return [way] }
-                return isRoute ? rerouted(way, from: state, byNAT: false) : [way]
+                return rerouted(way, from: state, byNAT: false)
             })
     }
 
@@ -183,10 +188,18 @@ extension Evaluator {
         }
     }
 
-    /// What a base chain's end means: the next chain, or the packet's.
-    func concluded(_ end: ChainEnd, of chain: ChainID) -> WalkState {
-        var state = end.state
-        switch end.verdict {
+    /// What a base chain's ends mean: the next chain, or the packet's end.
+    func concluded(_ ends: __owned [ChainEnd], of chain: ChainID) -> [ChainEnd] {
+        var ends = ends
+        for index in ends.indices {
+            let verdict = ends[index].verdict
+            conclude(&ends[index].state, verdict, of: chain)
+        }
+        return ends
+    }
+
+    private func conclude(_ state: inout WalkState, _ verdict: ChainVerdict, of chain: ChainID) {
+        switch verdict {
         case .accept, .passedBy: break
         case .drop:
             state.outcome = .dropped
@@ -219,6 +232,5 @@ extension Evaluator {
                 state.record(.policy(chain, .accept))
             }
         }
-        return state
     }
 }

@@ -53,9 +53,8 @@ extension Evaluator {
         plain.traceReply = false
         plain.state = nil
         plain.isFromRawSocket = false
-        var other = Evaluator(model: model, request: plain, connections: table)
-        other.virtualConnections = virtual + virtualConnections
-        return other
+        return Evaluator(
+            model: model, request: plain, connections: table, virtualConnections: virtual + virtualConnections)
     }
 
     private func tree(of start: WalkState) -> Trace { tree(of: explore([start])) }

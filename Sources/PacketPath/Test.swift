@@ -6,7 +6,11 @@ internal import SourceText
 extension Evaluator {
     /// Whether `match`, of `rule`, holds for the packet in `state`. What holding does besides is `applyEffect`'s.
     func test(_ match: Match, in state: WalkState, rule: RuleReference) -> Answer {
-        let packet = state.packet
+        // Lent, not copied.
+        test(match, state.packet, state, rule)
+    }
+
+    private func test(_ match: Match, _ packet: Packet, _ state: WalkState, _ rule: RuleReference) -> Answer {
         if let verdict = judge(match, packet, rule) { return Answer(verdict == .yes) }
         return switch match {
         case .source(let test): testSource(test, packet)

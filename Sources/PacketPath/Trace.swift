@@ -112,6 +112,19 @@ public struct PacketView: Hashable, Sendable {
     }
 }
 
+/// A view that steps have in common.
+struct SharedView: Hashable, Sendable {
+    /// One element: an array is what copies share.
+    private var cell: [PacketView]
+
+    init(_ view: PacketView) { cell = [view] }
+
+    var view: PacketView {
+        _read { yield cell[0] }
+        _modify { yield &cell[0] }
+    }
+}
+
 /// A value that a rule changed, with the name it has in the JSON's `set`.
 public struct Change: Hashable, Sendable {
     public enum Field: UInt8, Hashable, Sendable {
@@ -248,12 +261,14 @@ public struct Step: Hashable, Sendable {
 
     private struct Body: Hashable, Sendable {
         var kind: Kind
-        var view: PacketView
+        var view: SharedView
         var layer: UInt8 = 0
         var isCertain = true
     }
 
-    public init(_ kind: Kind, _ view: PacketView) { cell = [Body(kind: kind, view: view)] }
+    public init(_ kind: Kind, _ view: PacketView) { self.init(kind, SharedView(view)) }
+
+    init(_ kind: Kind, _ view: SharedView, layer: UInt8 = 0) { cell = [Body(kind: kind, view: view, layer: layer)] }
 
     public var kind: Kind {
         _read { yield cell[0].kind }
@@ -262,8 +277,8 @@ public struct Step: Hashable, Sendable {
 
     /// The packet and what was known of it before this step.
     public var view: PacketView {
-        _read { yield cell[0].view }
-        _modify { yield &cell[0].view }
+        _read { yield cell[0].view.view }
+        _modify { yield &cell[0].view.view }
     }
 
     /// 0 for the packet asked about, 1 for the one that encapsulates it, …

@@ -107,8 +107,8 @@ extension Evaluator {
         for chain in chains {
             var next: [WalkState] = []
             for state in open {
-                for end in walk(chain, state) {
-                    let way = concluded(end, of: chain)
+                for end in concluded(walk(chain, state), of: chain) {
+                    let way = end.state
                     if way.outcome != nil || end.verdict == .passedBy || isMapped(way, manipulation) {
                         results.append(way)
                     } else {

@@ -66,7 +66,7 @@ extension Evaluator {
     /// are user chains. Source: net/ipv4/netfilter/ip_tables.c `ipt_do_table`; net/netfilter/x_tables.c
     /// `xt_jumpstack_alloc`. nf_tables takes no rule set in which more than 16 jumps lead into one another: net/netfilter/
     /// nf_tables_api.c `nft_chain_validate`, `NFT_JUMP_STACK_SIZE`.
-    func walk(_ chain: ChainID, _ entering: WalkState) -> [ChainEnd] {
+    func walk(_ chain: ChainID, _ entering: __owned WalkState) -> [ChainEnd] {
         var stack = [ChainFrame(ChainCall(chain: chain, isGoto: false), entering)]
         while true {
             let top = stack.count - 1
@@ -208,9 +208,8 @@ extension Evaluator {
     private func key(of state: WalkState) -> PacketKey? {
         if request.recordsMisses || request.walksPlainly || state.packet.fragmentOffset > 0 { return nil }
         if !state.packet.unknown.isDisjoint(with: PacketKey.fields) { return nil }
-        let packet = state.packet
-        guard packet.bytes.isEmpty || prefilterApplies(to: packet) else { return nil }
-        return PacketKey(packet, in: asked(state.context.inInterface), out: asked(state.context.outInterface))
+        guard state.packet.bytes.isEmpty || prefilterApplies(to: state.packet) else { return nil }
+        return PacketKey(state.packet, in: asked(state.context.inInterface), out: asked(state.context.outInterface))
     }
 
     private func asked(_ view: InterfaceView) -> PacketKey.Interface {

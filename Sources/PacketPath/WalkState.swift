@@ -261,8 +261,6 @@ struct WalkState: Hashable, Sendable {
     }
 
     mutating func record(_ kind: Step.Kind) {
-        var step = Step(kind, view)
-        step.layer = layer
-        history.steps.append(step)
+        history.steps.append(Step(kind, SharedView(view), layer: layer))
     }
 }

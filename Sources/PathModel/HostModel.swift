@@ -4,20 +4,23 @@ public import RuleModel
 public import SourceText
 
 /// Everything that decides a packet's way on one host, as data: rules, routes, sets, connections, settings.
+///
+/// Copies share one `Body`: a model is passed on for each packet and never changes but by names.
 public struct HostModel: Sendable {
-    public private(set) var compiled: CompiledRuleset
-    public let host: HostState
-    public let routesV4: RoutingTables
-    public let routesV6: RoutingTables
-    public let sets: SetIndex
-    private let index: HostIndex
-    /// Entries of the connection table by either direction's tuple; NAT makes the two differ.
-    public let connections: ConnectionIndex
-    /// The helpers that rules give connections (`CT --helper`).
-    public let helpers: [Symbol]
-    /// Rules that the input has but that could not be read at all, such as a native nft dump: no outcome is surer than
-    /// these allow.
-    public let unreadRules: [String]
+    /// One element: an array is what copies share.
+    private var cell: [Body]
+
+    private struct Body: Sendable {
+        var compiled: CompiledRuleset
+        let host: HostState
+        let routesV4: RoutingTables
+        let routesV6: RoutingTables
+        let sets: SetIndex
+        let index: HostIndex
+        let connections: ConnectionIndex
+        let helpers: [Symbol]
+        let unreadRules: [String]
+    }
 
     public init(_ ruleset: Ruleset, _ host: HostState, names: NameTable, unreadRules: [String] = []) {
         // Native rules have names of interfaces as bytes; who asks what comes in by them needs symbols.
@@ -25,15 +28,6 @@ public struct HostModel: Sendable {
         var native = Ruleset()
         native.tables = ruleset.tables.filter { $0.isNative }
         for mention in PathModel.interfaceMentions(native, names) { _ = names.intern(mention.name) }
-        compiled = CompiledRuleset(
-            LinkedRuleset(ruleset, names: names), balanced: Set((host.virtualServices ?? []).map { $0.version }))
-        self.host = host
-        routesV4 = RoutingTables(host, .v4)
-        routesV6 = RoutingTables(host, .v6)
-        sets = SetIndex(host)
-        index = HostIndex(host)
-        connections = ConnectionIndex(host.connections ?? [])
-        self.unreadRules = unreadRules
         var helpers: [Symbol] = []
         for table in ruleset.tables {
             for case .helper(let helper, _) in table.objects.map({ $0.content }) where !helpers.contains(helper) {
@@ -47,17 +41,47 @@ public struct HostModel: Sendable {
                 }
             }
         }
-        self.helpers = helpers
+        cell = [
+            Body(
+                compiled: CompiledRuleset(
+                    LinkedRuleset(ruleset, names: names),
+                    balanced: Set((host.virtualServices ?? []).map { $0.version })),
+                host: host, routesV4: RoutingTables(host, .v4), routesV6: RoutingTables(host, .v6),
+                sets: SetIndex(host), index: HostIndex(host), connections: ConnectionIndex(host.connections ?? []),
+                helpers: helpers, unreadRules: unreadRules)
+        ]
     }
 
-    public var linked: LinkedRuleset { compiled.linked }
+    private var index: HostIndex { _read { yield cell[0].index } }
 
-    public var names: NameTable { compiled.linked.names }
+    public var compiled: CompiledRuleset { _read { yield cell[0].compiled } }
+
+    public var linked: LinkedRuleset { _read { yield cell[0].compiled.linked } }
+
+    public var names: NameTable { _read { yield cell[0].compiled.linked.names } }
+
+    public var host: HostState { _read { yield cell[0].host } }
+
+    public var routesV4: RoutingTables { _read { yield cell[0].routesV4 } }
+
+    public var routesV6: RoutingTables { _read { yield cell[0].routesV6 } }
+
+    public var sets: SetIndex { _read { yield cell[0].sets } }
+
+    /// Entries of the connection table by either direction's tuple; NAT makes the two differ.
+    public var connections: ConnectionIndex { _read { yield cell[0].connections } }
+
+    /// The helpers that rules give connections (`CT --helper`).
+    public var helpers: [Symbol] { cell[0].helpers }
+
+    /// Rules that the input has but that could not be read at all, such as a native nft dump: no outcome is surer than
+    /// these allow.
+    public var unreadRules: [String] { cell[0].unreadRules }
 
     public func routes(_ version: IPVersion) -> RoutingTables { version == .v4 ? routesV4 : routesV6 }
 
     /// The symbol of a name that a question brings along, such as an interface that no input speaks of.
-    public mutating func intern(_ name: String) -> Symbol { compiled.intern(name) }
+    public mutating func intern(_ name: String) -> Symbol { names.find(name) ?? cell[0].compiled.intern(name) }
 
     /// The interface `name`, where the input speaks of it.
     public func interface(_ name: Symbol) -> NetworkInterface? { index.interfaces[name].map { host.interfaces[$0] } }

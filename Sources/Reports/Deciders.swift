@@ -8,6 +8,7 @@ internal import SourceText
 /// What else on the host may decide about a packet that took this way: programs of the kernel beside the rules, and
 /// rules that could not be read. Those bound to an interface that the packet does not pass are left out.
 public func relevantDeciders(_ trace: Trace, on model: HostModel) -> [TraceAnswer.Decider] {
+    if model.hasNoDeciders { return [] }
     var way = PassedPlaces()
     way.take(trace)
     var found: [TraceAnswer.Decider] = []
@@ -26,11 +27,25 @@ public func relevantDeciders(_ trace: Trace, on model: HostModel) -> [TraceAnswe
     return found
 }
 
+extension HostModel {
+    /// Whether there is nothing that `relevantDeciders` looks for.
+    fileprivate var hasNoDeciders: Bool {
+        unreadRules.isEmpty && host.otherDeciders.isEmpty
+            && linked.ruleset.tables.allSatisfy { table in
+                switch table.family {
+                case .inet, .bridge, .netdev: table.isDormant
+                case .ip, .ip6, .arp: table.isDormant || table.flowtables.isEmpty
+                }
+            }
+    }
+}
+
 /// Where a packet was on all of its ways.
 private struct PassedPlaces {
-    var inInterfaces: Set<Symbol> = []
-    var outInterfaces: Set<Symbol> = []
-    var hooks: Set<Hook> = []
+    // Each is there once; there are few.
+    var inInterfaces: [Symbol] = []
+    var outInterfaces: [Symbol] = []
+    var hooks: [Hook] = []
     var isEstablished = false
     /// Whether a connection of the packet may have been handed to a flowtable, and whether a listing says that it was.
     var mayBeOffloaded = false
@@ -40,21 +55,20 @@ private struct PassedPlaces {
     /// Whether an interface on the way is not known.
     var isUnsure = false
     /// Base chains that were walked.
-    var walked: Set<ChainID> = []
+    var walked: [ChainID] = []
 
     mutating func take(_ trace: Trace) {
         for step in trace.steps {
-            let view = step.view
-            hooks.insert(view.hook)
-            if let name = view.inInterface { inInterfaces.insert(name) }
-            if let name = view.outInterface { outInterfaces.insert(name) }
-            if view.state.contains(.established) { isEstablished = true }
-            if view.packet.isICMPError { hasError = true }
+            hooks.note(step.view.hook)
+            if let name = step.view.inInterface { inInterfaces.note(name) }
+            if let name = step.view.outInterface { outInterfaces.note(name) }
+            if step.view.state.contains(.established) { isEstablished = true }
+            if step.view.packet.isICMPError { hasError = true }
             switch step.kind {
             case .routing(let routing):
-                if let name = routing.interface { outInterfaces.insert(name) } else { isUnsure = true }
-            case .rule(let rule): walked.insert(rule.rule.chain)
-            case .policy(let chain, _): walked.insert(chain)
+                if let name = routing.interface { outInterfaces.note(name) } else { isUnsure = true }
+            case .rule(let rule): walked.note(rule.rule.chain)
+            case .policy(let chain, _): walked.note(chain)
             case .miss, .conntrack, .translation, .defragmentation, .encapsulation, .decapsulation, .loopback,
                 .delivery, .ipvs, .end:
                 break
@@ -117,7 +131,7 @@ private struct PassedPlaces {
 
     /// Whether the packet may pass one of the devices without the trace telling: a port of a bridge or bond that it passes,
     /// or the device below a VLAN.
-    private func mayPass(_ devices: [Symbol], _ interfaces: Set<Symbol>, on model: HostModel) -> Bool {
+    private func mayPass(_ devices: [Symbol], _ interfaces: [Symbol], on model: HostModel) -> Bool {
         // nft's JSON does not tell them.
         if isUnsure || devices.isEmpty { return true }
         let isOverVLAN = interfaces.contains { model.interface($0)?.kind == .vlan }
@@ -141,7 +155,7 @@ private struct PassedPlaces {
         // Where its services are known IPVS is followed, but for errors about its connections.
         if decider.kind == .ipvs {
             if model.host.virtualServices != nil {
-                return hasError && !hooks.isDisjoint(with: [.input, .forward, .output])
+                return hasError && [Hook.input, .forward, .output].contains { hooks.contains($0) }
             }
             // The interface of its addresses is passed by no packet.
             return hooks.contains(.input) || hooks.contains(.output)
@@ -154,6 +168,12 @@ private struct PassedPlaces {
         case .flowtable: return mayBeOffloaded
         case .ipvs, .trafficControl, .xdp, .bpf, .openVSwitch, .xfrm, .vrf, .otherNamespace: return true
         }
+    }
+}
+
+extension Array where Element: Equatable {
+    fileprivate mutating func note(_ element: Element) {
+        if !contains(element) { append(element) }
     }
 }
 

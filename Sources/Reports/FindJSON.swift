@@ -66,7 +66,7 @@ private func begin(_ version: IPVersion, _ heading: FindHeading, _ node: String,
 }
 
 private func write(
-    _ key: String, _ set: PacketSet, _ answer: FindAnswer, _ heading: FindHeading, _ model: HostModel,
+    _ key: StaticString, _ set: PacketSet, _ answer: FindAnswer, _ heading: FindHeading, _ model: HostModel,
     _ decided: PacketSet?, _ json: inout JSONWriter
 ) {
     let space = answer.space
@@ -91,7 +91,7 @@ private func write(_ cube: Cube, _ words: CubeWords, _ unknowns: [String]?, _ js
     json.beginObject()
     for field in cube.fields {
         guard let terms = words.terms(cube, field) else { continue }
-        json.key(field.key)
+        json.key(text: field.key)
         json.beginObject()
         json.member(terms.isNegated ? "not" : "is", words.values(cube, field, terms))
         json.endObject()
@@ -205,7 +205,7 @@ public func writeMatrixJSON(
     json.endLine()
 }
 
-private func write(_ key: String, _ numbers: [Int], _ json: inout JSONWriter) {
+private func write(_ key: StaticString, _ numbers: [Int], _ json: inout JSONWriter) {
     json.key(key)
     json.beginArray()
     for number in numbers { json.integer(number) }

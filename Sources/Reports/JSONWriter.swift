@@ -1,3 +1,6 @@
+internal import NetTypes
+internal import SourceText
+
 /// Writes JSON in the order of the calls, on one line, without building a tree.
 ///
 /// The caller opens and closes; commas come by themselves. Text that is no UTF-8 was made U+FFFD before it came here.
@@ -36,40 +39,56 @@ public struct JSONWriter: ~Copyable {
         needsComma = true
     }
 
-    public mutating func key(_ name: String) {
+    /// A key that the program names itself, of letters alone.
+    public mutating func key(_ name: StaticString) {
+        if needsComma { output.write(static: ",\"") } else { output.write(byte: UInt8(ascii: "\"")) }
+        output.write(static: name)
+        output.write(static: "\":")
+        needsComma = false
+    }
+
+    /// A key that is somebody's text.
+    public mutating func key(text name: String) {
         separate()
-        quoted(name)
+        quoted(name.utf8.span)
         output.write(byte: UInt8(ascii: ":"))
         needsComma = false
     }
 
     public mutating func string(_ text: String) {
         separate()
-        quoted(text)
+        quoted(text.utf8.span)
         needsComma = true
     }
 
     /// A string of these bytes, which are ASCII; `false`, and nothing is written, where one is not.
     mutating func string(_ text: Span<UInt8>) -> Bool {
-        for index in text.indices where text[index] >= 0x80 { return false }
+        guard text.isASCII else { return false }
         separate()
-        output.write(byte: UInt8(ascii: "\""))
-        // In runs between what is escaped.
-        var start = 0
-        for index in text.indices where JSONWriter.isEscaped(text[index]) {
-            output.write(text.extracting(start..<index))
-            JSONWriter.escape(text[index], into: &output)
-            start = index + 1
-        }
-        output.write(text.extracting(start..<text.count))
-        output.write(byte: UInt8(ascii: "\""))
+        quoted(text)
         needsComma = true
         return true
     }
 
+    /// An address as its `description` has it.
+    mutating func address(_ address: IPAddress) {
+        guard address.version == .v4 else { return string(address.description) }
+        separate()
+        let bits = address.v4Bits
+        output.write(byte: UInt8(ascii: "\""))
+        for shift: UInt32 in [24, 16, 8] {
+            output.write(decimal: UInt64(bits >> shift & 255))
+            output.write(byte: UInt8(ascii: "."))
+        }
+        output.write(decimal: UInt64(bits & 255))
+        output.write(byte: UInt8(ascii: "\""))
+        needsComma = true
+    }
+
     public mutating func integer(_ value: some FixedWidthInteger) {
         separate()
-        output.write(String(value))
+        if value < 0 { output.write(byte: UInt8(ascii: "-")) }
+        output.write(decimal: UInt64(value.magnitude))
         needsComma = true
     }
 
@@ -86,7 +105,7 @@ public struct JSONWriter: ~Copyable {
     }
 
     /// Members of the object that were rendered before, with commas between them.
-    mutating func members(_ rendered: [UInt8]) {
+    mutating func members(_ rendered: Span<UInt8>) {
         separate()
         output.write(rendered)
         needsComma = true
@@ -99,24 +118,29 @@ public struct JSONWriter: ~Copyable {
         needsComma = true
     }
 
-    public mutating func member(_ name: String, _ text: String) {
+    public mutating func member(_ name: StaticString, _ text: String) {
         key(name)
         string(text)
     }
 
-    public mutating func member(_ name: String, _ texts: [String]) {
+    mutating func member(_ name: StaticString, _ address: IPAddress) {
+        key(name)
+        self.address(address)
+    }
+
+    public mutating func member(_ name: StaticString, _ texts: [String]) {
         key(name)
         beginArray()
         for text in texts { string(text) }
         endArray()
     }
 
-    public mutating func member(_ name: String, _ value: some FixedWidthInteger) {
+    public mutating func member(_ name: StaticString, _ value: some FixedWidthInteger) {
         key(name)
         integer(value)
     }
 
-    public mutating func member(_ name: String, _ value: Bool) {
+    public mutating func member(_ name: StaticString, _ value: Bool) {
         key(name)
         boolean(value)
     }
@@ -125,32 +149,17 @@ public struct JSONWriter: ~Copyable {
         if needsComma { output.write(byte: UInt8(ascii: ",")) }
     }
 
-    private mutating func quoted(_ text: String) {
+    /// In runs between what is escaped, which nearly nothing is.
+    private mutating func quoted(_ text: Span<UInt8>) {
         output.write(byte: UInt8(ascii: "\""))
-        if JSONWriter.isPlain(text) {
-            output.write(text)
-        } else {
-            for byte in text.utf8 {
-                if JSONWriter.isEscaped(byte) {
-                    JSONWriter.escape(byte, into: &output)
-                } else {
-                    output.write(byte: byte)
-                }
-            }
+        var start = 0
+        while let index = text.firstQuoted(from: start) {
+            output.write(text.extracting(start..<index))
+            JSONWriter.escape(text[index], into: &output)
+            start = index + 1
         }
+        output.write(text.extracting(start..<text.count))
         output.write(byte: UInt8(ascii: "\""))
-    }
-
-    /// Whether `text` is written as it is: nearly every one.
-    private static func isPlain(_ text: String) -> Bool {
-        let bytes = text.utf8.span
-        for index in bytes.indices where isEscaped(bytes[index]) { return false }
-        return true
-    }
-
-    @inline(__always)
-    private static func isEscaped(_ byte: UInt8) -> Bool {
-        byte < 0x20 || byte == 0x7f || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
     }
 
     private static func escape(_ byte: UInt8, into output: inout OutputBuffer) {

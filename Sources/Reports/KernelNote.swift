@@ -59,9 +59,9 @@ extension KernelNote {
             json.member("refused", refusal)
         } else {
             json.member("agrees", differences.isEmpty)
-            for (key, lines) in [("differences", differences), ("account", account), ("notMade", leftOut)] {
-                json.member(key, lines)
-            }
+            json.member("differences", differences)
+            json.member("account", account)
+            json.member("notMade", leftOut)
         }
         json.endObject()
     }

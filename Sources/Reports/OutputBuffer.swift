@@ -31,12 +31,28 @@ public struct OutputBuffer: ~Copyable {
     public var gathered: [UInt8] { bytes }
 
     public mutating func write(_ text: String) {
-        bytes.append(contentsOf: text.utf8)
+        bytes.append(text.utf8.span)
         if bytes.count >= pieceBytes { flush() }
     }
 
     public mutating func write(_ text: [UInt8]) {
         bytes.append(contentsOf: text)
+        if bytes.count >= pieceBytes { flush() }
+    }
+
+    mutating func write(static text: StaticString) {
+        bytes.append(text)
+        if bytes.count >= pieceBytes { flush() }
+    }
+
+    /// Writes a number in decimal digits.
+    mutating func write(decimal value: UInt64) {
+        var divisor: UInt64 = 1
+        while value / divisor >= 10 { divisor *= 10 }
+        while divisor > 0 {
+            bytes.append(UInt8(ascii: "0") + UInt8(value / divisor % 10))
+            divisor /= 10
+        }
         if bytes.count >= pieceBytes { flush() }
     }
 

@@ -90,7 +90,7 @@ struct TraceJSONWriter {
             } else {
                 json.member("outcome", Outcome.undecided.name)
                 json.member("reason", Reason.unknownRule.name)
-                for key in ["steps", "assumptions", "branches"] {
+                for key: StaticString in ["steps", "assumptions", "branches"] {
                     json.key(key)
                     json.beginArray()
                     json.endArray()
@@ -140,8 +140,8 @@ struct TraceJSONWriter {
         if let last = trace.last {
             json.key("out")
             json.beginObject()
-            if let interface = trace.outInterface { json.member("interface", quotes.name(interface)) }
-            if let hop = trace.nextHop { json.member("nextHop", "\(hop)") }
+            if let interface = trace.outInterface { quotes.write("interface", interface, into: &json) }
+            if let hop = trace.nextHop { json.member("nextHop", hop) }
             writePacket(last.packet, connectionMark: last.connectionMark, into: &json)
             writeInner(trace.inner, into: &json)
             json.endObject()
@@ -206,7 +206,7 @@ struct TraceJSONWriter {
                 quotes: quotes, annotations: next.annotations, answer: next.answer, detail: .summary)
             var writer = TraceJSONWriter(quotes: quotes, reporter: there)
             writer.node = next.node
-            json.key(key)
+            json.key(text: key)
             json.beginObject()
             json.member("node", next.node)
             writer.writeResult(next.answer, into: &json)
@@ -293,8 +293,8 @@ struct TraceJSONWriter {
     }
 
     func writePacket(_ packet: Packet, connectionMark: UInt32?, into json: inout JSONWriter) {
-        if !packet.unknown.contains(.source) { json.member("source", "\(packet.source)") }
-        if !packet.unknown.contains(.destination) { json.member("destination", "\(packet.destination)") }
+        if !packet.unknown.contains(.source) { json.member("source", packet.source) }
+        if !packet.unknown.contains(.destination) { json.member("destination", packet.destination) }
         json.member("protocol", packet.protocol.shortName)
         if packet.protocol.hasPorts {
             if let choices = packet.sourcePortChoices {

@@ -37,9 +37,7 @@ extension TraceJSONWriter {
             writeRuleMembers(reference, into: &json)
             json.member("failed", quotes.statement(statement, of: reference))
         case .policy(let chain, let verdict):
-            json.member("kind", "policy")
-            writeChainMembers(chain, step, into: &json)
-            json.member("verdict", verdict.name)
+            writePolicy(chain, verdict, step, into: &json)
         case .conntrack(let states, let direction, let isFromEntry):
             json.member("kind", "conntrack")
             json.member("state", stateWord(states))
@@ -84,8 +82,8 @@ extension TraceJSONWriter {
         json.member("family", table.family.name)
         json.member("backend", table.backend.name)
         json.member("hook", step.view.hook.name)
-        json.member("table", quotes.name(table.name))
-        json.member("chain", quotes.name(quotes.linked.chain(chain).name))
+        quotes.write("table", table.name, into: &json)
+        quotes.write("chain", quotes.linked.chain(chain).name, into: &json)
     }
 
     private func writeRuleMembers(_ reference: RuleReference, into json: inout JSONWriter) {
@@ -94,12 +92,7 @@ extension TraceJSONWriter {
         if rule.handle != 0 { json.member("handle", rule.handle) }
         writePlace(rule.place, quotes, into: &json)
         json.key("text")
-        if let file = quotes.file(rule.place), let range = quotes.range(rule.place, in: file),
-            json.string(file.bytes.span.extracting(range))
-        {
-            return
-        }
-        json.string(quotes.text(reference))
+        if !quotes.write(rule.place, into: &json) { json.string(quotes.text(reference)) }
     }
 
     private func writeRule(_ rule: RuleStep, _ step: Step, into json: inout JSONWriter) {
@@ -107,11 +100,18 @@ extension TraceJSONWriter {
         guard let rendered, let key = RenderedRules.Key(rule, step.view.hook, firstRule: firstRule) else {
             return writeRuleAnew(rule, step, into: &json)
         }
-        if let piece = rendered[key] { return json.members(piece) }
-        var own = JSONWriter(OutputBuffer(keeping: 512))
-        writeRuleAnew(rule, step, into: &own)
-        rendered[key] = own.output.gathered
-        json.members(own.output.gathered)
+        rendered.members(key, into: &json) { writeRuleAnew(rule, step, into: &$0) }
+    }
+
+    private func writePolicy(_ chain: ChainID, _ verdict: StepVerdict, _ step: Step, into json: inout JSONWriter) {
+        func write(_ json: inout JSONWriter) {
+            json.member("kind", "policy")
+            writeChainMembers(chain, step, into: &json)
+            json.member("verdict", verdict.name)
+        }
+        guard let rendered else { return write(&json) }
+        let firstRule = quotes.model.compiled.firstRule
+        rendered.members(RenderedRules.Key(chain, verdict, step.view.hook, firstRule: firstRule), into: &json, write)
     }
 
     private func writeRuleAnew(_ rule: RuleStep, _ step: Step, into json: inout JSONWriter) {
@@ -123,7 +123,7 @@ extension TraceJSONWriter {
             json.key("matched")
             json.boolean(false)
         }
-        if let target = rule.target { json.member("target", quotes.name(quotes.linked.chain(target).name)) }
+        if let target = rule.target { quotes.write("target", quotes.linked.chain(target).name, into: &json) }
         if let with = rule.rejectWith { json.member("rejectWith", with.name) }
         let changes = rule.changes.filter { $0.before != $0.after }
         if !changes.isEmpty {
@@ -142,11 +142,11 @@ extension TraceJSONWriter {
     }
 
     private func writeChange(_ change: Change, into json: inout JSONWriter) {
-        json.key(change.field.name)
+        json.key(text: change.field.name)
         switch change.after {
         case .number(let value):
             if change.field == .notrack { json.boolean(value != 0) } else { json.integer(value) }
-        case .address(let address): json.string("\(address)")
+        case .address(let address): json.address(address)
         case .name(let name): json.string(quotes.name(name))
         case .unknown: json.null()
         }
@@ -157,13 +157,13 @@ extension TraceJSONWriter {
     ) {
         json.member("kind", "nat")
         json.member("type", translation.kind.name)
-        if let source = translation.source { json.member("source", "\(source)") }
+        if let source = translation.source { json.member("source", source) }
         if let choices = translation.sourcePortChoices {
             writeChoices(choices, into: &json)
         } else if let port = translation.sourcePort {
             json.member("sourcePort", port)
         }
-        if let destination = translation.destination { json.member("destination", "\(destination)") }
+        if let destination = translation.destination { json.member("destination", destination) }
         if let port = translation.destinationPort { json.member("destinationPort", port) }
         if translation.isFromEntry {
             writeEntry(connection, into: &json)
@@ -187,8 +187,8 @@ extension TraceJSONWriter {
 
     private func writeTuple(_ tuple: ConnectionTuple, into json: inout JSONWriter) {
         json.beginObject()
-        json.member("source", "\(tuple.source)")
-        json.member("destination", "\(tuple.destination)")
+        json.member("source", tuple.source)
+        json.member("destination", tuple.destination)
         json.member("protocol", tuple.protocol.shortName)
         if tuple.protocol.hasPorts {
             json.member("sourcePort", tuple.sourcePort)
@@ -199,13 +199,16 @@ extension TraceJSONWriter {
 
     private func writeRouting(_ routing: RoutingStep, into json: inout JSONWriter) {
         json.member("kind", "routing")
-        if let interface = routing.interface { json.member("interface", quotes.name(interface)) }
-        if let hop = routing.nextHop { json.member("nextHop", "\(hop)") }
-        if let source = routing.source { json.member("source", "\(source)") }
+        if let interface = routing.interface { quotes.write("interface", interface, into: &json) }
+        if let hop = routing.nextHop { json.member("nextHop", hop) }
+        if let source = routing.source { json.member("source", source) }
         json.member("type", routing.type.name)
         if routing.table != 0 { json.member("table", tableName(routing.table)) }
         if let route = routing.route {
-            json.member("route", quotes.routeText(route))
+            json.key("route")
+            if route.table == RoutingRule.localTable || !quotes.write(route.place, into: &json) {
+                json.string(quotes.routeText(route))
+            }
             writePlace(route.place, quotes, into: &json)
         }
         if let rule = routing.rule, let text = quotes.text(rule.place) { json.member("policyRule", text) }
@@ -219,7 +222,7 @@ extension TraceJSONWriter {
         json.key("virtualService")
         json.beginObject()
         json.member("protocol", step.protocol.shortName)
-        json.member("address", "\(step.address)")
+        json.member("address", step.address)
         json.member("port", step.port)
         if let mark = step.mark { json.member("mark", mark) }
         if let scheduler = step.scheduler { json.member("scheduler", scheduler) }
@@ -231,7 +234,7 @@ extension TraceJSONWriter {
         if let server = step.server {
             json.key("realServer")
             json.beginObject()
-            json.member("address", "\(server)")
+            json.member("address", server)
             json.member("port", step.serverPort)
             json.endObject()
             json.member("forwarding", step.method.word)
@@ -253,7 +256,7 @@ extension TraceJSONWriter {
         json.key("listener")
         json.beginObject()
         json.member("process", socket.process)
-        if let address = socket.address { json.member("address", "\(address)") }
+        if let address = socket.address { json.member("address", address) }
         json.member("port", socket.port)
         writePlace(socket.place, quotes, into: &json)
         json.endObject()
@@ -312,6 +315,19 @@ func tableName(_ table: UInt32) -> String {
 }
 
 extension Quotes {
+    /// Writes a name as a member.
+    func write(_ key: StaticString, _ symbol: Symbol, into json: inout JSONWriter) {
+        json.key(key)
+        let bytes = model.names.bytes(symbol)
+        if !json.string(bytes.span) { json.string(name(symbol)) }
+    }
+
+    /// Writes the bytes of a place as a string; `false`, and nothing is written, where they are not there or not ASCII.
+    func write(_ place: Place, into json: inout JSONWriter) -> Bool {
+        guard let file = file(place), let range = range(place, in: file) else { return false }
+        return json.string(file.bytes.span.extracting(range))
+    }
+
     /// The route as its file has it, else its parts; one that the kernel makes from an address has no line.
     func routeText(_ route: Route) -> String {
         if route.table != RoutingRule.localTable, let text = text(route.place) { return text }

@@ -45,6 +45,50 @@ extension Span where Element == UInt8 {
         }
     }
 
+    /// The offset of the first byte from `start` on that text in quotes can't have as it is: a control character, a
+    /// quotation mark or a backslash; `nil` where there is none.
+    public func firstQuoted(from start: Int) -> Int? {
+        precondition(start >= 0 && start <= count, "an offset within the span")
+        return unsafe withUnsafeBytes { bytes -> Int? in
+            var index = start
+            let ones: UInt64 = 0x0101_0101_0101_0101
+            let tops: UInt64 = 0x8080_8080_8080_8080
+            while index + 8 <= count {
+                let loaded = unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                let word = UInt64(littleEndian: loaded)
+                // Of each comparison the lowest bit set is the top bit of the first byte that meets it.
+                var found = (word &- ones &* 0x20) & ~word
+                let (mark, slash, delete) = (word ^ (ones &* 0x22), word ^ (ones &* 0x5c), word ^ (ones &* 0x7f))
+                found |= (mark &- ones) & ~mark | (slash &- ones) & ~slash | (delete &- ones) & ~delete
+                if found & tops != 0 { return index + (found & tops).trailingZeroBitCount / 8 }
+                index += 8
+            }
+            while index < count {
+                let byte = unsafe bytes[index]
+                if byte < 0x20 || byte == 0x22 || byte == 0x5c || byte == 0x7f { return index }
+                index += 1
+            }
+            return nil
+        }
+    }
+
+    /// Whether all of these bytes are ASCII.
+    public var isASCII: Bool {
+        unsafe withUnsafeBytes { bytes -> Bool in
+            var index = 0
+            var all: UInt64 = 0
+            while index + 8 <= count {
+                all |= unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                index += 8
+            }
+            while index < count {
+                all |= UInt64(unsafe bytes[index])
+                index += 1
+            }
+            return all & 0x8080_8080_8080_8080 == 0
+        }
+    }
+
     /// A hash of these bytes: the same on every machine of one byte order, and in every run.
     var hashOfBytes: UInt64 {
         unsafe withUnsafeBytes { bytes -> UInt64 in

@@ -18,7 +18,7 @@ struct RouteFinder {
         tables = model.routes(version)
     }
 
-    var names: NameTable { model.names }
+    var names: NameTable { _read { yield model.names } }
 
     func lookup(_ query: RouteQuery) -> RouteResult {
         var choices: [RouteChoice] = []

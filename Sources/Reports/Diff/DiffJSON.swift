@@ -86,7 +86,7 @@ private func writeSections(_ diff: Diff, _ a: DiffSide, _ b: DiffSide, into json
         ("a", leftOut.chainsOfA, leftOut.rulesOfA, leftOut.setsOfA),
         ("b", leftOut.chainsOfB, leftOut.rulesOfB, leftOut.setsOfB),
     ] {
-        json.key(name)
+        json.key(text: name)
         json.beginObject()
         json.member("chains", chains)
         json.member("rules", rules)
@@ -113,7 +113,7 @@ private func write(_ difference: ChainDifference, _ a: DiffSide, _ b: DiffSide, 
         json.key("base")
         json.beginObject()
         for (name, side, chain) in [("a", a, idA), ("b", b, idB)] {
-            json.key(name)
+            json.key(text: name)
             if let base = side.node.model.linked.chain(chain).base {
                 json.beginObject()
                 json.member("hook", base.hook.name)
@@ -162,7 +162,7 @@ private func writeChainName(_ id: ChainID, _ side: DiffSide, into json: inout JS
 
 /// - Parameter statements: those that the other rule lacks.
 private func write(
-    _ key: String, _ side: DiffSide, _ chain: ChainID?, _ rule: Int, _ statements: [Int]? = nil,
+    _ key: StaticString, _ side: DiffSide, _ chain: ChainID?, _ rule: Int, _ statements: [Int]? = nil,
     into json: inout JSONWriter
 ) {
     guard let chain else { return }
@@ -198,7 +198,7 @@ private func write(_ set: SetDifference, _ a: DiffSide, _ b: DiffSide, into json
 }
 
 private func write(_ difference: HostDifference, _ a: DiffSide, _ b: DiffSide, into json: inout JSONWriter) {
-    func line(_ key: String, _ side: DiffSide, _ place: Place) {
+    func line(_ key: StaticString, _ side: DiffSide, _ place: Place) {
         json.key(key)
         json.beginObject()
         writePlace(place, side.quotes, into: &json)
