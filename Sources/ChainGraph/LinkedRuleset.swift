@@ -36,7 +36,7 @@ public struct Jump: Hashable, Sendable {
 /// A rule set whose names are resolved: chains by dense ids, jumps, and base chains in the order they run.
 public struct LinkedRuleset: Sendable {
     public let ruleset: Ruleset
-    public private(set) var names: NameTable
+    public let names: NameTable
     /// For each chain id its table's and its own index.
     private let locations: [(table: Int, chain: Int)]
     private let firstChain: [Int]
@@ -137,6 +137,9 @@ public struct LinkedRuleset: Sendable {
 
     public func table(of chain: ChainID) -> Table { ruleset.tables[locations[chain.index].table] }
 
+    /// Whose the table of `chain` is: asked for each rule, without a copy of the table.
+    public func backend(of chain: ChainID) -> Backend { ruleset.tables[locations[chain.index].table].backend }
+
     public func tableIndex(of chain: ChainID) -> Int { locations[chain.index].table }
 
     public func chain(_ id: ChainID) -> Chain {
@@ -170,9 +173,6 @@ public struct LinkedRuleset: Sendable {
     }
 
     public func name(_ symbol: Symbol) -> String { names.text(symbol) }
-
-    /// The symbol of a name that a question brings along, such as an interface that no input speaks of.
-    public mutating func intern(_ name: String) -> Symbol { names.find(name) ?? names.intern(name) }
 
     /// `filter/FORWARD`, as messages name a chain.
     public func path(of chain: ChainID) -> String {

@@ -133,7 +133,7 @@ struct Comparison {
 
     func key(_ chain: ChainID) -> ChainKey {
         let table = linked.table(of: chain)
-        return ChainKey(table.family, linked.names.text(table.name), linked.names.text(linked.chain(chain).name))
+        return ChainKey(table.family, model.names.text(table.name), model.names.text(linked.chain(chain).name))
     }
 
     func isTraced(_ chain: ChainID) -> Bool { linked.table(of: chain).backend == .nfTables }
@@ -171,7 +171,7 @@ struct Comparison {
 
     /// The step as the kernel's trace tells it: REJECT is a drop there.
     private func seenRule(_ rule: RuleStep, _ step: Step) -> SeenRule {
-        let target = rule.target.map { linked.names.text(linked.chain($0).name) } ?? ""
+        let target = rule.target.map { model.names.text(linked.chain($0).name) } ?? ""
         let verdict: TraceVerdict
         switch rule.verdict {
         // A packet that a queue without a program lets by has been queued in the kernel's words.
@@ -224,15 +224,15 @@ struct Comparison {
     /// port's own.
     private func isOut(_ end: Trace, by interface: String) -> Bool {
         guard let told = end.outInterface else { return false }
-        return linked.names.text(told) == interface
-            || model.interface(told)?.master.map { linked.names.text($0) } == interface
+        return model.names.text(told) == interface
+            || model.interface(told)?.master.map { model.names.text($0) } == interface
     }
 
     /// Whether a packet leaves by an interface or by a port of it.
     private func isOut(_ end: Trace, byPortOrLink interface: String) -> Bool {
         guard let told = end.outInterface else { return false }
-        if linked.names.text(told) == interface { return true }
-        return model.host.interfaces.contains { $0.master == told && linked.names.text($0.name) == interface }
+        if model.names.text(told) == interface { return true }
+        return model.host.interfaces.contains { $0.master == told && model.names.text($0.name) == interface }
     }
 
     private func queues(_ rule: RuleReference) -> Bool {
@@ -334,7 +334,7 @@ struct Comparison {
             found += packetDifferences("packet", told, bytes, leaving: hidden)
         }
         if let left {
-            let told = end.outInterface.map { linked.names.text($0) } ?? "none that it knows"
+            let told = end.outInterface.map { model.names.text($0) } ?? "none that it knows"
             if !passesStandIn, !isOut(end, by: left) { found.append("out: kernel \(left), hookline \(told)") }
             if !isSeenWhole, left != "lo" { found.append("nothing left \(left)") }
         }

@@ -12,12 +12,17 @@ struct RuleWay: Sendable {
     /// What the statement before came to, where it was not to go on.
     var action = Action.continue
     var changes: [Change] = []
-    /// What was known when the rule began.
-    let before: SharedView
+    /// What was known when the rule began, once something is about to change it.
+    private var kept: SharedView?
 
-    init(_ state: WalkState) {
-        self.state = state
-        before = SharedView(state.view)
+    init(_ state: WalkState) { self.state = state }
+
+    /// What was known when the rule began.
+    var before: SharedView { kept ?? SharedView(state.view) }
+
+    /// Keeps what is known, before the rule first changes the way: most rules that are tried change nothing.
+    mutating func keepView() {
+        if kept == nil { kept = SharedView(state.view) }
     }
 }
 
@@ -39,7 +44,10 @@ extension Evaluator {
             switch rule.statements[index] {
             case .match(let match):
                 // Only where those before hold is it asked, and does what it does.
-                if hasEffect(match), !isClosed(&open, reference, &way, &frame) { return nil }
+                if hasEffect(match) {
+                    way.keepView()
+                    if !isClosed(&open, reference, &way, &frame) { return nil }
+                }
                 let version = way.state.packet.version
                 let defaults = fields(of: match, in: version).intersection(way.state.packet.defaulted)
                 if !defaults.isSubset(of: way.state.history.defaultsUsed) {
@@ -65,6 +73,7 @@ extension Evaluator {
                 }
                 var answer = test(match, in: way.state, rule: reference)
                 if answer == .no, mayHoldJoined(index, of: rule, reference, way.state) { answer = joined(reference) }
+                if case .perhaps = answer { way.keepView() }
                 switch take(answer, of: index, &way.state, &open) {
                 case true?: applyEffect(of: match, holding: true, to: &way.state)
                 case false?:
@@ -77,6 +86,7 @@ extension Evaluator {
                     if hasEffect(match) { close(&open, reference, &way, &frame) }
                 }
             case .target(let target):
+                way.keepView()
                 guard isClosed(&open, reference, &way, &frame) else { return nil }
                 if case .native(let statement) = target {
                     for expression in statement.expressions {
@@ -118,6 +128,7 @@ extension Evaluator {
     private func isDropped(
         for unknown: Unknown, _ reference: RuleReference, _ way: inout RuleWay, _ frame: inout ChainFrame
     ) -> Bool {
+        way.keepView()
         let settled = settle(unknown, &way.state)
         if settled == false { return false }
         var dropped = way
@@ -201,6 +212,7 @@ extension Evaluator {
     private func close(
         _ open: inout OpenConditions, _ reference: RuleReference, _ way: inout RuleWay, _ frame: inout ChainFrame
     ) {
+        way.keepView()
         var other = way
         other.state = assume(open.unknowns, false, reference, way.state)
         note(other.changes, reference, &other)

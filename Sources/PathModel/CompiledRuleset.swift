@@ -87,7 +87,7 @@ public struct PacketKey: Hashable, Sendable {
 
 /// A rule set made ready for packets: flat prefilters beside the typed rules, and the order of steps at each hook.
 public struct CompiledRuleset: Sendable {
-    public private(set) var linked: LinkedRuleset
+    public let linked: LinkedRuleset
     /// One for each rule, all chains one after another.
     public let rules: [CompiledRule]
     /// Where each chain's rules begin in `rules`; one more entry than there are chains.
@@ -178,9 +178,6 @@ public struct CompiledRuleset: Sendable {
             [reachableEndings(linked, own, .v4, hook), reachableEndings(linked, own, .v6, hook)]
         }
     }
-
-    /// The symbol of a name that a question brings along.
-    public mutating func intern(_ name: String) -> Symbol { linked.intern(name) }
 
     public func tracks(_ version: IPVersion) -> Bool { version == .v4 ? tracksV4 : tracksV6 }
 

@@ -5,21 +5,37 @@ public import SourceText
 
 /// Everything that decides a packet's way on one host, as data: rules, routes, sets, connections, settings.
 ///
-/// Copies share one `Body`: a model is passed on for each packet and never changes but by names.
+/// Copies share all but the names: a model is passed on for each packet.
 public struct HostModel: Sendable {
-    /// One element: an array is what copies share.
-    private var cell: [Body]
+    @usableFromInline let parts: Parts
+    /// Those of the rule set and the host, and those that questions brought along.
+    public private(set) var names: NameTable
 
-    private struct Body: Sendable {
-        var compiled: CompiledRuleset
-        let host: HostState
-        let routesV4: RoutingTables
-        let routesV6: RoutingTables
-        let sets: SetIndex
+    @usableFromInline
+    final class Parts: Sendable {
+        @usableFromInline let compiled: CompiledRuleset
+        @usableFromInline let host: HostState
+        @usableFromInline let routesV4: RoutingTables
+        @usableFromInline let routesV6: RoutingTables
+        @usableFromInline let sets: SetIndex
         let index: HostIndex
-        let connections: ConnectionIndex
+        @usableFromInline let connections: ConnectionIndex
         let helpers: [Symbol]
         let unreadRules: [String]
+
+        init(
+            _ compiled: CompiledRuleset, _ host: HostState, _ index: HostIndex, helpers: [Symbol], unreadRules: [String]
+        ) {
+            self.compiled = compiled
+            self.host = host
+            self.index = index
+            routesV4 = RoutingTables(host, .v4)
+            routesV6 = RoutingTables(host, .v6)
+            sets = SetIndex(host)
+            connections = ConnectionIndex(host.connections ?? [])
+            self.helpers = helpers
+            self.unreadRules = unreadRules
+        }
     }
 
     public init(_ ruleset: Ruleset, _ host: HostState, names: NameTable, unreadRules: [String] = []) {
@@ -41,65 +57,58 @@ public struct HostModel: Sendable {
                 }
             }
         }
-        cell = [
-            Body(
-                compiled: CompiledRuleset(
-                    LinkedRuleset(ruleset, names: names),
-                    balanced: Set((host.virtualServices ?? []).map { $0.version })),
-                host: host, routesV4: RoutingTables(host, .v4), routesV6: RoutingTables(host, .v6),
-                sets: SetIndex(host), index: HostIndex(host), connections: ConnectionIndex(host.connections ?? []),
-                helpers: helpers, unreadRules: unreadRules)
-        ]
+        let compiled = CompiledRuleset(
+            LinkedRuleset(ruleset, names: names), balanced: Set((host.virtualServices ?? []).map { $0.version }))
+        parts = Parts(compiled, host, HostIndex(host, names), helpers: helpers, unreadRules: unreadRules)
+        self.names = names
     }
 
-    private var index: HostIndex { _read { yield cell[0].index } }
+    @inlinable public var compiled: CompiledRuleset { _read { yield parts.compiled } }
 
-    public var compiled: CompiledRuleset { _read { yield cell[0].compiled } }
+    @inlinable public var linked: LinkedRuleset { _read { yield parts.compiled.linked } }
 
-    public var linked: LinkedRuleset { _read { yield cell[0].compiled.linked } }
+    @inlinable public var host: HostState { _read { yield parts.host } }
 
-    public var names: NameTable { _read { yield cell[0].compiled.linked.names } }
+    @inlinable public var routesV4: RoutingTables { _read { yield parts.routesV4 } }
 
-    public var host: HostState { _read { yield cell[0].host } }
+    @inlinable public var routesV6: RoutingTables { _read { yield parts.routesV6 } }
 
-    public var routesV4: RoutingTables { _read { yield cell[0].routesV4 } }
-
-    public var routesV6: RoutingTables { _read { yield cell[0].routesV6 } }
-
-    public var sets: SetIndex { _read { yield cell[0].sets } }
+    @inlinable public var sets: SetIndex { _read { yield parts.sets } }
 
     /// Entries of the connection table by either direction's tuple; NAT makes the two differ.
-    public var connections: ConnectionIndex { _read { yield cell[0].connections } }
+    @inlinable public var connections: ConnectionIndex { _read { yield parts.connections } }
 
     /// The helpers that rules give connections (`CT --helper`).
-    public var helpers: [Symbol] { cell[0].helpers }
+    public var helpers: [Symbol] { parts.helpers }
 
     /// Rules that the input has but that could not be read at all, such as a native nft dump: no outcome is surer than
     /// these allow.
-    public var unreadRules: [String] { cell[0].unreadRules }
+    public var unreadRules: [String] { parts.unreadRules }
 
     public func routes(_ version: IPVersion) -> RoutingTables { version == .v4 ? routesV4 : routesV6 }
 
     /// The symbol of a name that a question brings along, such as an interface that no input speaks of.
-    public mutating func intern(_ name: String) -> Symbol { names.find(name) ?? cell[0].compiled.intern(name) }
+    public mutating func intern(_ name: String) -> Symbol { names.find(name) ?? names.intern(name) }
 
     /// The interface `name`, where the input speaks of it.
-    public func interface(_ name: Symbol) -> NetworkInterface? { index.interfaces[name].map { host.interfaces[$0] } }
+    public func interface(_ name: Symbol) -> NetworkInterface? {
+        parts.index.place(of: name).map { parts.host.interfaces[$0] }
+    }
 
     /// Whether `address` is one of the host's own.
-    public func isOwnAddress(_ address: IPAddress) -> Bool { index.addresses.contains(address) }
+    public func isOwnAddress(_ address: IPAddress) -> Bool { parts.index.addresses.contains(address) }
 
     /// Whether `interface` is a bridge, or has ports and so is one.
-    public func isBridge(_ interface: Symbol) -> Bool { index.bridges.contains(interface) }
+    public func isBridge(_ interface: Symbol) -> Bool { parts.index.isBridge(interface) }
 
     /// The number set by a sysctl, or `nil` where the input does not tell.
-    public func sysctl(_ name: String) -> Int? { index.numbers[name] }
+    public func sysctl(_ name: String) -> Int? { parts.index.numbers[name] }
 
     /// The number that `net.ipv4.conf.INTERFACE.key` or its like of IPv6 has.
     public func interfaceSetting(_ version: IPVersion, _ interface: Symbol, _ key: String) -> Int? {
-        index.number(version, interface, key, names)
+        parts.index.number(version, interface, key, names)
     }
 
     /// The number that `net.ipv4.conf.all.key` or its like of IPv6 has.
-    public func commonSetting(_ version: IPVersion, _ key: String) -> Int? { index.ofAll(version, key) }
+    public func commonSetting(_ version: IPVersion, _ key: String) -> Int? { parts.index.ofAll(version, key) }
 }

@@ -116,7 +116,9 @@ private func bytes(_ value: JSONValue) throws(PacketFailure) -> [UInt8] {
 }
 
 private func end(_ value: JSONValue, _ key: String) throws(PacketFailure) -> PacketEnd {
-    let endpoint = try readEndpoint(try string(value, key))
+    let text = try string(value, key)
+    if let address = IPAddress(text), address.version == .v4 { return .address(address) }
+    let endpoint = try readEndpoint(text)
     if endpoint.port != nil || endpoint.protocol != nil {
         throw PacketFailure("'\(key)' takes an address alone; ports and protocol have keys of their own")
     }

@@ -4,7 +4,7 @@ internal import SourceText
 ///
 /// Where they go is the caller's business: a terminal, a file, an array.
 public struct OutputBuffer: ~Copyable {
-    private var bytes: [UInt8] = []
+    private var bytes: ByteBuffer
     private let pieceBytes: Int
     /// Takes the bytes; `false`: nobody reads any more.
     private let sink: ([UInt8]) -> Bool
@@ -15,7 +15,7 @@ public struct OutputBuffer: ~Copyable {
     public init(pieceBytes: Int = 1 << 16, sink: @escaping ([UInt8]) -> Bool) {
         self.pieceBytes = pieceBytes
         self.sink = sink
-        bytes.reserveCapacity(pieceBytes + 4096)
+        bytes = ByteBuffer(capacity: pieceBytes + 4096)
     }
 
     /// One that keeps all that is written, for `gathered`.
@@ -24,11 +24,11 @@ public struct OutputBuffer: ~Copyable {
     public init(keeping expected: Int = 1 << 16) {
         pieceBytes = .max
         sink = { _ in true }
-        bytes.reserveCapacity(expected)
+        bytes = ByteBuffer(capacity: expected)
     }
 
     /// What was written and not passed on yet.
-    public var gathered: [UInt8] { bytes }
+    public var gathered: [UInt8] { bytes.array }
 
     public mutating func write(_ text: String) {
         bytes.append(text.utf8.span)
@@ -36,7 +36,7 @@ public struct OutputBuffer: ~Copyable {
     }
 
     public mutating func write(_ text: [UInt8]) {
-        bytes.append(contentsOf: text)
+        bytes.append(text.span)
         if bytes.count >= pieceBytes { flush() }
     }
 
@@ -47,6 +47,7 @@ public struct OutputBuffer: ~Copyable {
 
     /// Writes a number in decimal digits.
     mutating func write(decimal value: UInt64) {
+        if value < 10 { return write(byte: UInt8(ascii: "0") + UInt8(value)) }
         var divisor: UInt64 = 1
         while value / divisor >= 10 { divisor *= 10 }
         while divisor > 0 {
@@ -68,8 +69,8 @@ public struct OutputBuffer: ~Copyable {
 
     /// Passes on what is gathered.
     public mutating func flush() {
-        if bytes.isEmpty { return }
-        if !isClosed, !sink(bytes) { isClosed = true }
-        bytes.removeAll(keepingCapacity: true)
+        if bytes.count == 0 { return }
+        if !isClosed, !sink(bytes.array) { isClosed = true }
+        bytes.removeAll()
     }
 }

@@ -11,7 +11,7 @@ struct Quotes {
     let model: HostModel
     let files: [SourceFile]
 
-    var linked: LinkedRuleset { model.linked }
+    var linked: LinkedRuleset { _read { yield model.linked } }
 
     func name(_ symbol: Symbol) -> String { model.names.text(symbol) }
 

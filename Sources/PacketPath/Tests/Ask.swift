@@ -43,7 +43,7 @@ extension Evaluator {
     }
 
     /// Whether `rule` stands in a table that nf_tables evaluates.
-    func isInNFTables(_ rule: RuleReference) -> Bool { model.linked.table(of: rule.chain).backend == .nfTables }
+    func isInNFTables(_ rule: RuleReference) -> Bool { model.linked.backend(of: rule.chain) == .nfTables }
 
     /// Whether the packet may be of `protocol`. One of unknown protocol is taken to be: `-p` has asked before.
     func isOf(_ wanted: IPProtocol, _ packet: Packet) -> Bool {
