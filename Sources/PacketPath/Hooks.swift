@@ -52,7 +52,8 @@ extension Evaluator {
         let position = entering.position
         var state = entering
         if step == 0 { state.context = context(at: hook, state) }
-        let plan = model.compiled.plan(state.packet.version, hook)
+        let version = state.packet.version
+        let plan = model.compiled.plan(version, hook)
         guard step < plan.count else {
             state.position = after(hook, state)
             if hook == .postrouting, !isCopy { return sentToGroup(state) }

@@ -46,6 +46,8 @@ public struct PacketKey: Hashable, Sendable {
     public var source: UInt32
     public var destination: UInt32
     public var mark: UInt32
+    /// `nil` where it is not known.
+    public var sourcePort: UInt16?
     public var destinationPort: UInt16
     public var protocolNumber: UInt8
     public var version: IPVersion
@@ -76,6 +78,8 @@ public struct PacketKey: Hashable, Sendable {
         source = packet.source.v4Bits
         destination = packet.destination.v4Bits
         mark = packet.mark
+        let isDrawn = packet.sourcePortChoices != nil || packet.unknown.contains(.sourcePort)
+        sourcePort = isDrawn ? nil : packet.sourcePort
         destinationPort = packet.destinationPort
         protocolNumber = packet.protocol.rawValue
         version = packet.version

@@ -35,13 +35,20 @@ func conditions(of rule: Rule, _ prefilter: CompiledRule) -> [IndexedCondition] 
         switch match {
         case .inInterface(.is(let pattern)) where !pattern.isPrefix: add(.inInterface, .max, pattern.name.index)
         case .outInterface(.is(let pattern)) where !pattern.isPrefix: add(.outInterface, .max, pattern.name.index)
-        case .multiport(let match) where match.side == .destination && !match.ports.isNegated:
-            add(.destinationPort, match.ports.value.map { (UInt32($0.first), UInt32($0.last)) }, bits: 16)
+        case .tcp(let match) where !match.inversion.contains(.sourcePorts): addSourcePorts(match.sourcePorts)
+        case .udp(let match) where !match.sourceIsNegated: addSourcePorts(match.sourcePorts)
+        case .multiport(let match) where match.side != .either && !match.ports.isNegated:
+            add(
+                match.side == .source ? .sourcePort : .destinationPort,
+                match.ports.value.map { (UInt32($0.first), UInt32($0.last)) }, bits: 16)
         case .addressRange(let match):
             if case .is(let range)? = match.source { addRange(.source, range) }
             if case .is(let range)? = match.destination { addRange(.destination, range) }
         default: break
         }
+    }
+    func addSourcePorts(_ range: PortRange) {
+        if !range.isAll { add(.sourcePort, [(UInt32(range.first), UInt32(range.last))], bits: 16) }
     }
     func addRange(_ field: RuleIndex.Question.Field, _ range: AddressRange) {
         guard range.first.version == .v4, range.first <= range.last else { return }

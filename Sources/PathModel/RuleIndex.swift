@@ -14,7 +14,7 @@ public struct RuleIndex: Sendable {
     /// A field of `PacketKey` and the bits of it that are asked.
     struct Question: Hashable, Sendable {
         enum Field: UInt8, Hashable, Sendable {
-            case destination, source, destinationPort, mark, inInterface, outInterface, `protocol`
+            case destination, source, sourcePort, destinationPort, mark, inInterface, outInterface, `protocol`
         }
 
         var field: Field
@@ -178,6 +178,7 @@ extension PacketKey {
         switch field {
         case .destination: destination
         case .source: source
+        case .sourcePort: sourcePort.map { UInt32($0) }
         case .destinationPort: UInt32(destinationPort)
         case .mark: mark
         case .inInterface: inInterface.value

@@ -142,7 +142,7 @@ private struct LongChains {
             if proto.isEmpty { proto = wanted }
             return proto == wanted
         }
-        switch below(14) {
+        switch below(15) {
         case 0, 1: return " \(not)-d \(address())\(prefix())"
         case 2: return " \(not)-s \(address())\(prefix())"
         case 3: return isOut ? " \(not)-o \(pick(Self.interfaces))" : " \(not)-i \(pick(Self.interfaces + ["cali+"]))"
@@ -163,7 +163,11 @@ private struct LongChains {
             return " -m iprange \(not)--\(pick(["src", "dst"]))-range \(range)"
         case 10: return " -m set \(not)--match-set \(pick(["web src", "web dst", "ports dst,dst"]))"
         case 11: return " -m conntrack \(not)--ctstate \(pick(["NEW", "ESTABLISHED", "INVALID"]))"
-        case 12: return " -m statistic --mode random --probability 0.5"
+        case 12:
+            guard needs("tcp", &proto) else { return "" }
+            let first = port()
+            return " -m tcp \(not)--sport \(first)" + (below(3) == 0 ? ":\(first + below(900))" : "")
+        case 13: return " -m statistic --mode random --probability 0.5"
         default: return " -m comment --comment \"rule \(below(100))\""
         }
     }
@@ -214,6 +218,15 @@ private struct LongChains {
         packet.mark = UInt32(below(4))
         packet.defaulted = [.ttl, .tcpFlags]
         if below(10) == 0 { packet.unknown = [.mark] }
+        if below(10) == 0 { packet.unknown.insert(.sourcePort) }
+        if below(10) == 0 { packet.sourcePortChoices = PortRange(1000, 1001) }
+        // As of a capture.
+        if below(3) == 0, packet.unknown.isEmpty, packet.sourcePortChoices == nil {
+            let bytes = packet.encoded()
+            let mark = packet.mark
+            packet = Packet(decoding: bytes.span) ?? packet
+            packet.mark = mark
+        }
         let origin = below(8) == 0 ? Origin.anyInterface : .interface(model.intern(pick(Self.interfaces)))
         return TraceRequest(packet: packet, origin: origin)
     }

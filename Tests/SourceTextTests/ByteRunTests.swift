@@ -117,3 +117,42 @@ private func starts(_ text: String, _ other: StaticString) -> Bool {
         for word in words where word.kind == .quoted { #expect(word.source.count == word.range.count + 2) }
     }
 }
+
+@Suite struct QuotedByteTests {
+    @Test func theFirstByteThatIsEscapedIsFoundWhereverItStands() {
+        for place in 0..<20 {
+            for byte: UInt8 in [0x00, 0x1f, 0x22, 0x5c, 0x7f] {
+                var bytes = [UInt8](repeating: 0x41, count: 20)
+                bytes[place] = byte
+                if place < 19 { bytes[19] = 0x22 }
+                #expect(bytes.span.firstQuoted(from: 0) == place)
+                #expect(bytes.span.firstQuoted(from: min(place + 1, 20)) == (place < 19 ? 19 : nil))
+            }
+        }
+    }
+
+    @Test func onlyWhatIsEscapedIsFound() {
+        let others = (UInt8.min...UInt8.max).filter { $0 >= 0x20 && ![0x22, 0x5c, 0x7f].contains($0) }
+        for byte in others {
+            let bytes = [UInt8](repeating: byte, count: 11)
+            #expect(bytes.span.firstQuoted(from: 0) == nil)
+            #expect(bytes.span.isASCII == (byte < 0x80))
+        }
+    }
+
+    @Test func bytesInABufferAreThoseThatWereAppended() {
+        var buffer = ByteBuffer(capacity: 0)
+        var expected: [UInt8] = []
+        for count in 0..<300 {
+            let piece = [UInt8](repeating: UInt8(count & 0xff), count: count % 7)
+            buffer.append(piece.span)
+            buffer.append("ab")
+            buffer.append(UInt8(ascii: "c"))
+            expected += piece + Array("abc".utf8)
+        }
+        #expect(buffer.count == expected.count)
+        #expect(buffer.array == expected)
+        buffer.removeAll()
+        #expect(buffer.array.isEmpty)
+    }
+}

@@ -92,7 +92,8 @@ extension Evaluator {
             .protocol, .sourcePort, .destinationPort, .icmpType, .tcpFlags, .tcpOptions, .payload, .otherHeaders,
             .fragment,
         ]
-        guard !packet.bytes.isEmpty, !fields(of: match, in: packet.version).isDisjoint(with: inHeaders),
+        guard !packet.bytes.isEmpty, !isLeftToFields(match, packet),
+            !fields(of: match, in: packet.version).isDisjoint(with: inHeaders),
             let headers = HeaderBytes(packet, isNFT: isInNFTables(rule))
         else { return nil }
         do {
@@ -100,6 +101,26 @@ extension Evaluator {
         } catch {
             return error == .malformed ? .drop : nil
         }
+    }
+
+    /// Whether `judge` says nothing of `match` whatever the bytes are, or nothing but that the packet is of another
+    /// protocol: so it is with most packets, and their bytes need not be brought up to date.
+    private func isLeftToFields(_ match: Match, _ packet: Packet) -> Bool {
+        guard packet.version == .v4 else { return false }
+        if case .protocol = match { return true }
+        if case .tcp(let match) = match { return match.option == 0 && hasWholeHeader(packet, 20) }
+        if case .multiport = match { return hasWholeHeader(packet, 4) }
+        if case .udp = match { return hasWholeHeader(packet, 8) }
+        if case .icmp = match { return hasWholeHeader(packet, 8) }
+        return false
+    }
+
+    /// Whether a packet of IPv4 has the first `size` bytes behind its IP header, and no fragment's.
+    private func hasWholeHeader(_ packet: Packet, _ size: UInt32) -> Bool {
+        guard packet.fragmentOffset == 0, packet.unknown.isDisjoint(with: [.fragment, .length]),
+            let first = packet.bytes.first, first >> 4 == 4
+        else { return false }
+        return UInt32(first & 0x0f) * 4 + size <= packet.length
     }
 
     /// Throws `.unknown` for what the packet's fields decide as well.
