@@ -51,7 +51,9 @@ struct HostIndex: Sendable {
                 guard let dot = rest.lastIndex(of: ".") else { continue }
                 let key = String(rest[rest.index(after: dot)...])
                 let interface = String(rest[..<dot])
-                if interface == "all" { settings[version, default: [:]][key, default: InterfaceSetting()].ofAll = number }
+                if interface == "all" {
+                    settings[version, default: [:]][key, default: InterfaceSetting()].ofAll = number
+                }
                 settings[version, default: [:]][key, default: InterfaceSetting()].byInterface[interface] = number
             }
         }
