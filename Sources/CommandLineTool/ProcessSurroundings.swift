@@ -30,6 +30,7 @@ extension Surroundings {
             try writeWholeFile(path, bytes, how: O_EXCL)
         }
         surroundings.calendarTime = { time(nil) }
+        surroundings.fullPath = resolvedPath
         surroundings.programDirectory = currentProgramDirectory()
         // Whoever ends this process ends it by a signal.
         surroundings.waitForEnd = { while true { pause() } }
@@ -81,6 +82,12 @@ private func makeEmptyDirectory(_ path: String) throws(FileFailure) {
     guard code == EEXIST, try fileKind(path, followsLinks: true) == .directory,
         try directoryEntries(path, limit: 1 << 20).isEmpty
     else { throw FileFailure(call: "mkdir", code: code, path: path) }
+}
+
+private func resolvedPath(_ path: String) -> String? {
+    guard let found = unsafe realpath(path, nil) else { return nil }
+    defer { unsafe free(found) }
+    return unsafe String(cString: found)
 }
 
 private func currentHostName() -> String {

@@ -69,9 +69,9 @@ private func report(_ arguments: [String], _ console: borrowing Console) throws(
     let loaded = try load(paths, settings.common, console)
     let progress = Progress("making the page", console.surroundings)
     defer { progress.finish() }
-    let title = snapshotTitle(paths, settings.common)
     let session = PageSession(loaded.node)
-    let comparison = try comparison(loaded, title, settings.before, settings.common, console)
+    let words = snapshotWords(paths, settings.common)
+    let comparison = try comparison(loaded, words, settings.before, settings.common, console)
     let more = (comparison.map { session.changes($0) } ?? []) + session.findings()
     let picture = chainPicture(session, console)
     let sections = session.sections(more: more, picture: picture, canFold: engine != nil)
@@ -83,7 +83,8 @@ private func report(_ arguments: [String], _ console: borrowing Console) throws(
         console.error(noEngine("note"))
     }
     let page = makePage(
-        title: title, sections: sections, answerer: answerer, hasComparison: comparison != nil)
+        title: pageTitle(paths, settings.common, loaded.node, console), sections: sections, answerer: answerer,
+        hasComparison: comparison != nil)
     progress.finish()
     return loaded.status(try put(page, settings, console), settings.common)
 }
@@ -105,14 +106,32 @@ func chainPicture(_ session: PageSession, _ console: borrowing Console) -> [UInt
     }
 }
 
-/// What stands for the snapshot in titles and in calls that are proposed.
-func snapshotTitle(_ paths: [String], _ common: CommonSettings) -> String {
+/// What a page is called: the name of its snapshot's file or folder, without where that lies, since a page is handed on;
+/// the node's where it was read from several or from standard input.
+func pageTitle(
+    _ paths: [String], _ common: CommonSettings, _ node: NodeState, _ console: borrowing Console
+) -> String {
+    let surroundings = console.surroundings
+    let name = common.isLive ? surroundings.hostName : paths.count == 1 ? lastName(paths[0], surroundings) : nil
+    guard let name, !name.isEmpty else { return node.name ?? common.node ?? "Snapshot" }
+    return name + (common.node.map { " --node \($0)" } ?? "")
+}
+
+private func lastName(_ path: String, _ surroundings: Surroundings) -> String? {
+    func last(_ path: String) -> String? {
+        path.split(separator: "/").last.map(String.init).flatMap { [".", "..", "-"].contains($0) ? nil : $0 }
+    }
+    return last(path) ?? surroundings.fullPath(path).flatMap(last)
+}
+
+/// What stands for the snapshot in calls that are proposed.
+func snapshotWords(_ paths: [String], _ common: CommonSettings) -> String {
     (common.isLive ? "--live" : paths.joined(separator: " ")) + (common.node.map { " --node \($0)" } ?? "")
 }
 
 /// How `loaded` differs from what stands at `path`, if that is given.
 func comparison(
-    _ loaded: LoadedNode, _ title: String, _ path: String?, _ common: CommonSettings, _ console: borrowing Console
+    _ loaded: LoadedNode, _ words: String, _ path: String?, _ common: CommonSettings, _ console: borrowing Console
 ) throws(Stop) -> PageComparison? {
     guard let path else { return nil }
     var fromFile = common
@@ -120,7 +139,7 @@ func comparison(
     var earlier = try load([path], fromFile, console)
     earlier.name = path
     var later = loaded
-    later.name = title
+    later.name = words
     let nodes = [diffedNode(earlier), diffedNode(later)]
     let difference = compare(nodes[0].node, nodes[1].node)
     let packets = difference.areOneNode ? comparePackets(nodes[0].node.model, nodes[1].node.model) : nil

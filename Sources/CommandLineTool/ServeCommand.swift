@@ -58,12 +58,13 @@ private func serve(_ arguments: [String], _ console: borrowing Console) throws(S
     let paths: [String]
     do { paths = try parse(arguments, ServeSettings.options, into: &settings) } catch { throw .usage(error) }
     let loaded = try load(paths, settings.common, console)
-    let title = snapshotTitle(paths, settings.common)
-    let comparison = try comparison(loaded, title, settings.before, settings.common, console)
+    let words = snapshotWords(paths, settings.common)
+    let comparison = try comparison(loaded, words, settings.before, settings.common, console)
     let session = PageSession(loaded.node)
     let token = settings.address.isLoopback ? nil : newToken()
     let service = PageService(
-        session, title: title, comparison: comparison, picture: chainPicture(session, console), token: token)
+        session, title: pageTitle(paths, settings.common, loaded.node, console), comparison: comparison,
+        picture: chainPicture(session, console), token: token)
     let listener: Listener
     do throws(FileFailure) {
         listener = try Listener(address: "\(settings.address)", port: settings.port) { service.answer($0) }

@@ -26,6 +26,8 @@ public struct Surroundings {
     public var createFile: (String, [UInt8]) throws(FileFailure) -> Void = { (_, _) throws(FileFailure) in }
     /// Makes a directory, or takes one that is there and empty.
     public var makeDirectory: (String) throws(FileFailure) -> Void = { (_) throws(FileFailure) in }
+    /// The path of a file or folder from the root on, behind all links; `nil` where there is none.
+    public var fullPath: (String) -> String? = { _ in nil }
     /// Where this program itself lies; empty where that is not known.
     public var programDirectory = ""
     /// Returns when this program is to end; at once where nobody waits.

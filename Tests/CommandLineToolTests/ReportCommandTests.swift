@@ -1,3 +1,5 @@
+import Answers
+import Snapshot
 import Testing
 
 @testable import CommandLineTool
@@ -10,6 +12,28 @@ import Testing
         #expect(page.hasPrefix("<!DOCTYPE html>") && page.hasSuffix("</html>\n"))
         #expect(page.contains("data-answers=\"none\""))
         #expect(call.error.contains("no engine.wasm") && call.error.contains("[no-engine]"))
+    }
+
+    @Test(
+        "a page is called as its snapshot is, and not by where that lies",
+        arguments: [
+            ("/home/me/node-a.tar.gz", nil, "node-a.tar.gz"), ("captures/node-a/", nil, "node-a"),
+            (".", "/home/me/node-a", "node-a"), ("captures/..", "/home/me", "me"), (".", nil, "worker-1"),
+            ("/", "/", "worker-1"), ("-", nil, "worker-1"),
+        ])
+    func title(_ path: String, _ fullPath: String?, _ title: String) {
+        var surroundings = Surroundings.process()
+        surroundings.fullPath = { $0 == path ? fullPath : nil }
+        var node = NodeState()
+        node.name = "worker-1"
+        let console = Console(surroundings: surroundings)
+        #expect(pageTitle([path], CommonSettings(), node, console) == title)
+        #expect(pageTitle([path, "sets.txt"], CommonSettings(), node, console) == "worker-1")
+    }
+
+    @Test func aPageOfStandardInputIsCalledAsItsNode() {
+        let page = call(["report", "-"]).output
+        #expect(page.contains("<title>Snapshot \u{2013} hookline</title>") && page.contains("<h1>Snapshot</h1>"))
     }
 
     @Test func itGoesToStandardOutputButToNoTerminal() {
