@@ -83,11 +83,13 @@ struct RuleReader {
         return true
     }
 
+    @inline(never)
     private mutating func takeOption() {
         beginValue(of: option, isNegated: optionIsNegated)
     }
 
     /// Makes `word` the option at hand and steps behind it, and behind the `!` of `--dport ! 80`.
+    @inline(never)
     mutating func beginValue(of word: Int, isNegated: Bool) {
         option = word
         optionIsNegated = isNegated

@@ -62,6 +62,7 @@ struct Unknown: Hashable, Sendable {
         case outInterface(Symbol)
     }
 
+    @inline(never)
     init(
         _ name: String, yes: String = "yes", no: String = "no", whenYes: String, whenNo: String,
         probability: Double? = nil, pins: Pin? = nil

@@ -121,6 +121,7 @@ extension JSONValue {
     public var object: [JSONMember]? { if case .object(let members) = kind { members } else { nil } }
 
     /// The value of the last member named `key`, as most readers take it; `nil` in anything but an object.
+    @inline(never)
     public subscript(key: String) -> JSONValue? { object?.last { $0.key == key }?.value }
 
     /// The first member whose key an earlier member of the same object has too.

@@ -79,6 +79,7 @@ public struct NameTable: Sendable {
     public func bytes(_ symbol: Symbol) -> ArraySlice<UInt8> { bytes[range(Int(symbol.index))] }
 
     /// The name as text; bytes that are no UTF-8 become U+FFFD.
+    @inline(never)
     public func text(_ symbol: Symbol) -> String { String(decoding: bytes(symbol), as: UTF8.self) }
 
     private func range(_ index: Int) -> Range<Int> {
