@@ -252,19 +252,22 @@ extension SetEvaluator {
     }
 
     func packets(_ test: Negatable<MACAddress>, _ asked: Asked) -> PacketSet {
-        guard asked.context.hasInInterface, !asked.flow.arrivesByLo, space.free.contains(.mac) else {
-            return ask(.mac(test), asked)
-        }
         let own = space.packets(.mac, UInt128(test.value.bits))
-        let holds = negated(own, test.isNegated)
-        // Only what came as an Ethernet frame has an address at all: one packet that it holds for tells.
+        return ofFrames(negated(own, test.isNegated), .mac(test), asked)
+    }
+
+    /// Of `holds`, which says what a frame's addresses are, those that came as a frame: one packet tells of all.
+    func ofFrames(_ holds: PacketSet, _ match: Match, _ asked: Asked) -> PacketSet {
+        guard asked.context.hasInInterface, !asked.flow.arrivesByLo, space.free.contains(.mac) else {
+            return askOne(match, asked)
+        }
         return byInterface(asked) { given in
             var part = given
             part.packets = space.and(part.packets, holds)
             guard let situation = situation(Way(packets: part.packets, flow: part.flow), part.context.hook) else {
                 return .none
             }
-            switch stages.test(.mac(test), part.rule, situation) {
+            switch stages.test(match, part.rule, situation) {
             case .no: return .none
             case .yes: return holds
             case .perhaps(let condition):

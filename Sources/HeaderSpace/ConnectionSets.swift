@@ -10,8 +10,8 @@ extension SetEvaluator {
     func packets(ofConnection match: Match, _ asked: Asked) -> PacketSet {
         if case .arrived = asked.flow.standing { return byState(asked) { packets(ofConnection: match, $0) } }
         guard case .conntrack(let conntrack) = match, case .tracked(let tracked) = asked.flow.standing else {
-            // States are the flow's own: one packet tells of all.
-            return ask(match, asked)
+            // States are the flow's own, and without an entry nothing else is asked: one packet tells of all.
+            return askOne(match, asked)
         }
         var result = PacketSet.all
         // What is not about addresses one packet tells of all.
@@ -71,18 +71,13 @@ extension SetEvaluator {
         guard space.free.contains(.user) || space.free.contains(.group),
             !match.includesSupplementaryGroups, asked.context.hook == .output || asked.context.hook == .postrouting
         else { return ask(.owner(match), asked) }
-        // ICMP is the kernel's own.
-        let icmp = isOf(space.version == .v4 ? .icmp : .icmpv6, asked.flow)
-        var ofKernel = asked
-        ofKernel.packets = space.and(asked.packets, icmp)
-        let kernels = ofKernel.packets.isEmpty ? .none : space.and(icmp, askOne(.owner(match), ofKernel))
-        if let exists = match.socketExists, exists.value == exists.isNegated { return kernels }
+        if let exists = match.socketExists, exists.value == exists.isNegated { return .none }
         var own = PacketSet.all
         for (test, field) in [(match.user, PacketField.user), (match.group, .group)] {
             guard let test else { continue }
             let set = space.packets(field, from: UInt128(test.value.first), through: UInt128(test.value.last))
             own = space.and(own, negated(set, test.isNegated))
         }
-        return space.or(kernels, space.subtract(own, icmp))
+        return own
     }
 }

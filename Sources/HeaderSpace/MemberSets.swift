@@ -43,7 +43,15 @@ extension SetEvaluator {
                 set.elements.compactMap { element in
                     element.member.map { members($0, match, asked, isMember: true) }
                 })
-        case .bitmapIPMAC, .hashMAC, .hashIPMAC, .hashNetInterface:
+        case .bitmapIPMAC, .hashMAC, .hashIPMAC:
+            // Whom a frame was for is asked of single packets alone, and so is what an element without an address learns.
+            guard match.directions[set.type == .hashMAC ? 0 : 1], set.elements.allSatisfy({ $0.mac != nil }),
+                let made = elements(set, match, asked.flow)
+            else { return ask(.set(match), asked) }
+            var plain = match
+            plain.name = .is(name)
+            return ofFrames(made, .set(plain), asked)
+        case .hashNetInterface:
             return ask(.set(match), asked)
         case .bitmapIP, .bitmapPort, .hashIP, .hashIPMark, .hashIPPort, .hashIPPortIP, .hashIPPortNet, .hashNet,
             .hashNetNet, .hashNetPort, .hashNetPortNet:
@@ -133,9 +141,10 @@ extension SetEvaluator {
                 return nil
             }
             return space.and(result, own)
-        case .bitmapIP, .bitmapIPMAC, .hashIP, .hashMAC, .hashIPMAC, .hashNet, .hashNetNet, .hashNetInterface, .listSet,
-            .unknown:
-            return result
+        case .bitmapIPMAC, .hashMAC, .hashIPMAC:
+            guard let mac = element.mac else { return nil }
+            return space.and(result, space.packets(.mac, UInt128(mac.bits)))
+        case .bitmapIP, .hashIP, .hashNet, .hashNetNet, .hashNetInterface, .listSet, .unknown: return result
         }
     }
 

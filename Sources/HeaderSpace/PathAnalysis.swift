@@ -167,12 +167,14 @@ extension PacketSpace {
 /// Fields that rules of `model` look at, of those that have one value where none does.
 private func askedFields(_ model: HostModel, _ version: IPVersion) -> Set<PacketField> {
     let stages = Stages(model)
+    let hasMACs = model.host.sets.contains { [.bitmapIPMAC, .hashMAC, .hashIPMAC].contains($0.type) }
     var asked: PacketFields = []
     for table in model.linked.ruleset.tables where table.family.sees(version) {
         for chain in table.chains {
             for rule in chain.rules {
                 for statement in rule.statements {
                     switch statement {
+                    case .match(.set) where hasMACs: asked.insert(.mac)
                     case .match(let match): asked.formUnion(stages.fields(of: match, in: version))
                     case .target(.native(let statement)):
                         for expression in statement.expressions { asked.formUnion(stages.fields(of: expression)) }
@@ -230,6 +232,17 @@ public func analyze(
             classes.append(PacketClass(deferred: DeferredSet(space), kind: kind))
         }
         classes[place].deferred.add(ending.packets, within: ending.within)
+    }
+    // Of packets that no class has nothing is known: that is told, and not that they do not occur.
+    if destination == nil {
+        let lost = space.subtract(domain, space.union(of: classes.map { $0.deferred }))
+        if !lost.isEmpty {
+            let kind = PacketClass.Kind(
+                SetEnding(packets: lost, within: .all, flow: Flow(space), end: PathEnd(.undecided, nil)), space)
+            let own = PacketClass(deferred: DeferredSet(space), kind: kind)
+            own.deferred.add(lost, within: .all)
+            classes.append(own)
+        }
     }
     return PathAnalysis(
         space: space, model: model, domain: domain, classes: classes, hits: evaluator.record.hits,

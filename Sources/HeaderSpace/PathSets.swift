@@ -107,7 +107,11 @@ extension SetEvaluator {
             for result in stages.arrive(situation) {
                 switch result.next {
                 case .hook(.prerouting): continue
-                case .ended(let outcome, let reason): end(own, PathEnd(outcome, reason))
+                case .ended(let outcome, let reason):
+                    var end = PathEnd(outcome, reason)
+                    // What stays on a bridge leaves by it.
+                    if outcome == .forwarded { end.interface = situation.arrival }
+                    self.end(own, end)
                 // Chains that are hung on a device are followed packet by packet alone, as bridges are.
                 case .hook, .transmit, .loopback, .elsewhere:
                     var end = PathEnd(.undecided, nil)
@@ -125,7 +129,9 @@ extension SetEvaluator {
                 let source = space.packets(.arriving, of: .source, in: own.prefix) ?? .none
                 let destination = space.packets(.arriving, of: .destination, in: own.prefix) ?? .none
                 let within = space.and(arriving, space.and(source, destination))
-                for atom in addressAtoms(.destination) { ask(space.and(within, atom.packets)) }
+                for part in parts(Way(packets: within, flow: way.flow), lengthCuts(way.flow)) {
+                    for atom in addressAtoms(.destination) { ask(space.and(part.packets, atom.packets)) }
+                }
             }
         }
         for (number, name) in interfaces.enumerated() where name.map({ stages.hasIngress($0, space.version) }) ?? false

@@ -331,6 +331,12 @@ extension SetEvaluator {
             if let wanted = rule.protocol { cuts.append(isOf(wanted, flow)) }
             if let ports = rule.sourcePorts { cuts.append(self.ports(.sourcePort, [ports], flow)) }
             if let ports = rule.destinationPorts { cuts.append(self.ports(.destinationPort, [ports], flow)) }
+            // The way back is asked for with the ports the other way round: net/ipv4/fib_frontend.c
+            // `__fib_validate_source`, Linux 6.18.
+            if space.version == .v4 {
+                if let ports = rule.sourcePorts { cuts.append(self.ports(.destinationPort, [ports], flow)) }
+                if let ports = rule.destinationPorts { cuts.append(self.ports(.sourcePort, [ports], flow)) }
+            }
             if let users = rule.users, space.free.contains(.user) {
                 cuts.append(space.packets(.user, from: UInt128(users.first), through: UInt128(users.last)))
             }
@@ -350,17 +356,20 @@ extension SetEvaluator {
             }
         }
         if flow[.ttl] == .arriving { cuts.append(space.packets(.ttl, from: 0, through: 1)) }
-        if space.free.contains(.length) {
-            var limits = Set(model.host.interfaces.map { $0.mtu })
-            for route in model.routes(space.version).routes { if let mtu = route.mtu { limits.insert(mtu) } }
-            limits.insert(1280)
-            // What may be cut in pieces is not too long.
-            cuts.append(mayNotBeCut(flow))
-            for limit in limits where limit < 65535 {
-                cuts.append(space.packets(.length, from: 0, through: UInt128(limit)))
-            }
+        return parts(Way(packets: .all, flow: flow), cuts + lengthCuts(flow)).map { $0.packets }
+    }
+
+    /// What tells apart packets that are too long for some link or route, and cannot be cut in pieces, from others.
+    func lengthCuts(_ flow: Flow) -> [PacketSet] {
+        guard space.free.contains(.length) else { return [] }
+        var limits = Set(model.host.interfaces.map { $0.mtu })
+        for route in model.routes(space.version).routes { if let mtu = route.mtu { limits.insert(mtu) } }
+        limits.insert(1280)
+        var cuts = [mayNotBeCut(flow)]
+        for limit in limits.sorted() where limit < 65535 {
+            cuts.append(space.packets(.length, from: 0, through: UInt128(limit)))
         }
-        return parts(Way(packets: .all, flow: flow), cuts).map { $0.packets }
+        return cuts
     }
 
     /// Packets whose don't-fragment bit is set where nothing is said of it, or of IPv6.
