@@ -233,17 +233,6 @@ public func analyze(
         }
         classes[place].deferred.add(ending.packets, within: ending.within)
     }
-    // Of packets that no class has nothing is known: that is told, and not that they do not occur.
-    if destination == nil {
-        let lost = space.subtract(domain, space.union(of: classes.map { $0.deferred }))
-        if !lost.isEmpty {
-            let kind = PacketClass.Kind(
-                SetEnding(packets: lost, within: .all, flow: Flow(space), end: PathEnd(.undecided, nil)), space)
-            let own = PacketClass(deferred: DeferredSet(space), kind: kind)
-            own.deferred.add(lost, within: .all)
-            classes.append(own)
-        }
-    }
     return PathAnalysis(
         space: space, model: model, domain: domain, classes: classes, hits: evaluator.record.hits,
         reached: evaluator.record.reached,

@@ -79,6 +79,11 @@ public struct SetCampaign {
             }
             for (number, example) in examples {
                 let agreement = analyses[number].compare(example, on: model)
+                // What is looked up makes sets, too.
+                if space.isExhausted {
+                    totals.exhausted += 1
+                    break
+                }
                 totals.add(agreement)
                 guard let difference = agreement.difference else { continue }
                 let kind = agreement.isNeedless ? "needless" : "wrong"
