@@ -94,8 +94,7 @@ private func diff(_ arguments: [String], _ console: borrowing Console) throws(St
     guard count > 1 else { throw .usage(UsageFailure("diff compares two nodes or more; here is one")) }
     let (isDifferent, haveProblems) =
         count == 2 ? try diffTwo(inputs, settings, console) : try diffMany(inputs, settings, console)
-    if settings.common.isStrict, haveProblems { return ExitStatus.failed }
-    return isDifferent ? ExitStatus.notAsExpected : ExitStatus.answered
+    return settings.common.status(isDifferent ? ExitStatus.notAsExpected : ExitStatus.answered, haveProblems)
 }
 
 private func diffTwo(

@@ -70,8 +70,8 @@ private func doctor(_ arguments: [String], _ console: borrowing Console) throws(
         return ExitStatus.answered
     }
     let request = DoctorRequest(
-        names: Set(settings.checks), isJSON: settings.json, style: settings.common.style(console.surroundings),
-        snapshot: settings.common.isLive ? "--live" : paths.joined(separator: " "))
+        names: Set(settings.checks),
+        telling: NodeTelling(paths, isJSON: settings.json, settings.common, console))
     let input = try NodeInput(paths, settings.common, console)
     // Nodes are read twice, since what all of them say is known only then.
     var fleet = Fleet()
@@ -89,17 +89,14 @@ private func doctor(_ arguments: [String], _ console: borrowing Console) throws(
     var output = console.output()
     for node in looked { output.write(node.text) }
     try console.finish(&output)
-    if settings.common.isStrict, haveProblems { return ExitStatus.failed }
     let isGrave = looked.contains { $0.gravest.map { $0 >= settings.failOn } ?? false }
-    return isGrave ? ExitStatus.notAsExpected : ExitStatus.answered
+    return settings.common.status(isGrave ? ExitStatus.notAsExpected : ExitStatus.answered, haveProblems)
 }
 
 /// What is asked of each node, and how it is told.
 private struct DoctorRequest: Sendable {
     var names: Set<String>
-    var isJSON: Bool
-    var style: TextStyle
-    var snapshot: String
+    var telling: NodeTelling
 
     /// What was found on one node.
     struct Answer: Sendable {
@@ -115,26 +112,14 @@ private struct DoctorRequest: Sendable {
             model, annotations: AnnotatedRuleset(model.linked, cluster: cluster), cluster: cluster, number: number,
             of: fleet)
         let found = examine(patient, only: names)
-        var answer = Answer(text: [], gravest: found.map { $0.finding.severity }.max())
-        var output = OutputBuffer(keeping: 1 << 10)
-        if isJSON {
-            var json = JSONWriter(output)
+        let text = telling.text(of: loaded, number) { json in
             for diagnosis in found {
                 writeDoctorJSON(diagnosis, node: loaded.name, model: model, files: files, into: &json)
             }
-            answer.text = json.output.gathered
-            return answer
+        } report: { snapshot in
+            let checked = names.isEmpty ? doctorChecks.count : names.count
+            return doctorReport(found, checked: checked, snapshot: snapshot, model: model, files: files)
         }
-        var snapshot = snapshot
-        if !loaded.name.isEmpty {
-            snapshot += " --node \(loaded.name)"
-            let space: [Block] = number > 0 ? [.space] : []
-            render(Document(space + [.heading(RichText(loaded.name))]), style, into: &output)
-        }
-        let checked = names.isEmpty ? doctorChecks.count : names.count
-        render(
-            doctorReport(found, checked: checked, snapshot: snapshot, model: model, files: files), style, into: &output)
-        answer.text = output.gathered
-        return answer
+        return Answer(text: text, gravest: found.map { $0.finding.severity }.max())
     }
 }

@@ -82,8 +82,8 @@ private func lint(_ arguments: [String], _ console: borrowing Console) throws(St
     let silences = try readSilences(settings.silences, console)
     let names = Set(settings.checks)
     let request = LintRequest(
-        names: names, silences: silences, isJSON: settings.json, style: settings.common.style(console.surroundings),
-        snapshot: settings.common.isLive ? "--live" : paths.joined(separator: " "))
+        names: names, silences: silences,
+        telling: NodeTelling(paths, isJSON: settings.json, settings.common, console))
     let (looked, haveProblems) = try NodeInput(paths, settings.common, console).map(console) { number, loaded in
         request.look(at: loaded, number)
     }
@@ -99,17 +99,14 @@ private func lint(_ arguments: [String], _ console: borrowing Console) throws(St
         }
     }
     let isGrave = looked.contains { $0.gravest.map { $0 >= settings.failOn } ?? false }
-    if settings.common.isStrict, haveProblems { return ExitStatus.failed }
-    return isGrave ? ExitStatus.notAsExpected : ExitStatus.answered
+    return settings.common.status(isGrave ? ExitStatus.notAsExpected : ExitStatus.answered, haveProblems)
 }
 
 /// What is asked of each node, and how it is told.
 private struct LintRequest: Sendable {
     var names: Set<String>
     var silences: Silences
-    var isJSON: Bool
-    var style: TextStyle
-    var snapshot: String
+    var telling: NodeTelling
 
     /// What was found on one node.
     struct Answer: Sendable {
@@ -124,25 +121,13 @@ private struct LintRequest: Sendable {
         let files = loaded.node.files
         let (found, used) = silences.applied(
             to: Questions.lint(LintedNode(model, annotations: annotations), only: names), files: files)
-        var answer = Answer(text: [], usedSilences: used, gravest: found.map { $0.finding.severity }.max())
-        var output = OutputBuffer(keeping: 1 << 10)
-        if isJSON {
-            var json = JSONWriter(output)
+        let text = telling.text(of: loaded, number) { json in
             for result in found { writeLintJSON(result, node: loaded.name, model: model, files: files, into: &json) }
-            answer.text = json.output.gathered
-            return answer
+        } report: { snapshot in
+            let checked = names.isEmpty ? lintChecks.count : names.count
+            return lintReport(found, checked: checked, snapshot: snapshot, model: model, files: files)
         }
-        var snapshot = snapshot
-        if !loaded.name.isEmpty {
-            snapshot += " --node \(loaded.name)"
-            let space: [Block] = number > 0 ? [.space] : []
-            render(Document(space + [.heading(RichText(loaded.name))]), style, into: &output)
-        }
-        let checked = names.isEmpty ? lintChecks.count : names.count
-        render(
-            lintReport(found, checked: checked, snapshot: snapshot, model: model, files: files), style, into: &output)
-        answer.text = output.gathered
-        return answer
+        return Answer(text: text, usedSilences: used, gravest: found.map { $0.finding.severity }.max())
     }
 }
 

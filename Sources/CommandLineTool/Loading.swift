@@ -14,9 +14,7 @@ struct LoadedNode {
     var name = ""
 
     /// The status for an answer, by `--strict`.
-    func status(_ answered: Int32, _ common: CommonSettings) -> Int32 {
-        common.isStrict && hasProblems ? ExitStatus.failed : answered
-    }
+    func status(_ answered: Int32, _ common: CommonSettings) -> Int32 { common.status(answered, hasProblems) }
 
     func makeModel() -> HostModel { node.makeModel() }
 }
@@ -53,6 +51,11 @@ func loadNodes(
 extension CommonSettings {
     /// Whether a snapshot is asked for one node alone, whatever it holds.
     var isOfOneNode: Bool { node != nil || latest || isLive }
+
+    /// The status for an answer from an input of which something could not be read, or all could.
+    func status(_ answered: Int32, _ hasProblems: Bool) -> Int32 {
+        isStrict && hasProblems ? ExitStatus.failed : answered
+    }
 }
 
 /// Tells on standard error what of an input is no node's.
