@@ -37,10 +37,6 @@ extension SetEvaluator {
         space.or(test.yes, open(space.and(test.maybe, asked.packets), match, asked))
     }
 
-    private func joined(_ a: Ternary, _ b: Ternary) -> Ternary {
-        Ternary(yes: space.or(a.yes, b.yes), maybe: space.or(a.maybe, b.maybe))
-    }
-
     private func within(_ packets: PacketSet, _ test: Ternary) -> Ternary {
         Ternary(yes: space.and(packets, test.yes), maybe: space.and(packets, test.maybe))
     }
@@ -54,8 +50,8 @@ extension SetEvaluator {
         for one in cases(of: .network, Int(offset) * 8, size * 8, within: packets, asked) {
             switch one.word {
             case .absent: continue
-            case .bits(let bits): result = joined(result, next(NativeWord.fitted(bits, 32), one.packets))
-            case .choices, .unknown: result.maybe = space.or(result.maybe, one.packets)
+            case .bits(let bits): result = space.either(result, next(NativeWord.fitted(bits, 32), one.packets))
+            case .choices, .unknown: result = space.either(result, Ternary(yes: .none, maybe: one.packets))
             }
         }
         return result
@@ -87,12 +83,7 @@ extension SetEvaluator {
         }
         guard case .bits(let bits) = word else { return open }
         var result = Ternary.never
-        for range in test.ranges {
-            let isBelow = space.compare(bits, isBelow: range.first.word)
-            let isAbove = space.compare(range.last.word, isBelow: bits)
-            result = joined(result, space.both(space.opposite(isBelow), space.opposite(isAbove)))
-        }
-        result.maybe = space.subtract(result.maybe, result.yes)
+        for range in test.ranges { result = space.either(result, inside(bits, range.first.word, range.last.word)) }
         return within(packets, result)
     }
 
@@ -102,6 +93,11 @@ extension SetEvaluator {
         var accumulator = UInt32(0).word
         var index = UInt32(0).word
         var memory = [[Bit?]](repeating: UInt32(0).word, count: 16)
+
+        subscript(register: BPFMatch.Instruction.Register) -> [Bit?] {
+            get { register == .accumulator ? accumulator : index }
+            set { if register == .accumulator { accumulator = newValue } else { index = newValue } }
+        }
     }
 
     /// - Parameter budget: instructions that may still be run, over all ways.
@@ -116,39 +112,30 @@ extension SetEvaluator {
             budget -= 1
             let instruction = program[position]
             position += 1
-            switch instruction.code & 0x07 {
-            case 0x00, 0x01:
-                let isIndex = instruction.code & 0x07 == 1
-                let value: [Bit?]
-                switch load(instruction, registers, asked) {
+            switch instruction.operation {
+            case .load(let source, let register):
+                switch load(source, instruction.constant, registers, asked) {
                 case nil: return open
-                case .word(let word): value = word
+                case .word(let word): registers[register] = word
                 case .bytes(let offset, let size):
-                    return loaded(offset, size, packets, asked) { word, own in
+                    return loaded(offset, Int(size), packets, asked) { word, own in
                         var next = registers
-                        let value = instruction.code & 0xe0 == 0xa0 ? headerLength(word) : word
-                        if isIndex { next.index = value } else { next.accumulator = value }
+                        next[register] = source == .headerLength ? headerLength(word) : word
                         return run(program, from: position, next, own, asked, &budget)
                     }
                 }
-                if isIndex { registers.index = value } else { registers.accumulator = value }
-            case 0x02, 0x03:
+            case .store(let register):
                 guard instruction.constant < 16 else { return open }
-                registers.memory[Int(instruction.constant)] =
-                    instruction.code & 0x07 == 3 ? registers.index : registers.accumulator
-            case 0x04:
-                let operand = operand(instruction, registers)
+                registers.memory[Int(instruction.constant)] = registers[register]
+            case .calculate(let arithmetic, let operand):
+                let right = value(operand, instruction, registers)
                 // Division by 0 ends the program with 0.
-                guard let result = calculate(instruction.code & 0xf0, registers.accumulator, operand) else {
-                    return .never
-                }
+                guard let result = calculate(arithmetic, registers.accumulator, right) else { return .never }
                 registers.accumulator = result
-            case 0x05:
-                if instruction.code & 0xf0 == 0 {
-                    position += Int(instruction.constant)
-                    continue
-                }
-                let holds = within(packets, compare(instruction, registers))
+            case .jump: position += Int(instruction.constant)
+            case .branch(let comparison, let operand):
+                let right = value(operand, instruction, registers)
+                let holds = within(packets, compare(comparison, registers.accumulator, right))
                 let fails = space.subtract(packets, space.or(holds.yes, holds.maybe))
                 let (ifTrue, ifFalse) = (
                     position + Int(instruction.jumpTrue), position + Int(instruction.jumpFalse)
@@ -156,20 +143,16 @@ extension SetEvaluator {
                 func run(_ position: Int, _ own: PacketSet) -> Ternary {
                     own.isEmpty ? .never : self.run(program, from: position, registers, own, asked, &budget)
                 }
-                let result = joined(run(ifTrue, holds.yes), run(ifFalse, fails))
+                let result = space.either(run(ifTrue, holds.yes), run(ifFalse, fails))
                 let (one, other) = (run(ifTrue, holds.maybe), run(ifFalse, holds.maybe))
                 let yes = space.and(one.yes, other.yes)
                 let some = space.union([one.yes, one.maybe, other.yes, other.maybe])
-                return joined(result, Ternary(yes: yes, maybe: space.subtract(some, yes)))
-            case 0x06:
-                let result = instruction.code & 0x18 == 0x10 ? registers.accumulator : instruction.constant.word
+                return space.either(result, Ternary(yes: yes, maybe: space.subtract(some, yes)))
+            case .end(let operand):
+                let result = value(operand, instruction, registers)
                 return within(packets, space.compare(result, hasOneOf: UInt32.max.bytes))
-            default:
-                if instruction.code & 0xf8 == 0x80 {
-                    registers.accumulator = registers.index
-                } else {
-                    registers.index = registers.accumulator
-                }
+            case .move(into: .accumulator): registers.accumulator = registers.index
+            case .move(into: .index): registers.index = registers.accumulator
             }
         }
         return open
@@ -177,25 +160,32 @@ extension SetEvaluator {
 
     private enum FilterLoad {
         case word([Bit?])
-        case bytes(UInt32, size: Int)
+        case bytes(UInt32, size: UInt32)
     }
 
-    private func load(_ instruction: BPFMatch.Instruction, _ registers: FilterRegisters, _ asked: Asked) -> FilterLoad?
-    {
-        let size = instruction.code & 0x18 == 0 ? 4 : instruction.code & 0x18 == 0x08 ? 2 : 1
-        func bytes(_ offset: UInt32, _ size: Int) -> FilterLoad {
-            if offset < 0x8000_0000 { return .bytes(offset, size: size) }
-            if offset >= 0xfff0_0000, offset < 0xffff_f000 { return .bytes(offset &- 0xfff0_0000, size: size) }
-            return .word([Bit?](repeating: nil, count: 32))
+    private func value(
+        _ operand: BPFMatch.Instruction.Operand, _ instruction: BPFMatch.Instruction, _ registers: FilterRegisters
+    ) -> [Bit?] {
+        switch operand {
+        case .constant: instruction.constant.word
+        case .register(let register): registers[register]
         }
-        switch instruction.code & 0xe0 {
-        case 0x00: return .word(instruction.constant.word)
-        case 0x20: return bytes(instruction.constant, size)
-        case 0x40: return number(registers.index).map { bytes($0 &+ instruction.constant, size) }
-        case 0x60: return instruction.constant < 16 ? .word(registers.memory[Int(instruction.constant)]) : nil
-        case 0x80: return .word(NativeWord.fitted(word(asked.flow[.length], .length), 32))
-        case 0xa0: return bytes(instruction.constant, 1)
-        default: return nil
+    }
+
+    private func load(
+        _ source: BPFMatch.Instruction.Source, _ constant: UInt32, _ registers: FilterRegisters, _ asked: Asked
+    ) -> FilterLoad? {
+        func bytes(_ offset: UInt32, _ size: UInt32) -> FilterLoad {
+            BPFMatch.Instruction.place(offset).map { .bytes($0, size: size) } ?? .word(UInt32.unknownWord)
+        }
+        switch source {
+        case .constant: return .word(constant.word)
+        case .packet(let size): return bytes(constant, size)
+        case .behindIndex(let size): return number(registers.index).map { bytes($0 &+ constant, size) }
+        case .memory: return constant < 16 ? .word(registers.memory[Int(constant)]) : nil
+        case .packetLength: return .word(NativeWord.fitted(word(asked.flow[.length], .length), 32))
+        case .headerLength: return bytes(constant, 1)
+        case .unknown: return nil
         }
     }
 
@@ -204,44 +194,31 @@ extension SetEvaluator {
         UInt32(0).word.prefix(26) + word.suffix(4) + [.zero, .zero]
     }
 
-    private func operand(_ instruction: BPFMatch.Instruction, _ registers: FilterRegisters) -> [Bit?] {
-        instruction.code & 0x08 == 0 ? instruction.constant.word : registers.index
-    }
-
     /// `nil`: a division by 0.
-    private func calculate(_ operation: UInt16, _ a: [Bit?], _ b: [Bit?]) -> [Bit?]? {
-        let unknown = [Bit?](repeating: nil, count: 32)
-        switch operation {
-        case 0x40: return bits(a, b, absorbing: true)
-        case 0x50: return bits(a, b, absorbing: false)
-        case 0xa0:
+    private func calculate(
+        _ arithmetic: BPFMatch.Instruction.Arithmetic, _ a: [Bit?], _ b: [Bit?]
+    ) -> [Bit?]? {
+        let right = number(b)
+        switch arithmetic {
+        case .or: return bits(a, b, absorbing: true)
+        case .and: return bits(a, b, absorbing: false)
+        case .exclusiveOr:
             return zip(a, b).map { one, other in
                 if let constant = other?.constant { return constant ? one?.opposite : one }
                 if let constant = one?.constant { return constant ? other?.opposite : other }
                 return one != nil && one == other ? .zero : nil
             }
-        default: break
-        }
-        let right = number(b)
-        if operation == 0x30 || operation == 0x90, right == 0 { return nil }
-        if operation == 0x60 || operation == 0x70 {
-            guard let right, right < 32 else { return unknown }
-            guard case .bits(let result) = NativeWord.bits(a).shifted(operation == 0x60 ? Int(right) : -Int(right))
-            else {
-                return unknown
-            }
+        case .divide, .remainder: if right == 0 { return nil }
+        case .leftShift, .rightShift:
+            guard let right, right < 32,
+                case .bits(let result) = NativeWord.bits(a).shifted(
+                    arithmetic == .leftShift ? Int(right) : -Int(right))
+            else { return UInt32.unknownWord }
             return result
+        case .add, .subtract, .multiply, .negate, .unknown: break
         }
-        guard let left = number(a), let right = operation == 0x80 ? 0 : right else { return unknown }
-        switch operation {
-        case 0x00: return (left &+ right).word
-        case 0x10: return (left &- right).word
-        case 0x20: return (left &* right).word
-        case 0x30: return (left / right).word
-        case 0x80: return (0 &- left).word
-        case 0x90: return (left % right).word
-        default: return unknown
-        }
+        guard let left = number(a), let right = arithmetic == .negate ? 0 : right else { return UInt32.unknownWord }
+        return arithmetic.result(left, right)?.word ?? UInt32.unknownWord
     }
 
     /// `a | b`, where a 1 absorbs, or `a & b`, where a 0 does.
@@ -254,28 +231,23 @@ extension SetEvaluator {
         }
     }
 
-    private func compare(_ instruction: BPFMatch.Instruction, _ registers: FilterRegisters) -> Ternary {
-        let (a, b) = (registers.accumulator, operand(instruction, registers))
-        switch instruction.code & 0xf0 {
-        case 0x10: return space.compare(a, isEqualTo: b)
-        case 0x20: return space.compare(b, isBelow: a)
-        case 0x30: return space.opposite(space.compare(a, isBelow: b))
-        case 0x40: return space.compare(bits(a, b, absorbing: false), hasOneOf: UInt32.max.bytes)
-        default: return Ternary(yes: .none, maybe: .all)
+    private func compare(_ comparison: BPFMatch.Instruction.Comparison, _ a: [Bit?], _ b: [Bit?]) -> Ternary {
+        switch comparison {
+        case .equal: space.compare(a, isEqualTo: b)
+        case .greater: space.compare(b, isBelow: a)
+        case .greaterOrEqual: space.opposite(space.compare(a, isBelow: b))
+        case .anyBit: space.compare(bits(a, b, absorbing: false), hasOneOf: UInt32.max.bytes)
+        case .unknown: Ternary(yes: .none, maybe: .all)
         }
     }
 
     private func number(_ bits: [Bit?]) -> UInt32? {
-        var number: UInt32 = 0
-        for bit in bits {
-            guard let constant = bit?.constant else { return nil }
-            number = number << 1 | (constant ? 1 : 0)
-        }
-        return number
+        space.constant(bits)?.reduce(0) { $0 << 8 | UInt32($1) }
     }
 }
 
 extension UInt32 {
+    fileprivate static var unknownWord: [Bit?] { [Bit?](repeating: nil, count: 32) }
     fileprivate var bytes: [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: self >> UInt32(24 - 8 * $0)) } }
     fileprivate var word: [Bit?] { NativeWord.bits(bytes) }
 }

@@ -33,7 +33,8 @@ struct RefusalKey: Hashable {
     var part: PacketSet
     var type: RouteType?
     var interfaces: [Symbol]
-    var ownMTUs: [UInt32]
+    /// The MTUs, in bytes, that the packets may be too long for.
+    var limits: Set<UInt32>
     var destination: DestinationKind
     var source: FieldSource
     /// Of which `ip rule` may ask.
@@ -135,8 +136,9 @@ extension SetEvaluator {
     private func refusals(_ group: RoutedDestinations, _ packets: PacketSet, _ flow: Flow, _ part: PacketSet)
         -> Refusals
     {
+        let limits = Set(group.route.ownMTUs + group.route.interfaces.compactMap { model.interface($0)?.mtu })
         let key = RefusalKey(
-            part: part, type: group.route.type, interfaces: group.route.interfaces, ownMTUs: group.route.ownMTUs,
+            part: part, type: group.route.type, interfaces: group.route.interfaces, limits: limits,
             destination: group.destination, source: flow[.source], mark: flow[.mark], tos: flow[.tos])
         if let known = refusals[key] { return known }
         var made = Refusals()
@@ -144,7 +146,6 @@ extension SetEvaluator {
         let there: PacketSet
         if case .constant = flow[.destination] { there = .all } else { there = packets }
         guard let values = space.values(in: space.and(part, there)) else { return made }
-        let limits = Set(group.route.ownMTUs + group.route.interfaces.compactMap { model.interface($0)?.mtu })
         var interfacesByEnd: [PathEnd: [PacketSet: [PacketSet]]] = [:]
         var order: [(end: PathEnd, source: PacketSet)] = []
         for (number, interface) in interfaces.enumerated() {

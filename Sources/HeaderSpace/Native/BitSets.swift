@@ -158,6 +158,12 @@ extension PacketSpace {
         return Ternary(yes: yes, maybe: subtract(all, yes))
     }
 
+    /// Where one of them holds.
+    func either(_ a: Ternary, _ b: Ternary) -> Ternary {
+        let yes = or(a.yes, b.yes)
+        return Ternary(yes: yes, maybe: subtract(or(a.maybe, b.maybe), yes))
+    }
+
     /// The known bytes of a word of which nothing comes from a packet.
     func constant(_ bits: [Bit?]) -> [UInt8]? {
         guard bits.count % 8 == 0 else { return nil }

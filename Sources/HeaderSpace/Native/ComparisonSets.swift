@@ -112,7 +112,7 @@ extension SetEvaluator {
         return Ternary(yes: .none, maybe: .all)
     }
 
-    private func inside(_ bits: [Bit?], _ low: [Bit?], _ high: [Bit?]) -> Ternary {
+    func inside(_ bits: [Bit?], _ low: [Bit?], _ high: [Bit?]) -> Ternary {
         let width = max(bits.count, low.count, high.count)
         let own = NativeWord.fitted(bits, width)
         return space.both(

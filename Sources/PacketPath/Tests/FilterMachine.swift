@@ -14,6 +14,11 @@ struct FilterMachine {
         var accumulator = PartialWord(0)
         var index = PartialWord(0)
         var memory = [PartialWord](repeating: PartialWord(0), count: 16)
+
+        subscript(register: BPFMatch.Instruction.Register) -> PartialWord {
+            get { register == .accumulator ? accumulator : index }
+            set { if register == .accumulator { accumulator = newValue } else { index = newValue } }
+        }
     }
 
     init(_ program: [BPFMatch.Instruction], _ image: PacketImage) {
@@ -31,34 +36,28 @@ struct FilterMachine {
             budget -= 1
             let instruction = program[position]
             position += 1
-            switch instruction.code & 0x07 {
-            case 0x00, 0x01:
-                switch load(instruction, registers) {
+            switch instruction.operation {
+            case .load(let source, let register):
+                switch load(source, instruction.constant, registers) {
                 case nil: return nil
                 case .outside?: return false
-                case .word(let word)?:
-                    if instruction.code & 0x07 == 0 { registers.accumulator = word } else { registers.index = word }
+                case .word(let word)?: registers[register] = word
                 }
-            case 0x02, 0x03:
-                let isIndex = instruction.code & 0x07 == 3
+            case .store(let register):
                 guard instruction.constant < 16 else { return nil }
-                registers.memory[Int(instruction.constant)] = isIndex ? registers.index : registers.accumulator
-            case 0x04:
-                let operand = operand(instruction, registers)
-                guard let result = calculate(instruction.code & 0xf0, registers.accumulator, operand) else {
+                registers.memory[Int(instruction.constant)] = registers[register]
+            case .calculate(let arithmetic, let operand):
+                let right = value(operand, instruction, registers)
+                guard let result = calculate(arithmetic, registers.accumulator, right) else {
                     // Division by 0 ends the program with 0.
                     return false
                 }
                 registers.accumulator = result
-            case 0x05:
-                if instruction.code & 0xf0 == 0 {
-                    position += Int(instruction.constant)
-                    continue
-                }
+            case .jump: position += Int(instruction.constant)
+            case .branch(let comparison, let operand):
                 let ifTrue = position + Int(instruction.jumpTrue)
                 let ifFalse = position + Int(instruction.jumpFalse)
-                let operand = operand(instruction, registers)
-                switch compare(instruction.code & 0xf0, registers.accumulator, operand) {
+                switch compare(comparison, registers.accumulator, value(operand, instruction, registers)) {
                 case true?: position = ifTrue
                 case false?: position = ifFalse
                 case nil:
@@ -67,99 +66,86 @@ struct FilterMachine {
                     }
                     return a
                 }
-            case 0x06:
-                let result = instruction.code & 0x18 == 0x10 ? registers.accumulator : PartialWord(instruction.constant)
+            case .end(let operand):
+                let result = value(operand, instruction, registers)
                 if result.value != 0 { return true }
                 return result.exact == nil ? nil : false
-            default:
-                if instruction.code & 0xf8 == 0x80 {
-                    registers.accumulator = registers.index
-                } else {
-                    registers.index = registers.accumulator
-                }
+            case .move(into: .accumulator): registers.accumulator = registers.index
+            case .move(into: .index): registers.index = registers.accumulator
             }
         }
         return nil
     }
 
-    private func operand(_ instruction: BPFMatch.Instruction, _ registers: Registers) -> PartialWord {
-        instruction.code & 0x08 == 0 ? PartialWord(instruction.constant) : registers.index
+    private func value(
+        _ operand: BPFMatch.Instruction.Operand, _ instruction: BPFMatch.Instruction, _ registers: Registers
+    ) -> PartialWord {
+        switch operand {
+        case .constant: PartialWord(instruction.constant)
+        case .register(let register): registers[register]
+        }
     }
 
     /// `nil`: it is not known whether the packet reaches that far.
-    private func load(_ instruction: BPFMatch.Instruction, _ registers: Registers) -> PacketImage.Load? {
-        let size: UInt32 =
-            switch instruction.code & 0x18 {
-            case 0x00: 4
-            case 0x08: 2
-            default: 1
-            }
-        switch instruction.code & 0xe0 {
-        case 0x00: return .word(PartialWord(instruction.constant))
-        case 0x20: return load(at: instruction.constant, size)
-        case 0x40:
+    private func load(_ source: BPFMatch.Instruction.Source, _ constant: UInt32, _ registers: Registers)
+        -> PacketImage.Load?
+    {
+        switch source {
+        case .constant: return .word(PartialWord(constant))
+        case .packet(let size): return load(at: constant, size)
+        case .behindIndex(let size):
             guard let index = registers.index.exact else { return nil }
-            return load(at: index &+ instruction.constant, size)
-        case 0x60:
-            return instruction.constant < 16 ? .word(registers.memory[Int(instruction.constant)]) : nil
-        case 0x80: return .word(image.length.map { PartialWord($0) } ?? .unknown)
-        case 0xa0:
-            // Four times the low half of a byte: the length of an IPv4 header.
-            guard let found = load(at: instruction.constant, 1) else { return nil }
+            return load(at: index &+ constant, size)
+        case .memory: return constant < 16 ? .word(registers.memory[Int(constant)]) : nil
+        case .packetLength: return .word(image.length.map { PartialWord($0) } ?? .unknown)
+        case .headerLength:
+            guard let found = load(at: constant, 1) else { return nil }
             guard case .word(let byte) = found else { return .outside }
             return .word((byte & PartialWord(0x0f)) << 2)
-        default: return nil
+        case .unknown: return nil
         }
     }
 
     private func load(at offset: UInt32, _ size: UInt32) -> PacketImage.Load? {
-        // Offsets from -0x100000 count from the IP header too; others that are negative ask the kernel (`SKF_AD_OFF`).
-        if offset < 0x8000_0000 { return image.load(offset, size) }
-        if offset >= 0xfff0_0000, offset < 0xffff_f000 { return image.load(offset &- 0xfff0_0000, size) }
-        return .word(.unknown)
+        guard let place = BPFMatch.Instruction.place(offset) else { return .word(.unknown) }
+        return image.load(place, size)
     }
 
-    private func calculate(_ operation: UInt16, _ a: PartialWord, _ b: PartialWord) -> PartialWord? {
-        switch operation {
-        case 0x40: return a | b
-        case 0x50: return a & b
-        case 0xa0: return a ^ b
-        default: break
-        }
-        if operation == 0x30 || operation == 0x90, b.exact == 0 { return nil }
-        if operation == 0x60 || operation == 0x70 {
+    /// `nil`: a division by 0.
+    private func calculate(
+        _ arithmetic: BPFMatch.Instruction.Arithmetic, _ a: PartialWord, _ b: PartialWord
+    ) -> PartialWord? {
+        switch arithmetic {
+        case .or: return a | b
+        case .and: return a & b
+        case .exclusiveOr: return a ^ b
+        case .divide, .remainder: if b.exact == 0 { return nil }
+        case .leftShift, .rightShift:
             guard let count = b.exact, count < 32 else { return .unknown }
-            return operation == 0x60 ? a << count : a >> count
+            return arithmetic == .leftShift ? a << count : a >> count
+        case .add, .subtract, .multiply, .negate, .unknown: break
         }
-        guard let left = a.exact, let right = operation == 0x80 ? 0 : b.exact else { return .unknown }
-        switch operation {
-        case 0x00: return PartialWord(left &+ right)
-        case 0x10: return PartialWord(left &- right)
-        case 0x20: return PartialWord(left &* right)
-        case 0x30: return PartialWord(left / right)
-        case 0x80: return PartialWord(0 &- left)
-        case 0x90: return PartialWord(left % right)
-        default: return .unknown
-        }
+        guard let left = a.exact, let right = arithmetic == .negate ? 0 : b.exact else { return .unknown }
+        return arithmetic.result(left, right).map { PartialWord($0) } ?? .unknown
     }
 
-    private func compare(_ operation: UInt16, _ a: PartialWord, _ b: PartialWord) -> Bool? {
-        switch operation {
-        case 0x10:
+    private func compare(_ comparison: BPFMatch.Instruction.Comparison, _ a: PartialWord, _ b: PartialWord) -> Bool? {
+        switch comparison {
+        case .equal:
             let both = a.known & b.known
             if (a.value ^ b.value) & both != 0 { return false }
             return both == .max ? true : nil
-        case 0x20:
+        case .greater:
             if a.value > b.highest { return true }
             return a.highest <= b.value ? false : nil
-        case 0x30:
+        case .greaterOrEqual:
             if a.value >= b.highest { return true }
             return a.highest < b.value ? false : nil
-        case 0x40:
+        case .anyBit:
             let common = a & b
             if common.value != 0 { return true }
             return common.exact == nil ? nil : false
-        default: return nil
+        case .unknown: return nil
         }
     }
 }

@@ -140,18 +140,24 @@ extension Evaluator {
     /// Source: include/uapi/linux/filter.h, bpf_common.h.
     private func fields(of program: [BPFMatch.Instruction], _ version: IPVersion) -> PacketFields {
         var fields: PacketFields = []
-        let indexed = program.filter { $0.code & 0x07 == 0x01 || $0.code & 0xff == 0x07 }
-        let isBehindHeader = !indexed.isEmpty && indexed.allSatisfy { $0.code & 0xe0 == 0xa0 && $0.constant == 0 }
-        for instruction in program where instruction.code & 0x07 < 2 {
-            let size: UInt32 = instruction.code & 0x18 == 0 ? 4 : instruction.code & 0x18 == 0x08 ? 2 : 1
-            switch instruction.code & 0xe0 {
-            case 0x20 where instruction.constant < 0x8000_0000:
+        let toIndex = program.compactMap { instruction -> Bool? in
+            switch instruction.operation {
+            case .load(let source, into: .index): source == .headerLength && instruction.constant == 0
+            case .move(into: .index): false
+            case .load, .store, .calculate, .jump, .branch, .end, .move: nil
+            }
+        }
+        let isBehindHeader = !toIndex.isEmpty && !toIndex.contains(false)
+        for instruction in program {
+            guard case .load(let source, _) = instruction.operation else { continue }
+            switch source {
+            case .packet(let size) where instruction.constant < 0x8000_0000:
                 fields.formUnion(self.fields(at: instruction.constant, size, version))
-            case 0x20: fields.formUnion(anyBytes(version))
-            case 0x40: fields.formUnion(isBehindHeader ? behindIP : anyBytes(version))
-            case 0x80: fields.insert(.length)
-            case 0xa0 where instruction.constant != 0: fields.formUnion(anyBytes(version))
-            default: continue
+            case .packet: fields.formUnion(anyBytes(version))
+            case .behindIndex: fields.formUnion(isBehindHeader ? behindIP : anyBytes(version))
+            case .packetLength: fields.insert(.length)
+            case .headerLength where instruction.constant != 0: fields.formUnion(anyBytes(version))
+            case .headerLength, .constant, .memory, .unknown: continue
             }
         }
         return fields
