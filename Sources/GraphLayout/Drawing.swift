@@ -121,7 +121,9 @@ private func failure(_ what: String) -> DrawingFailure {
     fileprivate let pointer: UnsafeMutablePointer<Agraph_t>
 
     init(_ dot: String) throws(DrawingFailure) {
-        guard let graph = unsafe agmemread(dot) else { throw failure("Graphviz can't read the graph") }
+        // Reading stops at the closing brace, and what follows it would come before the next text.
+        let end = dot.utf8.lastIndex { $0 > UInt8(ascii: " ") }.map { dot.utf8.index(after: $0) } ?? dot.startIndex
+        guard let graph = unsafe agmemread(String(dot[..<end])) else { throw failure("Graphviz can't read the graph") }
         unsafe pointer = graph
     }
 

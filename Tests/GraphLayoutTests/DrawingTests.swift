@@ -41,6 +41,9 @@ import FoundationXML
         }
         #expect(message("digraph { a -> ").hasPrefix("Graphviz can't read the graph: Error: syntax error in line 1"))
         #expect(message("") == "Graphviz can't read the graph")
+        // Lines are the text's own, whatever was read before.
+        #expect(message("digraph { a }\n\n") == "drawn")
+        #expect(message("digraph { a -> ").hasPrefix("Graphviz can't read the graph: Error: syntax error in line 1"))
     }
 
     @Test func whatGraphvizWarnsOfIsTold() throws {
