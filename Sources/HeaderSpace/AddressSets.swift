@@ -258,9 +258,8 @@ extension SetEvaluator {
 
     /// Of `holds`, which says what a frame's addresses are, those that came as a frame: one packet tells of all.
     func ofFrames(_ holds: PacketSet, _ match: Match, _ asked: Asked) -> PacketSet {
-        guard asked.context.hasInInterface, !asked.flow.arrivesByLo, space.free.contains(.mac) else {
-            return askOne(match, asked)
-        }
+        guard asked.context.hasInInterface, !asked.flow.arrivesByLo else { return askOne(match, asked) }
+        guard space.free.contains(.mac) else { return ask(match, asked) }
         return byInterface(asked) { given in
             var part = given
             part.packets = space.and(part.packets, holds)

@@ -50,7 +50,8 @@ extension SetEvaluator {
             else { return ask(.set(match), asked) }
             var plain = match
             plain.name = .is(name)
-            return ofFrames(made, .set(plain), asked)
+            let known = ofFrames(made, .set(plain), asked)
+            return set.isIncomplete ? space.or(known, ofFrames(space.complement(made), .set(plain), asked)) : known
         case .hashNetInterface:
             return ask(.set(match), asked)
         case .bitmapIP, .bitmapPort, .hashIP, .hashIPMark, .hashIPPort, .hashIPPortIP, .hashIPPortNet, .hashNet,
