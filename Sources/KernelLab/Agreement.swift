@@ -203,8 +203,8 @@ struct Comparison {
     /// Whether this host may get a copy of what it sends, which passes POSTROUTING too.
     /// Source: net/ipv6/ip6_output.c `ip6_finish_output2`, Linux 6.18.
     func getsCopy(_ way: Way) -> Bool {
-        guard way.end.outcome == .sent, let last = way.end.last else { return false }
-        return last.packet.destination.isMulticast
+        guard let last = way.end.last, last.packet.destination.isMulticast else { return false }
+        return way.end.outcome == .sent || way.end.reason == .ttl
     }
 
     /// Without a trace what TEE sends looks like the packet itself: which of the frames is the packet's, `nil` for none,
@@ -294,6 +294,8 @@ struct Comparison {
         case .sent(isSeen: false) where end.reason == .beyondScope && end.last?.hook == .postrouting:
             isPastAllHooks = true
         case .delivered where end.reason == .natNoAddress && end.last?.hook == .input: return []
+        // What a bridge sends to a group the host gets too: that copy is not told.
+        case .delivered where end.outcome == .forwarded && end.last?.packet.destination.isMulticast == true: return []
         case .forwarded(let isSeen), .sent(let isSeen):
             isSeenWhole = isSeen
             left = own.frame?.interface ?? seen.interface

@@ -4,6 +4,12 @@ extension Judgement {
     /// What the counters of iptables-legacy say of a packet that some hook did not let through.
     mutating func add(counts: [LegacyCount]) {
         seen.counts = counts
+        // What was put together here comes back in fragments: where one is dropped the datagram is lost.
+        let drop = counts.first { $0.rule.target == .drop && ["PREROUTING", "INPUT"].contains($0.rule.chain) }
+        if isLocal, isFragment, seen.outcome == .delivered, let drop {
+            seen.outcome = .dropped(.legacy(drop.rule))
+            return
+        }
         let last = last
         guard case .gone(let hook) = seen.outcome, last?.station?.isLast != true else { return }
         // What other hooks' chains dropped was an answer to it.

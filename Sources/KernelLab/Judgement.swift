@@ -43,8 +43,9 @@ struct Judgement {
     private let isLaterFragment: Bool
     private let chains: KernelChains
     private let tunnelPorts: Set<UInt16>
-    private let isLocal: Bool
-    private let isFragment: Bool
+    /// Sent by this host.
+    let isLocal: Bool
+    let isFragment: Bool
     private var ours: [Place] = []
     private var outer: [Place] = []
     /// Where the packet, or the one around it, was seen last.

@@ -70,7 +70,13 @@ extension Evaluator {
                 return way
             }
         case .nat(let chains): results = askNAT(chains, state)
-        case .withoutNAT: results = natStep(nil, state).flatMap { rerouted($0, from: state, byNAT: true) }
+        case .withoutNAT:
+            // That the input has an entry tells that not all rules are in it.
+            if case .entry(let tracked) = state.connection, !tracked.entry.isFollowed {
+                results = askNAT([], state)
+            } else {
+                results = [state]
+            }
         case .confirm: results = [confirmed(state)]
         case .virtualReplies: results = answeredByServer(state)
         case .virtualRequests: results = askedOfVirtualServices(state)

@@ -41,6 +41,7 @@ extension Evaluator {
         case .unreachable?: return isV4 ? .unreachable(type: 3, code: 1) : .unreachable(type: 1, code: 3)
         case .prohibit?: return isV4 ? .unreachable(type: 3, code: 13) : .unreachable(type: 1, code: 1)
         case .beyondScope? where !state.startedHere: return .unreachable(type: 1, code: 2)
+        case .ttl? where isForMany(state.packet): return .timeout
         case .ttl?: return isV4 ? .unreachable(type: 11, code: 0) : .unreachable(type: 3, code: 0)
         // A bridge drops what is too long without a word.
         case .tooBig? where state.isBridged || isTooLongForBridge(state): return .timeout

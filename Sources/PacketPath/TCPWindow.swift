@@ -163,7 +163,9 @@ extension TCPTrack {
     }
 
     /// A packet that conntrack lets through although it does not fit: the ends may know better. What is returned is the
-    /// states to go on from and to, where a SYN|ACK shows that they do; `nil`: nothing changes.
+    /// states to go on from and to, where a SYN|ACK shows that they do; `nil`: nothing changes. A stream that was picked up
+    /// in the middle stays free of bounds. Source: net/netfilter/nf_conntrack_proto_tcp.c `nf_ct_tcp_state_reset`,
+    /// Linux 6.18.
     private mutating func passUnseen(
         _ segment: TCPSegment, _ direction: ConnectionDirection, _ old: TCPState
     ) -> (TCPState, TCPState)? {
@@ -171,7 +173,9 @@ extension TCPTrack {
             var end = offered
             (end.end, end.maximumEnd, end.maximumWindow) = (lastEnd, lastEnd, max(1, lastWindow))
             self[lastDirection] = end
+            let isLiberal = self[direction].isLiberal
             self[direction] = End()
+            self[direction].isLiberal = isLiberal
             expectsChallenge = false
             return (.synSent, .synReceived)
         }

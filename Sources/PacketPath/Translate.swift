@@ -71,13 +71,8 @@ extension ConnectionTuple {
 extension Evaluator {
     /// The NAT step of a hook: a new connection's mapping is settled by the chains of type nat, then the packet is
     /// changed as its entry says.
-    ///
-    /// - Parameter chains: `nil` where no chain of type nat is there. Then nothing is translated any more, but that an entry
-    ///   of the input is tells that not all rules are in it.
-    func natStep(_ chains: [ChainID]?, _ state: WalkState) -> [WalkState] {
-        guard case .entry(let tracked) = state.connection, chains != nil || !tracked.entry.isFollowed else {
-            return [state]
-        }
+    func natStep(_ chains: [ChainID], _ state: WalkState) -> [WalkState] {
+        guard case .entry(let tracked) = state.connection else { return [state] }
         let manipulation = Manipulation(state.context.hook)
         let isSettled = manipulation == .destination ? tracked.hasDestinationMapping : tracked.hasSourceMapping
         // A REJECT's reset has the packet's entry, whose source no rule has been asked of where the packet ended before:
@@ -99,7 +94,7 @@ extension Evaluator {
             state.reason = .natInterface
             return [state]
         }
-        guard let chains, isAsked, !isSettled else {
+        guard isAsked, !isSettled else {
             return [rewritable(applyEntry(state, manipulation), manipulation)]
         }
         var open = [state]
@@ -183,9 +178,22 @@ extension Evaluator {
             let isOther = now.version == .v6 && (given.ttl != now.ttl || given.tos != now.tos)
             guard isUnasked || isOther else { return false }
             if hasDrifted { return true }
-        case .input, .forward, .postrouting, .ingress, .egress: return false
+        case .input, .postrouting:
+            // Whose quoted SCTP was summed up before is summed up itself once more.
+            guard tracked.isTranslated(.destination), quotesWholeSCTP(state.packet) else { return false }
+            if hasDrifted { return true }
+        case .forward, .ingress, .egress: return false
         }
         return TransportCheck(state.packet, verifiesChecksum: true)?.isRefused == true
+    }
+
+    /// Whether an error quotes all of a header of SCTP: NAT sums that up, and takes the error for one that nobody has
+    /// summed up. Source: net/netfilter/nf_nat_proto.c `sctp_manip_pkt`, Linux 6.18.
+    private func quotesWholeSCTP(_ packet: Packet) -> Bool {
+        guard packet.version == .v6, !packet.unknown.contains(.payload), let quoted = QuotedPacket(packet),
+            quoted.tuple.protocol == .sctp, let bytes = packet.currentBytes
+        else { return false }
+        return quoted.offset + quoted.layout.transport.offset + 12 <= bytes.count
     }
 
     /// A redirect about a translated packet would tell the wrong hosts of each other, and is dropped.

@@ -172,6 +172,8 @@ struct OutcomeWords {
         case .beyondScope?: return "does not leave this host: \(last.destination) means something within it only"
         case .notJoined?: return "is not taken: this host has not joined the group \(last.destination)"
         case .forwardingOff?: return "is not for this host, and forwarding is off" + forwardingSysctl(way, last.version)
+        case .ttl? where last.destination.isMulticast && last.ttl == 0:
+            return "does not leave this host: its \(last.version == .v4 ? "TTL" : "hop limit") is 0"
         case .ttl?: return "is not forwarded: its \(last.version == .v4 ? "TTL" : "hop limit") runs out here"
         case .tooBig?: return "is larger than the way on allows and must not be fragmented"
         case .hairpinOff?:

@@ -89,7 +89,7 @@ extension Evaluator {
         let kind = layout.transport.kind
         if packet.version == .v6, kind == .noNextHeader { return true }
         var needed = 0
-        if kind.isICMP { needed = 8 } else if kind == .gre || kind.hasPorts { needed = 4 }
+        if kind.isICMP { needed = 8 } else if kind == .gre || kind.isTrackedByPorts { needed = 4 }
         return layout.transport.offset + needed > bytes.count
     }
 
