@@ -5,9 +5,11 @@ extension Judgement {
     mutating func add(counts: [LegacyCount]) {
         seen.counts = counts
         // What was put together here comes back in fragments: where one is dropped the datagram is lost.
-        let drop = counts.first { $0.rule.target == .drop && ["PREROUTING", "INPUT"].contains($0.rule.chain) }
-        if isLocal, isFragment, seen.outcome == .delivered, let drop {
-            seen.outcome = .dropped(.legacy(drop.rule))
+        if isLocal, isFragment, seen.outcome == .delivered {
+            for rule in counts.map(\.rule) where rule.chain == "PREROUTING" || rule.chain == "INPUT" {
+                if rule.target == .drop { seen.outcome = .dropped(.legacy(rule)) }
+                if rule.target == .named("REJECT") { seen.outcome = .rejected(.legacy(rule)) }
+            }
             return
         }
         let last = last

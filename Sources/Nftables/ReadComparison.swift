@@ -102,6 +102,10 @@ extension Reader {
         switch value.node {
         case .setReference(let name): return .set(name)
         case .set(let elements):
+            // nft compares with the one value itself: src/evaluate.c `optimize_singleton_set`, 1.0.6.
+            if elements.count == 1, let key = elements[0].plainKey, !left.comparedType.isBitmask {
+                return try operand(key, left, at: first)
+            }
             return .set(try anonymousSet(elements, left.keyParts, .none, at: value.place))
         case .concatenation:
             // The kernel has no other way to compare several values at once than to look them up.

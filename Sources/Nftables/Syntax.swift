@@ -39,6 +39,15 @@ struct ElementSyntax: Sendable {
     var key: Value
     var data = Data.none
     var options = ElementOptions()
+
+    /// The key of an element that is nothing but one; `nil` for a concatenation, a default or one with data.
+    var plainKey: Value? {
+        guard case .none = data, options.extra == nil else { return nil }
+        switch key.node {
+        case .word, .quoted, .number, .wideNumber, .range, .prefix, .binary: return key
+        case .list, .set, .concatenation, .any, .setReference: return nil
+        }
+    }
 }
 
 enum VerdictSyntax: Sendable { case accept, drop, `continue`, `return`, jump(Symbol), goto(Symbol), queue(UInt16) }

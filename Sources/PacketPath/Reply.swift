@@ -253,11 +253,12 @@ extension Evaluator {
 
     /// The source of an error about a packet for another host. IPv6 takes the one that suits the interface the packet came
     /// by, unless the route back names one; the zero address where the route back decides. What a bridge passes on came by
-    /// no interface. Source: net/ipv6/icmp.c `icmp6_send`, `icmpv6_rt_has_prefsrc`, net/bridge/br_netfilter_ipv6.c
+    /// no interface, nor did what is still at ingress. Source: net/ipv6/icmp.c `icmp6_send`, `icmpv6_rt_has_prefsrc`, net/bridge/br_netfilter_ipv6.c
     /// `br_validate_ipv6`, Linux 6.18.
     private func sourceOfError(_ state: WalkState) -> IPAddress {
         let none = IPAddress.zero(state.packet.version)
-        guard state.packet.version == .v6, !state.isLocal, !state.isBridged, case .known(let arrival) = state.arrival
+        guard state.packet.version == .v6, !state.isLocal, !state.isBridged, state.context.hook != .ingress,
+            case .known(let arrival) = state.arrival
         else { return none }
         if case .found(let decision) = routeLookup(RouteQuery(destination: state.packet.source), .v6),
             decision.route?.source != nil

@@ -47,6 +47,18 @@ import Testing
         #expect(world.trace(try world.packet("127.0.0.1", "224.0.0.1", .udp), in: nil).outcome == .delivered)
     }
 
+    /// Nobody is told of it. Source: net/ipv6/ip6_output.c `ip6_finish_output2`, net/ipv6/icmp.c `icmp6_send`, Linux 6.18.
+    @Test(arguments: [("203.0.113.9", SenderView.unreachable(type: 11, code: 0)), ("224.0.0.1", .timeout)])
+    func noErrorAnswersWhatGoesToAGroup(_ destination: String, _ view: SenderView) throws {
+        let world = try World(
+            "*mangle\n:INPUT ACCEPT [0:0]\n-A INPUT -j ACCEPT\nCOMMIT\n", routerAddresses, routerRoutes, routerSettings)
+        var packet = try world.packet(destination == "224.0.0.1" ? "192.0.2.1" : "198.51.100.7", destination, .udp)
+        packet.ttl = destination == "224.0.0.1" ? 0 : 1
+        let trace = world.trace(packet, in: destination == "224.0.0.1" ? nil : "eth1")
+        #expect(trace.reason == .ttl)
+        #expect(trace.senderView == view)
+    }
+
     /// A group stays one whatever route takes it in, such as the default route of a table for TPROXY.
     /// Source: net/ipv4/route.c `__mkroute_output`, Linux 6.18; observed there.
     @Test func aGroupThatALocalRouteTakesInIsForTheHostOnlyWhereLoHasJoinedIt() throws {

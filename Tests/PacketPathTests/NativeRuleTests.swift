@@ -46,10 +46,35 @@ import Testing
         #expect(try met("\(condition) drop") == (holds ? ["c:1 drop"] : []))
     }
 
+    /// A port that NAT drew from a range is known as far as the range tells.
+    @Test(arguments: [
+        ("tcp sport 443", Answer.no), ("tcp sport 2000-2100", .yes), ("tcp sport > 1999", .yes),
+        ("ct reply proto-dst 443", .no), ("ct reply proto-dst != 443", .yes), ("ct reply proto-dst 2000-2100", .yes),
+    ])
+    func aDrawnPortLiesInItsRange(condition: String, answer: Answer) throws {
+        let world = try NativeWorld(
+            """
+            table ip t {
+                chain nat {
+                    type nat hook postrouting priority 100;
+                    meta l4proto tcp masquerade to :2000-2100
+                }
+                chain c {
+                    type filter hook postrouting priority 200;
+                    \(condition) drop
+                }
+            }
+            """)
+        let trace = world.trace(NativeWorld.packet())
+        #expect(trace.branches.isEmpty)
+        #expect(trace.outcome == (answer == .yes ? .dropped : .forwarded))
+    }
+
     /// Fields side by side were compared as one number before nft 1.1.0. Source: nftables src/rule.c `payload_do_merge`,
     /// src/payload.c `payload_can_merge`; observed with `nft --debug=netlink` of 1.0.6.
     @Test(arguments: [
-        ("tcp dport != 80 tcp sport != 1", true), ("tcp sport != 1 counter th dport != 80", true),
+        ("tcp dport != 80 tcp sport != 1", true), ("tcp dport != { 80 } tcp sport != { 1 }", true),
+        ("tcp dport != { 80-80, 90 } tcp sport != 1", false), ("tcp sport != 1 counter th dport != 80", true),
         ("ip ttl != 63 ip protocol != udp", true), ("tcp sport != 1 tcp dport != 22", false),
         ("tcp sport != 40000 tcp dport != 80", false), ("tcp sport 40000 tcp dport != 80", false),
         ("tcp sport != { 1, 2 } tcp dport != 80", false), ("tcp dport != 80 tcp sequence != 5", false),

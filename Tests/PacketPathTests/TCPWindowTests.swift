@@ -69,6 +69,20 @@ import Testing
         #expect(try talk.segment(.ack, 1, 11, back: true) == 4)
     }
 
+    /// A stream that was picked up in the middle has no bounds, and its server's side keeps none when a SYN begins it anew.
+    /// Source: net/netfilter/nf_conntrack_proto_tcp.c `nf_ct_tcp_state_reset`; Rulesets/kernel/seed-15579790276927466011.
+    @Test func whatWasPickedUpInTheMiddleStaysFreeOfBounds() throws {
+        var talk = try Conversation()
+        #expect(try talk.segment(.ack, 0, 0) == 1)
+        #expect(try talk.segment(.syn, 0) == 1)
+        #expect(try talk.segment([.syn, .ack], 0, 1, back: true) == 4)
+        #expect(try talk.segment(.ack, 1, 50, back: true) == 4)
+        var other = try Conversation()
+        #expect(try other.segment(.syn, 0) == 1)
+        #expect(try other.segment([.syn, .ack], 0, 1, back: true) == 4)
+        #expect(try other.segment(.ack, 1, 50, back: true) == 2)
+    }
+
     /// The answer that is refused tells where its sender stands: what comes then is measured by that.
     @Test func whatARefusedPacketToldOfItsWindowStaysTold() throws {
         var talk = try Conversation()

@@ -12,20 +12,23 @@ extension Evaluator {
         case .literal(let literal):
             let left = value(of: comparison.left, state, rule)
             let own = indexed(literal)
-            return test(left, comparison, rule, relation: nil, text(of: literal)) {
-                compare($0, $1, comparison.relation, own.bytes)
+            func holds(_ bytes: [UInt8], _ known: [UInt8]) -> Bool? {
+                compare(bytes, known, comparison.relation, own.bytes)
             }
+            if let answer = ofDrawnPorts(left, comparison.left, state, holds) { return answer }
+            return test(left, comparison, rule, relation: nil, text(of: literal), holds)
         case .range(let low, let high):
             let left = value(of: comparison.left, state, rule)
             let isNegated = comparison.relation == .notEqual
-            let words = rangeText(low, high)
-            return test(left, comparison, rule, relation: "in", words) { bytes, known in
+            func holds(_ bytes: [UInt8], _ known: [UInt8]) -> Bool? {
                 let width = max(bytes.count, low.bytes.count, high.bytes.count)
                 let inside = isInside(
                     RuleWidth.fitted(bytes, width), RuleWidth.fitted(known, width, filling: 0xff),
                     RuleWidth.fitted(low.bytes, width), RuleWidth.fitted(high.bytes, width))
                 return inside.map { $0 != isNegated }
             }
+            if let answer = ofDrawnPorts(left, comparison.left, state, holds) { return answer }
+            return test(left, comparison, rule, relation: "in", rangeText(low, high), holds)
         case .set(let name): return testSet(comparison, name, state, rule)
         case .expression(let right):
             let left = value(of: comparison.left, state, rule)
@@ -39,6 +42,44 @@ extension Evaluator {
             return test(left, comparison, rule, relation: nil, describe(right)) {
                 compare($0, $1, comparison.relation, exact)
             }
+        }
+    }
+
+    /// What `holds` says of each port that NAT may have drawn for what `expression` loads; `nil` where it says different
+    /// things, or nothing was drawn.
+    private func ofDrawnPorts(
+        _ value: NativeValue, _ expression: Expression, _ state: WalkState, _ holds: ([UInt8], [UInt8]) -> Bool?
+    ) -> Answer? {
+        guard case .bytes(_, let known) = value, known == [0, 0], let ports = drawnPorts(expression, state) else {
+            return nil
+        }
+        var answer: Bool?
+        for port in ports.first...ports.last {
+            guard let next = holds([UInt8(port >> 8), UInt8(port & 0xff)], [0xff, 0xff]), answer ?? next == next else {
+                return nil
+            }
+            answer = next
+        }
+        return answer.map { Answer($0) }
+    }
+
+    private func drawnPorts(_ expression: Expression, _ state: WalkState) -> PortRange? {
+        switch expression {
+        case .field(let field) where field.row.header.base == .transport && field.row.bits == 16:
+            if state.packet.protocol.isICMP { return nil }
+            switch field.row.offset {
+            case 0: return state.packet.sourcePortChoices
+            case 16: return state.packet.destinationPortChoices
+            default: return nil
+            }
+        case .connection(let key, .reply?):
+            guard case .entry(let tracked) = state.connection, !tracked.entry.reply.protocol.isICMP else { return nil }
+            switch key {
+            case .destinationPort: return tracked.entry.translatedPorts
+            case .sourcePort: return tracked.entry.translatedDestinationPorts
+            default: return nil
+            }
+        default: return nil
         }
     }
 

@@ -71,10 +71,16 @@ extension Evaluator {
         address(match.originalDestination, original.destination, .destination, "original destination")
         address(match.replySource, reply.source, .destination, "reply source")
         address(match.replyDestination, reply.destination, .source, "reply destination")
-        func port(_ test: Negatable<PortRange>?, _ port: UInt16, _ isKnown: Bool, _ name: String) {
+        func port(
+            _ test: Negatable<PortRange>?, _ port: UInt16, _ isKnown: Bool, _ name: String, drawn: PortRange? = nil
+        ) {
             guard let test else { return }
             if isKnown {
                 answer = answer && Answer(test.value.contains(port) != test.isNegated)
+            } else if let drawn, test.value.last < drawn.first || drawn.last < test.value.first {
+                answer = answer && Answer(test.isNegated)
+            } else if let drawn, test.value.first <= drawn.first, drawn.last <= test.value.last {
+                answer = answer && Answer(!test.isNegated)
             } else {
                 answer = answer && .negate(testHiddenNumber(name, .is(test.value)), if: test.isNegated)
             }
@@ -89,10 +95,12 @@ extension Evaluator {
         port(
             match.originalDestinationPort, farPort(original), knowsDestination,
             "original destination port")
-        port(match.replySourcePort, reply.sourcePort, knowsDestination && !drawsFar, "reply source port")
+        port(
+            match.replySourcePort, reply.sourcePort, knowsDestination && !drawsFar, "reply source port",
+            drawn: isICMP ? nil : tracked.entry.translatedDestinationPorts)
         port(
             match.replyDestinationPort, farPort(reply), knowsSource && (!drawsNear || isICMP),
-            "reply destination port")
+            "reply destination port", drawn: isICMP ? nil : tracked.entry.translatedPorts)
         if let test = match.status { answer = answer && testStatus(test, tracked) }
         if let test = match.expires {
             // Every packet renews the time before the rules run, to what its protocol's state has.
