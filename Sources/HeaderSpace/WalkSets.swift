@@ -270,7 +270,9 @@ extension SetEvaluator {
             if holds.isEmpty { continue }
             if case .connectionLimit = match { dropped = space.and(holds, emptied(asked)) }
             var own = packets(match, asked)
-            if case .native = match { own = space.or(own, joined(rule, index - 1, asked)) }
+            if case .native = match {
+                own = moved(space.or(own, joined(rule, index - 1, asked)), rule, index - 1, asked)
+            }
             holds = space.and(holds, own)
             // What is asked of one packet of all is asked of one that the matches before held for.
             if index < rule.statements.count, case .match = rule.statements[index] {
@@ -278,7 +280,36 @@ extension SetEvaluator {
                 if asked.packets.isEmpty { holds = .none }
             }
         }
+        if index < rule.statements.count { holds = moved(holds, rule, index, asked) }
         return (holds, index, dropped)
+    }
+
+    /// `own`, which the statement at `index` holds for, as that is where an old nft asks for fields side by side at one
+    /// place; see `Evaluator.moved`.
+    private func moved(_ own: PacketSet, _ rule: Rule, _ index: Int, _ asked: Asked) -> PacketSet {
+        guard model.compiled.start(of: asked.rule).contains(.mayMove) else { return own }
+        func holds(_ member: Int, _ relation: Comparison.Relation? = nil) -> PacketSet {
+            guard case .match(.native(var comparison)) = rule.statements[member] else { return .all }
+            if let relation { comparison.relation = relation }
+            return packets(comparison, .native(comparison), asked)
+        }
+        var own = own
+        for group in rule.movedComparisons(in: model.linked.table(of: asked.rule.chain).family) {
+            if group.place == index {
+                for member in group.members where member < index { own = space.and(own, holds(member)) }
+                guard let condition = stages.askedFirst(asked.rule) else { continue }
+                let isApart = space.complement(unknown(condition.name, condition.text, isYes: condition.isYes))
+                for member in group.members where member > index {
+                    own = space.and(own, space.or(holds(member), isApart))
+                }
+            } else if index < group.place, group.members.contains(index),
+                let condition = stages.askedLast(asked.rule)
+            {
+                let isMerged = unknown(condition.name, condition.text, isYes: condition.isYes)
+                own = space.or(own, space.and(holds(index, .notEqual), isMerged))
+            }
+        }
+        return own
     }
 
     /// Packets of old connections that connlimit drops where those that it counted are over; see

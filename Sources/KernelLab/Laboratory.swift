@@ -25,6 +25,8 @@ public struct Laboratory: ~Copyable {
     /// Reused, so that an observation allocates little.
     private var events: [TraceEvent] = []
     private var lastSent: IPHeader?
+    /// The last packet that the host itself sent.
+    private var sending = RawSender.Sending(0)
     private(set) var tunnelPorts: Set<UInt16>
     /// Whether something has told the kernel of a path.
     private var mayKnowPaths = false
@@ -128,7 +130,9 @@ public struct Laboratory: ~Copyable {
         var isTunnel = false
         var isFrameToMany = false
         switch dispatch.entrance {
-        case .host(let sender): code = RawSender.send(packet, as: sender)
+        case .host(let sender):
+            sending = RawSender.send(packet, as: sender)
+            code = sending.error
         case .interface(let name):
             isTunnel = node.link(name)?.tunnel != nil && !taps.contains(name)
             isFrameToMany = (dispatch.destinationMAC ?? frameDestination(of: header, on: name)).bits >> 40 & 1 == 1

@@ -17,13 +17,26 @@ public struct LocalSender: Hashable, Sendable {
 
 /// Sends IP packets from the host itself, header and all.
 public enum RawSender {
-    /// Sends `packet`; returns the error number of the system call that failed, 0 where all went well.
+    /// What came of a packet: the error number of the system call that failed, 0 where all went well.
+    struct Sending: ~Copyable {
+        let error: Int32
+        /// Keep it until the packet has gone: one that waits for a neighbour has no owner once its socket is closed.
+        /// Source: net/netfilter/nft_meta.c `nft_meta_get_eval_skugid`, Linux 6.18.
+        let socket: OwnedDescriptor?
+
+        init(_ error: Int32, _ socket: consuming OwnedDescriptor? = nil) {
+            self.error = error
+            self.socket = socket
+        }
+    }
+
+    /// Sends `packet`.
     ///
     /// Any source address will do. The kernel fills in the IPv4 identification and source where they are 0, and the
     /// checksum and length. The socket is bound to the source and has the packet's type of service: both decide
     /// the route.
-    public static func send(_ packet: [UInt8], as sender: LocalSender = LocalSender()) -> Int32 {
-        guard let header = IPHeader(packet) else { return EINVAL }
+    static func send(_ packet: [UInt8], as sender: LocalSender = LocalSender()) -> Sending {
+        guard let header = IPHeader(packet) else { return Sending(EINVAL) }
         let isSix = header.version == .v6
         // Whoever is the user when a socket is made owns it: net/netfilter/xt_owner.c looks at `f_cred->fsuid`.
         if let group = sender.groupID { _ = scratch_file_group(group) }
@@ -32,7 +45,7 @@ public enum RawSender {
         let code = errno
         if sender.userID != nil { _ = scratch_file_user(geteuid()) }
         if sender.groupID != nil { _ = scratch_file_group(getegid()) }
-        guard number >= 0 else { return code }
+        guard number >= 0 else { return Sending(code) }
         let descriptor = OwnedDescriptor(number)
         var options: [(level: Int32, name: Int32, value: UInt32)] = [(SOL_SOCKET, SO_BROADCAST, 1)]
         if sender.mark != 0 { options.append((SOL_SOCKET, SO_MARK, sender.mark)) }
@@ -47,7 +60,9 @@ public enum RawSender {
         if sender.priority != 0 { options.append((SOL_SOCKET, SO_PRIORITY, sender.priority)) }
         for option in options {
             var value = option.value
-            guard unsafe setsockopt(descriptor.number, option.level, option.name, &value, 4) == 0 else { return errno }
+            guard unsafe setsockopt(descriptor.number, option.level, option.name, &value, 4) == 0 else {
+                return Sending(errno)
+            }
         }
         var source = Self.socketAddress(header.source), destination = Self.socketAddress(header.destination)
         let length = socklen_t(source.count)
@@ -56,13 +71,14 @@ public enum RawSender {
                 unsafe bind(descriptor.number, $0.baseAddress, length)
             }
         }
-        guard bound == 0 else { return errno }
+        guard bound == 0 else { return Sending(errno) }
         let sent = unsafe destination.withUnsafeMutableBytes { buffer in
             unsafe buffer.withMemoryRebound(to: sockaddr.self) {
                 unsafe sendto(descriptor.number, packet, packet.count, 0, $0.baseAddress, length)
             }
         }
-        return sent == packet.count ? 0 : errno
+        let error = sent == packet.count ? 0 : errno
+        return Sending(error, descriptor)
     }
 
     /// `struct sockaddr_in` or `sockaddr_in6` as bytes.

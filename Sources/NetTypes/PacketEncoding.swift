@@ -281,8 +281,8 @@ extension PacketLayout {
         }
         var sum = InternetSum()
         sum.add(bytes, from: min(transport.offset, bytes.count))
-        // Nothing at all is right too.
-        return sum.folded == 0xffff || transport.offset >= bytes.count
+        // The IP header, which is right, is summed up with it: nothing at all and zeros are right too.
+        return sum.folded == 0xffff || sum.folded == 0
     }
 }
 

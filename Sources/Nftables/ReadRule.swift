@@ -31,10 +31,6 @@ extension Reader {
         }
         var made = Rule(statements: statements, place: place(from: first))
         if table < reading.tables.count, reading.tables[table].mayJoinComparisons {
-            if let order = made.orderOfJoinedSender(in: reading.tables[table].family) {
-                made.statements = order.map { statements[$0] }
-                statementPlaces = order.map { statementPlaces[$0] }
-            }
             made.compareJoinedFlagsWhole()
         }
         counters = keptCounters

@@ -73,6 +73,7 @@ extension Evaluator {
                 }
                 var answer = test(match, in: way.state, rule: reference)
                 if answer == .no, mayHoldJoined(index, of: rule, reference, way.state) { answer = joined(reference) }
+                answer = moved(answer, index, of: rule, reference, way.state)
                 if case .perhaps = answer { way.keepView() }
                 switch take(answer, of: index, &way.state, &open) {
                 case true?: applyEffect(of: match, holding: true, to: &way.state)
@@ -88,6 +89,10 @@ extension Evaluator {
             case .target(let target):
                 way.keepView()
                 guard isClosed(&open, reference, &way, &frame) else { return nil }
+                if moved(.yes, index, of: rule, reference, way.state) == .no {
+                    leave(way, at: index, reference, &frame)
+                    return nil
+                }
                 if case .native(let statement) = target {
                     for expression in statement.expressions {
                         let defaults = fields(of: expression).intersection(way.state.packet.defaulted)

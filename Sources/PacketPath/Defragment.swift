@@ -34,8 +34,13 @@ extension Evaluator {
             state.isPutTogether = true
             // What rules did to the first fragment is the datagram's. Source: net/ipv4/inet_fragment.c
             // `inet_frag_reasm_prepare`, Linux 6.18.
-            if entering.packet.fragmentOffset == 0 {
-                (whole.mark, whole.ttl, whole.tos) = (entering.packet.mark, entering.packet.ttl, entering.packet.tos)
+            let first = entering.packet
+            if first.fragmentOffset == 0 {
+                (whole.mark, whole.ttl, whole.tos) = (first.mark, first.ttl, first.tos)
+                if first.sourcePort != request.packet.sourcePort { whole.sourcePort = first.sourcePort }
+                if first.destinationPort != request.packet.destinationPort {
+                    whole.destinationPort = first.destinationPort
+                }
             }
             state.packet = whole
             return state

@@ -85,15 +85,29 @@ extension Evaluator {
         guard var way = atIngress(state, of: state.arrival) else { return [state] }
         guard isReaddressed(state) else { return [way] }
         way.markOnBridge = state.packet.mark
+        if state.packet.version == .v6, !look(query(state), state).allSatisfy(isError) { return [way] }
         let ends = routeArrived(state)
         return ends.allSatisfy(isKeptByBridge) ? ends : [way]
     }
 
+    /// Whether the bridge goes no further for what was found: of IPv4 what is refused, of IPv6 any end.
     private func isKeptByBridge(_ way: WalkState) -> Bool {
+        if way.packet.version == .v6 { return way.outcome != nil }
         switch way.reason {
-        case .martianSource, .martianDestination, .rpFilter: way.packet.version == .v4
-        case .noRoute, .blackhole, .unreachable, .prohibit: way.packet.version == .v6
-        default: false
+        case .martianSource, .martianDestination, .rpFilter: return true
+        default: return false
+        }
+    }
+
+    private func isError(_ found: Looked) -> Bool {
+        switch found {
+        case .none: return true
+        case .unknown: return false
+        case .found(let decision, _):
+            switch decision.type {
+            case .blackhole, .unreachable, .prohibit, .throw: return true
+            case .unicast, .local, .broadcast, .multicast, .anycast, .nat: return false
+            }
         }
     }
 

@@ -15,11 +15,14 @@ public struct RuleStart: OptionSet, Hashable, Sendable {
     public static let isTCP = RuleStart(rawValue: 1 << 2)
     /// Not asked: some of its comparisons are perhaps one.
     public static let mayJoin = RuleStart(rawValue: 1 << 3)
+    /// Not asked: some of its comparisons are perhaps asked at another place.
+    public static let mayMove = RuleStart(rawValue: 1 << 4)
 
     init(_ rule: Rule, of table: Table) {
         self = []
         guard table.isNative else { return }
         if table.mayJoinComparisons, !rule.joinableComparisons.isEmpty { insert(.mayJoin) }
+        if table.mayJoinComparisons, !rule.movedComparisons(in: table.family).isEmpty { insert(.mayMove) }
         // What the statements so far have asked for.
         var known: RuleStart = table.family == .ip ? .isV4 : table.family == .ip6 ? .isV6 : []
         for statement in rule.statements {

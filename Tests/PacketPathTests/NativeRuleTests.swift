@@ -113,8 +113,34 @@ import Testing
         let world = try NativeWorld.forward("\(rule)\nmeta mark 0x4 drop")
         var packet = NativeWorld.packet()
         packet.sourceMAC = MACAddress(bits: 0x0200_0000_0011)
-        let trace = world.trace(packet) { $0.destinationMAC = MACAddress(bits: 0x0200_0000_0012) }
-        #expect((trace.outcome == .dropped) == isMarked)
+        for merges in ["yes", "no"] {
+            let trace = world.trace(packet) {
+                $0.destinationMAC = MACAddress(bits: 0x0200_0000_0012)
+                $0.assumptions["nft-merges"] = merges
+            }
+            #expect((trace.outcome == .dropped) == (isMarked && merges == "yes"))
+            #expect(trace.assumptions.contains { $0.name == "nft-merges@t" } == isMarked)
+        }
+    }
+
+    /// Fields side by side are asked for where the first of them stands, or one that tells the next header.
+    /// Observed with `nft --debug=netlink` of 1.0.6; Rulesets/kernel/seed-13094119358567162940.
+    @Test(arguments: [
+        ("tcp dport 22 meta mark set 0x4 tcp sport 40000 accept", true, false),
+        ("tcp sport 40000 meta mark set 0x4 tcp dport 22 accept", false, true),
+        ("tcp sport 40000 meta mark set 0x4 tcp dport 80", true, true),
+        ("tcp sport 1 meta mark set 0x4 tcp dport 80", false, false),
+        ("ip ttl 9 meta mark set 0x4 ip protocol tcp accept", true, false),
+        ("udp dport 22 meta mark set 0x4 udp sport 40000 accept", false, false),
+        ("tcp dport 22 tcp sport 40000 meta mark set 0x4", false, false),
+    ])
+    func fieldsSideBySideWerePerhapsAskedForAtOnePlace(rule: String, merged: Bool, apart: Bool) throws {
+        let world = try NativeWorld.forward("\(rule)\nmeta mark 0x4 drop")
+        for (merges, isMarked) in [("yes", merged), ("no", apart)] {
+            let trace = world.trace(NativeWorld.packet()) { $0.assumptions["nft-merges"] = merges }
+            #expect(trace.last?.packet.mark == (isMarked ? 4 : 0))
+        }
+        #expect(world.trace(NativeWorld.packet()).branches.isEmpty == (merged == apart))
     }
 
     /// The packet is a SYN with ECN's bits. Source: nftables src/rule.c `relational_ops_match`, `payload_do_merge`; observed

@@ -110,6 +110,10 @@ struct Judge {
             verdict.finding = .skipped("each fragment has its own way through egress")
             return verdict
         }
+        if isInFragments, ways(of: trace).contains(where: sendsCopy) {
+            verdict.finding = .skipped("copies leave in fragments of the same looks")
+            return verdict
+        }
         if let reason = unsendable(packet, seen) {
             verdict.finding = .skipped(reason)
             return verdict
@@ -251,6 +255,18 @@ struct Judge {
             }
         }
         return false
+    }
+
+    private func sendsCopy(_ way: Way) -> Bool {
+        way.steps.contains { step in
+            guard case .rule(let rule) = step.kind else { return false }
+            return model.linked.rule(rule.rule).statements.contains { statement in
+                switch statement {
+                case .target(.tee), .target(.native(.duplicate)): true
+                default: false
+                }
+            }
+        }
     }
 
     /// What to make of a fragment that waits for others.

@@ -82,9 +82,15 @@ extension Stages {
     }
 
     /// That an old nft has compared fields side by side as one, so that a rule is met which its text says is not.
-    package func joined(_ rule: RuleReference) -> Condition? {
-        guard case .perhaps(let unknown) = plain.joined(rule) else { return nil }
-        return condition(unknown)
+    package func joined(_ rule: RuleReference) -> Condition? { condition(plain.joined(rule)) }
+
+    /// That it has done so before the statements between, or behind them.
+    package func askedFirst(_ rule: RuleReference) -> Condition? { condition(plain.askedFirst(rule)) }
+    package func askedLast(_ rule: RuleReference) -> Condition? { condition(plain.askedLast(rule)) }
+
+    private func condition(_ answer: Answer) -> Condition? {
+        if case .perhaps(let unknown) = answer { return condition(unknown) }
+        return nil
     }
 
     /// A literal as the value of what it is compared with: an interface's number as its name.

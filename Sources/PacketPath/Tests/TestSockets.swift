@@ -93,10 +93,19 @@ extension Evaluator {
                     whenNo: "the sending socket is not in control group \(asked)")), if: isNegated)
     }
 
-    /// Source: net/netfilter/xt_socket.c, net/ipv4/netfilter/nf_socket_ipv4.c: a connected socket, else the listener
-    /// that fits best; listeners on no address count only with `--nowildcard`.
+    /// Source: net/netfilter/xt_socket.c, net/ipv4/netfilter/nf_socket_ipv4.c: the socket that TPROXY gave the packet, which
+    /// is transparent; else a connected socket, else the listener that fits best. Listeners on no address count only with
+    /// `--nowildcard`.
     func testSocket(_ match: SocketMatch, _ state: WalkState) -> Answer {
         let packet = state.packet
+        if state.isGivenToSocket {
+            if match.noWildcard { return .yes }
+            return .perhaps(
+                Unknown(
+                    "given-socket", yes: "address", no: "wildcard",
+                    whenYes: "the socket that TPROXY gave the packet listens on one address",
+                    whenNo: "the socket that TPROXY gave the packet listens on every address"))
+        }
         var (own, address, port) = (packet.protocol, packet.destination, packet.destinationPort)
         func unknown() -> Answer {
             let asked = "\(address):\(port)/\(own.shortName)"

@@ -21,32 +21,45 @@ extension Rule {
         }
     }
 
-    /// The order that nft asks statements of a rule in whose family does not tell what follows the frame's header, where that
-    /// is another than the text's: a sender's address is compared together with the frame's type, which the first field of
-    /// IP wants, so that statements between are done before either is asked. `nil`: as written.
+    /// Comparisons with one value that nft before 1.1.0 asks at another place than where they stand, as one with those of
+    /// fields beside theirs, with statements between: `tcp dport 80 counter tcp sport 1` counts whatever has any ports, and
+    /// with sport and dport exchanged it counts what has both. The one whose field comes first keeps its place, but for one
+    /// that tells which header follows. In a family that does not tell what follows the frame's header, the first field of
+    /// IP wants the frame's type, which is beside the sender's address.
     ///
     /// Source: nftables src/rule.c `payload_do_merge`, src/payload.c `payload_gen_dependency`, 1.0.6; observed with
     /// `nft --debug=netlink`, 1.0.6.
-    public func orderOfJoinedSender(in family: TableFamily) -> [Int]? {
+    public func movedComparisons(in family: TableFamily) -> [MovedComparisons] {
+        var moved: [MovedComparisons] = []
+        for group in comparedTogether where group.last?.isNegated == false {
+            var place = group[0].statement
+            for bits in group.dropFirst() where bits.tellsNextHeader { place = bits.statement }
+            let members = group.map(\.statement).sorted()
+            guard let first = members.first, let last = members.last, hasTarget(in: first..<last) else { continue }
+            moved.append(MovedComparisons(members: members, place: place))
+        }
+        if let (sender, place) = senderAskedLater(in: family) {
+            moved.append(MovedComparisons(members: [sender], place: place))
+        }
+        return moved
+    }
+
+    private func senderAskedLater(in family: TableFamily) -> (sender: Int, place: Int)? {
         guard family == .inet || family == .netdev || family == .bridge else { return nil }
         var sender: Int?
-        var hasStatement = false
         for (index, statement) in statements.enumerated() {
             if statement.tellsNetworkHeader { return nil }
             if statement.readsNetworkHeader {
-                guard let sender, hasStatement else { return nil }
-                var order = Array(statements.indices)
-                order.remove(at: sender)
-                order.insert(sender, at: index - 1)
-                return order
+                guard let sender, hasTarget(in: sender..<index) else { return nil }
+                return (sender, index)
             }
-            if case .target = statement {
-                hasStatement = hasStatement || sender != nil
-            } else if sender == nil, statement.comparesSender {
-                sender = index
-            }
+            if sender == nil, statement.comparesSender { sender = index }
         }
         return nil
+    }
+
+    private func hasTarget(in range: Range<Int>) -> Bool {
+        statements[range].contains { if case .target = $0 { true } else { false } }
     }
 
     /// Groups of more than one comparison that nft may make one of.
@@ -67,6 +80,14 @@ extension Rule {
         }
         return run.count > 1 ? groups + run.joinedByNft : groups
     }
+}
+
+/// Comparisons of a rule that are asked at one place.
+public struct MovedComparisons: Hashable, Sendable {
+    /// The statements that they are, in their order.
+    public var members: [Int]
+    /// The statement with which they are asked: one of them, or one that is none.
+    public var place: Int
 }
 
 extension Statement {
@@ -113,6 +134,8 @@ private struct ComparedBits {
     var count: Int
     let isNegated: Bool
     let isOfFlags: Bool
+    /// Whether it is a field that says which header follows.
+    let tellsNextHeader: Bool
 
     init?(_ comparison: Comparison, at statement: Int) {
         switch comparison.relation {
@@ -129,6 +152,8 @@ private struct ComparedBits {
         self.statement = statement
         isNegated = comparison.relation == .notEqual
         isOfFlags = comparison.relation == .anyBit
+        tellsNextHeader =
+            base == .link && offset == 96 || base == .network && (offset == 72 || offset == 48) && count == 8
     }
 
     /// Whether nft compares both at once: from the frame's header up to a register, else up to a word.
