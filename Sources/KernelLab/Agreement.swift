@@ -200,11 +200,10 @@ struct Comparison {
         }
     }
 
-    /// Whether this host may get a copy of what it sends, which passes POSTROUTING too.
-    /// Source: net/ipv6/ip6_output.c `ip6_finish_output2`, Linux 6.18.
+    /// Whether this host may get a copy of what it sends: by POSTROUTING too (net/ipv6/ip6_output.c `ip6_finish_output2`).
     func getsCopy(_ way: Way) -> Bool {
-        guard let last = way.end.last, last.packet.destination.isMulticast else { return false }
-        return way.end.outcome == .sent || way.end.reason == .ttl
+        let isToGroup = way.end.last?.packet.destination.isMulticast ?? false
+        return isToGroup && (way.end.outcome == .sent || way.end.reason == .ttl)
     }
 
     /// Without a trace what TEE sends looks like the packet itself: which of the frames is the packet's, `nil` for none,

@@ -137,8 +137,10 @@ public struct CompiledRuleset: Sendable {
                 firstRule.append(rules.count)
                 var endings: RuleEndings = []
                 for rule in chain.rules {
-                    var compiled = CompiledRule(rule)
-                    compiled.start = RuleStart(rule, of: table)
+                    let start = RuleStart(rule, of: table)
+                    // What is perhaps asked for later keeps no packet from what is done before.
+                    var compiled = start.contains(.mayMove) ? CompiledRule() : CompiledRule(rule)
+                    compiled.start = start
                     rules.append(compiled)
                     endings.formUnion(RuleEndings(rule))
                     changed += PathModel.changedSets(rule)
