@@ -6,10 +6,11 @@ extension Evaluator {
     /// Where conntrack is on, fragments are put together before the first rule.
     func defragmented(_ state: WalkState) -> WalkState {
         if keepsFragments(state) { return state }
-        if state.fragments != nil, let next = follower(of: state) { return next }
+        if state.fragments != nil, let next = follower(of: state, keptBy: .conntrack) { return next }
         // What is not to be tracked, by a chain before this, is not put together either. Source:
         // net/ipv4/netfilter/nf_defrag_ipv4.c `ipv4_conntrack_defrag`, nf_defrag_ipv6_hooks.c, Linux 6.18.
         if case .untracked = state.connection { return state }
+        if let end = apart(state, keptBy: .conntrack) { return end }
         switch gathering(state.packet) {
         case .passedBy: return state
         case .refused: return ended(state, .filtered, .badHeader)

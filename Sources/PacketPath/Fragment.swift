@@ -4,9 +4,17 @@ internal import RuleModel
 
 /// A datagram that was put together here and leaves in the fragments it came in.
 struct FragmentedDatagram: Hashable, Sendable {
+    /// Who keeps fragments until all are there: each for itself.
+    /// Source: include/net/ip.h `enum ip_defrag_users`, include/net/ipv6_frag.h, Linux 6.18.
+    enum Keeper: Hashable, Sendable { case conntrack, host }
+
     var whole: Packet
+    /// The connection that each fragment comes with.
+    var connection: Connection
     /// The fragment that comes after the one that is on its way now.
     var follower: Packet?
+    /// Who keeps the fragment before.
+    var keeper: Keeper?
     /// How the fragment before ended, where it got nowhere.
     var lost: End?
 
@@ -63,7 +71,8 @@ extension Evaluator {
         guard let first = fragment(of: entering.packet, bytes, 0..<size),
             let second = fragment(of: entering.packet, bytes, size..<body)
         else { return entering }
-        state.fragments = FragmentedDatagram(whole: entering.packet, follower: second)
+        state.fragments = FragmentedDatagram(
+            whole: entering.packet, connection: entering.connection, follower: second)
         state.packet = first
         return state
     }
@@ -126,8 +135,17 @@ extension Evaluator {
         return packet
     }
 
+    /// Where `keeper` has one fragment and another the one before, they never meet: one of them is not tracked.
+    /// Observed on Linux 6.18.
+    func apart(_ state: WalkState, keptBy keeper: FragmentedDatagram.Keeper) -> WalkState? {
+        guard let before = state.fragments?.keeper, before != keeper, state.packet.isFragment else { return nil }
+        return ended(state, .filtered, .fragmentsApart)
+    }
+
     /// The fragment after the one that has come to its end, or `nil` where there is none.
-    func follower(of entering: WalkState) -> WalkState? {
+    ///
+    /// - Parameter keeper: who keeps the one before; `nil` where it got nowhere.
+    func follower(of entering: WalkState, keptBy keeper: FragmentedDatagram.Keeper? = nil) -> WalkState? {
         guard var fragments = entering.fragments, let next = fragments.follower else { return nil }
         var state = entering
         if let outcome = entering.outcome {
@@ -139,7 +157,14 @@ extension Evaluator {
             (fragments.whole.mark, fragments.whole.ttl, fragments.whole.tos) = (packet.mark, packet.ttl, packet.tos)
             state.record(.defragmentation)
         }
+        // What rules made of the first one's is not this one's, but for an entry, which both have.
+        switch fragments.connection {
+        case .entry: break
+        case .none, .invalid: state.connection = .none
+        case .untracked: state.connection = .untracked
+        }
         fragments.follower = nil
+        fragments.keeper = keeper
         state.fragments = fragments
         state.packet = next
         state.round += 1

@@ -133,7 +133,8 @@ extension Evaluator {
     private func toInput(_ state: WalkState) -> WalkState {
         var state = state
         if state.packet.version == .v4, state.packet.isFragment {
-            if let next = follower(of: state) { return next }
+            if let next = follower(of: state, keptBy: .host) { return next }
+            if let end = apart(state, keptBy: .host) { return end }
             state = putTogether(state)
         }
         state.position = .hook(.input, step: 0)

@@ -35,7 +35,8 @@ extension Outcome {
 /// Why it ended so.
 public enum Reason: UInt8, Hashable, Sendable, CaseIterable {
     case rule, policy, noRoute, blackhole, unreachable, prohibit, rpFilter, martianSource, martianDestination
-    case notAddressed, badHeader, beyondScope, notJoined, forwardingOff, ttl, tooBig, hairpinOff, givenToSocket
+    case notAddressed, badHeader, beyondScope, notJoined, forwardingOff, ttl, tooBig, fragmentsApart, hairpinOff
+    case givenToSocket
     case natNoAddress, natInterface, noServer, serverGone, unknownRule, tooManyBranches
 
     public var name: String {
@@ -56,6 +57,7 @@ public enum Reason: UInt8, Hashable, Sendable, CaseIterable {
         case .forwardingOff: "forwarding-off"
         case .ttl: "ttl"
         case .tooBig: "too-big"
+        case .fragmentsApart: "fragments-apart"
         case .hairpinOff: "hairpin-off"
         case .givenToSocket: "given-to-socket"
         case .natNoAddress: "nat-no-address"

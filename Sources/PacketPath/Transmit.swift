@@ -295,7 +295,8 @@ extension Evaluator {
     func deliver(_ entering: WalkState) -> [WalkState] {
         var state = entering
         // IPv6 puts together behind INPUT what came in fragments.
-        if let next = follower(of: state) { return [next] }
+        if let next = follower(of: state, keptBy: .host) { return [next] }
+        if let end = apart(state, keptBy: .host) { return [end] }
         if let whole = state.fragments?.whole, state.packet.isFragment {
             state.record(.defragmentation)
             state.record(.delivery(listener: listener(for: whole)))

@@ -176,6 +176,7 @@ struct OutcomeWords {
             return "does not leave this host: its \(last.version == .v4 ? "TTL" : "hop limit") is 0"
         case .ttl?: return "is not forwarded: its \(last.version == .v4 ? "TTL" : "hop limit") runs out here"
         case .tooBig?: return "is larger than the way on allows and must not be fragmented"
+        case .fragmentsApart?: return "is never put together: of its fragments one is tracked, and another is not"
         case .hairpinOff?:
             return "would leave by the bridge port it came in by, and that port is not in hairpin mode"
         case .givenToSocket?:

@@ -305,6 +305,7 @@ extension Reason {
         case .forwardingOff: "not for this host, and forwarding is off"
         case .ttl: "its TTL or hop limit runs out here"
         case .tooBig: "larger than the way on allows, and not to be fragmented"
+        case .fragmentsApart: "in fragments of which one is tracked, and another is not"
         case .hairpinOff: "back by its own bridge port, which is not in hairpin mode"
         case .givenToSocket: "given to a socket by TPROXY without a route of type local"
         case .natNoAddress: "without an address or port to be translated to"
