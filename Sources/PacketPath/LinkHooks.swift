@@ -94,7 +94,7 @@ extension Evaluator {
     private func isKeptByBridge(_ way: WalkState) -> Bool {
         if way.packet.version == .v6 { return way.outcome != nil }
         switch way.reason {
-        case .martianSource, .martianDestination, .rpFilter: return true
+        case .martianSource, .martianDestination, .rpFilter, .notJoined: return true
         default: return false
         }
     }

@@ -345,7 +345,8 @@ private struct FragmentKey: Hashable {
 private let excused: Set<String> = [
     "limit", "hashlimit", "connlimit", "connlimit-empty", "template-mark", "quota", "statistic", "rateest", "recent",
     "time", "cpu",
-    "nfqueue", "synproxy", "tproxy", "clusterip", "assured", "path-mtu", "next-hop", "neighbour-header", "nat-address",
+    "nfqueue", "synproxy", "tproxy", "given-socket", "clusterip", "assured", "path-mtu", "next-hop", "neighbour-header",
+    "nat-address",
     "nat-port", "rule",
     // Whose chains were hung up last, legacy's or nf_tables': no dump tells. Nor which nft loaded a text.
     "order", "nft-merges",
