@@ -350,6 +350,8 @@ package struct Stages: Sendable {
             tracked.hasSourceMapping = situation.hasSourceMapping
             if asked != .new {
                 tracked.entry.status = [.seenReply, .assured, .confirmed]
+                tracked.entry.originalCounters = nil
+                tracked.entry.replyCounters = nil
                 tracked.isNew = false
             } else if situation.isDestinationTranslated || situation.isSourceTranslated {
                 tracked.entry.reply = ConnectionTuple(situation.packet).inverted
