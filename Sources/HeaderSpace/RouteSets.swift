@@ -119,8 +119,10 @@ extension SetEvaluator {
             let refusals = refusals(group, packets, way.flow, part)
             var passing = packets
             for (end, refused) in refusals.ends {
-                self.end(Way(packets: space.and(passing, refused), flow: way.flow), end)
-                passing = space.subtract(passing, refused)
+                let own = space.and(passing, refused)
+                if own.isEmpty { continue }
+                self.end(Way(packets: own, flow: way.flow), end)
+                passing = space.subtract(passing, own)
             }
             for open in refusals.open {
                 result += concluded(stages.route, Way(packets: space.and(passing, open), flow: way.flow), .prerouting)

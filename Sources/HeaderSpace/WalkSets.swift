@@ -116,7 +116,7 @@ extension SetEvaluator {
                 continue
             }
             enter(summary, way.packets)
-            summary.onward.meeting(way.packets, space) { end, packets in
+            for (end, packets) in summary.onward.meeting(way.packets, space) {
                 let flow = way.flow.changed(as: end.way.flow, from: summary.flow)
                 result.append(SetEnd(end.verdict, Way(packets: packets, flow: flow)))
             }
