@@ -313,6 +313,7 @@ extension Flow {
                 if case .tracked(let old) = before.standing {
                     if old.mark != new.mark { own.mark = new.mark }
                     if old.helper != new.helper { own.helper = new.helper }
+                    if old.labels != new.labels { own.labels = new.labels }
                 }
                 own.hasSourceMapping = new.hasSourceMapping
                 own.hasDestinationMapping = new.hasDestinationMapping

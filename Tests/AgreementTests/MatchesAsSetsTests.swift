@@ -90,8 +90,29 @@ import Testing
         """
     ]
 
+    @Test func aSocketsMarkIsNotKnown() throws {
+        let found = try follow(
+            """
+            -A PREROUTING -m socket --restore-skmark -m ttl --ttl-eq 1 -j OTHER
+            -A PREROUTING -p tcp -m tcp --tcp-flags SYN,ACK SYN -m mark --mark 0x0 -j DROP
+            """, more: sockets)
+        let begins = space(found, flags: 2)
+        #expect(found.ends(begins, found.packets(.destinationPort, 81)) == true)
+        #expect(
+            found.ends(begins, found.packets(.destination, 0xc000_0201), found.packets(.destinationPort, 80)) == nil)
+    }
+
     private func space(_ found: Followed, flags: UInt128) -> PacketSet {
         found.space.and(found.packets(.protocol, 6), found.packets(.tcpFlags, flags))
+    }
+
+    @Test func aLabelThatAMatchSetsIsSet() throws {
+        let found = try follow(
+            """
+            -A PREROUTING -m connlabel --label 3 --set -m ttl --ttl-eq 1 -j OTHER
+            -A PREROUTING -m connlabel --label 3 -j DROP
+            """)
+        #expect(found.ends(found.packets(.protocol, 17), found.packets(.state, 0)) == true)
     }
 
     /// IPv4 looks at bits 0x1c of the type of service alone.
