@@ -90,6 +90,21 @@ import Testing
         """
     ]
 
+    @Test func listenersAreKnown() throws {
+        let found = try follow("-A PREROUTING -m socket -j DROP", more: sockets)
+        let tcp = found.packets(.protocol, 6)
+        let own = found.packets(.destination, 0xc000_0201)
+        let begins = found.packets(.tcpFlags, 2)
+        #expect(found.ends(tcp, begins, own, found.packets(.destinationPort, 80)) == true)
+        #expect(found.ends(tcp, begins, own, found.packets(.destinationPort, 22)) == false, "one on no address")
+        #expect(found.ends(tcp, begins, own, found.packets(.destinationPort, 81)) == false)
+        #expect(found.ends(tcp, begins, found.packets(.destination, 0xc000_0202)) == false)
+        #expect(found.ends(found.packets(.protocol, 47)) == false)
+        // Which connections there are no listing of listeners tells.
+        #expect(found.ends(tcp, found.packets(.tcpFlags, 16), own, found.packets(.destinationPort, 81)) == nil)
+        #expect(found.space.unknownNames(found.ended) == ["socket@packet"])
+    }
+
     @Test func aSocketsMarkIsNotKnown() throws {
         let found = try follow(
             """
@@ -115,6 +130,70 @@ import Testing
         #expect(found.ends(found.packets(.protocol, 17), found.packets(.state, 0)) == true)
     }
 
+    @Test func theLongestPrefixOfAnyInterfaceDecides() throws {
+        let sets = """
+            create s hash:net,iface family inet hashsize 64 maxelem 65536
+            add s 10.0.0.0/8,eth0
+            add s 10.1.0.0/16,eth1
+            add s 10.1.1.0/24,eth0 nomatch
+            add s 172.16.0.0/12,eth*
+
+            """
+        let found = try follow("-A PREROUTING -m set --match-set s src,src -j DROP", sets: sets)
+        #expect(found.space.unknownNames(found.ended).isEmpty)
+        let links = found.space.interfaces
+        func by(_ name: String) -> PacketSet {
+            let number = links.firstIndex { $0.map { found.model.names.text($0) == name } ?? false }
+            return found.packets(.inInterface, UInt128(number ?? 99))
+        }
+        #expect(found.ends(by("eth0"), found.packets(.source, 0x0a02_0001)) == true)
+        #expect(found.ends(by("eth0"), found.packets(.source, 0x0a01_0001)) == false, "the longer one is eth1's")
+        #expect(found.ends(by("eth1"), found.packets(.source, 0x0a01_0001)) == true)
+        #expect(found.ends(found.packets(.source, 0x0a01_0101)) == false)
+        let back = try follow(
+            "-A PREROUTING -m set --match-set s src,src --return-nomatch -j DROP", sets: sets)
+        #expect(back.ends(by("eth0"), back.packets(.source, 0x0a01_0101)) == true)
+        #expect(back.ends(by("eth0"), back.packets(.source, 0x0a02_0001)) == false)
+    }
+
+    @Test func whatIsNoExceptionIsNotReturned() throws {
+        let sets = "create s hash:net family inet hashsize 64 maxelem 65536\nadd s 10.0.0.0/8\n"
+        let found = try follow("-A PREROUTING -m set --match-set s src --return-nomatch -j DROP", sets: sets)
+        #expect(found.ends(found.packets(.source, 0x0a02_0001)) == false)
+    }
+
+    @Test func aNewEntryHasCountedOnePacket() throws {
+        let found = try follow(
+            """
+            -A PREROUTING -m connbytes --connbytes 100:200 --connbytes-mode bytes --connbytes-dir original -j DROP
+            -A PREROUTING -m connbytes ! --connbytes 0:50 --connbytes-mode avgpkt --connbytes-dir both -p udp -j DROP
+            """)
+        let new = found.packets(.state, 0)
+        #expect(found.ends(new, found.packets(.length, 150)) == true)
+        #expect(found.ends(new, found.packets(.length, 300), found.packets(.protocol, 6)) == false)
+        #expect(found.ends(new, found.packets(.length, 300), found.packets(.protocol, 17)) == true)
+        // What others have counted before nobody knows.
+        #expect(found.ends(found.packets(.state, 1), found.packets(.length, 150)) == nil)
+        #expect(found.ends(found.packets(.state, 3)) == false)
+    }
+
+    @Test func theHostsOwnAddressesAreOfKnownNodes() throws {
+        let rule = "-m cluster --cluster-total-nodes 2 --cluster-local-node 1 --cluster-hash-seed 5 -j DROP"
+        // What a connection that another one expected hashes to is open in a trace, too.
+        let sent = try follow("-A OUTPUT \(rule)", .v4, .host)
+        #expect(sent.space.unknownNames(sent.all([sent.ended, sent.packets(.state, 0)])).isEmpty)
+        let come = try follow("-A PREROUTING \(rule)", asksMore: true)
+        #expect(come.space.unknownNames(come.ended) == ["cluster@mangle/PREROUTING:1"])
+    }
+
+    @Test func onlySomeSourcesAreMadeOfHardwareAddresses() throws {
+        let found = try follow("-A PREROUTING -m eui64 -j DROP", .v6, asksMore: true)
+        let middle: UInt128 = 0xfffe << 24
+        let mask: UInt128 = 0xffff << 24
+        #expect(found.ends(found.packets(.source, middle, mask: mask)) == nil)
+        #expect(found.ends(found.packets(.source, 0xfffd << 24, mask: mask)) == false)
+    }
+
     /// IPv4 looks at bits 0x1c of the type of service alone.
     @Test func aRuleForATypeOfServiceTakesOthersToo() throws {
         let found = try follow(
@@ -129,5 +208,18 @@ import Testing
                 """
             ])
         #expect(found.difference(found.packets(.tos, 0xf2), found.packets(.destination, 0x0a00_0005)) == nil)
+    }
+
+    /// What conntrack does not know by ports has none in its entry, and ICMP has others there.
+    @Test(arguments: ["--ctorigdstport 1000", "--ctorigsrcport 0", "--ctreplsrcport 0", "--ctrepldstport 0:255"])
+    func anEntryHasPortsOfSomeProtocols(_ option: String) throws {
+        let found = try follow("-A PREROUTING -m conntrack \(option) -j DROP")
+        for proto in [UInt128(33), 6, 47] {
+            #expect(found.difference(found.packets(.protocol, proto)) == nil)
+            let port = found.packets(.destinationPort, 1000)
+            if proto != 47 { #expect(found.difference(found.packets(.protocol, proto), port) == nil) }
+        }
+        #expect(found.difference(found.packets(.protocol, 1), found.packets(.destinationPort, 0x0800)) == nil)
+        #expect(found.difference(found.packets(.protocol, 1), found.packets(.destinationPort, 0x0301)) == nil)
     }
 }
