@@ -256,6 +256,25 @@ extension SetEvaluator {
         return ofFrames(negated(own, test.isNegated), .mac(test), asked)
     }
 
+    /// Only a source with ff:fe in its midst is made of a hardware address. Whether of the frame's own are 48 bits against 48
+    /// that stand far from them, for which no diagram has room.
+    func ofEUI64(_ asked: Asked) -> PacketSet {
+        guard asked.context.hasInInterface, !asked.flow.arrivesByLo else { return askOne(.eui64, asked) }
+        let source = asked.flow[.source]
+        let made = space.packets(source, of: .source, 0xff_fe00_0000, mask: 0xff_ff00_0000) ?? .all
+        return byInterface(asked) { given in
+            let own = space.and(given.packets, made)
+            guard var situation = situation(Way(packets: own, flow: given.flow), given.context.hook) else {
+                return .none
+            }
+            // What is asked of one packet is whether it came as a frame.
+            situation.packet.unknown.insert(.mac)
+            if case .no = stages.test(.eui64, given.rule, situation) { return .none }
+            let name = source == .arriving ? "mac@source" : "mac@\(cite(given.rule))"
+            return space.and(made, unknown(name, "the source address is made of the frame's hardware address"))
+        }
+    }
+
     /// Of `holds`, which says what a frame's addresses are, those that came as a frame: one packet tells of all.
     func ofFrames(_ holds: PacketSet, _ match: Match, _ asked: Asked) -> PacketSet {
         guard asked.context.hasInInterface, !asked.flow.arrivesByLo else { return askOne(match, asked) }

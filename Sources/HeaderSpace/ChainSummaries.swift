@@ -33,18 +33,16 @@ final class ChainSummary {
 }
 
 /// Ends with the unions of their packets, in pairs up to all of them: who enters a chain by the thousand, and goes on by a
-/// few of its thousands of ends, does not ask each.
+/// few of its thousands of ends, does not ask each. What few enter is not worth the unions.
 struct EndTree {
     private var ends: [SetEnd] = []
     /// Of a range of ends the union; then that of its first half and below, then that of the second.
     private var unions: [PacketSet] = []
+    private var askedCount = 0
 
     init() {}
 
-    init(_ ends: [SetEnd], _ space: PacketSpace) {
-        self.ends = ends
-        if !ends.isEmpty { _ = add(0..<ends.count, space) }
-    }
+    init(_ ends: [SetEnd]) { self.ends = ends }
 
     private mutating func add(_ range: Range<Int>, _ space: PacketSpace) -> PacketSet {
         if range.count == 1 {
@@ -60,8 +58,20 @@ struct EndTree {
     }
 
     /// The ends of some of `packets`, in their order, with those.
-    func meeting(_ packets: PacketSet, _ space: PacketSpace, _ body: (SetEnd, PacketSet) -> Void) {
-        if !ends.isEmpty { meet(0..<ends.count, at: 0, packets, space, body) }
+    mutating func meeting(_ packets: PacketSet, _ space: PacketSpace) -> [(end: SetEnd, packets: PacketSet)] {
+        if ends.isEmpty { return [] }
+        askedCount += 1
+        var met: [(end: SetEnd, packets: PacketSet)] = []
+        if askedCount <= 2 {
+            for end in ends {
+                let common = space.and(end.way.packets, packets)
+                if !common.isEmpty { met.append((end, common)) }
+            }
+            return met
+        }
+        if unions.isEmpty { _ = add(0..<ends.count, space) }
+        meet(0..<ends.count, at: 0, packets, space) { met.append(($0, $1)) }
+        return met
     }
 
     private func meet(
@@ -101,7 +111,7 @@ extension SetEvaluator {
         let outer = current
         current = made
         made.ends = walk(chain, [Way(packets: entrants(blanked, context), flow: blanked)], context, depth: depth)
-        made.onward = EndTree(made.ends.filter { !$0.verdict.isLast }, space)
+        made.onward = EndTree(made.ends.filter { !$0.verdict.isLast })
         current = outer
         summaries[key] = made
         completed.append(made)
@@ -303,6 +313,7 @@ extension Flow {
                 if case .tracked(let old) = before.standing {
                     if old.mark != new.mark { own.mark = new.mark }
                     if old.helper != new.helper { own.helper = new.helper }
+                    if old.labels != new.labels { own.labels = new.labels }
                 }
                 own.hasSourceMapping = new.hasSourceMapping
                 own.hasDestinationMapping = new.hasDestinationMapping

@@ -47,21 +47,128 @@ extension SetEvaluator {
                 ?? hidden(name, relation: "in", "\(test.value)")
             result = space.and(result, negated(set, test.isNegated))
         }
-        let ports: [(Negatable<PortRange>?, FieldSource, PacketField, String)] = [
-            (conntrack.originalSourcePort, tracked.sourcePort, .sourcePort, "original source port"),
-            (conntrack.originalDestinationPort, tracked.destinationPort, .destinationPort, "original destination port"),
-            (conntrack.replySourcePort, flow[.destinationPort], .destinationPort, "reply source port"),
-            (conntrack.replyDestinationPort, flow[.sourcePort], .sourcePort, "reply destination port"),
+        let ports: [(Negatable<PortRange>?, EntryPort, FieldSource, PacketField, String)] = [
+            (conntrack.originalSourcePort, .originalSource, tracked.sourcePort, .sourcePort, "original source port"),
+            (
+                conntrack.originalDestinationPort, .originalDestination, tracked.destinationPort, .destinationPort,
+                "original destination port"
+            ),
+            (conntrack.replySourcePort, .replySource, flow[.destinationPort], .destinationPort, "reply source port"),
+            (
+                conntrack.replyDestinationPort, .replyDestination, flow[.sourcePort], .sourcePort,
+                "reply destination port"
+            ),
         ]
-        for (test, source, field, name) in ports {
+        for (test, port, source, field, name) in ports {
             guard let test else { continue }
-            let first = UInt128(test.value.first)
             let set =
-                space.packets(source, of: field, from: first, through: UInt128(test.value.last))
+                space.packets(source, of: field, from: UInt128(test.value.first), through: UInt128(test.value.last))
                 ?? hidden(name, relation: "in", span(test.value))
-            result = space.and(result, negated(set, test.isNegated))
+            var part = asked
+            part.packets = space.and(asked.packets, result)
+            result = space.and(result, ofEntryPort(port, test, negated(set, test.isNegated), part))
         }
         return result
+    }
+
+    /// One of the ports of an entry's two directions.
+    private enum EntryPort {
+        case originalSource, originalDestination, replySource, replyDestination
+
+        func match(_ test: Negatable<PortRange>) -> Match {
+            var match = ConntrackMatch()
+            switch self {
+            case .originalSource: match.originalSourcePort = test
+            case .originalDestination: match.originalDestinationPort = test
+            case .replySource: match.replySourcePort = test
+            case .replyDestination: match.replyDestinationPort = test
+            }
+            return .conntrack(match)
+        }
+    }
+
+    /// Packets whose entry's `port` is as `test` asks, which `own` says of protocols that conntrack knows by their ports. Of
+    /// ICMP the entry has type, code and identifier in their place, of all other protocols nothing.
+    private func ofEntryPort(
+        _ port: EntryPort, _ test: Negatable<PortRange>, _ own: PacketSet, _ asked: Asked
+    ) -> PacketSet {
+        let withPorts = space.union(IPProtocol.withPorts.filter { $0.isTrackedByPorts }.map { isOf($0, asked.flow) })
+        let icmp = isOf(space.version == .v4 ? .icmp : .icmpv6, asked.flow)
+        var regions = [space.complement(space.or(withPorts, icmp))]
+        var known = withPorts
+        switch port {
+        case .originalDestination: known = space.or(withPorts, icmp)
+        case .originalSource, .replySource: regions.append(icmp)
+        case .replyDestination:
+            // The answer's type hangs on the packet's in no way that bits tell.
+            let own = Way(packets: space.and(icmp, asked.packets), flow: asked.flow)
+            regions += byType(own).flatMap { parts($0, codeCuts(test.value, asked.flow)) }.map { $0.packets }
+        }
+        var result = space.and(known, own)
+        for region in regions {
+            var part = asked
+            part.packets = space.and(asked.packets, region)
+            if !part.packets.isEmpty { result = space.or(result, space.and(region, askOne(port.match(test), part))) }
+        }
+        return result
+    }
+
+    /// Parts of packets of ICMP that have one type each.
+    private func byType(_ way: Way) -> [Way] {
+        (0...UInt128(UInt8.max)).map { type in
+            let own = space.packets(way.flow[.destinationPort], of: .destinationPort, type << 8, mask: 0xff00)
+            return Way(packets: space.and(way.packets, own ?? .none), flow: way.flow)
+        }.filter { !$0.packets.isEmpty }
+    }
+
+    /// What tells apart codes of ICMP that lie in `range` with some type and outside with it.
+    private func codeCuts(_ range: PortRange, _ flow: Flow) -> [PacketSet] {
+        [range.first & 0xff, (range.last & 0xff) + 1].map { bound in
+            let from = (0..<UInt128(bound)).map { code in
+                space.packets(flow[.destinationPort], of: .destinationPort, code, mask: 0xff) ?? .none
+            }
+            return space.union(from)
+        }
+    }
+
+    /// A new entry has counted the packet that made it, and what others have counted nobody knows.
+    func packets(_ match: ConnectionBytesMatch, _ asked: Asked) -> PacketSet {
+        if case .arrived = asked.flow.standing { return byState(asked) { packets(match, $0) } }
+        guard case .tracked(let tracked) = asked.flow.standing, tracked.state == .new, match.mode != .packets,
+            match.direction != .reply, space.free.contains(.length)
+        else { return askOne(.connectionBytes(match), asked) }
+        // Without counters nothing matches.
+        var any = match
+        any.range = .is(.all)
+        if askOne(.connectionBytes(any), asked).isEmpty { return .none }
+        let range = match.range.value
+        let own = space.packets(.length, from: UInt128(range.first), through: UInt128(range.last))
+        return negated(own, match.isNegated)
+    }
+
+    /// Which node a source hashes to no bits tell: the host's own addresses, from which it sends, are asked one by one.
+    func packets(_ match: ClusterMatch, _ asked: Asked) -> PacketSet {
+        if case .arrived = asked.flow.standing { return byState(asked) { packets(match, $0) } }
+        guard case .tracked(let tracked) = asked.flow.standing else { return askOne(.cluster(match), asked) }
+        let isNodes = unknown("cluster@\(cite(asked.rule))", "the connection belongs to this node of the cluster")
+        let open = negated(isNodes, match.localNodeMask.isNegated)
+        // What another connection expected goes where that one goes.
+        guard tracked.state != .related, tracked.source == .arriving else { return open }
+        var addresses: Set<IPAddress> = []
+        for interface in model.host.interfaces {
+            for own in interface.addresses where own.address.version == space.version { addresses.insert(own.address) }
+        }
+        var result: [PacketSet] = []
+        var rest = asked.packets
+        for address in addresses.sorted() {
+            let own = space.packets(.source, space.number(address))
+            var part = asked
+            part.packets = space.and(rest, own)
+            if part.packets.isEmpty { continue }
+            rest = space.subtract(rest, own)
+            result.append(space.and(part.packets, askOne(.cluster(match), part)))
+        }
+        return space.or(space.union(result), space.and(rest, open))
     }
 
     /// The owner of the sending socket, of packets made here.

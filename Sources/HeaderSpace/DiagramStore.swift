@@ -30,8 +30,8 @@ struct DiagramStore: ~Copyable {
 
     private(set) var nodes = [Node(level: .max, low: 0, high: 0), Node(level: .max, low: 1, high: 1)]
     /// Open addressing: indexes into `nodes`, 0 where free.
-    private var table = [UInt32](repeating: 0, count: 1 << 12)
-    private var remembered = [Remembered](repeating: Remembered(), count: 1 << 12)
+    private var table = [UInt32](repeating: 0, count: 1 << 13)
+    private var remembered = [Remembered](repeating: Remembered(), count: 1 << 13)
     /// Nodes that are made at most.
     let limit: Int
     /// Whether the limit was met: sets made since are wrong, and no answer may rest on them.
@@ -72,9 +72,16 @@ struct DiagramStore: ~Copyable {
             while table[slot] != 0 { slot = (slot + 1) & (size - 1) }
             table[slot] = UInt32(index)
         }
-        if remembered.count < 1 << 20 {
-            remembered = [Remembered](repeating: Remembered(), count: min(size, 1 << 20))
+        if remembered.count < 1 << 20 { widenMemory(min(size, 1 << 20)) }
+    }
+
+    /// Gives the memory of results more room, and keeps what it has.
+    private mutating func widenMemory(_ size: Int) {
+        var wider = [Remembered](repeating: Remembered(), count: size)
+        for known in remembered where known.left != .max {
+            wider[DiagramStore.hash(known.operation, known.left, known.right) & (size - 1)] = known
         }
+        remembered = wider
     }
 
     private static func hash(_ a: UInt32, _ b: UInt32, _ c: UInt32) -> Int {
@@ -128,7 +135,15 @@ struct DiagramStore: ~Copyable {
         let level = min(left.level, right.level)
         let low = apply(operation, left.level == level ? left.low : a, right.level == level ? right.low : b)
         let high = apply(operation, left.level == level ? left.high : a, right.level == level ? right.high : b)
-        let result = node(level, low, high)
+        // Much of what is taken together leaves one of both as it was, which need not be looked for.
+        let result: UInt32
+        if level == left.level, low == left.low, high == left.high {
+            result = a
+        } else if level == right.level, low == right.low, high == right.high {
+            result = b
+        } else {
+            result = node(level, low, high)
+        }
         // The table may have grown meanwhile.
         remembered[DiagramStore.hash(operation.rawValue, a, b) & (remembered.count - 1)] = Remembered(
             left: a, right: b, operation: operation.rawValue, result: result)

@@ -89,11 +89,14 @@ extension SetEvaluator {
             var rest = match
             (rest.sourcePort, rest.destinationPort) = (nil, nil)
             return ofPorts(match.sourcePort, match.destinationPort, .dccp, .dccp(rest), asked)
-        case .ah, .cgroup, .cluster, .connectionBytes, .connectionLabel, .connectionLimit, .cpu,
-            .deviceGroup, .destinationOptions, .esp, .eui64, .frag, .hashLimit, .hopByHop, .helper, .ipComp,
-            .ipv6Header,
-            .ipvs, .limit, .mobilityHeader, .operatingSystem, .physicalDevice, .policy, .quota, .rateEstimate, .realm,
-            .recent, .routingHeader, .socket, .segmentRouting, .statistic, .time, .unknown:
+        case .socket(let socket): return packets(socket, asked)
+        case .connectionBytes(let counted): return packets(counted, asked)
+        case .eui64: return ofEUI64(asked)
+        case .cluster(let cluster): return packets(cluster, asked)
+        case .ah, .cgroup, .connectionLabel, .connectionLimit, .cpu, .deviceGroup, .destinationOptions, .esp,
+            .frag, .hashLimit, .hopByHop, .helper, .ipComp, .ipv6Header, .ipvs, .limit, .mobilityHeader,
+            .operatingSystem, .physicalDevice, .policy, .quota, .rateEstimate, .realm, .recent, .routingHeader,
+            .segmentRouting, .statistic, .time, .unknown:
             return ask(match, asked)
         }
     }
@@ -114,15 +117,6 @@ extension SetEvaluator {
             return space.or(
                 space.and(own, askOfHeaders(match, asked, in: own)),
                 space.subtract(askOfHeaders(match, asked, in: space.complement(own)), own))
-        }
-        if case .socket = match {
-            let protocols: [IPProtocol] = [.tcp, .udp, .icmp, .icmpv6]
-            let own = space.union(protocols.map { isOf($0, asked.flow) })
-            var rest = asked
-            rest.packets = space.subtract(asked.packets, own)
-            let others = rest.packets.isEmpty ? PacketSet.none : space.subtract(askOne(match, rest), own)
-            rest.packets = space.and(asked.packets, own)
-            return space.or(others, space.and(own, rest.packets.isEmpty ? .none : askOfAll(match, rest)))
         }
         return askOfAll(match, asked)
     }

@@ -209,14 +209,14 @@ private func arrivals(_ model: HostModel) -> [Symbol] {
 ///
 /// - Parameters:
 ///   - packets: only those are followed.
-///   - destination: only those are followed that are for this address once NAT has had them, and no class tells of others.
+///   - destination: of what is not for this address once NAT has had it, no more than some is followed.
 public func analyze(
     _ model: HostModel, _ origin: PacketOrigin, in space: PacketSpace, only packets: PacketSet = .all,
     goingTo destination: IPAddress? = nil, recordsRules: Bool = false
 ) -> PathAnalysis {
     let domain = space.and(space.domain(origin, on: model), packets)
     let evaluator = SetEvaluator(space, model, recordsRules: recordsRules)
-    evaluator.goal = destination
+    if !writesDestinations(model, space.version) { evaluator.goal = destination }
     switch origin {
     case .wire: evaluator.runArriving(domain)
     case .host: evaluator.runLocal(domain)
@@ -237,6 +237,24 @@ public func analyze(
         space: space, model: model, domain: domain, classes: classes, hits: evaluator.record.hits,
         reached: evaluator.record.reached,
         granted: evaluator.record.granted.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
+}
+
+/// Whether a rule of `model` may write a destination without NAT, at whatever hook.
+private func writesDestinations(_ model: HostModel, _ version: IPVersion) -> Bool {
+    model.linked.ruleset.tables.contains { table in
+        table.family.sees(version)
+            && table.chains.contains { chain in
+                chain.rules.contains { rule in
+                    rule.statements.contains { statement in
+                        guard case .target(.native(.assign(let target, _))) = statement else { return false }
+                        switch target {
+                        case .field, .payload, .extensionHeader: return true
+                        case .meta, .connection: return false
+                        }
+                    }
+                }
+            }
+    }
 }
 
 extension PacketClass.Kind {

@@ -50,18 +50,19 @@ extension SetEvaluator {
             }
         }
         let sent = passed(.output, space.merged(open))
-        leave(sent)
+        // What comes back by lo goes through PREROUTING yet.
+        let returning = sent.filter { isReturned($0) }
+        leave(returning + towardGoal(sent.filter { !isReturned($0) }))
+    }
+
+    private func isReturned(_ way: Way) -> Bool {
+        guard let name = way.flow.route?.interface, let interface = model.interface(name) else { return true }
+        return interface.isLoopback || model.names.text(name) == "lo"
     }
 
     /// Through PREROUTING and on.
     private func received(_ ways: [Way]) {
-        var behind = passed(.prerouting, ways)
-        if let goal {
-            behind = behind.map { way in
-                let there = space.packets(way.flow[.destination], of: .destination, space.number(goal)) ?? .all
-                return Way(packets: space.and(way.packets, there), flow: way.flow)
-            }.filter { !$0.packets.isEmpty }
-        }
+        let behind = towardGoal(passed(.prerouting, ways))
         let context = Context(hook: .prerouting, hasInInterface: true, outInterface: nil)
         var delivered: [Way] = []
         var forwarded: [Way] = []

@@ -119,8 +119,10 @@ extension SetEvaluator {
             let refusals = refusals(group, packets, way.flow, part)
             var passing = packets
             for (end, refused) in refusals.ends {
-                self.end(Way(packets: space.and(passing, refused), flow: way.flow), end)
-                passing = space.subtract(passing, refused)
+                let own = space.and(passing, refused)
+                if own.isEmpty { continue }
+                self.end(Way(packets: own, flow: way.flow), end)
+                passing = space.subtract(passing, own)
             }
             for open in refusals.open {
                 result += concluded(stages.route, Way(packets: space.and(passing, open), flow: way.flow), .prerouting)
@@ -322,10 +324,7 @@ extension SetEvaluator {
             if let mark = rule.mark {
                 cuts.append(word(.is(mark), flow[.mark], .mark, "mark"))
             }
-            if rule.tos != 0 {
-                let tos = space.packets(flow[.tos], of: .tos, UInt128(rule.tos), mask: 0xfc)
-                cuts.append(tos ?? .none)
-            }
+            if rule.tos != 0 { cuts.append(typeOfService(rule.tos, flow)) }
             if let name = rule.inInterface, let number = interfaces.firstIndex(of: name) {
                 cuts.append(space.packets(.inInterface, UInt128(number)))
             }
@@ -343,7 +342,7 @@ extension SetEvaluator {
             }
         }
         for route in model.routes(space.version).routes where route.tos != 0 {
-            cuts.append(space.packets(flow[.tos], of: .tos, UInt128(route.tos), mask: 0xfc) ?? .none)
+            cuts.append(typeOfService(route.tos, flow))
         }
         if flow[.destination] != .arriving {
             // A frame to many stays one where NAT has its packet go to one.
@@ -358,6 +357,13 @@ extension SetEvaluator {
         }
         if flow[.ttl] == .arriving { cuts.append(space.packets(.ttl, from: 0, through: 1)) }
         return parts(Way(packets: .all, flow: flow), cuts + lengthCuts(flow)).map { $0.packets }
+    }
+
+    /// Packets that a rule or route for a type of service takes.
+    private func typeOfService(_ wanted: UInt8, _ flow: Flow) -> PacketSet {
+        let mask = space.version.routingTOSMask
+        if wanted & 0xfc & ~mask != 0 { return .none }
+        return space.packets(flow[.tos], of: .tos, UInt128(wanted), mask: UInt128(mask)) ?? .none
     }
 
     /// What tells apart packets that are too long for some link or route, and cannot be cut in pieces, from others.

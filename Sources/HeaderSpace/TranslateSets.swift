@@ -76,6 +76,7 @@ extension SetEvaluator {
         guard case .tracked(let tracked) = way.flow.standing else { return .continue([way]) }
         if tracked.state != .new || tracked.isConfirmed { return .end(.accept) }
         let isDestination = context.hook == .prerouting || context.hook == .output
+        if address == nil, leadsPastGoal(target) { return .several(ends: [], onward: []) }
         var ends: [(SetVerdict, Way)] = []
         var onward: [Way] = []
         for one in alikeForNAT(target, rule, way, context) {
@@ -315,7 +316,24 @@ extension SetEvaluator {
         // Source: net/netfilter/nf_nat_proto.c `nf_nat_ipv4_pre_routing`, Linux 6.18; see `Evaluator.askNAT`.
         if isDestination, flow.arrivesByLo { flow.isLoopedBack = false }
         result.append(Way(packets: space.subtract(way.packets, same), flow: flow))
-        return result
+        return isDestination ? towardGoal(result) : result
+    }
+
+    /// Whether a target gives every packet that it takes another destination than the one that alone is asked about.
+    private func leadsPastGoal(_ target: Target) -> Bool {
+        guard let goal, case .dnat(let nat) = target, let addresses = nat.addresses, addresses.isSingle else {
+            return false
+        }
+        return addresses.first.version == space.version && addresses.first != goal
+    }
+
+    /// Of `ways` behind NAT the packets that may be for the destination that alone is asked about.
+    func towardGoal(_ ways: [Way]) -> [Way] {
+        guard let goal else { return ways }
+        return ways.map { way in
+            let there = space.packets(way.flow[.destination], of: .destination, space.number(goal)) ?? .all
+            return Way(packets: space.and(way.packets, there), flow: way.flow)
+        }.filter { !$0.packets.isEmpty }
     }
 
     /// What the port becomes; `nil`: it stays.

@@ -116,7 +116,7 @@ extension SetEvaluator {
                 continue
             }
             enter(summary, way.packets)
-            summary.onward.meeting(way.packets, space) { end, packets in
+            for (end, packets) in summary.onward.meeting(way.packets, space) {
                 let flow = way.flow.changed(as: end.way.flow, from: summary.flow)
                 result.append(SetEnd(end.verdict, Way(packets: packets, flow: flow)))
             }
@@ -143,7 +143,12 @@ extension SetEvaluator {
                 var ended = false
                 steps: while statement < rule.statements.count {
                     switch rule.statements[statement] {
-                    case .match:
+                    case .match(let first):
+                        if case .arrived = one.flow.standing, setsLabel(first) {
+                            for part in byState(one) { inside.append((part, statement)) }
+                            ended = true
+                            break steps
+                        }
                         let (holds, next, dropped) = run(of: rule, from: statement, reference, one, context)
                         if !dropped.isEmpty {
                             let part = Way(packets: space.and(one.packets, dropped), flow: one.flow)
@@ -151,7 +156,10 @@ extension SetEvaluator {
                             one.packets = space.subtract(one.packets, dropped)
                         }
                         let missed = space.subtract(one.packets, holds)
-                        if !missed.isEmpty { passed.append(Way(packets: missed, flow: one.flow)) }
+                        if !missed.isEmpty {
+                            passed.append(Way(packets: missed, flow: flow(one.flow, behind: first, holding: false)))
+                        }
+                        one.flow = flow(one.flow, behind: first, holding: true)
                         one.packets = space.and(one.packets, holds)
                         statement = next
                         if one.packets.isEmpty {
@@ -266,6 +274,8 @@ extension SetEvaluator {
         var index = statement
         var asked = Asked(rule: reference, context: context, flow: way.flow, packets: way.packets)
         while index < rule.statements.count, case .match(let match) = rule.statements[index] {
+            // What has an effect has it on those that the matches before held for, and whatever those behind it say.
+            if index > statement, hasEffect(match) { break }
             index += 1
             if holds.isEmpty { continue }
             if case .connectionLimit = match { dropped = space.and(holds, emptied(asked)) }
@@ -274,13 +284,16 @@ extension SetEvaluator {
                 own = moved(space.or(own, joined(rule, index - 1, asked)), rule, index - 1, asked)
             }
             holds = space.and(holds, own)
+            if hasEffect(match) { break }
             // What is asked of one packet of all is asked of one that the matches before held for.
             if index < rule.statements.count, case .match = rule.statements[index] {
                 asked.packets = space.and(asked.packets, own)
                 if asked.packets.isEmpty { holds = .none }
             }
         }
-        if index < rule.statements.count { holds = moved(holds, rule, index, asked) }
+        if index < rule.statements.count, case .target = rule.statements[index] {
+            holds = moved(holds, rule, index, asked)
+        }
         return (holds, index, dropped)
     }
 
@@ -310,6 +323,33 @@ extension SetEvaluator {
             }
         }
         return own
+    }
+
+    /// Whether a match changes what packets are followed by.
+    private func hasEffect(_ match: Match) -> Bool {
+        if case .socket(let socket) = match { return socket.restoresMark }
+        return setsLabel(match)
+    }
+
+    private func setsLabel(_ match: Match) -> Bool {
+        guard case .connectionLabel(let label) = match else { return false }
+        return label.sets && model.compiled.labelsConnections
+    }
+
+    /// What `Evaluator.applyEffect` makes of packets for which `match` held, or not.
+    private func flow(_ before: Flow, behind match: Match, holding: Bool) -> Flow {
+        var flow = before
+        switch match {
+        case .socket(let socket): if socket.restoresMark, holding { flow[.mark] = .unknown }
+        case .connectionLabel(let label):
+            guard setsLabel(match), case .tracked(var tracked) = flow.standing,
+                !tracked.labels.contains(label.label.value)
+            else { break }
+            tracked.labels.append(label.label.value)
+            flow.standing = .tracked(tracked)
+        default: break
+        }
+        return flow
     }
 
     /// Packets of old connections that connlimit drops where those that it counted are over; see

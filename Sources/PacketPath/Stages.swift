@@ -222,6 +222,14 @@ package struct Stages: Sendable {
     /// Whether `address` is one of the host's own.
     package func isOwnAddress(_ address: IPAddress) -> Bool { plain.isOwnAddress(address) }
 
+    /// Whether ICMP messages of `type` quote the packet that they are about.
+    package func quotesAnotherPacket(type: UInt8, _ version: IPVersion) -> Bool {
+        let own: IPProtocol = version == .v4 ? .icmp : .icmpv6
+        var packet = Packet(source: .zero(version), destination: .zero(version), protocol: own)
+        packet.icmpType = type
+        return plain.quotesAnotherPacket(packet)
+    }
+
     /// Whether chains at ingress are hung on `interface`.
     package func hasIngress(_ interface: Symbol, _ version: IPVersion) -> Bool {
         model.linked.baseChains(version, .ingress).contains { plain.isHung($0, on: interface) }
@@ -350,6 +358,8 @@ package struct Stages: Sendable {
             tracked.hasSourceMapping = situation.hasSourceMapping
             if asked != .new {
                 tracked.entry.status = [.seenReply, .assured, .confirmed]
+                tracked.entry.originalCounters = nil
+                tracked.entry.replyCounters = nil
                 tracked.isNew = false
             } else if situation.isDestinationTranslated || situation.isSourceTranslated {
                 tracked.entry.reply = ConnectionTuple(situation.packet).inverted

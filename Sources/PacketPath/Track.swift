@@ -173,6 +173,9 @@ extension Evaluator {
         var state = entering
         var connection = fresh(tuple, state)
         connection.entry.status = [.seenReply, .assured, .confirmed]
+        // It may have counted any number of packets before.
+        connection.entry.originalCounters = nil
+        connection.entry.replyCounters = nil
         if let mark = request.connectionMark { connection.entry.mark = mark }
         state.history.assumptions.append(
             Assumption(

@@ -26,6 +26,22 @@ import Testing
                 + "src=203.0.113.9 dst=198.51.100.7 sport=80 dport=40000 mark=0 use=1\n")
     }
 
+    /// A connection that is said to be old may have counted any number of packets.
+    @Test func whatAConnectionOfNoListingHasCountedIsNotKnown() throws {
+        let rules = """
+            *filter
+            :FORWARD ACCEPT [0:0]
+            -A FORWARD -m connbytes --connbytes 10: --connbytes-mode packets --connbytes-dir both -j DROP
+            COMMIT
+
+            """
+        let world = try World(rules, routerAddresses, routerRoutes, routerSettings)
+        let packet = try world.packet("198.51.100.7", "203.0.113.9")
+        #expect(world.trace(packet, in: "eth0") { $0.state = .new }.outcome == .forwarded)
+        let old = world.trace(packet, in: "eth0") { $0.state = .established }
+        #expect(Set(old.branches.map { $0.trace.outcome }) == [.dropped, .forwarded])
+    }
+
     /// State, then for each of syn, syn|ack, fin|ack, ack, rst: `n`ew, `e`stablished or `i`nvalid; original, reply.
     static let rows: [(state: String, original: String, reply: String)] = [
         ("SYN_SENT", "niiin", "eeiee"),

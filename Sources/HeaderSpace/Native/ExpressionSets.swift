@@ -156,13 +156,9 @@ extension SetEvaluator {
 
     /// Where none of the host's sockets can have the packet there is nothing to load.
     private func bySocket(_ expression: Expression, _ asked: Asked) -> [NativeCase] {
-        let flow = asked.flow
-        let mayHave = space.or(isOf(.tcp, flow), isOf(.udp, flow))
-        var part = asked
-        part.packets = space.subtract(asked.packets, mayHave)
-        let others = byAsking(expression, part).map {
-            NativeCase(packets: space.subtract($0.packets, mayHave), word: $0.word)
-        }
-        return others + [NativeCase(packets: mayHave, word: .unknown)]
+        grouped(
+            socketClasses(asked).compactMap { part in
+                valueOfOne(expression, part, asked).map { NativeCase(packets: part, word: $0) }
+            })
     }
 }

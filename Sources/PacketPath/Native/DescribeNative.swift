@@ -123,7 +123,8 @@ extension Evaluator {
             }
         case .connection(let key, _): fields = key == .mark ? .connectionMark : .connectionState
         case .fib(let query): fields = query.flags.contains(.destination) ? .destination : .source
-        case .literal, .payload, .route, .socket, .operatingSystem, .unknown, .numberGenerator, .hash, .symmetricHash,
+        case .socket: fields = [.protocol, .destination, .destinationPort, .tcpFlags]
+        case .literal, .payload, .route, .operatingSystem, .unknown, .numberGenerator, .hash, .symmetricHash,
             .concatenation, .masked, .shifted, .map, .range:
             break
         }

@@ -1,4 +1,4 @@
-internal import NetTypes
+package import NetTypes
 internal import PathModel
 internal import RuleModel
 internal import SourceText
@@ -26,10 +26,7 @@ extension RouteFinder {
 
     /// Whether a packet of type of service `tos` meets a rule's or a route's: IPv4 looks at bits 0x1c alone, IPv6 at the
     /// whole DSCP. Observed on Linux 6.18.
-    func takes(_ wanted: UInt8, _ tos: UInt8) -> Bool {
-        let mask: UInt8 = version == .v4 ? 0x1c : 0xfc
-        return wanted & 0xfc == tos & mask
-    }
+    func takes(_ wanted: UInt8, _ tos: UInt8) -> Bool { wanted & 0xfc == tos & version.routingTOSMask }
 
     private func matchParts(_ rule: RoutingRule, _ query: RouteQuery) -> RuleAnswer {
         var doubt: String?
@@ -86,4 +83,9 @@ extension RouteFinder {
         if let known = model.interface(interface) { return known.isLoopback }
         return names.text(interface).utf8.elementsEqual("lo".utf8)
     }
+}
+
+extension IPVersion {
+    /// The bits of a packet's type of service that rules and routes look at. Observed on Linux 6.18.
+    package var routingTOSMask: UInt8 { self == .v4 ? 0x1c : 0xfc }
 }

@@ -54,7 +54,8 @@ extension Evaluator {
         case .hashLimit(let match): fields(of: match)
         case .reversePath(let match): match.usesMark ? [.source, .inInterface, .mark] : [.source, .inInterface]
         case .set(let match): fields(of: match)
-        case .socket: [.protocol, .destination, .destinationPort]
+        // A SYN begins a connection, for which no socket is connected yet.
+        case .socket: [.protocol, .destination, .destinationPort, .tcpFlags]
         case .ipvs: [.protocol, .destination, .destinationPort]
         case .outInterface, .comment, .cpu, .limit, .accounting, .policy, .quota, .rateEstimate, .realm, .statistic,
             .time, .unknown:

@@ -33,7 +33,7 @@ enum SetHit: Hashable, Sendable {
 
 extension SetType {
     /// Whether its elements may be marked `nomatch` (`IPSET_TYPE_NOMATCH`).
-    var knowsExceptions: Bool {
+    package var knowsExceptions: Bool {
         switch self {
         case .hashIPPortNet, .hashNet, .hashNetNet, .hashNetPort, .hashNetPortNet, .hashNetInterface: true
         case .bitmapIP, .bitmapIPMAC, .bitmapPort, .hashIP, .hashMAC, .hashIPMAC, .hashIPMark, .hashIPPort,

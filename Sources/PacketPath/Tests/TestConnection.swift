@@ -213,8 +213,7 @@ extension Evaluator {
         _ match: ConnectionBytesMatch, _ state: WalkState, _ rule: RuleReference
     ) -> Answer {
         guard case .entry(let tracked) = state.connection else { return .no }
-        // The negative is told by exchanged ends, which are the same for one number.
-        let isNegated = match.range.isNegated && match.range.value.first != match.range.value.last
+        let isNegated = match.isNegated
         func unknown() -> Answer {
             if match.range.value.isAll { return Answer(!isNegated) }
             return .negate(
@@ -292,6 +291,12 @@ extension Evaluator {
         let isLocal = node < 32 && match.localNodeMask.value >> UInt32(node) & 1 == 1
         return Answer(isLocal != match.localNodeMask.isNegated)
     }
+}
+
+extension ConnectionBytesMatch {
+    /// Whether counters outside the range are asked for: the negative is told by exchanged ends, which are the same for one
+    /// number. Source: net/netfilter/xt_connbytes.c `connbytes_mt`.
+    package var isNegated: Bool { range.isNegated && range.value.first != range.value.last }
 }
 
 /// Of an IPv6 address xt_cluster hashes the first 32 bits only, since it divides a count of words by four; observed on

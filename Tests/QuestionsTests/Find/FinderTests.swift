@@ -146,6 +146,25 @@ import Testing
         #expect(!has(0xc000_0201, 80) && !has(0x0a01_0009, 8080))
     }
 
+    /// A rule behind NAT may write the address that is asked for.
+    @Test func whoReachesCountsWhatARuleRewrites() throws {
+        let rules = """
+            table ip t {
+                chain f {
+                    type filter hook forward priority 0; policy accept;
+                    ip daddr 10.1.0.7 ip daddr set 10.1.0.9
+                }
+            }
+
+            """
+        var model = try host(
+            "# nft list ruleset\n" + rules, "# ip addr\n" + addresses, "# ip route\n" + routes, settings)
+        let finder = Finder(try prepare(PacketQuery(), ClusterObjects(), on: model), on: &model)
+        let answer = finder.answer(.getTo([try QueryEnd("10.1.0.9")]), .v4)
+        let space = answer.space
+        #expect(!space.and(space.packets(.destination, 0x0a01_0007), answer.found[0].packets).isEmpty)
+    }
+
     @Test func whatLeavesAsAnAddressTellsTheRule() throws {
         let asked = try ask(.leavesAs([try QueryEnd("192.0.2.1")]), nat, [(.from, "!host")])
         #expect(asked.answer.found[0].rules.map { asked.model.linked.path(of: $0.rule.chain) } == ["nat/POSTROUTING"])
