@@ -9,7 +9,7 @@ internal import SourceText
 let graphCommand = Command(
     name: "graph", summary: "the chain graph as a picture: svg, png, dot, mermaid", synopsis: "[OPTION…] SNAPSHOT…",
     about: [
-        "Draws which chain jumps where. Each table is a band, the one that a packet meets first on top; in it stand its base chains from left to right in the order in which a packet meets their hooks, with policy, priority and turn, and below them the chains that they lead to. Jumps are merged and counted; where the dump counts packets, so do chains and jumps.",
+        "Draws which chain jumps where. On top stand the hooks, with a packet's way from one to the next. Below, each table is a band, the one that a packet meets first on top; in it stand its base chains from left to right in the order in which a packet meets their hooks, with policy, priority and turn, and below them the chains that they lead to. Jumps are merged and counted; where the dump counts packets, so do chains and jumps.",
         "Chains have the colour of whoever made them. Like chains, such as one for each service, are one node with their number. Chains that nothing jumps to, circles, and jumps to chains that are not there are set off.",
     ],
     options: GraphSettings.options.map(\.description),

@@ -66,12 +66,11 @@ private func report(_ arguments: [String], _ console: borrowing Console) throws(
         return try put(makePage(title: "", sections: [], answerer: .engineAlone(try packed(engine))), settings, console)
     }
     let engine = try readEngine(settings.enginePath, console)
-    let loaded = try load(paths, settings.common, console)
+    let loaded = try load(paths, settings.common, console).forPage(paths, console.surroundings)
     let progress = Progress("making the page", console.surroundings)
     defer { progress.finish() }
     let session = PageSession(loaded.node)
-    let words = snapshotWords(paths, settings.common)
-    let comparison = try comparison(loaded, words, settings.before, settings.common, console)
+    let comparison = try comparison(loaded, paths, settings.before, settings.common, console)
     let more = (comparison.map { session.changes($0) } ?? []) + session.findings()
     let picture = chainPicture(session, console)
     let sections = session.sections(more: more, picture: picture, canFold: engine != nil)
@@ -106,40 +105,17 @@ func chainPicture(_ session: PageSession, _ console: borrowing Console) -> [UInt
     }
 }
 
-/// What a page is called: the name of its snapshot's file or folder, without where that lies, since a page is handed on;
-/// the node's where it was read from several or from standard input.
-func pageTitle(
-    _ paths: [String], _ common: CommonSettings, _ node: NodeState, _ console: borrowing Console
-) -> String {
-    let surroundings = console.surroundings
-    let name = common.isLive ? surroundings.hostName : paths.count == 1 ? lastName(paths[0], surroundings) : nil
-    guard let name, !name.isEmpty else { return node.name ?? common.node ?? "Snapshot" }
-    return name + (common.node.map { " --node \($0)" } ?? "")
-}
-
-private func lastName(_ path: String, _ surroundings: Surroundings) -> String? {
-    func last(_ path: String) -> String? {
-        path.split(separator: "/").last.map(String.init).flatMap { [".", "..", "-"].contains($0) ? nil : $0 }
-    }
-    return last(path) ?? surroundings.fullPath(path).flatMap(last)
-}
-
-/// What stands for the snapshot in calls that are proposed.
-func snapshotWords(_ paths: [String], _ common: CommonSettings) -> String {
-    (common.isLive ? "--live" : paths.joined(separator: " ")) + (common.node.map { " --node \($0)" } ?? "")
-}
-
 /// How `loaded` differs from what stands at `path`, if that is given.
 func comparison(
-    _ loaded: LoadedNode, _ words: String, _ path: String?, _ common: CommonSettings, _ console: borrowing Console
+    _ loaded: LoadedNode, _ paths: [String], _ path: String?, _ common: CommonSettings, _ console: borrowing Console
 ) throws(Stop) -> PageComparison? {
     guard let path else { return nil }
     var fromFile = common
     fromFile.isLive = false
-    var earlier = try load([path], fromFile, console)
-    earlier.name = path
+    var earlier = try load([path], fromFile, console).forPage([path], console.surroundings)
     var later = loaded
-    later.name = words
+    (earlier.name, later.name) = comparedTitles(
+        pageTitle([path], fromFile, earlier.node, console), pageTitle(paths, common, loaded.node, console))
     let nodes = [diffedNode(earlier), diffedNode(later)]
     let difference = compare(nodes[0].node, nodes[1].node)
     let packets = difference.areOneNode ? comparePackets(nodes[0].node.model, nodes[1].node.model) : nil

@@ -58,8 +58,7 @@ private func serve(_ arguments: [String], _ console: borrowing Console) throws(S
     let paths: [String]
     do { paths = try parse(arguments, ServeSettings.options, into: &settings) } catch { throw .usage(error) }
     let loaded = try load(paths, settings.common, console)
-    let words = snapshotWords(paths, settings.common)
-    let comparison = try comparison(loaded, words, settings.before, settings.common, console)
+    let comparison = try comparison(loaded, paths, settings.before, settings.common, console)
     let session = PageSession(loaded.node)
     let token = settings.address.isLoopback ? nil : newToken()
     let service = PageService(

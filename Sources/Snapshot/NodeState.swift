@@ -29,6 +29,14 @@ public struct NodeState: Sendable {
         let index = Int(place.file.index)
         return !place.isNone && files.indices.contains(index) ? files[index] : nil
     }
+
+    /// Gives each file the path that `name` makes of its own.
+    public mutating func rename(_ name: (String) -> String) {
+        for index in files.indices {
+            files[index] = SourceFile(path: name(files[index].path), bytes: files[index].bytes)
+        }
+        for index in unrecognised.indices { unrecognised[index].path = name(unrecognised[index].path) }
+    }
 }
 
 /// One listing that was recognised.

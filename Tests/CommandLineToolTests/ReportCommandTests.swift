@@ -1,10 +1,31 @@
 import Answers
+import Foundation
 import Snapshot
 import Testing
 
 @testable import CommandLineTool
 
 @Suite struct ReportCommandTests {
+    /// Files in a folder of their own, which goes away with this.
+    private final class Folder {
+        let path: String
+
+        init(_ files: [String: String]) throws {
+            let place = FileManager.default.temporaryDirectory.appending(path: "hookline-report-\(UUID().uuidString)")
+            for (name, text) in files {
+                let file = place.appending(path: name)
+                try FileManager.default.createDirectory(
+                    at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+                try Data(text.utf8).write(to: file)
+            }
+            path = place.path
+        }
+
+        deinit { try? FileManager.default.removeItem(atPath: path) }
+
+        subscript(_ name: String) -> String { "\(path)/\(name)" }
+    }
+
     @Test func aPageIsWrittenToItsFile() {
         let call = call(["report", "-", "-o", "page.html"])
         #expect(call.status == 0, "\(call.error)")
@@ -34,6 +55,21 @@ import Testing
     @Test func aPageOfStandardInputIsCalledAsItsNode() {
         let page = call(["report", "-"]).output
         #expect(page.contains("<title>Snapshot \u{2013} hookline</title>") && page.contains("<h1>Snapshot</h1>"))
+    }
+
+    @Test func whatChangedIsToldByTheNamesOfTheSnapshotsAndNotByWhereTheyLie() throws {
+        let changed = hostSnapshot.replacing("--dport 22", with: "--dport 2222")
+        let folder = try Folder(["old/node.txt": hostSnapshot, "new/node.txt": changed, "late.txt": changed])
+        let page = call(["report", "--before", folder["old/node.txt"], folder["late.txt"]]).output
+        #expect(page.contains("<pre><b class=\"bad\">- </b>node.txt\n<b class=\"good\">+ </b>late.txt\n</pre>"))
+        #expect(page.contains("<span class=\"quiet\">late.txt:7: </span>"))
+        #expect(page.contains("<th scope=\"col\">node.txt</th><th scope=\"col\">late.txt</th>"))
+        #expect(!page.contains(folder.path))
+        let alike = call(["report", "--before", folder["old/node.txt"], folder["new"]]).output
+        #expect(alike.contains("node.txt") && alike.contains("new/node.txt:7") && !alike.contains(folder.path))
+        let same = call(["report", "--before", folder["old/node.txt"], folder["new/node.txt"]]).output
+        #expect(same.contains("- </b>node.txt (earlier)\n"))
+        #expect(same.contains("+ </b>node.txt (later)\n"))
     }
 
     @Test func itGoesToStandardOutputButToNoTerminal() {

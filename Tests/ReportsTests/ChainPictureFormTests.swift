@@ -49,11 +49,12 @@ import Testing
         #expect(mermaid(linked) == mermaid(linked))
     }
 
-    private func hostile() -> LinkedRuleset {
+    private func hostile(_ base: BaseChain? = nil) -> LinkedRuleset {
         var names = NameTable()
         var ruleset = Ruleset()
         var table = Table(family: .ip, backend: .nfTables, name: names.intern("t\">&<"), place: .none)
-        table.chains = [Chain(name: names.intern("a\"]<b>;\\x|{}&amp;'\n\u{1b}\u{202e}\u{fffe}"), place: .none)]
+        let name = names.intern("a\"]<b>;\\x|{}&amp;'\n\u{1b}\u{202e}\u{fffe}")
+        table.chains = [Chain(name: name, base: base, place: .none)]
         ruleset.tables = [table]
         return LinkedRuleset(ruleset, names: names)
     }
@@ -68,6 +69,14 @@ import Testing
                 == true,
             "\(graph)")
         #expect(graph.unicodeScalars.allSatisfy { $0 == "\n" || $0.value >= 0x20 && $0.value < 0x2000 || $0 == "…" })
+    }
+
+    @Test func norAreThoseOfTablesAtTheHooks() {
+        let linked = hostile(BaseChain(hook: .forward, priority: 0, type: .filter, policy: .accept))
+        #expect(
+            dot(linked).contains(
+                "<B>forward</B><BR/><FONT POINT-SIZE=\"10\" COLOR=\"#57606a\">t&quot;&gt;&amp;&lt;</FONT>>"))
+        #expect(mermaid(linked).contains("[\"forward<br/>t#34;#62;#38;#60;\"]"))
     }
 
     @Test func namesAreNoMarkupForMermaid() {
@@ -97,6 +106,23 @@ private let expectedDot = #"""
       graph [class=picture, id="chain-picture", rankdir=TB, remincross=false, fontname="Helvetica,Arial,sans-serif", fontsize=16, bgcolor="#ffffff", fontcolor="#1b1f24", pad=0.3, nodesep=0.22, ranksep="0.42", labelloc=t, labeljust=l, label=<<B>node-a</B><BR ALIGN="LEFT"/><FONT POINT-SIZE="10" COLOR="#57606a">Hooks from left to right as packets meet them, tables from top to bottom by priority</FONT><BR ALIGN="LEFT"/><FONT POINT-SIZE="10" COLOR="#57606a">A thin pale arrow: no packet counted</FONT><BR ALIGN="LEFT"/><FONT POINT-SIZE="11" COLOR="#b3400a"><B>filter/INPUT:2 jumps to &#39;GONE&#39;, which is not in the table</B></FONT><BR ALIGN="LEFT"/>>];
       node [shape=box, style="rounded,filled", fontname="Helvetica,Arial,sans-serif", fontsize=12, height=0.3, margin="0.12,0.06", fontcolor="#1b1f24"];
       edge [fontname="Helvetica,Arial,sans-serif", fontsize=10, color="#57606a", fontcolor="#57606a", arrowsize=0.7];
+      subgraph "cluster A packet's way from hook to hook" {
+        graph [class=band, label=<<B>A packet&#39;s way from hook to hook</B><BR ALIGN="LEFT"/>>, style="rounded,filled", fillcolor="#f6f8fa", color="#c9d1d9", fontsize=14, labeljust=l, margin=14];
+        edge [class=way, color="#3b6ea5", penwidth=1.5];
+        "packet: prerouting" [class="between", style=rounded, color="#9aa4af", label=<<B>prerouting</B><BR/><FONT POINT-SIZE="10" COLOR="#57606a">no chain</FONT>>];
+        "packet: routing" [class="between", shape=ellipse, style=solid, color="#9aa4af", label=<<FONT POINT-SIZE="11">routing</FONT>>];
+        "packet: forward" [class="hook", fillcolor="#ffffff", color="#3b6ea5", penwidth=2, label=<<B>forward</B><BR/><FONT POINT-SIZE="10" COLOR="#57606a">filter</FONT>>];
+        "packet: postrouting" [class="between", style=rounded, color="#9aa4af", label=<<B>postrouting</B><BR/><FONT POINT-SIZE="10" COLOR="#57606a">no chain</FONT>>];
+        "packet: input" [class="hook", fillcolor="#ffffff", color="#3b6ea5", penwidth=2, label=<<B>input</B><BR/><FONT POINT-SIZE="10" COLOR="#57606a">filter</FONT>>];
+        "packet: this host" [class="between", shape=ellipse, style=solid, color="#9aa4af", label=<<FONT POINT-SIZE="11">this host</FONT>>];
+        "packet: output" [class="hook", fillcolor="#ffffff", color="#3b6ea5", penwidth=2, label=<<B>output</B><BR/><FONT POINT-SIZE="10" COLOR="#57606a">filter</FONT>>];
+        { node [shape=point, width=0.02, height=0.02, style=invis, label=""]; thread_way_0_0; thread_way_0_1 }
+        thread_way_0_0 -> thread_way_0_1 [style=invis, weight=50];
+        { rank=same; thread_way_0_0 -> "packet: prerouting" [style=invis, weight=2]; edge [minlen=2]; "packet: prerouting" -> "packet: routing" -> "packet: forward" -> "packet: postrouting" }
+        { rank=same; thread_way_0_1 -> "packet: input" [style=invis, weight=2]; edge [minlen=2]; "packet: input" -> "packet: this host" -> "packet: output" }
+        "packet: routing" -> "packet: input";
+        "packet: postrouting" -> "packet: output" [dir=back];
+      }
       subgraph "cluster ip filter" {
         graph [class=band, label=<<B>ip filter</B><BR ALIGN="LEFT"/>>, style="rounded,filled", fillcolor="#f6f8fa", color="#c9d1d9", fontsize=14, labeljust=l, margin=14];
         "ip filter/INPUT" [class="none base drops", fillcolor="#ffffff", color="#b3400a", penwidth=3, id="chain-node-0", URL="#chain-0", tooltip="INPUT", label=<<B>INPUT</B><BR/><FONT POINT-SIZE="10" COLOR="#57606a">input, priority 0</FONT><BR/><FONT POINT-SIZE="11" COLOR="#b3400a"><B>policy DROP: 5 packets</B></FONT><BR/><FONT POINT-SIZE="11">2 rules</FONT><BR/><FONT POINT-SIZE="10" COLOR="#57606a">accepts 95 %, drops 5 %</FONT><BR/><FONT POINT-SIZE="10" COLOR="#57606a">of 100 packets</FONT>>];
@@ -109,6 +135,7 @@ private let expectedDot = #"""
         thread_0_0 -> thread_0_1 [style=invis, weight=50];
         { rank=same; edge [style=invis, weight=2]; thread_0_0 -> "ip filter/INPUT" -> "ip filter/FORWARD" -> "ip filter/OUTPUT" -> "ip filter/LONELY" }
       }
+      thread_way_0_1 -> thread_0_0 [style=invis, weight=50];
       "ip filter/INPUT" -> "ip filter/GONE" [class=wrong, color="#b3400a", penwidth=3];
       "ip filter/FORWARD" -> "ip filter/DOCKER" [penwidth=2.5, label="2 rules, 20 packets"];
     }
@@ -116,6 +143,30 @@ private let expectedDot = #"""
     """#
 private let expectedMermaid = #"""
     flowchart TB
+      subgraph w0["A packet#39;s way from hook to hook"]
+        direction LR
+        w0p0["prerouting<br/>no chain"]
+        class w0p0 between
+        w0p1(["routing"])
+        class w0p1 between
+        w0p2["forward<br/>filter"]
+        class w0p2 hook
+        w0p3["postrouting<br/>no chain"]
+        class w0p3 between
+        w0p0 --> w0p1
+        w0p1 --> w0p2
+        w0p2 --> w0p3
+        w0l0["input<br/>filter"]
+        class w0l0 hook
+        w0l1(["this host"])
+        class w0l1 between
+        w0l2["output<br/>filter"]
+        class w0l2 hook
+        w0l0 --> w0l1
+        w0l1 --> w0l2
+        w0p1 --> w0l0
+        w0l2 --> w0p3
+      end
       subgraph t0["ip filter"]
         n0["INPUT<br/>input, priority 0<br/>policy DROP: 5 packets<br/>2 rules<br/>accepts 95 #37;, drops 5 #37;<br/>of 100 packets"]
         class n0 none
@@ -132,6 +183,7 @@ private let expectedMermaid = #"""
         n5["GONE<br/>not in the table"]
         class n5 missing
       end
+      w0 ~~~ n0
       n0 --> n5
       n1 -->|"2 rules, 20 packets"| n3
       classDef blue fill:#dcebf7,stroke:#0072b2,color:#1b1f24
@@ -144,6 +196,8 @@ private let expectedMermaid = #"""
       classDef drops stroke:#b3400a,stroke-width:3px
       classDef missing fill:#fde4d8,stroke:#b3400a,color:#1b1f24
       classDef unreferenced stroke-dasharray:4
+      classDef hook fill:#ffffff,stroke:#3b6ea5,stroke-width:2px,color:#1b1f24
+      classDef between fill:#ffffff,stroke:#9aa4af,color:#57606a
       %% filter/INPUT:2 jumps to 'GONE', which is not in the table
 
     """#

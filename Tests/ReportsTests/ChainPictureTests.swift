@@ -63,6 +63,68 @@ private let services: String = {
         #expect(turns.map { $0?.count } == [2, 2, 3, 1])
     }
 
+    @Test func hooksStandInTheOrderInWhichAPacketComesToThem() throws {
+        let made = try picture(allTables)
+        let way = try #require(made.ways.first)
+        #expect(made.ways.count == 1 && way.layer == .ip)
+        #expect(way.passing.map(\.name) == ["prerouting", "routing", "forward", "postrouting"])
+        #expect(way.local.map(\.name) == ["input", "this host", "output"])
+        #expect(way.passing.map(\.lines) == [["raw → nat"], [], ["filter"], ["nat"]])
+        #expect(way.local.map(\.lines) == [["filter → nat"], [], ["raw → nat → filter"]])
+        #expect((way.passing + way.local).filter(\.isShown).count == 5)
+    }
+
+    @Test func hooksOfWhichNoChainIsShownStayInTheWay() throws {
+        let made = try picture(allTables) { $0.tables = ["filter"] }
+        let way = try #require(made.ways.first)
+        #expect(way.passing.map(\.lines) == [["2 chains not shown"], [], ["filter"], ["1 chain not shown"]])
+        #expect(way.local.map(\.lines) == [["filter", "1 chain not shown"], [], ["filter", "2 chains not shown"]])
+        #expect(way.passing.map(\.isShown) == [false, false, true, false])
+        let none = try picture("*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n")
+        #expect(none.ways.first?.passing.map(\.lines) == [["no chain"], [], ["no chain"], ["no chain"]])
+        // Without a base chain there is no hook to come from.
+        #expect(try picture(filter("-A ONE -j TWO", chains: ["ONE", "TWO"])) { $0.chains = ["TWO"] }.ways == [])
+    }
+
+    @Test func packetsOfEachVersionHaveTheirTables() throws {
+        let native = """
+            table ip nat { chain pre { type nat hook prerouting priority -100; } }
+            table inet fw {
+                chain early { type filter hook prerouting priority -300; }
+                chain late { type filter hook prerouting priority 0; }
+                chain in { type filter hook input priority 0; }
+            }
+
+            """
+        let way = try #require(try picture(native).ways.first)
+        #expect(way.passing[0].lines == ["IPv4: fw → nat → fw", "IPv6: fw"])
+        #expect(way.local[0].lines == ["fw"])
+    }
+
+    @Test func devicesAndBridgesHaveHooksOfTheirOwn() throws {
+        let native = """
+            table netdev edge {
+                chain in { type filter hook ingress device eth0 priority 0; }
+                chain out { type filter hook egress device eth0 priority 0; }
+            }
+            table bridge b { chain fwd { type filter hook forward priority 0; } }
+            table bridge later {
+                chain last { type filter hook forward priority 1; }
+                chain first { type filter hook forward priority 0; }
+            }
+            table arp a { chain in { type filter hook input priority 0; } }
+
+            """
+        let ways = try picture(native).ways
+        #expect(ways.map(\.layer) == [.ip, .bridge, .arp])
+        #expect(
+            ways[0].passing.map(\.name) == ["ingress", "prerouting", "routing", "forward", "postrouting", "egress"])
+        #expect(ways[0].passing.map(\.isShown) == [true, false, false, false, false, true])
+        #expect(ways[1].passing.map(\.name) == ["prerouting", "bridging", "forward", "postrouting"])
+        #expect(ways[1].passing[2].lines == ["later → b → later"])
+        #expect(ways[2].passing == [] && ways[2].local.map(\.name) == ["input", "this host", "output"])
+    }
+
     @Test func jumpsAreMergedAndCounted() throws {
         let made = try picture(
             filter(

@@ -42,6 +42,17 @@ enum ChainLabels {
         return lines
     }
 
+    static func lines(_ stop: HookWay.Stop) -> [LabelLine] {
+        guard case .hook = stop.kind else { return [LabelLine(text: stop.name, role: .plain)] }
+        var lines = [LabelLine(text: stop.name, role: .name)]
+        for text in stop.lines {
+            for line in wrapped(pictureText(text), width: lineLength, lines: 3) {
+                lines.append(LabelLine(text: line, role: .quiet))
+            }
+        }
+        return lines
+    }
+
     /// The name alone, elided; of a family what its names begin with, and how many they are.
     static func name(_ node: ChainPicture.Node) -> String {
         if !node.isFamily { return pictureText(elided(node.name, to: nameLength)) }

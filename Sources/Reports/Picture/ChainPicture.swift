@@ -89,6 +89,8 @@ public struct ChainPicture: Hashable, Sendable {
         public var nodes: [Int]
     }
 
+    /// Hooks in the order in which packets meet them, of each layer that the picture has a base chain of.
+    public var ways: [HookWay] = []
     public var nodes: [Node] = []
     /// Tables of IPv4 and of both, then of IPv6, then all others; each by the lowest priority of its base chains.
     public var bands: [Band] = []

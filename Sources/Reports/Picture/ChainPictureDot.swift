@@ -19,8 +19,8 @@ public func pictureID(_ chain: ChainID) -> String { "chain-node-\(chain.index)" 
 
 /// Writes the chain graph in the language of Graphviz. Names are escaped; nothing in a rule set is markup.
 ///
-/// Each table is a cluster, one below the other, its base chains in one row in the order of hooks and turns, and below
-/// them the chains that they lead to.
+/// On top stand the hooks with a packet's way from one to the next. Each table is a cluster, one below the other, its base
+/// chains in one row in the order of hooks and turns, and below them the chains that they lead to.
 public func writeDot(
     _ picture: ChainPicture, _ settings: DotSettings = DotSettings(), into output: inout OutputBuffer
 ) {
@@ -35,6 +35,7 @@ private struct DotWriter {
     let settings: DotSettings
     let names: [String]
     let layout: PictureLayout
+    let ways: [HookWayDot]
     let mostPackets: UInt64
 
     init(picture: ChainPicture, settings: DotSettings) {
@@ -42,6 +43,7 @@ private struct DotWriter {
         self.settings = settings
         names = DotWriter.names(picture)
         layout = PictureLayout(picture)
+        ways = picture.ways.enumerated().map { HookWayDot(way: $1, place: $0) }
         mostPackets = picture.edges.reduce(0) { max($0, $1.packetCount ?? 0) }
     }
 
@@ -75,6 +77,7 @@ private struct DotWriter {
         output.write(" margin=\"0.12,0.06\", fontcolor=\"\(PictureColor.ink)\"];\n")
         output.write("  edge [fontname=\"\(font)\", fontsize=10, color=\"\(PictureColor.quiet)\",")
         output.write(" fontcolor=\"\(PictureColor.quiet)\", arrowsize=0.7];\n")
+        for way in ways { way.write(into: &output) }
         for band in picture.bands { writeBand(band, into: &output) }
         writeOrder(into: &output)
         for edge in picture.edges { writeEdge(edge, into: &output) }
@@ -144,10 +147,10 @@ private struct DotWriter {
 
     private func threadPoint(_ band: ChainPicture.Band, _ row: Int) -> String { "thread_\(band.table)_\(row)" }
 
-    /// The last point of a band's thread.
-    private func threadEnd(_ band: ChainPicture.Band) -> String {
+    /// The first and the last point of a band's thread.
+    private func threadEnds(_ band: ChainPicture.Band) -> (first: String, last: String) {
         let count = layout.rows(of: band).reduce(0) { $0 + layout.depth(below: $1) + 1 }
-        return threadPoint(band, count - 1)
+        return (threadPoint(band, 0), threadPoint(band, count - 1))
     }
 
     private func writeNode(_ index: Int, into output: inout OutputBuffer) {
@@ -194,10 +197,13 @@ private struct DotWriter {
         return text
     }
 
-    /// One table below the other, all beginning at the left.
+    /// The hooks above all tables, and one table below the other, all beginning at the left.
     private func writeOrder(into output: inout OutputBuffer) {
-        for (band, next) in zip(picture.bands, picture.bands.dropFirst()) {
-            output.write("  \(threadEnd(band)) -> \(threadPoint(next, 0)) [style=invis, weight=50];\n")
+        let threads =
+            ways.map { (first: $0.thread[0], last: $0.thread[$0.thread.count - 1]) }
+            + picture.bands.map(threadEnds)
+        for (upper, lower) in zip(threads, threads.dropFirst()) {
+            output.write("  \(upper.last) -> \(lower.first) [style=invis, weight=50];\n")
         }
     }
 

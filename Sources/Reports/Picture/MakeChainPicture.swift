@@ -40,6 +40,7 @@ private struct PictureMaker {
     mutating func make() {
         takeFindings()
         takeTurns()
+        picture.ways = hookWays(linked, isKept: isKept)
         for table in tablesInOrder() { addBand(table) }
         addEdges()
         tellWhatIsCut()

@@ -102,7 +102,7 @@ public func pictureStyle() -> String {
     ] {
         style += ".picture .\(name) :is(path,polygon){fill:var(--\(fill));stroke:var(--\(line))}\n"
     }
-    style += ".picture .between :is(path,polygon){stroke:var(--faint)}\n"
+    style += ".picture .between :is(path,polygon,ellipse){stroke:var(--faint)}\n"
     style += ".picture a:hover text,.picture a:focus text{text-decoration:underline}\n"
     return style
 }
