@@ -4,7 +4,8 @@ public import Reports
 public import SourceText
 
 extension Tracer {
-    /// Answers one line of `--packets` as one line of JSON, an error in its place where the line can't be read.
+    /// Answers one line of `--packets` as one line of JSON, with `--detail summary` a short one; an error in its place where the
+    /// line can't be read.
     ///
     /// - Parameters:
     ///   - path: what the lines are read from, for the error.
@@ -18,7 +19,11 @@ extension Tracer {
         do {
             var answer = try answer(try readPacketJSON(line.span))
             kernel(&answer, model)
-            writeTraceJSON(answer, model, files: files, rendered: rendered, into: &json)
+            if detail == .summary {
+                writeVerdictJSON(answer, model, files: files, rendered: rendered, into: &json)
+            } else {
+                writeTraceJSON(answer, model, files: files, rendered: rendered, into: &json)
+            }
             return answer
         } catch {
             writeError(error, line, path, number, into: &json)

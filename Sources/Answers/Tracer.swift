@@ -28,6 +28,9 @@ public struct Tracer: Sendable {
         connections = model.connections
     }
 
+    /// How much is told of each packet.
+    var detail: Detail { settings.detail }
+
     public mutating func answer(_ description: PacketDescription) throws(PacketFailure) -> TraceAnswer {
         let prepared = try prepare(description, node.cluster, on: &model)
         var request = prepared.request

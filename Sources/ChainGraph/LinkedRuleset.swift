@@ -34,7 +34,9 @@ public struct Jump: Hashable, Sendable {
 }
 
 /// A rule set whose names are resolved: chains by dense ids, jumps, and base chains in the order they run.
-public struct LinkedRuleset: Sendable {
+///
+/// It never changes, and is passed on for each rule of each packet: so it is shared and not copied.
+public final class LinkedRuleset: Sendable {
     public let ruleset: Ruleset
     public let names: NameTable
     /// For each chain id its table's and its own index.
@@ -147,7 +149,33 @@ public struct LinkedRuleset: Sendable {
         return ruleset.tables[location.table].chains[location.chain]
     }
 
-    public func rule(_ reference: RuleReference) -> Rule { chain(reference.chain).rules[reference.index] }
+    public func rule(_ reference: RuleReference) -> Rule {
+        let location = locations[reference.chain.index]
+        return ruleset.tables[location.table].chains[location.chain].rules[reference.index]
+    }
+
+    /// The counters of a rule, where it has some.
+    public func counters(of reference: RuleReference) -> Counters? {
+        let location = locations[reference.chain.index]
+        return ruleset.tables[location.table].chains[location.chain].counters(of: rule(reference))
+    }
+
+    // What is asked of a chain for each packet, without a copy of the chain.
+
+    public func rules(of id: ChainID) -> [Rule] {
+        let location = locations[id.index]
+        return ruleset.tables[location.table].chains[location.chain].rules
+    }
+
+    public func base(of id: ChainID) -> BaseChain? {
+        let location = locations[id.index]
+        return ruleset.tables[location.table].chains[location.chain].base
+    }
+
+    public func name(of id: ChainID) -> Symbol {
+        let location = locations[id.index]
+        return ruleset.tables[location.table].chains[location.chain].name
+    }
 
     /// The first rule, in the order of chains and rules, that jumps or goes to `chain`.
     public func firstCaller(of chain: ChainID) -> RuleReference? { firstCallers[chain.index] }
@@ -176,7 +204,7 @@ public struct LinkedRuleset: Sendable {
 
     /// `filter/FORWARD`, as messages name a chain.
     public func path(of chain: ChainID) -> String {
-        names.text(table(of: chain).name) + "/" + names.text(self.chain(chain).name)
+        names.text(ruleset.tables[locations[chain.index].table].name) + "/" + names.text(name(of: chain))
     }
 
     private static func hookIndex(_ version: IPVersion, _ hook: Hook) -> Int {

@@ -168,7 +168,7 @@ final class PacketWorker: Sendable {
 
     func answer(_ lines: ArraySlice<PacketLine>) {
         work.withLock { work in
-            var json = JSONWriter(OutputBuffer(keeping: 1 << 20))
+            var json = JSONWriter(OutputBuffer(keeping: PacketWorker.lineCount * 16 << 10))
             for line in lines { answer(line, &work, into: &json) }
             work.answers.json = json.output.gathered
         }

@@ -105,6 +105,7 @@ private struct ReplayRun {
     private var replayer: FrameReplayer
     private(set) var summary = ReplaySummary()
     private var flows = FlowTable()
+    private let rendered = RenderedRules()
     private(set) var isExpected = true
 
     init(
@@ -146,7 +147,7 @@ private struct ReplayRun {
         if let expected = settings.expectation, !expected.isMet(by: answer.finalOutcome) { isExpected = false }
         let isThrough = answer.finalOutcome.isThrough
         if settings.json {
-            if settings.listing != .dropped || !isThrough { writer.write(frame, seen, answer, into: &json) }
+            if settings.listing != .dropped || !isThrough { writer.write(frame, seen, answer, rendered, into: &json) }
         } else if settings.flows {
             let writer = writer
             flows.add(frame, answer, writer)

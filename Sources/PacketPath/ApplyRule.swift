@@ -34,8 +34,8 @@ extension Evaluator {
         -> (call: ChainCall, state: WalkState)?
     {
         var open = OpenConditions()
-        if way.statement == 0, !mayStart(reference, way.state.packet) {
-            leave(way, at: 0, reference, &frame)
+        if way.statement == 0, !mayStart(reference, way.state) {
+            leave(&way, at: 0, reference, &frame)
             return nil
         }
         while case .continue = way.action, way.statement < rule.statements.count {
@@ -48,12 +48,11 @@ extension Evaluator {
                     way.keepView()
                     if !isClosed(&open, reference, &way, &frame) { return nil }
                 }
-                let version = way.state.packet.version
-                let defaults = fields(of: match, in: version).intersection(way.state.packet.defaulted)
+                let defaults = defaults(of: match, way.state)
                 if !defaults.isSubset(of: way.state.history.defaultsUsed) {
                     way.state.history.defaultsUsed.formUnion(defaults)
                 }
-                if dropsItself(match, way.state.packet, reference) || countsNothing(match, way.state)
+                if dropsItself(match, way.state, reference) || countsNothing(match, way.state)
                     || missesFrame(match, way.state)
                 {
                     // Only where those before hold is it asked.
@@ -62,7 +61,7 @@ extension Evaluator {
                     if isRun, case .target(.reject(let with))? = rule.statements.last {
                         // It answers; what else a target does is dropped with the packet.
                         way.action = .reject(with)
-                        return finish(reference, &way, rule.statements.count, &frame).map { ($0, way.state) }
+                        return finish(rule, reference, &way, &frame).map { ($0, way.state) }
                     }
                     dropInMatch(reference, &way, &frame, isCounted: isRun)
                     return nil
@@ -79,7 +78,7 @@ extension Evaluator {
                 case true?: applyEffect(of: match, holding: true, to: &way.state)
                 case false?:
                     applyEffect(of: match, holding: false, to: &way.state)
-                    leave(way, at: index, reference, &frame)
+                    leave(&way, at: index, reference, &frame)
                     return nil
                 case nil:
                     open.matches.append(match)
@@ -105,28 +104,40 @@ extension Evaluator {
                     if take(answer, of: index, &way.state, &open) == false { way.action = .miss }
                 }
                 if case .miss = way.action {
-                    leave(way, at: index, reference, &frame)
+                    leave(&way, at: index, reference, &frame)
                     return nil
                 }
             }
         }
         if !open.unknowns.isEmpty { close(&open, reference, &way, &frame) }
-        if let call = finish(reference, &way, rule.statements.count, &frame) { return (call, way.state) }
+        if let call = finish(rule, reference, &way, &frame) { return (call, way.state) }
         return nil
     }
 
     /// Whether the packet is of the protocols that nft has the rule ask for before its first statement.
-    private func mayStart(_ reference: RuleReference, _ packet: Packet) -> Bool {
+    private func mayStart(_ reference: RuleReference, _ state: WalkState) -> Bool {
         let start = model.compiled.start(of: reference)
         if start.isEmpty { return true }
-        if start.contains(.isV4), packet.version != .v4 { return false }
-        if start.contains(.isV6), packet.version != .v6 { return false }
+        if start.contains(.isV4), state.packet.version != .v4 { return false }
+        if start.contains(.isV6), state.packet.version != .v6 { return false }
         guard start.contains(.isTCP) else { return true }
-        switch transport(packet) {
+        switch transport(state.packet) {
         case .missing: return false
         case .unknown: return true
         case .found(let own, _): return own == .tcp
         }
+    }
+
+    /// Fields that `match` looks at and nobody gave.
+    private func defaults(of match: Match, _ state: WalkState) -> PacketFields {
+        if state.packet.defaulted.isEmpty { return [] }
+        return fields(of: match, in: state.packet.version).intersection(state.packet.defaulted)
+    }
+
+    private func dropsItself(_ match: Match, _ state: WalkState, _ rule: RuleReference) -> Bool {
+        // Most packets are no such fragment, and nobody gave their bytes.
+        if state.packet.bytes.isEmpty, state.packet.fragmentOffset != 1 { return false }
+        return dropsItself(match, state.packet, rule)
     }
 
     /// Whether a match drops the packet where `unknown` holds; one way of two is ended where that is not known.
@@ -219,21 +230,20 @@ extension Evaluator {
     ) {
         way.keepView()
         var other = way
-        other.state = assume(open.unknowns, false, reference, way.state)
+        assume(open.unknowns, false, reference, in: &other.state)
         note(other.changes, reference, &other)
         if open.indexes.count == 1 {
             for match in open.matches { applyEffect(of: match, holding: false, to: &other.state) }
             miss(open.indexes[0], reference, &other.state)
         }
         frame.passed.append(other.state)
-        way.state = assume(open.unknowns, true, reference, way.state)
+        assume(open.unknowns, true, reference, in: &way.state)
         for match in open.matches { applyEffect(of: match, holding: true, to: &way.state) }
         open = OpenConditions()
     }
 
     /// Ends the rule without a match: what was done stays done.
-    private func leave(_ way: RuleWay, at index: Int, _ reference: RuleReference, _ frame: inout ChainFrame) {
-        var way = way
+    private func leave(_ way: inout RuleWay, at index: Int, _ reference: RuleReference, _ frame: inout ChainFrame) {
         note(way.changes, reference, &way)
         miss(index, reference, &way.state)
         frame.passed.append(way.state)
@@ -249,7 +259,7 @@ extension Evaluator {
 
     /// Records the rule and goes where its action leads.
     private func finish(
-        _ reference: RuleReference, _ entering: inout RuleWay, _ count: Int, _ frame: inout ChainFrame
+        _ rule: Rule, _ reference: RuleReference, _ entering: inout RuleWay, _ frame: inout ChainFrame
     ) -> ChainCall? {
         let before = entering.before
         let changes = entering.changes
@@ -270,7 +280,7 @@ extension Evaluator {
                 rule: reference, verdict: verdict, target: chain, rejectWith: with,
                 changes: more.isEmpty ? changes : changes + more)
             state.history.steps.append(Step(.rule(own), before, layer: state.layer))
-            if before.view.packet != state.packet, let kind = translationKind(model.linked.rule(reference)) {
+            if let kind = translationKind(rule), before.view.packet != state.packet {
                 recordTranslation(kind, before: before, &state)
             }
         }
@@ -283,7 +293,7 @@ extension Evaluator {
             record(.continue, &entering.state)
             frame.passed.append(entering.state)
         case .miss, .test:
-            leave(entering, at: max(0, statement - 1), reference, &frame)
+            leave(&entering, at: max(0, statement - 1), reference, &frame)
         case .several(let ways):
             for way in ways.reversed() { goOn(way.state, way.changes, way.action) }
         case .accept: end(.accept, .accept)
@@ -304,7 +314,7 @@ extension Evaluator {
                 var way = settled == nil ? assume([unknown], isYes, reference, entering.state) : entering.state
                 let verdict = isYes ? ways.yes : ways.no
                 guard let verdict else {
-                    if statement < count {
+                    if statement < rule.statements.count {
                         goOn(way, changes, .continue)
                     } else {
                         record(.continue, &way)

@@ -2,7 +2,7 @@
 @propertyWrapper
 struct Boxed<Value: Hashable & Sendable>: Hashable, Sendable {
     /// Empty or one element: an array is what copies share.
-    private var cell: [Value]
+    private(set) var cell: [Value]
 
     init(wrappedValue: Value?) { cell = wrappedValue.map { [$0] } ?? [] }
 

@@ -231,15 +231,19 @@ extension Evaluator {
     /// pass iptables, PREROUTING ran inside the bridge, and the frame never leaves it.
     /// Source: net/bridge/br_netfilter_hooks.c `br_nf_pre_routing_finish`; observed on Linux 6.18.
     func turnsRoundOnBridge(_ state: WalkState) -> [(Bool, WalkState)] {
-        guard state.round == 0, state.layer == 0, case .known(let interface) = state.arrival,
-            state.route?.interface == interface, state.packet.destination != request.packet.destination,
-            isBridge(interface)
-        else { return [(false, state)] }
+        guard mayTurnRound(state) else { return [(false, state)] }
         // Where IPv4 is not forwarded the look-up ends at the host, which refuses it: net/ipv4/route.c
         // `ip_route_input_slow`. IPv6 looks at forwarding later alone.
         if state.packet.version == .v4, forwardingSetting(state) == 0 { return [(false, state)] }
         if let calls = bridgeCallsIptables(state.packet.version) { return [(calls, state)] }
         return decide(bridgeSetting, state)
+    }
+
+    /// Whether the packet goes back by the bridge that it came by, with another destination.
+    func mayTurnRound(_ state: WalkState) -> Bool {
+        guard state.round == 0, state.layer == 0, case .known(let interface) = state.arrival else { return false }
+        return state.routeInterface == interface && state.packet.destination != request.packet.destination
+            && isBridge(interface)
     }
 
     /// The port behind which the destination is, or the gateway to it: its neighbour entry gives an address on the link, and the forwarding

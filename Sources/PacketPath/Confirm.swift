@@ -4,13 +4,13 @@ internal import RuleModel
 
 extension Evaluator {
     /// The connection enters the table.
-    func confirmed(_ state: WalkState) -> WalkState {
+    func confirmed(_ entering: __owned WalkState) -> WalkState {
+        var state = consume entering
         // The answer of a REJECT has the entry that the packet would have made: that was for the packet to do.
         // Source: net/netfilter/nf_conntrack_core.c `__nf_conntrack_confirm`.
         guard case .entry(var tracked) = state.connection, tracked.isNew, tracked.direction == .original else {
             return state
         }
-        var state = state
         // Source: net/netfilter/nf_conntrack_core.c `__nf_conntrack_confirm`; observed on Linux 6.18.
         let isTaken =
             tracked.entry.hasDrawnPort ? hasNoFreePort(tracked, state) : isTaken(tracked.entry.reply, state)

@@ -4,7 +4,8 @@ internal import RuleModel
 
 extension Evaluator {
     /// Where conntrack is on, fragments are put together before the first rule.
-    func defragmented(_ state: WalkState) -> WalkState {
+    func defragmented(_ entering: __owned WalkState) -> WalkState {
+        var state = consume entering
         if keepsFragments(state) { return state }
         if state.fragments != nil, let next = follower(of: state, keptBy: .conntrack) { return next }
         // What is not to be tracked, by a chain before this, is not put together either. Source:
@@ -15,7 +16,6 @@ extension Evaluator {
         case .passedBy: return state
         case .refused: return ended(state, .filtered, .badHeader)
         case .whole:
-            var state = state
             state.packet.removeFragmentHeader()
             return state
         case .kept: return putTogether(state)

@@ -18,14 +18,11 @@ extension Evaluator {
                 leaves.append(state)
                 continue
             }
-            let next = advance(state).map { way in
-                var way = way
-                if way.outcome != nil { way.position = .ended }
-                return way.position == .ended ? follower(of: way) ?? withLostFragment(way) : way
-            }
-            for way in next {
+            for next in advance(consume state) {
+                var way = next
+                if way.outcome != nil, way.position != .ended { way.position = .ended }
+                if way.position == .ended { way = follower(of: way) ?? withLostFragment(way) }
                 if open.count + leaves.count >= request.maximumLeaves, way.position != .ended {
-                    var way = way
                     leaveUnfollowed(&way)
                     leaves.append(ended(way, .undecided, .tooManyBranches))
                 } else {

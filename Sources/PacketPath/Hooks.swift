@@ -36,13 +36,13 @@ extension Evaluator {
     /// The way is handed over, here and in what follows, so that it is changed in place where nobody else has it.
     func advance(_ state: __owned WalkState) -> [WalkState] {
         switch state.position {
-        case .hook(let hook, let step): return atHook(hook, step, state)
+        case .hook(let hook, let step): return atHook(hook, step, consume state)
         case .reception: return received(state)
-        case .routing: return routeArrived(state)
+        case .routing: return routeArrived(consume state)
         case .bridging: return bridge(state)
         case .localRouting: return routeLocal(state)
-        case .transmit: return transmit(state)
-        case .departure: return departed(state)
+        case .transmit: return transmit(consume state)
+        case .departure: return departed(consume state)
         case .deliver: return deliver(state)
         case .ended: return [state]
         }
@@ -50,7 +50,7 @@ extension Evaluator {
 
     func atHook(_ hook: Hook, _ step: Int, _ entering: __owned WalkState, isCopy: Bool = false) -> [WalkState] {
         let position = entering.position
-        var state = entering
+        var state = consume entering
         if step == 0 { state.context = context(at: hook, state) }
         let version = state.packet.version
         let plan = model.compiled.plan(version, hook)
@@ -62,14 +62,11 @@ extension Evaluator {
         }
         var results: [WalkState]
         switch plan[step] {
-        case .defragment: results = [defragmented(state)]
+        case .defragment: results = [defragmented(consume state)]
         case .conntrack:
-            results = track(state).map { way in
-                var way = way
-                way.template = nil
-                return way
-            }
-        case .nat(let chains): results = askNAT(chains, state)
+            results = track(consume state)
+            for index in results.indices where results[index].template != nil { results[index].template = nil }
+        case .nat(let chains): results = askNAT(chains, consume state)
         case .withoutNAT:
             // That the input has an entry tells that not all rules are in it.
             if case .entry(let tracked) = state.connection, !tracked.entry.isFollowed {
@@ -77,7 +74,7 @@ extension Evaluator {
             } else {
                 results = [state]
             }
-        case .confirm: results = [confirmed(state)]
+        case .confirm: results = [confirmed(consume state)]
         case .virtualReplies: results = answeredByServer(state)
         case .virtualRequests: results = askedOfVirtualServices(state)
         case .unorderedNAT(let legacyFirst, let nfTablesFirst):
@@ -91,7 +88,7 @@ extension Evaluator {
             } else if isOfDevice, isRefused(by: chain, state.packet) {
                 results = [ended(state, .filtered, .badHeader)]
             } else {
-                results = run(chain, state)
+                results = run(chain, consume state)
             }
         case .unordered(let legacy, let nfTables):
             results = inEitherOrder(legacy + nfTables, nfTables + legacy, state) { chains, way in
@@ -111,27 +108,32 @@ extension Evaluator {
     }
 
     /// A nat step, which a packet to many comes to behind the copy for the host.
-    private func askNAT(_ chains: [ChainID], _ entering: WalkState) -> [WalkState] {
-        var state = entering
-        let told = state.context.hook == .postrouting ? entering.natOfCopy : nil
+    private func askNAT(_ chains: [ChainID], _ entering: __owned WalkState) -> [WalkState] {
+        var state = consume entering
+        let hook = state.context.hook
+        // Only what is made here is routed again.
+        let before = hook == .output ? state : nil
+        let destination = state.packet.destination
+        let told = hook == .postrouting ? state.natOfCopy : nil
         if let told {
             state.natOfCopy = nil
             state.history.steps += told
         }
-        return natStep(chains, state).flatMap { way in
+        let stepCount = state.history.steps.count
+        return natStep(chains, consume state).flatMap { way in
             var way = way
             // By what its entry says it is translated as its copy was.
             if let told, told.contains(where: isTranslation) {
-                let own = way.history.steps.dropFirst(state.history.steps.count)
+                let own = way.history.steps.dropFirst(stepCount)
                 way.history.steps.removeLast(own.count)
                 way.history.steps += own.filter { !isTranslation($0) }
             }
             // What comes back over lo loses the route that it came by.
             // Source: net/netfilter/nf_nat_proto.c `nf_nat_ipv4_pre_routing`, `nf_nat_ipv6_in`, Linux 6.18.
-            if state.context.hook == .prerouting, way.packet.destination != entering.packet.destination {
+            if hook == .prerouting, way.isLoopedBack, way.packet.destination != destination {
                 way.isLoopedBack = false
             }
-            return rerouted(way, from: entering, byNAT: true)
+            return before.map { rerouted(way, from: $0, byNAT: true) } ?? [way]
         }
     }
 
@@ -142,8 +144,8 @@ extension Evaluator {
 
     /// Every way through a base chain of type filter or route.
     private func run(_ chain: ChainID, _ state: __owned WalkState) -> [WalkState] {
-        guard model.linked.chain(chain).base?.type == .route else {
-            return joined(concluded(walk(chain, state), of: chain).map { $0.state })
+        guard model.linked.base(of: chain)?.type == .route else {
+            return joined(concluded(walk(chain, consume state), of: chain).map { $0.state })
         }
         return joined(
             concluded(walk(chain, state), of: chain).flatMap { end in
@@ -158,7 +160,7 @@ extension Evaluator {
     func context(at hook: Hook, _ state: WalkState) -> HookContext {
         var context = HookContext()
         context.hook = hook
-        let out: InterfaceView = state.route.map { $0.interface.map { .known($0) } ?? .unknown } ?? .unknown
+        let out: InterfaceView = state.routeInterface.map { .known($0) } ?? .unknown
         switch hook {
         case .ingress:
             context.inInterface = state.device.map { .known($0) } ?? .unknown
@@ -178,7 +180,7 @@ extension Evaluator {
             context.outInterface = out
         }
         if state.round == 0, !state.isLocal {
-            if bridgeCallsIptables(state.packet.version) != false { context.inPort = state.inPort }
+            if state.inPort != nil, bridgeCallsIptables(state.packet.version) != false { context.inPort = state.inPort }
             if state.isBridged, hook != .prerouting { context.outPort = state.outPort }
         }
         return context
@@ -230,12 +232,12 @@ extension Evaluator {
             state.outcome = .undecided
             state.reason = .tooManyBranches
         case .returned:
-            guard let base = model.linked.chain(chain).base else { break }
+            guard let base = model.linked.base(of: chain) else { break }
             if base.policy == .drop {
                 state.record(.policy(chain, .drop))
                 state.outcome = .dropped
                 state.reason = .policy
-            } else if !model.linked.chain(chain).rules.isEmpty {
+            } else if !model.linked.rules(of: chain).isEmpty {
                 state.record(.policy(chain, .accept))
             }
         }

@@ -112,26 +112,28 @@ extension Evaluator {
     }
 
     /// Behind the chains at egress: by the bridge's port, back over lo, into a tunnel, or away.
-    func departed(_ entering: WalkState) -> [WalkState] {
-        var state = entering
+    func departed(_ entering: __owned WalkState) -> [WalkState] {
+        var state = consume entering
         let passed = state.device
-        state.device = nil
-        guard !state.isBridged, let interface = state.route?.interface else { return [left(state)] }
+        if passed != nil { state.device = nil }
+        guard !state.isBridged, let interface = state.routeInterface else {
+            return [left(consume state)]
+        }
         if passed == nil || passed == interface, isBridge(interface), model.interface(interface)?.master == nil,
             let way = atEgress(state, of: port(of: interface, toward: state))
         {
             return [way]
         }
-        if model.interface(interface)?.isLoopback == true || names.text(interface) == "lo" {
+        if model.isLoopback(interface) ?? false || names.text(interface) == "lo" {
             state = cameBack(state, by: interface, isCopy: false)
             return [state.outcome == nil ? fragmentedAgain(state) : state]
         }
         if let tunnel = tunnel(of: interface), state.layer < 4 { return [encapsulate(interface, tunnel, state)] }
-        return [left(state)]
+        return [left(consume state)]
     }
 
-    private func left(_ entering: WalkState) -> WalkState {
-        var state = entering
+    private func left(_ entering: __owned WalkState) -> WalkState {
+        var state = consume entering
         state.outcome = state.startedHere && !state.isBridged ? .sent : .forwarded
         state.position = .ended
         return state

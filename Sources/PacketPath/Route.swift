@@ -7,8 +7,8 @@ internal import SourceText
 extension Evaluator {
     /// The routing decision for a packet from the wire, between PREROUTING and INPUT or FORWARD.
     /// Source: net/ipv4/route.c `ip_route_input_slow`, net/ipv6/ip6_output.c `ip6_forward`.
-    func routeArrived(_ entering: WalkState) -> [WalkState] {
-        var state = entering
+    func routeArrived(_ entering: __owned WalkState) -> [WalkState] {
+        var state = consume entering
         if state.isLoopedBack {
             // Its route says whether it is for the host: Source: net/ipv4/route.c `__mkroute_output`, Linux 6.18.
             if state.packet.version == .v4, state.route?.type == .multicast { return ofGroup(state) { [toInput($0)] } }
@@ -31,8 +31,11 @@ extension Evaluator {
             return multicast(state)
         }
         let asked = query(state)
-        state.markOnBridge = nil
-        return look(asked, state).flatMap { found -> [WalkState] in
+        if state.markOnBridge != nil { state.markOnBridge = nil }
+        let result = routeLookup(asked, state.packet.version)
+        // Most packets go one way, which is handed on.
+        if case .found(let decision) = result { return arrived(decision, consume state) }
+        return looked(result, state).flatMap { found -> [WalkState] in
             switch found {
             case .unknown(let why, let way): return routeUnknown(way, why)
             case .none(var way):
@@ -70,7 +73,11 @@ extension Evaluator {
 
     /// Asks the routing tables; several next hops are several ways, weighted where a hash chooses.
     func look(_ query: RouteQuery, _ state: WalkState) -> [Looked] {
-        switch routeLookup(query, state.packet.version) {
+        looked(routeLookup(query, state.packet.version), state)
+    }
+
+    private func looked(_ result: RouteResult, _ state: WalkState) -> [Looked] {
+        switch result {
         case .unknown(let why): return [.unknown(why, state)]
         case .none: return [.none(state)]
         case .found(let decision): return [.found(decision, state)]
@@ -98,8 +105,8 @@ extension Evaluator {
             rule: decision.rule)
     }
 
-    private func arrived(_ decision: RouteDecision, _ entering: WalkState) -> [WalkState] {
-        var state = entering
+    private func arrived(_ decision: RouteDecision, _ entering: __owned WalkState) -> [WalkState] {
+        var state = consume entering
         let step = routingStep(decision)
         state.record(.routing(step))
         if isReaddressed(state) { state.packet.packetType = .unicast }
@@ -115,6 +122,7 @@ extension Evaluator {
             }
         case .unicast:
             state.route = step
+            if !mayTurnRound(state) { return forward(consume state) }
             return turnsRoundOnBridge(state).flatMap { stays, way in
                 if !stays { return forward(way) }
                 return sourceChecked(way).flatMap { $0.outcome == nil ? sentRound($0) : [$0] }
@@ -166,29 +174,34 @@ extension Evaluator {
     }
 
     /// What stands before FORWARD: forwarding on, the source's way back, time to live, size.
-    private func forward(_ entering: WalkState) -> [WalkState] {
-        forwardingChecked(entering).flatMap { way -> [WalkState] in
-            if way.outcome != nil { return [way] }
-            return sourceChecked(way).map { checked in
-                if checked.outcome != nil { return checked }
-                var state = checked
-                if state.packet.packetType == .broadcast || state.packet.packetType == .multicast {
-                    return ended(state, .filtered, .notAddressed)
-                }
-                // Source: net/ipv4/ip_forward.c `ip_forward`, net/ipv6/ip6_output.c `ip6_forward`, Linux 6.18.
-                if state.isGivenToSocket { return ended(state, .filtered, .givenToSocket) }
-                if state.packet.ttl <= 1 { return ended(state, .filtered, .ttl) }
-                if let reason = unforwardable(state) { return ended(state, .filtered, reason) }
-                if let limit = forwardLimit(state), state.packet.length > limit, !state.packet.isSegmented,
-                    state.packet.version == .v6 || state.packet.dontFragment
-                {
-                    return ended(state, .filtered, .tooBig)
-                }
-                state.packet.ttl -= 1
-                state.position = .hook(.forward, step: 0)
-                return state
+    private func forward(_ entering: __owned WalkState) -> [WalkState] {
+        let checked = forwardingChecked(consume entering)
+        if checked.outcome != nil { return [checked] }
+        var ways = sourceChecked(consume checked)
+        for index in ways.indices where ways[index].outcome == nil {
+            if let reason = forwardRefusal(ways[index]) {
+                ways[index] = ended(ways[index], .filtered, reason)
+            } else {
+                ways[index].packet.ttl -= 1
+                ways[index].position = .hook(.forward, step: 0)
             }
         }
+        return ways
+    }
+
+    /// Why a packet that is routed on is not passed on; `nil` where it is.
+    private func forwardRefusal(_ state: WalkState) -> Reason? {
+        if state.packet.packetType == .broadcast || state.packet.packetType == .multicast { return .notAddressed }
+        // Source: net/ipv4/ip_forward.c `ip_forward`, net/ipv6/ip6_output.c `ip6_forward`, Linux 6.18.
+        if state.isGivenToSocket { return .givenToSocket }
+        if state.packet.ttl <= 1 { return .ttl }
+        if let reason = unforwardable(state) { return reason }
+        if let limit = forwardLimit(state), state.packet.length > limit, !state.packet.isSegmented,
+            state.packet.version == .v6 || state.packet.dontFragment
+        {
+            return .tooBig
+        }
+        return nil
     }
 
     /// The longest packet that may pass FORWARD. IPv6 asks the link and only a locked limit of the route; any other of the
@@ -196,7 +209,7 @@ extension Evaluator {
     /// Source: include/net/ip.h `ip_dst_mtu_maybe_forward`, include/net/ip6_route.h `ip6_dst_mtu_maybe_forward`,
     /// net/ipv6/ip6_output.c `ip6_forward`, Linux 6.18.
     private func forwardLimit(_ state: WalkState) -> UInt32? {
-        guard let interface = state.route?.interface, let own = model.interface(interface)?.mtu else { return nil }
+        guard let interface = state.routeInterface, let own = model.mtu(interface) else { return nil }
         let route = state.route?.route
         if state.packet.version == .v4 { return route?.mtu ?? own }
         return max(1280, route?.isMTULocked == true ? route?.mtu ?? own : own)
@@ -211,18 +224,18 @@ extension Evaluator {
         return model.sysctl("net.ipv4.ip_forward")
     }
 
-    private func forwardingChecked(_ state: WalkState) -> [WalkState] {
-        var state = state
+    private func forwardingChecked(_ entering: __owned WalkState) -> WalkState {
+        var state = consume entering
         let setting = forwardingSetting(state)
-        if let setting { return [setting == 0 ? ended(state, .filtered, .forwardingOff) : state] }
+        if let setting { return setting == 0 ? ended(state, .filtered, .forwardingOff) : state }
         let unknown = Unknown(
             "forwarding", yes: "on", no: "off", whenYes: "this host forwards packets", whenNo: "forwarding is off")
-        if let settled = settle(unknown, &state) { return [settled ? state : ended(state, .filtered, .forwardingOff)] }
+        if let settled = settle(unknown, &state) { return settled ? state : ended(state, .filtered, .forwardingOff) }
         // Taken for granted, and told: whoever asks about a forwarded packet has a router.
         state.history.assumptions.append(
             Assumption(name: "forwarding", value: "on", text: "this host forwards packets", step: nil))
         state.history.settled.append(WalkState.Settled(name: "forwarding", isYes: true))
-        return [state]
+        return state
     }
 
     func ended(_ state: WalkState, _ outcome: Outcome, _ reason: Reason) -> WalkState {

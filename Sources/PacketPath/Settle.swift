@@ -41,6 +41,12 @@ extension Evaluator {
     /// `state` on the way where all of `unknowns` hold as asked, or not all of them do.
     func assume(_ unknowns: [Unknown], _ holds: Bool, _ reference: RuleReference?, _ state: WalkState) -> WalkState {
         var state = state
+        assume(unknowns, holds, reference, in: &state)
+        return state
+    }
+
+    /// Takes for granted on this way that all of `unknowns` hold as asked, or that not all of them do.
+    func assume(_ unknowns: [Unknown], _ holds: Bool, _ reference: RuleReference?, in state: inout WalkState) {
         if !holds, unknowns.count > 1, let reference {
             // Which of several fails can't be told apart by what follows.
             state.history.assumptions.append(
@@ -48,7 +54,7 @@ extension Evaluator {
                     name: "rule@\(cite(reference))", value: "no",
                     text: "not every open condition of \(cite(reference)) holds", step: nil))
             state.history.probability = nil
-            return state
+            return
         }
         for unknown in unknowns {
             let isYes = holds != unknown.isNegated
@@ -66,7 +72,6 @@ extension Evaluator {
             }
             if isYes { pin(unknown, &state) }
         }
-        return state
     }
 
     private func pin(_ unknown: Unknown, _ state: inout WalkState) {

@@ -29,7 +29,7 @@ extension Evaluator {
     func unforwardable(_ state: WalkState) -> Reason? {
         let packet = state.packet
         guard packet.version == .v6, !packet.unknown.contains(.source) else { return nil }
-        if case .known(let arrival) = state.arrival, arrival == state.route?.interface { return nil }
+        if case .known(let arrival) = state.arrival, arrival == state.routeInterface { return nil }
         // A bridge that DNAT made route it itself has it pass for one of the link that it goes to.
         // Source: net/ipv6/ip6_input.c `ip6_rcv_core`, which takes the route's link for the one it came by.
         if state.round == 0, ranPreroutingOnBridge(state), packet.destination != request.packet.destination {
@@ -47,8 +47,8 @@ extension Evaluator {
 
     /// The reverse path: the host's own addresses are no sources from the wire, and `rp_filter` asks for a route back.
     /// Source: net/ipv4/fib_frontend.c `fib_validate_source`. IPv6 has neither. Observed on Linux 6.18.
-    func sourceChecked(_ entering: WalkState) -> [WalkState] {
-        var state = entering
+    func sourceChecked(_ entering: __owned WalkState) -> [WalkState] {
+        var state = consume entering
         guard state.packet.version == .v4, !state.packet.unknown.contains(.source) else { return [state] }
         guard case .known(let interface) = state.arrival, model.host.knowsAddressesV4 else { return [state] }
         if isOwnAddress(state.packet.source), !acceptsLocal(interface) {
@@ -74,10 +74,7 @@ extension Evaluator {
         }
         if setting == 0 { return [state] }
         let ways = found.filter { $0.type == .unicast || $0.type == .local }
-        // An interface without an address is no way for any.
-        let hasAddress = model.interface(interface)?.addresses.contains { $0.address.version == .v4 } ?? true
-        let isBack = (strict: ways.contains { uses($0.route, interface) }, loose: !ways.isEmpty && hasAddress)
-        if isBack.strict { return [state] }
+        if ways.contains(where: { uses($0.route, interface) }) { return [state] }
         switch setting {
         case 1?: return [ended(state, .filtered, .rpFilter)]
         case nil:
@@ -89,7 +86,10 @@ extension Evaluator {
             return [
                 ended(assume([unknown], true, nil, state), .filtered, .rpFilter), assume([unknown], false, nil, state),
             ]
-        default: return [isBack.loose ? state : ended(state, .filtered, .rpFilter)]
+        default:
+            // An interface without an address is no way for any.
+            let hasAddress = model.interface(interface)?.addresses.contains { $0.address.version == .v4 } ?? true
+            return [!ways.isEmpty && hasAddress ? state : ended(state, .filtered, .rpFilter)]
         }
     }
 
@@ -99,7 +99,7 @@ extension Evaluator {
     /// Source: net/ipv4/fib_frontend.c `fib_validate_source`, Linux 6.18.
     private func looksBackUnasked(_ state: WalkState, _ interface: Symbol) -> Bool {
         // Redirects are on unless someone turned them off.
-        if state.route?.interface == interface,
+        if state.routeInterface == interface,
             model.interfaceSetting(.v4, interface, "send_redirects") != 0
                 || model.commonSetting(.v4, "send_redirects") != 0
         {
@@ -116,7 +116,7 @@ extension Evaluator {
     /// by, or by lo where it is for this host; ports too. Source: net/ipv4/fib_frontend.c `__fib_validate_source`.
     func routeBack(_ state: WalkState, _ interface: Symbol) -> RouteResult {
         var query = RouteQuery(destination: state.packet.source, source: state.packet.destination)
-        query.inInterface = state.route?.interface ?? names.find("lo")
+        query.inInterface = state.routeInterface ?? names.find("lo")
         query.tos = state.packet.tos
         // Source: net/ipv4/route.c `ip_route_input_slow`, `ip_mc_validate_source`, Linux 6.18.
         if isForMany(state.packet) { query.source = nil }

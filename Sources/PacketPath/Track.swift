@@ -5,7 +5,7 @@ internal import SourceText
 
 extension Evaluator {
     /// The conntrack step: finds the packet's entry, makes one, or leaves it without.
-    func track(_ entering: WalkState) -> [WalkState] {
+    func track(_ entering: __owned WalkState) -> [WalkState] {
         // A packet that already has an entry (over lo) or is not tracked keeps what it has.
         guard case .none = entering.connection else { return [entering] }
         var state = entering

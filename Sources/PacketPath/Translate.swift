@@ -71,7 +71,7 @@ extension ConnectionTuple {
 extension Evaluator {
     /// The NAT step of a hook: a new connection's mapping is settled by the chains of type nat, then the packet is
     /// changed as its entry says.
-    func natStep(_ chains: [ChainID], _ state: WalkState) -> [WalkState] {
+    func natStep(_ chains: [ChainID], _ state: __owned WalkState) -> [WalkState] {
         guard case .entry(let tracked) = state.connection else { return [state] }
         let manipulation = Manipulation(state.context.hook)
         let isSettled = manipulation == .destination ? tracked.hasDestinationMapping : tracked.hasSourceMapping
@@ -97,12 +97,14 @@ extension Evaluator {
         guard isAsked, !isSettled else {
             return [rewritable(applyEntry(state, manipulation), manipulation)]
         }
-        var open = [state]
+        var open = [consume state]
         var results: [WalkState] = []
         for chain in chains {
             var next: [WalkState] = []
-            for state in open {
-                for end in concluded(walk(chain, state), of: chain) {
+            // Handed over one by one, so that each is changed in place.
+            open.reverse()
+            while let state = open.popLast() {
+                for end in concluded(walk(chain, consume state), of: chain) {
                     let way = end.state
                     if way.outcome != nil || end.verdict == .passedBy || isMapped(way, manipulation) {
                         results.append(way)
@@ -313,10 +315,12 @@ extension Evaluator {
             guard case .known(let interface) = out else {
                 return chooseSource(nil, nat, .masquerade, rule, &state)
             }
-            guard model.host.knowsAddresses(version) else { return chooseSource(nil, nat, .masquerade, rule, &state) }
+            guard model.knowsAddresses(version) else { return chooseSource(nil, nat, .masquerade, rule, &state) }
             // What goes to many goes by no route's gateway.
-            let isForMany = state.route.map { isSentToMany(state.packet.destination, $0.type, $0.route) } == true
-            let gateway = state.startedHere && isForMany ? nil : state.route?.nextHop
+            let isForMany =
+                state.startedHere
+                && state.route.map { isSentToMany(state.packet.destination, $0.type, $0.route) } == true
+            let gateway = isForMany ? nil : state.routeNextHop
             let nextHop = gateway ?? state.packet.destination
             guard let address = masqueradeAddress(interface, nextHop: nextHop, state.packet) else {
                 state.reason = .natNoAddress
@@ -333,7 +337,7 @@ extension Evaluator {
                 let loopback = version == .v4 ? IPAddress(v4: 0x7f00_0001) : IPAddress(v6High: 0, low: 1)
                 return chooseDestination([loopback], nat, .redirect, rule, &state)
             }
-            guard case .known(let interface) = state.context.inInterface, model.host.knowsAddresses(version) else {
+            guard case .known(let interface) = state.context.inInterface, model.knowsAddresses(version) else {
                 state.packet.unknown.insert(.destination)
                 return chooseDestination([state.packet.destination], nat, .redirect, rule, &state)
             }
@@ -402,19 +406,22 @@ extension Evaluator {
         _ addresses: [IPAddress], _ nat: NATTarget, _ kind: TranslationStep.Kind, _ rule: RuleReference,
         _ state: inout WalkState
     ) -> Action {
-        func mapped(_ address: IPAddress, _ state: WalkState) -> WalkState {
-            var state = state
-            guard case .entry(let tracked) = state.connection else { return state }
+        func map(_ state: inout WalkState, to address: IPAddress) {
+            guard case .entry(let tracked) = state.connection else { return }
             let isUnknown = state.packet.unknown.contains(.destination)
-            take(self.mapped(tracked, to: isUnknown ? nil : address, nat, .destination, state), .destination, &state)
-            return state
+            take(mapped(tracked, to: isUnknown ? nil : address, nat, .destination, state), .destination, &state)
         }
         guard addresses.count > 1, let range = nat.addresses else {
-            state = mapped(addresses[0], state)
+            map(&state, to: addresses[0])
             return .accept
         }
         let entering = state
-        return .choices(addresses.map { mapped($0, chosen($0, range, rule, entering)) })
+        return .choices(
+            addresses.map { address in
+                var way = chosen(address, range, rule, entering)
+                map(&way, to: address)
+                return way
+            })
     }
 
     /// - Parameter address: `nil` where the input does not tell which.

@@ -218,8 +218,8 @@ extension Evaluator {
     }
 
     /// After POSTROUTING: out by a wire, back over lo, or into a tunnel.
-    func transmit(_ entering: WalkState) -> [WalkState] {
-        let state = entering
+    func transmit(_ entering: __owned WalkState) -> [WalkState] {
+        let state = consume entering
         if state.isBridged {
             if isTooBigForPort(state) { return [ended(state, .filtered, .tooBig)] }
             return atEgress(state, of: state.outPort).map { [$0] } ?? departed(state)
@@ -233,7 +233,8 @@ extension Evaluator {
         if state.startedHere, isTooBigToLeave(state) { return [ended(state, .filtered, .tooBig)] }
         if isTooLongForBridge(state) { return [ended(state, .filtered, .tooBig)] }
         if state.packet.version == .v6, staysForItsTTL(state) { return [ended(state, .filtered, .ttl)] }
-        return atEgress(state, of: state.route?.interface).map { [$0] } ?? departed(state)
+        if let way = atEgress(state, of: state.routeInterface) { return [way] }
+        return departed(consume state)
     }
 
     /// A packet that was sent, as it arrives by `interface`: lo, or for a copy the link that it was sent by.

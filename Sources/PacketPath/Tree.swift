@@ -89,8 +89,8 @@ extension Evaluator {
         trace.last = state.view
         trace.inner = state.inner
         if trace.outcome == .forwarded || trace.outcome == .sent {
-            trace.outInterface = state.route?.interface
-            trace.nextHop = state.route?.nextHop
+            trace.outInterface = state.routeInterface
+            trace.nextHop = state.routeNextHop
         }
         trace.assumptions = state.history.assumptions.filter { !told.contains($0) }
         trace.defaultsUsed = state.history.defaultsUsed
@@ -152,7 +152,7 @@ extension Evaluator {
     private func isFilter(_ chain: ChainID) -> Bool {
         let table = model.linked.table(of: chain)
         if let known = table.iptables { return known == .filter }
-        guard let base = model.linked.chain(chain).base else { return true }
+        guard let base = model.linked.base(of: chain) else { return true }
         return base.type == .filter && base.priority == 0
     }
 }

@@ -67,7 +67,7 @@ extension Evaluator {
     /// `xt_jumpstack_alloc`. nf_tables takes no rule set in which more than 16 jumps lead into one another: net/netfilter/
     /// nf_tables_api.c `nft_chain_validate`, `NFT_JUMP_STACK_SIZE`.
     func walk(_ chain: ChainID, _ entering: __owned WalkState) -> [ChainEnd] {
-        var stack = [ChainFrame(ChainCall(chain: chain, isGoto: false), entering)]
+        var stack = [ChainFrame(ChainCall(chain: chain, isGoto: false), consume entering)]
         while true {
             let top = stack.count - 1
             if let (call, state) = advance(&stack[top]) {
@@ -97,7 +97,7 @@ extension Evaluator {
     /// Takes the ways of `frame` on until one enters another chain, or until all have left this one.
     private func advance(_ frame: inout ChainFrame) -> (ChainCall, WalkState)? {
         let chain = frame.call.chain
-        let rules = model.linked.chain(chain).rules
+        let rules = model.linked.rules(of: chain)
         while true {
             if frame.passed.isEmpty, !frame.isChanged { skip(&frame, rules.count) }
             guard frame.index < rules.count else { break }

@@ -181,6 +181,11 @@ struct WalkState: Hashable, Sendable {
             self.position = position
             self.packet = packet
         }
+
+        /// The interface of its route, read in place.
+        var routeInterface: Symbol? { _route.cell.isEmpty ? nil : _route.cell[0].interface }
+        /// The gateway of its route, read in place.
+        var routeNextHop: IPAddress? { _route.cell.isEmpty ? nil : _route.cell[0].nextHop }
     }
 
     /// What is told of a way but does not change where it goes on.

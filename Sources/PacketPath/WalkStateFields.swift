@@ -25,6 +25,10 @@ extension WalkState {
         _read { yield body.route }
         _modify { yield &body.route }
     }
+    /// The interface that its route leads to; `nil` also without a route.
+    var routeInterface: Symbol? { body.routeInterface }
+    /// The gateway of its route; `nil` also without a route.
+    var routeNextHop: IPAddress? { body.routeNextHop }
     var isLocal: Bool {
         _read { yield body.isLocal }
         _modify { yield &body.isLocal }

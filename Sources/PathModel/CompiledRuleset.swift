@@ -72,7 +72,9 @@ public struct PacketKey: Hashable, Sendable {
         }
     }
 
-    public init(_ packet: Packet, in inInterface: Interface = .unknown, out outInterface: Interface = .unknown) {
+    public init(
+        _ packet: __shared Packet, in inInterface: Interface = .unknown, out outInterface: Interface = .unknown
+    ) {
         self.inInterface = inInterface
         self.outInterface = outInterface
         source = packet.source.v4Bits
@@ -90,14 +92,18 @@ public struct PacketKey: Hashable, Sendable {
 }
 
 /// A rule set made ready for packets: flat prefilters beside the typed rules, and the order of steps at each hook.
-public struct CompiledRuleset: Sendable {
+///
+/// It never changes, and is asked for each packet: so it is shared and not copied.
+public final class CompiledRuleset: Sendable {
     public let linked: LinkedRuleset
     /// One for each rule, all chains one after another.
     public let rules: [CompiledRule]
     /// Where each chain's rules begin in `rules`; one more entry than there are chains.
     public let firstRule: [Int]
     /// Of long chains alone.
-    private let indexes: [Int: RuleIndex]
+    private let indexes: [RuleIndex]
+    /// For each chain its index's place among them and 1 more; 0 where it has none.
+    private let indexPlaces: [UInt32]
     /// Steps at each hook, by `planIndex`.
     private let plans: [[HookStep]]
     /// What the rules of each hook may come to, by `planIndex`.
@@ -131,7 +137,8 @@ public struct CompiledRuleset: Sendable {
         var own: [RuleEndings] = []
         var changed: [Symbol] = []
         var changedNatives: [NativeSetName] = []
-        var indexes: [Int: RuleIndex] = [:]
+        var indexes: [RuleIndex] = []
+        var indexPlaces: [UInt32] = []
         for (tableIndex, table) in linked.ruleset.tables.enumerated() {
             for chain in table.chains {
                 firstRule.append(rules.count)
@@ -149,7 +156,10 @@ public struct CompiledRuleset: Sendable {
                     }
                 }
                 if chain.rules.count >= RuleIndex.leastRules, let first = firstRule.last {
-                    indexes[own.count] = RuleIndex(chain.rules, rules[first...])
+                    indexes.append(RuleIndex(chain.rules, rules[first...]))
+                    indexPlaces.append(UInt32(indexes.count))
+                } else {
+                    indexPlaces.append(0)
                 }
                 own.append(endings)
             }
@@ -161,6 +171,7 @@ public struct CompiledRuleset: Sendable {
         self.rules = rules
         self.firstRule = firstRule
         self.indexes = indexes
+        self.indexPlaces = indexPlaces
         tracksV4 = needsConntrack(linked.ruleset, .v4)
         tracksV6 = needsConntrack(linked.ruleset, .v6)
         labelsConnections = linked.ruleset.hasStatement(where: setsLabels)
@@ -195,7 +206,10 @@ public struct CompiledRuleset: Sendable {
 
 extension CompiledRuleset {
     /// The index of a chain that is long enough to have one.
-    public func index(of chain: ChainID) -> RuleIndex? { indexes[chain.index] }
+    public func index(of chain: ChainID) -> RuleIndex? {
+        let place = Int(indexPlaces[chain.index])
+        return place == 0 ? nil : indexes[place - 1]
+    }
 
     public func start(of rule: RuleReference) -> RuleStart { rules[firstRule[rule.chain.index] + rule.index].start }
 

@@ -95,6 +95,27 @@ public struct HostModel: Sendable {
         parts.index.place(of: name).map { parts.host.interfaces[$0] }
     }
 
+    /// Whether the interface is up and has a carrier, where the input speaks of it.
+    public func linkState(_ name: Symbol) -> (isUp: Bool, hasCarrier: Bool)? {
+        guard let place = parts.index.place(of: name) else { return nil }
+        return (parts.host.interfaces[place].isUp, parts.host.interfaces[place].hasCarrier)
+    }
+
+    /// The longest packet that the interface takes, where the input tells.
+    public func mtu(_ name: Symbol) -> UInt32? {
+        guard let place = parts.index.place(of: name) else { return nil }
+        return parts.host.interfaces[place].mtu
+    }
+
+    /// Whether the interface is a loopback one, where the input speaks of it.
+    public func isLoopback(_ name: Symbol) -> Bool? {
+        guard let place = parts.index.place(of: name) else { return nil }
+        return parts.host.interfaces[place].isLoopback
+    }
+
+    /// Whether the input tells the host's addresses of `version`.
+    public func knowsAddresses(_ version: IPVersion) -> Bool { parts.host.knowsAddresses(version) }
+
     /// Whether `address` is one of the host's own.
     public func isOwnAddress(_ address: IPAddress) -> Bool { parts.index.addresses.contains(address) }
 

@@ -2,8 +2,8 @@ public import NetTypes
 public import RuleModel
 internal import SourceText
 
-/// The routing tables of one IP version as data: rules in order, and each table's routes by prefix.
-public struct RoutingTables: Sendable {
+/// The routing tables of one IP version as data: rules in order, and each table's routes by prefix. They never change.
+public final class RoutingTables: Sendable {
     /// One table: routes grouped by prefix length, longest first.
     public struct Table: Sendable {
         public struct Level: Sendable {

@@ -41,9 +41,11 @@ public struct JSONWriter: ~Copyable {
 
     /// A key that the program names itself, of letters alone.
     public mutating func key(_ name: StaticString) {
-        if needsComma { output.write(static: ",\"") } else { output.write(byte: UInt8(ascii: "\"")) }
+        separate()
+        output.write(byte: UInt8(ascii: "\""))
         output.write(static: name)
-        output.write(static: "\":")
+        output.write(byte: UInt8(ascii: "\""))
+        output.write(byte: UInt8(ascii: ":"))
         needsComma = false
     }
 

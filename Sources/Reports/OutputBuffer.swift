@@ -36,6 +36,12 @@ public struct OutputBuffer: ~Copyable {
     }
 
     public mutating func write(_ text: [UInt8]) {
+        if text.count >= pieceBytes {
+            // A piece of its own: passed on as it is.
+            flush()
+            if !isClosed, !sink(text) { isClosed = true }
+            return
+        }
         bytes.append(text.span)
         if bytes.count >= pieceBytes { flush() }
     }

@@ -30,25 +30,27 @@ public func writeTraceJSON(
     json.endLine()
 }
 
-struct TraceJSONWriter {
+/// Passed on for each step, and so shared and not copied.
+final class TraceJSONWriter {
     let quotes: Quotes
     /// Who tells each way in words, where that is asked for.
     let reporter: TraceReporter?
-    var rendered: RenderedRules?
+    let rendered: RenderedRules?
     /// The node that each step is told to be of, where that is another than the one asked about.
-    var node = ""
+    let node: String
+
+    init(quotes: Quotes, reporter: TraceReporter?, rendered: RenderedRules? = nil, node: String = "") {
+        self.quotes = quotes
+        self.reporter = reporter
+        self.rendered = rendered
+        self.node = node
+    }
 
     /// - Parameter more: writes what else the object has.
     func write(_ answer: TraceAnswer, into json: inout JSONWriter, _ more: (inout JSONWriter) -> Void = { _ in }) {
         json.beginObject()
         json.member("hookline", 1)
-        switch answer.identifier {
-        case .none: break
-        case .string(let text): json.member("id", text)
-        case .number(let text):
-            json.key("id")
-            json.number(text)
-        }
+        writeIdentifier(answer.identifier, into: &json)
         if !answer.onward.isEmpty { json.member("finalOutcome", answer.finalOutcome.name) }
         writeResult(answer, into: &json)
         answer.kernel?.write(into: &json)
@@ -56,14 +58,29 @@ struct TraceJSONWriter {
         json.endObject()
     }
 
+    func writeIdentifier(_ identifier: TraceAnswer.Identifier, into json: inout JSONWriter) {
+        switch identifier {
+        case .none: break
+        case .string(let text): json.member("id", text)
+        case .number(let text):
+            json.key("id")
+            json.number(text)
+        }
+    }
+
     private func writeResult(_ answer: TraceAnswer, into json: inout JSONWriter) {
         if answer.otherDeciders.isEmpty {
             writeEnd(answer.trace, [], into: &json)
-            writeRest(answer.trace, [], Way(answer.trace, packet: answer.request.packet), into: &json)
+            writeRest(answer.trace, [], way(answer), into: &json)
         } else {
             writeQualified(answer, into: &json)
         }
         writeNotes(answer, into: &json)
+    }
+
+    /// The whole way, for who tells it in words.
+    private func way(_ answer: TraceAnswer) -> Way? {
+        reporter == nil ? nil : Way(answer.trace, packet: answer.request.packet)
     }
 
     /// Something beside the rules decides too: the rules' answer is one branch, what else may happen the other.
@@ -86,7 +103,7 @@ struct TraceJSONWriter {
             writeAssumption(deciderAssumption(answer.otherDeciders, passes: passes), into: &json)
             if passes {
                 writeEnd(trace, steps, into: &json)
-                writeRest(trace, steps, Way(answer.trace, packet: answer.request.packet), into: &json)
+                writeRest(trace, steps, way(answer), into: &json)
             } else {
                 json.member("outcome", Outcome.undecided.name)
                 json.member("reason", Reason.unknownRule.name)
@@ -137,6 +154,12 @@ struct TraceJSONWriter {
             for index in trace.acceptedBy { json.integer(index) }
             json.endArray()
         }
+        writeOut(trace, into: &json)
+        if let view = trace.senderView { json.member("clientSees", senderWord(view)) }
+    }
+
+    /// The packet as it last was.
+    func writeOut(_ trace: Trace, into json: inout JSONWriter) {
         if let last = trace.last {
             json.key("out")
             json.beginObject()
@@ -146,18 +169,25 @@ struct TraceJSONWriter {
             writeInner(trace.inner, into: &json)
             json.endObject()
         }
-        if let view = trace.senderView { json.member("clientSees", senderWord(view)) }
     }
 
     /// Steps, assumptions, branches and the ways back.
-    func writeRest(_ trace: Trace, _ before: [Step], _ way: Way, into json: inout JSONWriter) {
-        if let reporter, trace.branches.isEmpty { writeExplanation(way, reporter, into: &json) }
-        if let reporter, trace.branches.isEmpty { writeOtherNodes(way, reporter, into: &json) }
+    ///
+    /// - Parameters:
+    ///   - way: where there is a reporter.
+    ///   - assumptions: those to be told, where they are not all of the trace's own.
+    func writeRest(
+        _ trace: Trace, _ before: [Step], _ way: Way?, assumptions: [Assumption]? = nil, into json: inout JSONWriter
+    ) {
+        if let reporter, let way, trace.branches.isEmpty {
+            writeExplanation(way, reporter, into: &json)
+            writeOtherNodes(way, reporter, into: &json)
+        }
         json.key("steps")
         writeSteps(trace.steps, before, trace.connection, into: &json)
         json.key("assumptions")
         json.beginArray()
-        for assumption in trace.assumptions { writeAssumption(assumption, into: &json) }
+        for assumption in assumptions ?? trace.assumptions { writeAssumption(assumption, into: &json) }
         if before.isEmpty { writeDefaults(trace, into: &json) }
         json.endArray()
         json.key("branches")
@@ -165,8 +195,7 @@ struct TraceJSONWriter {
         if !trace.branches.isEmpty {
             let all = before + trace.steps
             for branch in trace.branches {
-                // Only who tells it in words asks for the whole way.
-                writeBranch(branch, all, reporter == nil ? way : way.into(branch), into: &json)
+                writeBranch(branch, all, way?.into(branch), into: &json)
             }
         }
         json.endArray()
@@ -204,8 +233,7 @@ struct TraceJSONWriter {
             let quotes = Quotes(model: next.model, files: next.files)
             let there = TraceReporter(
                 quotes: quotes, annotations: next.annotations, answer: next.answer, detail: .summary)
-            var writer = TraceJSONWriter(quotes: quotes, reporter: there)
-            writer.node = next.node
+            let writer = TraceJSONWriter(quotes: quotes, reporter: there, node: next.node)
             json.key(text: key)
             json.beginObject()
             json.member("node", next.node)
@@ -215,7 +243,7 @@ struct TraceJSONWriter {
     }
 
     private func writeBranch(
-        _ branch: Trace.Branch, _ before: [Step], _ way: Way, into json: inout JSONWriter
+        _ branch: Trace.Branch, _ before: [Step], _ way: Way?, into json: inout JSONWriter
     ) {
         json.beginObject()
         if let first = branch.assumptions.first {
@@ -226,11 +254,10 @@ struct TraceJSONWriter {
             json.key("probability")
             json.number(decimalText(probability))
         }
-        var trace = branch.trace
-        let others = Array(branch.assumptions.dropFirst())
-        trace.assumptions = others + trace.assumptions.filter { !branch.assumptions.contains($0) }
-        writeEnd(trace, before, into: &json)
-        writeRest(trace, before, way, into: &json)
+        let others =
+            branch.assumptions.dropFirst() + branch.trace.assumptions.filter { !branch.assumptions.contains($0) }
+        writeEnd(branch.trace, before, into: &json)
+        writeRest(branch.trace, before, way, assumptions: Array(others), into: &json)
         json.endObject()
     }
 
@@ -239,7 +266,7 @@ struct TraceJSONWriter {
         json.beginObject()
         writeEnd(trace, [], into: &json)
         let packet = trace.firstPacket ?? Packet(source: .zero(.v4), destination: .zero(.v4), protocol: .tcp)
-        writeRest(trace, [], Way(trace, packet: packet), into: &json)
+        writeRest(trace, [], reporter == nil ? nil : Way(trace, packet: packet), into: &json)
         json.endObject()
     }
 

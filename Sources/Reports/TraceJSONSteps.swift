@@ -26,7 +26,7 @@ extension TraceJSONWriter {
         json.endArray()
     }
 
-    private func writeStep(
+    func writeStep(
         _ step: Step, _ translator: Int?, _ connection: ConnectionEntry?, into json: inout JSONWriter
     ) {
         switch step.kind {
@@ -83,7 +83,7 @@ extension TraceJSONWriter {
         json.member("backend", table.backend.name)
         json.member("hook", step.view.hook.name)
         quotes.write("table", table.name, into: &json)
-        quotes.write("chain", quotes.linked.chain(chain).name, into: &json)
+        quotes.write("chain", quotes.linked.name(of: chain), into: &json)
     }
 
     private func writeRuleMembers(_ reference: RuleReference, into json: inout JSONWriter) {
@@ -123,7 +123,7 @@ extension TraceJSONWriter {
             json.key("matched")
             json.boolean(false)
         }
-        if let target = rule.target { quotes.write("target", quotes.linked.chain(target).name, into: &json) }
+        if let target = rule.target { quotes.write("target", quotes.linked.name(of: target), into: &json) }
         if let with = rule.rejectWith { json.member("rejectWith", with.name) }
         let changes = rule.changes.filter { $0.before != $0.after }
         if !changes.isEmpty {
@@ -132,7 +132,7 @@ extension TraceJSONWriter {
             for change in changes { writeChange(change, into: &json) }
             json.endObject()
         }
-        if let counters = quotes.linked.chain(rule.rule.chain).counters(of: quotes.linked.rule(rule.rule)) {
+        if let counters = quotes.linked.counters(of: rule.rule) {
             json.key("counters")
             json.beginObject()
             json.member("packets", counters.packets)

@@ -116,6 +116,49 @@ import Testing
         #expect(together.map { $0["outcome"]?.string } == ["dropped", "dropped", "delivered"])
     }
 
+    /// `--detail summary`: of each end the same outcome, decider, translations and packet as the long answer has.
+    @Test func shortLinesSayWhatLongOnesDo() throws {
+        let rules = "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT"
+        let limit = "-A INPUT -p tcp --dport 23 -m limit --limit 5/sec -j ACCEPT\n"
+        var around = Around(files: ["p": [packet(1, port: 22) + packet(2, port: 80) + packet(3, port: 23)]])
+        around.input = hostSnapshot.replacing(rules, with: limit + rules)
+        func lines(_ line: String) -> [String] { call(line, around).output.split(separator: "\n").map { String($0) } }
+        let long = lines("trace - --packets p")
+        let short = lines("trace - --packets p --detail summary")
+        #expect(short.count == 3)
+        for (longLine, shortLine) in zip(long, short) {
+            let whole = try readJSON(Array(longLine.utf8).span)
+            let verdict = try readJSON(Array(shortLine.utf8).span)
+            for key in ["id", "outcome", "reason"] {
+                #expect(text(verdict[key], shortLine) == text(whole[key], longLine), "\(key)")
+            }
+            #expect(verdict["steps"] == nil)
+            let ends = ends(of: whole, after: [])
+            let told = verdict["ends"]?.array ?? [verdict]
+            #expect(told.count == ends.count)
+            for (end, own) in zip(ends, told) {
+                for key in ["outcome", "reason", "probability", "out"] {
+                    #expect(text(own[key], shortLine) == text(end.result[key], longLine), "\(key)")
+                }
+                let decider = end.result["decidedBy"]?.number?.unsigned.map { end.steps[Int($0)] }
+                #expect(text(own["decider"], shortLine) == text(decider, longLine))
+                let translations = end.steps.filter { $0["kind"]?.string == "nat" }
+                #expect(own["translations"]?.array?.count == translations.count)
+            }
+        }
+    }
+
+    private func text(_ value: JSONValue?, _ line: String) -> String? {
+        value.map { String(decoding: Array(line.utf8)[$0.start..<$0.end], as: UTF8.self) }
+    }
+
+    /// The results without branches below `result`, each with the steps of its whole way.
+    private func ends(of result: JSONValue, after before: [JSONValue]) -> [(result: JSONValue, steps: [JSONValue])] {
+        let steps = before + (result["steps"]?.array ?? [])
+        let branches = result["branches"]?.array ?? []
+        return branches.isEmpty ? [(result, steps)] : branches.flatMap { ends(of: $0, after: steps) }
+    }
+
     @Test func whatIsExpectedHoldsForEachPacket() {
         let around = Around(files: ["p": [packet(1, port: 22) + packet(2, port: 80)]])
         #expect(call("trace - --packets p --expect delivered", around).status == 1)

@@ -43,6 +43,7 @@ struct RouteFinder {
             case .routes(let list): found = list
             }
             guard case .perhaps(let why) = match else {
+                if choices.isEmpty, conditions.isEmpty, found.count == 1 { return result(found) }
                 add(found, conditions, &choices)
                 return result(choices)
             }
@@ -138,7 +139,9 @@ struct RouteFinder {
             guard let indexes = level.routes[prefix.address], let sourceLength = longestSource(indexes, query) else {
                 continue
             }
-            for place in inOrder(indexes, query) {
+            let order = inOrder(indexes, query)
+            for position in indexes.indices {
+                let place = order?[position] ?? position
                 let route = tables.routes[indexes[place]]
                 if route.tos != 0, !takes(route.tos, query.tos) { continue }
                 if version == .v6, (route.from?.length ?? 0) != sourceLength { continue }
@@ -187,9 +190,10 @@ struct RouteFinder {
         return best
     }
 
+    /// The places in which the routes to one prefix are asked, where that is not their order.
     /// Source: net/ipv6/route.c `rt6_device_match`.
-    private func inOrder(_ indexes: [Int], _ query: RouteQuery) -> [Int] {
-        guard version == .v6, let wanted = query.preferredInterface else { return Array(indexes.indices) }
+    private func inOrder(_ indexes: [Int], _ query: RouteQuery) -> [Int]? {
+        guard version == .v6, let wanted = query.preferredInterface else { return nil }
         func isWanted(_ place: Int) -> Bool {
             tables.routes[indexes[place]].nextHops.contains { $0.interface == wanted }
         }
@@ -216,6 +220,7 @@ struct RouteFinder {
     /// The next hops that can be used now; `nil` stands for a route that names none.
     private func waysOn(_ route: Route, _ query: RouteQuery) -> [NextHop?] {
         if route.nextHops.isEmpty { return query.outInterface == nil ? [nil] : [] }
+        if route.nextHops.count == 1 { return isUsable(route.nextHops[0], route, query) ? [route.nextHops[0]] : [] }
         let usable = route.nextHops.filter { isUsable($0, route, query) }
         let preferred = usable.filter { $0.interface == query.preferredInterface }
         let chosen = query.preferredInterface == nil || preferred.isEmpty ? usable : preferred
@@ -229,9 +234,9 @@ struct RouteFinder {
         if version == .v4, route.type == .local { return true }
         if hop.isDead, !query.ignoresLinkState || !hop.isLinkDown { return false }
         guard let name = hop.interface else { return true }
-        let interface = model.interface(name)
-        if interface?.isUp == false { return false }
-        if !hop.isLinkDown, interface?.hasCarrier ?? true { return true }
+        let link = model.linkState(name)
+        if let link, !link.isUp { return false }
+        if !hop.isLinkDown, link?.hasCarrier ?? true { return true }
         return query.ignoresLinkState || !ignoresLinkDown(name)
     }
 

@@ -38,8 +38,16 @@ extension Evaluator {
         let place = cite(rule)
         return .perhaps(
             Unknown(
-                "\(kind)@\(place)", yes: yes, no: no, whenYes: "\(whenYes) (\(place))", whenNo: "\(whenNo) (\(place))",
-                probability: probability))
+                joined([kind, "@", place]), yes: yes, no: no, whenYes: joined([whenYes, " (", place, ")"]),
+                whenNo: joined([whenNo, " (", place, ")"]), probability: probability))
+    }
+
+    /// One text of several, for which room is made once.
+    private func joined(_ parts: [String]) -> String {
+        var text = ""
+        text.reserveCapacity(parts.reduce(0) { $0 + $1.utf8.count })
+        for part in parts { text += part }
+        return text
     }
 
     /// Whether `rule` stands in a table that nf_tables evaluates.
@@ -51,6 +59,18 @@ extension Evaluator {
     }
 
     enum PortSide { case source, destination }
+
+    /// Whether the packet's port lies in `range`.
+    func testPorts(_ side: PortSide, in range: PortRange, _ packet: Packet) -> Answer {
+        if range.isAll { return .yes }
+        let isSource = side == .source
+        let choices = isSource ? packet.sourcePortChoices : packet.destinationPortChoices
+        // Nearly always: one port, which is known.
+        if choices == nil, packet.unknown.isDisjoint(with: isSource ? .sourcePort : .destinationPort) {
+            return Answer(range.contains(isSource ? packet.sourcePort : packet.destinationPort))
+        }
+        return testPorts(side, in: [range], packet)
+    }
 
     /// Whether the packet's port lies in one of `ranges`.
     func testPorts(_ side: PortSide, in ranges: [PortRange], _ packet: Packet) -> Answer {

@@ -165,10 +165,13 @@ extension Evaluator {
     private func anew(
         _ answer: Answer, _ state: WalkState, keepsNo: Bool = false, keepsChance: Bool = false
     ) -> Answer {
-        guard case .perhaps(var unknown) = answer, request.assumptions[unknown.name] == nil else { return answer }
+        guard case .perhaps(var unknown) = answer, !state.history.settled.isEmpty,
+            request.assumptions[unknown.name] == nil
+        else { return answer }
         let again = unknown.name + "#"
         let before = state.history.settled.filter {
-            $0.name == unknown.name || $0.name.utf8.starts(with: again.utf8)
+            $0.name == unknown.name
+                || $0.name.utf8.count > again.utf8.count && $0.name.utf8.starts(with: again.utf8)
         }
         guard let last = before.last, last.isYes || !keepsNo else { return before.isEmpty ? answer : .no }
         let time = before.count + 1

@@ -19,7 +19,8 @@ extension Evaluator {
             return loads && isInNFTables(rule) ? laterFragment(rule) : .no
         }
         // With `--tcp-option` it is a match of x_tables also in nf_tables.
-        let isLoad = match.option == 0 && joinsNegatedPorts(rule)
+        let bothPorts: TCPMatch.Inversion = [.sourcePorts, .destinationPorts]
+        let isLoad = match.option == 0 && match.inversion.isSuperset(of: bothPorts) && joinsNegatedPorts(rule)
         return testTCPFields(match, packet, isLoad: isLoad) && testOption(match, packet)
     }
 
@@ -37,8 +38,8 @@ extension Evaluator {
         _ source: (range: PortRange, isNegated: Bool), _ destination: (range: PortRange, isNegated: Bool),
         _ packet: Packet, isLoad: Bool
     ) -> Answer {
-        let isSource = testPorts(.source, in: [source.range], packet)
-        let isDestination = testPorts(.destination, in: [destination.range], packet)
+        let isSource = testPorts(.source, in: source.range, packet)
+        let isDestination = testPorts(.destination, in: destination.range, packet)
         if isLoad, areJoined(source, destination) { return !(isSource && isDestination) }
         return .negate(isSource, if: source.isNegated) && .negate(isDestination, if: destination.isNegated)
     }

@@ -69,8 +69,13 @@ public struct ReplayWriter: Sendable {
     // MARK: JSON
 
     /// The result of one packet: that of `trace --json`, with the frame.
-    public func write(_ frame: ReplayedFrame, _ seen: SeenPacket, _ answer: TraceAnswer, into json: inout JSONWriter) {
-        TraceJSONWriter(quotes: quotes, reporter: nil).write(answer, into: &json) { json in
+    ///
+    /// - Parameter rendered: what was written of the same model's rules before.
+    public func write(
+        _ frame: ReplayedFrame, _ seen: SeenPacket, _ answer: TraceAnswer, _ rendered: RenderedRules,
+        into json: inout JSONWriter
+    ) {
+        TraceJSONWriter(quotes: quotes, reporter: nil, rendered: rendered).write(answer, into: &json) { json in
             members(of: frame, into: &json)
             json.member("madeHere", seen.isMadeHere)
         }

@@ -121,7 +121,9 @@ private struct ReplayReporter {
 
     private func sorted<Key>(_ groups: [Key: ReplaySummary.Group]) -> [(key: Key, value: ReplaySummary.Group)] {
         groups.sorted {
-            $0.value.count == $1.value.count ? $0.value.frame < $1.value.frame : $0.value.count > $1.value.count
+            let (a, b) = ($0.value, $1.value)
+            if a.count != b.count { return a.count > b.count }
+            return a.frame == b.frame ? a.order < b.order : a.frame < b.frame
         }
     }
 

@@ -40,6 +40,8 @@ public struct ReplaySummary: Sendable {
     /// Packets that have something in common.
     struct Group: Hashable {
         var count = 0
+        /// How many groups of the kind were there before: tells those apart that began with one frame.
+        var order = 0
         /// The number of the first frame.
         var frame: Int
         var time: CaptureTime?
@@ -129,7 +131,7 @@ public struct ReplaySummary: Sendable {
         _ frame: ReplayedFrame, _ text: @autoclosure () -> String, to groups: inout [Key: Group], at key: Key
     ) {
         if groups[key] == nil {
-            groups[key] = Group(frame: frame.number, time: frame.time, example: text())
+            groups[key] = Group(order: groups.count, frame: frame.number, time: frame.time, example: text())
         }
         groups[key]?.count += 1
     }
