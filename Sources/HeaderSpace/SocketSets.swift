@@ -30,7 +30,7 @@ extension SetEvaluator {
             case .perhaps(let condition):
                 let text = "this host has a\(match.transparent ? " transparent" : "") socket for the packet"
                 let open =
-                    flow.isGivenToSocket
+                    asked.flow.isGivenToSocket
                     ? unknown(condition.name, condition.text, isYes: condition.isYes)
                     : unknown("socket@\(packet)\(kind)", text, isYes: condition.isYes)
                 result.append(space.and(part, open))

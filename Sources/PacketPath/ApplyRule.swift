@@ -89,7 +89,7 @@ extension Evaluator {
                 way.keepView()
                 guard isClosed(&open, reference, &way, &frame) else { return nil }
                 if moved(.yes, index, of: rule, reference, way.state) == .no {
-                    leave(way, at: index, reference, &frame)
+                    leave(&way, at: index, reference, &frame)
                     return nil
                 }
                 if case .native(let statement) = target {
