@@ -40,12 +40,13 @@ struct ElementSyntax: Sendable {
     var data = Data.none
     var options = ElementOptions()
 
-    /// The key of an element that is nothing but one; `nil` for a concatenation, a default or one with data.
+    /// The value that an element is alone; `nil` for a concatenation, a default or one with data, and for a range, as nft
+    /// lists neighbours that are several elements.
     var plainKey: Value? {
         guard case .none = data, options.extra == nil else { return nil }
         switch key.node {
-        case .word, .quoted, .number, .wideNumber, .range, .prefix, .binary: return key
-        case .list, .set, .concatenation, .any, .setReference: return nil
+        case .word, .quoted, .number, .wideNumber, .binary: return key
+        case .list, .range, .prefix, .set, .concatenation, .any, .setReference: return nil
         }
     }
 }
