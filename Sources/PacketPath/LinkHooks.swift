@@ -85,7 +85,7 @@ extension Evaluator {
         guard var way = atIngress(state, of: state.arrival) else { return [state] }
         guard isReaddressed(state) else { return [way] }
         way.markOnBridge = state.packet.mark
-        if state.packet.version == .v6, !look(query(state), state).allSatisfy(isError) { return [way] }
+        if state.packet.version == .v6, !findsNoWay(state) { return [way] }
         let ends = routeArrived(state)
         return ends.allSatisfy(isKeptByBridge) ? ends : [way]
     }
@@ -99,11 +99,11 @@ extension Evaluator {
         }
     }
 
-    private func isError(_ found: Looked) -> Bool {
-        switch found {
+    private func findsNoWay(_ state: WalkState) -> Bool {
+        switch routeLookup(query(state), state.packet.version) {
         case .none: return true
-        case .unknown: return false
-        case .found(let decision, _):
+        case .unknown, .several: return false
+        case .found(let decision):
             switch decision.type {
             case .blackhole, .unreachable, .prohibit, .throw: return true
             case .unicast, .local, .broadcast, .multicast, .anycast, .nat: return false

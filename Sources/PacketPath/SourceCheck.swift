@@ -47,8 +47,8 @@ extension Evaluator {
 
     /// The reverse path: the host's own addresses are no sources from the wire, and `rp_filter` asks for a route back.
     /// Source: net/ipv4/fib_frontend.c `fib_validate_source`. IPv6 has neither. Observed on Linux 6.18.
-    func sourceChecked(_ entering: __owned WalkState) -> [WalkState] {
-        var state = consume entering
+    func sourceChecked(_ entering: WalkState) -> [WalkState] {
+        var state = entering
         guard state.packet.version == .v4, !state.packet.unknown.contains(.source) else { return [state] }
         guard case .known(let interface) = state.arrival, model.host.knowsAddressesV4 else { return [state] }
         if isOwnAddress(state.packet.source), !acceptsLocal(interface) {

@@ -34,7 +34,7 @@ extension Rule {
         for group in comparedTogether where group.last?.isNegated == false {
             var place = group[0].statement
             for bits in group.dropFirst() where bits.tellsNextHeader { place = bits.statement }
-            let members = group.map(\.statement).sorted()
+            let members = group.map { $0.statement }.sorted()
             guard let first = members.first, let last = members.last, hasTarget(in: first..<last) else { continue }
             moved.append(MovedComparisons(members: members, place: place))
         }
