@@ -82,12 +82,15 @@ extension Evaluator {
         else { return [entering] }
         var state = entering
         state.isGivenToSocket = false
-        guard var way = atIngress(state, of: state.arrival) else { return [state] }
+        guard let way = atIngress(state, of: state.arrival) else { return [state] }
         guard isReaddressed(state) else { return [way] }
-        way.markOnBridge = state.packet.mark
-        if state.packet.version == .v6, !findsNoWay(state) { return [way] }
-        let ends = routeArrived(state)
-        return ends.allSatisfy(isKeptByBridge) ? ends : [way]
+        if state.packet.version == .v4 || findsNoWay(state) {
+            let ends = routeArrived(state)
+            if ends.allSatisfy(isKeptByBridge) { return ends }
+        }
+        var marked = way
+        marked.markOnBridge = state.packet.mark
+        return [marked]
     }
 
     /// Whether the bridge goes no further for what was found: of IPv4 what is refused, of IPv6 any end.
