@@ -110,7 +110,7 @@ struct Judge {
             verdict.finding = .skipped("each fragment has its own way through egress")
             return verdict
         }
-        if isInFragments, ways(of: trace).contains(where: sendsCopy) {
+        if packet.packet.isFragment, ways(of: trace).contains(where: sendsCopy) {
             verdict.finding = .skipped("copies leave in fragments of the same looks")
             return verdict
         }
