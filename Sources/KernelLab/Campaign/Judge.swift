@@ -211,22 +211,22 @@ struct Judge {
         let isGone =
             seen.outcome == .gone(after: .postrouting) || differences.allSatisfy { $0.hasPrefix("nothing left") }
         return isGone && setsZone(trace)
-            && targets(of: trace).contains {
+            && targets(of: trace.steps).contains {
                 if case .tee = $0 { return true }
                 return false
             }
     }
 
     private func setsZone(_ trace: Trace) -> Bool {
-        targets(of: trace).contains {
+        targets(of: trace.steps).contains {
             if case .native(.assign(.connection(.zone, _), _)) = $0 { return true }
             return false
         }
     }
 
-    private func targets(of trace: Trace) -> [Target] {
+    private func targets(of steps: [Step]) -> [Target] {
         var targets: [Target] = []
-        for case .rule(let step) in trace.steps.map(\.kind) {
+        for case .rule(let step) in steps.map(\.kind) {
             for case .target(let target) in model.linked.rule(step.rule).statements { targets.append(target) }
         }
         return targets
@@ -258,13 +258,10 @@ struct Judge {
     }
 
     private func sendsCopy(_ way: Way) -> Bool {
-        way.steps.contains { step in
-            guard case .rule(let rule) = step.kind else { return false }
-            return model.linked.rule(rule.rule).statements.contains { statement in
-                switch statement {
-                case .target(.tee), .target(.native(.duplicate)): true
-                default: false
-                }
+        targets(of: way.steps).contains {
+            switch $0 {
+            case .tee, .native(.duplicate): true
+            default: false
             }
         }
     }
