@@ -34,7 +34,8 @@ extension Evaluator {
         -> (call: ChainCall, state: WalkState)?
     {
         var open = OpenConditions()
-        if way.statement == 0, !mayStart(reference, way.state) {
+        let start = model.compiled.start(of: reference)
+        if way.statement == 0, !mayStart(start, way.state) {
             leave(&way, at: 0, reference, &frame)
             return nil
         }
@@ -71,8 +72,10 @@ extension Evaluator {
                     if isDropped(for: emptied, reference, &way, &frame) { return nil }
                 }
                 var answer = test(match, in: way.state, rule: reference)
-                if answer == .no, mayHoldJoined(index, of: rule, reference, way.state) { answer = joined(reference) }
-                answer = moved(answer, index, of: rule, reference, way.state)
+                if start.contains(.mayJoin), answer == .no, mayHoldJoined(index, of: rule, reference, way.state) {
+                    answer = joined(reference)
+                }
+                if start.contains(.mayMove) { answer = moved(answer, index, of: rule, reference, way.state) }
                 if case .perhaps = answer { way.keepView() }
                 switch take(answer, of: index, &way.state, &open) {
                 case true?: applyEffect(of: match, holding: true, to: &way.state)
@@ -88,7 +91,7 @@ extension Evaluator {
             case .target(let target):
                 way.keepView()
                 guard isClosed(&open, reference, &way, &frame) else { return nil }
-                if moved(.yes, index, of: rule, reference, way.state) == .no {
+                if start.contains(.mayMove), moved(.yes, index, of: rule, reference, way.state) == .no {
                     leave(&way, at: index, reference, &frame)
                     return nil
                 }
@@ -115,8 +118,7 @@ extension Evaluator {
     }
 
     /// Whether the packet is of the protocols that nft has the rule ask for before its first statement.
-    private func mayStart(_ reference: RuleReference, _ state: WalkState) -> Bool {
-        let start = model.compiled.start(of: reference)
+    private func mayStart(_ start: RuleStart, _ state: WalkState) -> Bool {
         if start.isEmpty { return true }
         if start.contains(.isV4), state.packet.version != .v4 { return false }
         if start.contains(.isV6), state.packet.version != .v6 { return false }

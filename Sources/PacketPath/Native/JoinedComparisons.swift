@@ -7,9 +7,7 @@ extension Evaluator {
     /// Whether the comparison at `index`, which does not hold, is perhaps one with another that holds.
     /// Source: nftables src/rule.c `payload_do_merge`, 1.0.6.
     func mayHoldJoined(_ index: Int, of rule: Rule, _ reference: RuleReference, _ state: WalkState) -> Bool {
-        guard model.compiled.start(of: reference).contains(.mayJoin),
-            let group = rule.joinableComparisons.first(where: { $0.contains(index) })
-        else { return false }
+        guard let group = rule.joinableComparisons.first(where: { $0.contains(index) }) else { return false }
         var holds = false
         for member in group {
             guard case .match(.native(var comparison)) = rule.statements[member] else { return false }
@@ -33,7 +31,6 @@ extension Evaluator {
     func moved(
         _ answer: Answer, _ index: Int, of rule: Rule, _ reference: RuleReference, _ state: WalkState
     ) -> Answer {
-        guard model.compiled.start(of: reference).contains(.mayMove) else { return answer }
         func holds(_ member: Int, _ relation: Comparison.Relation? = nil) -> Bool {
             guard case .match(.native(var comparison)) = rule.statements[member] else { return true }
             if let relation { comparison.relation = relation }
