@@ -61,6 +61,10 @@ extension WalkState {
         _read { yield body.hasVerifiedChecksum }
         _modify { yield &body.hasVerifiedChecksum }
     }
+    var isSummedAgain: Bool {
+        _read { yield body.isSummedAgain }
+        _modify { yield &body.isSummedAgain }
+    }
     var checksumDrift: UInt16 {
         _read { yield body.checksumDrift }
         _modify { yield &body.checksumDrift }

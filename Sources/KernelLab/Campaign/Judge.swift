@@ -110,14 +110,12 @@ struct Judge {
             verdict.finding = .skipped("each fragment has its own way through egress")
             return verdict
         }
-        if packet.packet.isFragment, ways(of: trace).contains(where: sendsCopy) {
-            verdict.finding = .skipped("copies leave in fragments of the same looks")
-            return verdict
-        }
         if let reason = unsendable(packet, seen) {
             verdict.finding = .skipped(reason)
             return verdict
         }
+        let sendsCopies = packet.packet.isFragment && ways(of: trace).contains(where: sendsCopy)
+        if sendsCopies { verdict.finding = .skipped("copies leave in fragments of the same looks") }
         if whole == nil, packet.packet.isFragment, ways(of: trace).contains(where: isPutTogether) {
             // The kernel keeps it until the others are there.
             var fragment = packet
@@ -127,6 +125,10 @@ struct Judge {
             }
             if let then = step?.view.packet {
                 (fragment.packet.mark, fragment.packet.ttl, fragment.packet.tos) = (then.mark, then.ttl, then.tos)
+            }
+            if sendsCopies {
+                kept = fragment
+                return verdict
             }
             verdict.finding = heldFinding(Comparison(model: model, seen: seen), trace)
             if mayComplete, verdict.disagrees {
@@ -139,6 +141,7 @@ struct Judge {
                 return verdict
             }
         }
+        if sendsCopies { return verdict }
         var comparison = Comparison(model: model, seen: seen)
         let left = seen.innerInterface.isEmpty ? seen.interface : seen.innerInterface
         comparison.holdsResets = true
