@@ -223,17 +223,17 @@ extension Packet {
         guard first.version == last.version else { return nil }
         let fixed = first.version == .v4 ? 20 : 40
         let headers = first.version == .v4 ? fixed : fixed + 8
-        guard first.bytes.count > headers, last.bytes.count > headers else { return nil }
-        var bytes = Array(first.bytes.prefix(fixed))
-        if first.version == .v6 { bytes[6] = first.bytes[40] }
-        bytes += first.bytes[headers...] + last.bytes[headers...]
+        let written = first.currentBytes ?? first.bytes
+        guard written.count > headers, last.bytes.count > headers else { return nil }
+        var bytes = Array(written.prefix(fixed))
+        if first.version == .v6 { bytes[6] = written[40] }
+        bytes += written[headers...] + last.bytes[headers...]
         let length = bytes.count - (first.version == .v4 ? 0 : 40)
         let place = first.version == .v4 ? 2 : 4
         (bytes[place], bytes[place + 1]) = (UInt8(length >> 8), UInt8(length & 0xff))
         if first.version == .v4 { (bytes[6], bytes[7]) = (bytes[6] & 0xc0, 0) }
         guard var whole = Packet(decoding: bytes.span) else { return nil }
         (whole.mark, whole.sourceMAC, whole.packetType) = (first.mark, first.sourceMAC, first.packetType)
-        (whole.ttl, whole.tos) = (first.ttl, first.tos)
         (whole.userID, whole.groupID, whole.hasSocket) = (first.userID, first.groupID, first.hasSocket)
         self = whole
     }

@@ -123,9 +123,7 @@ struct Judge {
                 if case .defragmentation = $0.kind { return true }
                 return false
             }
-            if let then = step?.view.packet {
-                (fragment.packet.mark, fragment.packet.ttl, fragment.packet.tos) = (then.mark, then.ttl, then.tos)
-            }
+            if let then = step?.view.packet { fragment.packet = then }
             if sendsCopies {
                 kept = fragment
                 return verdict
