@@ -28,6 +28,8 @@ extension Judgement {
             seen.outcome = .rejected(.legacy(rule))
             return
         }
+        // Nor did it itself, where an answer from here was counted.
+        if !isLocal, !seen.hasCopies, counts.contains(where: { $0.rule.chain == "OUTPUT" }) { return }
         for rule in rules {
             switch rule.target {
             case .drop: seen.outcome = .dropped(.legacy(rule))

@@ -66,9 +66,11 @@ extension Evaluator {
         return isTurnedRound(state) ? nil : reason
     }
 
-    /// Whether PREROUTING has sent a frame to an address on the bridge that it came by.
+    /// Whether PREROUTING has sent a frame to an address on the bridge that it came by. Of IPv4 a bridge that forwards
+    /// nothing hands it up. Source: net/ipv4/route.c `ip_route_input_slow`, Linux 6.18; observed there.
     func isTurnedRound(_ state: WalkState) -> Bool {
         guard state.round == 0, state.packet.destination != request.packet.destination,
+            state.packet.version == .v6 || forwardingSetting(state) != 0,
             case .known(let bridge) = state.arrival, !state.packet.unknown.contains(.destination),
             case .found(let decision) = routeLookup(query(state), state.packet.version), decision.type == .unicast
         else { return false }

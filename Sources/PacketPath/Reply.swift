@@ -108,7 +108,7 @@ extension Evaluator {
         guard let with = state.rejectWith else { return nil }
         let packet = state.packet
         let isByDevice = isAnsweredByDevice(state)
-        let wayBack = isByDevice ? nil : typeOfWayBack(state)
+        let wayBack = isByDevice ? nil : typeOfWayBack(state, of: with)
         switch wayBack {
         case .broadcast, .multicast, .blackhole, .unreachable, .prohibit, .throw: return nil
         case .unicast, .local, .anycast, .nat, nil: break
@@ -155,6 +155,10 @@ extension Evaluator {
             answer.tcpFlags = packet.tcpFlags.contains(.ack) ? .rst : [.rst, .ack]
             answer.length = packet.version == .v4 ? 40 : 60
         }
+        if reflectsMarks(of: packet) {
+            answer.mark = packet.mark
+            answer.unknown.formUnion(packet.unknown.intersection(.mark))
+        }
         var start = WalkState(position: .localRouting, packet: answer)
         start.isLocal = true
         start.startedHere = true
@@ -182,6 +186,13 @@ extension Evaluator {
             start.connection = .entry(tracked)
         }
         return start
+    }
+
+    /// Whether what the kernel answers a packet with has the packet's mark.
+    /// Source: include/net/ip.h `IP4_REPLY_MARK`, include/net/ipv6.h `IP6_REPLY_MARK`, Linux 6.18.
+    private func reflectsMarks(of packet: Packet) -> Bool {
+        let name = packet.version == .v4 ? "net.ipv4.fwmark_reflect" : "net.ipv6.fwmark_reflect"
+        return model.sysctl(name).map { $0 != 0 } ?? false
     }
 
     /// Whether REJECT sends no reset because of an address of the packet, and with IPv6 no error. Source:
@@ -213,12 +224,28 @@ extension Evaluator {
     }
 
     /// What the route to a packet's sender is to REJECT before the packet's own is known; `nil` where that counts, and for
-    /// IPv6, which asks nothing of it. Source: net/ipv4/netfilter/nf_reject_ipv4.c `nf_reject_fill_skb_dst`, net/ipv4/icmp.c
-    /// `__icmp_send`, Linux 6.18; observed there.
-    private func typeOfWayBack(_ state: WalkState) -> RouteType? {
-        guard state.context.hook == .prerouting || state.context.hook == .ingress, state.packet.version == .v4,
-            !state.packet.unknown.contains(.source)
-        else { return nil }
+    /// IPv6 where there is one: without any no error of it is sent, nor of a bridge, which knows no source for it before it
+    /// counts how many it sends. Source: net/ipv4/netfilter/nf_reject_ipv4.c `nf_reject_fill_skb_dst`, net/ipv4/icmp.c
+    /// `__icmp_send`, net/ipv6/netfilter/nf_reject_ipv6.c `nf_reject6_fill_skb_dst`, net/ipv6/icmp.c
+    /// `icmpv6_xrlim_allow`, Linux 6.18; observed there.
+    private func typeOfWayBack(_ state: WalkState, of with: RejectWith) -> RouteType? {
+        guard !state.packet.unknown.contains(.source) else { return nil }
+        let isUnrouted = state.context.hook == .prerouting || state.context.hook == .ingress
+        if state.packet.version == .v6 {
+            guard with.icmp != nil, isUnrouted || state.isBridged else { return nil }
+            var query = RouteQuery(destination: state.packet.source)
+            if !isUnrouted, reflectsMarks(of: state.packet) { query.mark = state.packet.mark }
+            switch routeLookup(query, .v6) {
+            case .found(let decision):
+                switch decision.type {
+                case .blackhole, .unreachable, .prohibit, .throw: return decision.type
+                case .unicast, .local, .broadcast, .anycast, .multicast, .nat: return nil
+                }
+            case .none: return .unreachable
+            case .several, .unknown: return nil
+            }
+        }
+        guard isUnrouted else { return nil }
         if state.packet.source.isMulticast { return .multicast }
         // Whatever route is found: no address is this host itself.
         // Source: net/ipv4/route.c `__mkroute_output`, `ip_route_output_key_hash_rcu`, Linux 6.18.
@@ -253,8 +280,9 @@ extension Evaluator {
 
     /// The source of an error about a packet for another host. IPv6 takes the one that suits the interface the packet came
     /// by, unless the route back names one; the zero address where the route back decides. What a bridge passes on came by
-    /// no interface, nor did what is still at ingress. Source: net/ipv6/icmp.c `icmp6_send`, `icmpv6_rt_has_prefsrc`, net/bridge/br_netfilter_ipv6.c
-    /// `br_validate_ipv6`, Linux 6.18.
+    /// no interface, nor did what is still at ingress; what a bridge has readdressed counts as come by where it goes.
+    /// Source: net/ipv6/icmp.c `icmp6_send`, `icmpv6_rt_has_prefsrc`, net/bridge/br_netfilter_ipv6.c `br_validate_ipv6`,
+    /// net/ipv6/ip6_input.c `ip6_rcv_core`, Linux 6.18; observed there.
     private func sourceOfError(_ state: WalkState) -> IPAddress {
         let none = IPAddress.zero(state.packet.version)
         guard state.packet.version == .v6, !state.isLocal, !state.isBridged, state.context.hook != .ingress,
@@ -265,7 +293,8 @@ extension Evaluator {
         {
             return none
         }
-        return RouteFinder(model, .v6).selectV6Address(arrival, to: state.packet.source) ?? none
+        let interface = isReaddressed(state) ? state.routeInterface ?? arrival : arrival
+        return RouteFinder(model, .v6).selectV6Address(interface, to: state.packet.source) ?? none
     }
 
     /// Whether REJECT finds right what it takes for the packet's checksum: that of TCP, UDP and ICMP, and for most other

@@ -153,6 +153,8 @@ package struct RandomTopology: Sendable {
             ("net.netfilter.nf_conntrack_tcp_loose", chance.percent(6) ? 0 : 1),
             ("net.bridge.bridge-nf-call-iptables", chance.percent(85) ? 1 : 0),
             ("net.bridge.bridge-nf-call-ip6tables", chance.percent(85) ? 1 : 0),
+            ("net.ipv4.fwmark_reflect", chance.percent(8) ? 1 : 0),
+            ("net.ipv6.fwmark_reflect", chance.percent(8) ? 1 : 0),
         ]
         for interface in routed {
             let base = "net.ipv4.conf.\(interface.name)"
