@@ -35,7 +35,10 @@ extension Evaluator {
             return forward(address, device, version, rule, &state)
         case .tproxy(let version, let address, let port): return proxy(version, address, port, rule, state, changes)
         case .synproxy: return synproxy(rule, state)
-        case .notrack: return perform(Target.notrack, rule, &state, &changes)
+        case .notrack:
+            // It asks for an entry alone. Source: net/netfilter/nft_ct.c `nft_notrack_eval`, Linux 6.18.
+            state.isLeftByCT = false
+            return perform(Target.notrack, rule, &state, &changes)
         case .changeSet(let change): return self.change(change, rule, &state)
         case .flow(let table): return offload(table, rule, state)
         case .resetOption(let kind):
