@@ -49,13 +49,15 @@ extension Evaluator {
         }
     }
 
-    /// A packet of IPv6 to a group behind POSTROUTING: changed by its copy, and kept where its group is this host alone.
+    /// A packet of IPv6 to a group behind POSTROUTING: changed by its copy, and kept where its group is this host alone or
+    /// its hop limit lets it go no farther.
     func sentToGroup(_ entering: WalkState) -> [WalkState] {
-        guard entering.packet.version == .v6, entering.outcome == nil, !staysForItsTTL(entering),
+        guard entering.packet.version == .v6, entering.outcome == nil,
             !entering.packet.unknown.contains(.destination), entering.packet.destination.isMulticast,
             let interface = entering.route?.interface, model.interface(interface)?.isLoopback != true
         else { return [entering] }
         let ways = surelyGetsCopy(entering) ? changedByCopy(entering, interface) : [entering]
+        if staysForItsTTL(entering) { return ways.map { ended($0, .filtered, .ttl) } }
         return ways.map { way in
             // Whatever address the copy has left there: the kernel reads it as a group's.
             way.packet.destination.high >> 48 & 15 <= 1 ? ended(way, .filtered, .beyondScope) : way

@@ -232,7 +232,6 @@ extension Evaluator {
         }
         if state.startedHere, isTooBigToLeave(state) { return [ended(state, .filtered, .tooBig)] }
         if isTooLongForBridge(state) { return [ended(state, .filtered, .tooBig)] }
-        if state.packet.version == .v6, staysForItsTTL(state) { return [ended(state, .filtered, .ttl)] }
         if let way = atEgress(state, of: state.routeInterface) { return [way] }
         return departed(consume state)
     }

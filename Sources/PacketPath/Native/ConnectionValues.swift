@@ -128,7 +128,7 @@ extension Evaluator {
     ) -> NativeValue {
         let tuple = direction == .original ? tracked.entry.original : tracked.entry.reply
         // The packet that makes an entry gives it its addresses; what is not known of it is not known of the entry.
-        let unknown = tracked.isNew ? state.packet.unknown : []
+        let unknown = tracked.isNew ? (state.fragments?.whole ?? state.packet).unknown : []
         let isOriginal = direction == .original
         func address(_ address: IPAddress, _ isNear: Bool) -> NativeValue {
             let isKnown = unknown.isDisjoint(with: isNear ? .source : .destination)
