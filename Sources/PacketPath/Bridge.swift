@@ -60,21 +60,21 @@ extension Evaluator {
 
     /// A frame to many, which its bridge has sent out by the other ports before the host takes it in: through FORWARD and
     /// POSTROUTING with the one connection that all copies have, and confirmed at last in any case. What becomes of the
-    /// copies is not told, but what they leave behind is: whose source NAT has settled there is not asked in INPUT.
+    /// copies is not told, but what they leave behind is: marks of the connection, sets; and whose source NAT has settled
+    /// there is not asked in INPUT.
     /// Source: net/bridge/br_input.c `br_handle_frame_finish`, net/bridge/br_netfilter_hooks.c `br_nf_local_in`,
     /// net/netfilter/nf_nat_core.c `nf_nat_inet_fn`, Linux 6.18; Rulesets/kernel/seed-2515733582126039449.
     func flooded(_ state: WalkState) -> [WalkState] {
         guard state.position == .routing, !state.isLoopedBack, ranPreroutingOnBridge(state),
             bridgeCallsIptables(state.packet.version) == true, !isReaddressed(state),
-            case .known(let bridge) = state.arrival, case .entry(let tracked) = state.connection, tracked.isNew,
-            let type = frameType(state), type == .broadcast || type == .multicast
+            case .known(let bridge) = state.arrival, let type = frameType(state), type == .broadcast || type == .multicast
         else { return [state] }
         var ways = [state]
         for port in ports(of: bridge) where port != state.inPort {
             ways = ways.flatMap { passedCopy(of: $0, by: port, of: bridge) }
         }
         return ways.map { way in
-            if case .entry(let tracked) = way.connection, tracked.isConfirmed { return way }
+            guard case .entry(let tracked) = way.connection, tracked.isNew, !tracked.isConfirmed else { return way }
             var way = confirmed(way)
             if way.outcome != nil { way.position = .ended }
             return way

@@ -75,13 +75,17 @@ struct Judge {
     /// Forgets the connections, as the laboratory does.
     mutating func forget() { connections = model.connections }
 
-    /// Takes mark and labels of a connection from the kernel's table.
+    /// Takes mark, labels and zone of a connection from the kernel's table.
     mutating func takeMarks(of entry: ConnectionEntry, from kernel: KernelConnection) {
+        guard kernel.entry.reply == entry.reply else { return }
+        if kernel.entry.fullZone != entry.fullZone {
+            var gone = entry
+            gone.isGone = true
+            connections.update(gone)
+        }
         var entry = entry
-        guard kernel.entry.reply == entry.reply, kernel.entry.fullZone == entry.fullZone,
-            kernel.entry.mark != entry.mark || kernel.entry.labels != entry.labels
-        else { return }
         (entry.mark, entry.labels) = (kernel.entry.mark, kernel.entry.labels)
+        (entry.zone, entry.zoneDirection) = (kernel.entry.zone, kernel.entry.zoneDirection)
         connections.update(entry)
     }
 
