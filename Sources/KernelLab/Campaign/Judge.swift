@@ -166,6 +166,10 @@ struct Judge {
                 verdict.finding = .skipped("a copy that got an entry of its own may have taken the packet's")
                 return verdict
             }
+            if seen.hasCopies, seen.hasOthers, agreement.differences.allSatisfy({ $0.hasPrefix("mark: ") }) {
+                verdict.finding = .skipped("an error about a copy may have marked the packet's connection")
+                return verdict
+            }
             let isToGroup = packet.packet.version == .v6 && packet.packet.destination.isMulticast
             let hasOtherEnds = agreement.differences.allSatisfy {
                 $0.hasPrefix("packet source") || $0.hasPrefix("packet destination")
