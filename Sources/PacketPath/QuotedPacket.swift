@@ -22,8 +22,12 @@ struct QuotedPacket: Hashable, Sendable {
             start = place
         }
         guard start < bytes.count else { return nil }
-        let quoted = Array(bytes[start...])
-        guard let layout = PacketLayout(quoted), layout.version == outer.version, layout.isComplete,
+        self.init(Array(bytes[start...]), at: start, outer.version)
+    }
+
+    /// What an error would quote that is about the packet of these bytes.
+    init?(_ quoted: [UInt8], at start: Int = 0, _ version: IPVersion) {
+        guard let layout = PacketLayout(quoted), layout.version == version, layout.isComplete,
             layout.fragmentOffset == 0, let packet = Packet(decoding: quoted.span)
         else { return nil }
         let header = layout.transport.offset
@@ -62,10 +66,13 @@ extension Evaluator {
     /// Source: net/netfilter/nf_conntrack_proto_icmp.c `nf_conntrack_inet_error`, Linux 6.18.
     func trackError(_ entering: WalkState, zone: ConnectionZone) -> [WalkState] {
         var state = entering
-        if !state.packet.bytes.isEmpty, !state.packet.unknown.contains(.payload) {
+        let isRead = !state.packet.bytes.isEmpty && !state.packet.unknown.contains(.payload)
+        if isRead || state.rejected != nil {
             state.connection = .invalid
-            guard let quoted = QuotedPacket(state.packet) else { return [aboutNone(state)] }
-            let tuple = quoted.tuple.inverted
+            guard let quoted = isRead ? QuotedPacket(state.packet)?.tuple : state.rejected else {
+                return [aboutNone(state)]
+            }
+            let tuple = quoted.inverted
             if let found = connections.find(tuple, zone: zone) { return [about(found.entry, found.direction, state)] }
             return answers(connections.mayAnswer(tuple, zone: zone), tuple, state) {
                 about($0, .reply, $1)

@@ -123,7 +123,7 @@ extension Evaluator {
             answer.length = packet.version == .v4 ? 28 + min(536, packet.length) : 48 + min(1220, packet.length)
         } else if let icmp = with.icmp {
             // What is sent from here to no address comes back to the host alone.
-            let isForHost = packet.version == .v4 && packet.destination.isZero && state.isLoopedBack
+            let isForHost = packet.version == .v4 && packet.destination.isZero && state.startedHere
             let type = state.context.hook == .ingress ? frameType(state) : packet.packetType
             // Before routing IPv4 does not know what the packet's destination is.
             let isUnrouted =
@@ -180,12 +180,28 @@ extension Evaluator {
                 packet.protocol, layout, bytes: Int(packet.length))
         }
         if case .untracked = state.connection { start.isLeftByCT = true }
+        start.rejected = tupleWithoutEntry(state, with)
         if case .entry(var tracked) = state.connection {
             tracked.direction = tracked.direction == .original ? .reply : .original
             tracked.state = .related
             start.connection = .entry(tracked)
         }
         return start
+    }
+
+    /// What conntrack looks REJECT's error about a packet up by that has no entry itself; `nil` for any other, and where
+    /// that is not known. Source: net/netfilter/nf_conntrack_proto_icmp.c `nf_conntrack_inet_error`, Linux 6.18.
+    private func tupleWithoutEntry(_ state: WalkState, _ with: RejectWith) -> ConnectionTuple? {
+        if case .entry = state.connection { return nil }
+        let packet = state.packet
+        let looked: PacketFields = [.source, .destination, .protocol, .sourcePort, .destinationPort, .icmpType]
+        guard with.icmp != nil, packet.unknown.isDisjoint(with: looked), packet.sourcePortChoices == nil,
+            packet.destinationPortChoices == nil
+        else { return nil }
+        if let bytes = packet.currentBytes, !bytes.isEmpty { return QuotedPacket(bytes, packet.version)?.tuple }
+        let tuple = ConnectionTuple(packet)
+        // What has no answer is of no connection.
+        return packet.protocol.isICMP && tuple.inverted.icmpType == tuple.icmpType ? nil : tuple
     }
 
     /// Whether what the kernel answers a packet with has the packet's mark.

@@ -122,6 +122,10 @@ extension WalkState {
         _read { yield body.isGivenToSocket }
         _modify { yield &body.isGivenToSocket }
     }
+    var rejected: ConnectionTuple? {
+        _read { yield body.rejected }
+        _modify { yield &body.rejected }
+    }
     var isLeftByCT: Bool {
         _read { yield body.isLeftByCT }
         _modify { yield &body.isLeftByCT }

@@ -62,7 +62,8 @@ struct RouteQuery: Hashable, Sendable {
             let header = layout.firstExtension(.fragment), header.offset < packet.bytes.count
         else { return false }
         if let other = layout.firstExtension(.ah), other.offset < header.offset { return false }
-        self.protocol = IPProtocol(packet.bytes[header.offset])
+        // One that is cut off stands for itself.
+        self.protocol = header.offset + 8 > packet.bytes.count ? .fragment : IPProtocol(packet.bytes[header.offset])
         (sourcePort, destinationPort) = (0, 0)
         return true
     }
