@@ -54,6 +54,8 @@ struct Judgement {
     private var knowsConnection = false
     /// The links that copies of the packet left by, as TEE makes them, each before the packet itself.
     private var copiesLeft: [Copy] = []
+    /// Those whose frames were found.
+    private var copiesSeen: [Copy] = []
     /// Answers that came out of an interface: a reset to a bridge's port passes no hook.
     private var answersSeen: [ObservedAnswer] = []
 
@@ -318,9 +320,11 @@ struct Judgement {
         }
         if header.isSame(as: sent), header.answer == sent.answer {
             if let copy = copy(of: packet, name, node) {
-                copiesLeft.remove(at: copy)
+                copiesSeen.append(copiesLeft.remove(at: copy))
                 return
             }
+            // A bridge floods one whose neighbour it has not heard of.
+            if !isLikeOwn(packet), copiesSeen.contains(where: { Self.isAlike($0.network, packet) }) { return }
             seen.frames.append(SeenFrame(interface: node.master(name), packet: packet))
             (seen.port, seen.interface, seen.packet) = (name, node.master(name), packet)
             return
@@ -345,9 +349,13 @@ struct Judgement {
             node.name(copiesLeft[index].link) == link && (isWhole || !copiesLeft[index].isWhole)
         }
         if let same = possible.first(where: { Self.isAlike(copiesLeft[$0].network, packet) }) { return same }
+        return isLikeOwn(packet) ? nil : possible.first
+    }
+
+    /// Whether a frame has the headers that the packet had at last.
+    private func isLikeOwn(_ packet: [UInt8]) -> Bool {
         let own = ours.last { $0.event.station?.isLast(of: .postrouting) == true && !$0.event.network.isEmpty }
-        if let own, Self.isAlike(own.event.network, packet) { return nil }
-        return possible.first
+        return own.map { Self.isAlike($0.event.network, packet) } ?? false
     }
 
     private mutating func conclude(_ node: NodeView, isLocal: Bool, error: Int32) {
