@@ -180,7 +180,7 @@ extension Evaluator {
                 packet.protocol, layout, bytes: Int(packet.length))
         }
         if case .untracked = state.connection { start.isLeftByCT = true }
-        start.rejected = tupleWithoutEntry(state, with)
+        start.rejected = quotedTuple(state, with)
         if case .entry(var tracked) = state.connection {
             tracked.direction = tracked.direction == .original ? .reply : .original
             tracked.state = .related
@@ -189,10 +189,8 @@ extension Evaluator {
         return start
     }
 
-    /// What conntrack looks REJECT's error about a packet up by that has no entry itself; `nil` for any other, and where
-    /// that is not known. Source: net/netfilter/nf_conntrack_proto_icmp.c `nf_conntrack_inet_error`, Linux 6.18.
-    private func tupleWithoutEntry(_ state: WalkState, _ with: RejectWith) -> ConnectionTuple? {
-        if case .entry = state.connection { return nil }
+    /// What REJECT's error about a packet quotes of it; `nil` where that is not known.
+    private func quotedTuple(_ state: WalkState, _ with: RejectWith) -> ConnectionTuple? {
         let packet = state.packet
         let looked: PacketFields = [.source, .destination, .protocol, .sourcePort, .destinationPort, .icmpType]
         guard with.icmp != nil, packet.unknown.isDisjoint(with: looked), packet.sourcePortChoices == nil,

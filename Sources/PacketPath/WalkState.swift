@@ -160,7 +160,7 @@ struct WalkState: Hashable, Sendable {
         /// Whether CT leaves the packet alone: an answer of REJECT about a packet that was not tracked, which has no entry but
         /// counts as a related one's. Source: net/netfilter/nf_conntrack_core.c `nf_conntrack_attach`, net/netfilter/xt_CT.c.
         var isLeftByCT = false
-        /// Which packet without an entry it is that REJECT's error is about.
+        /// Which packet it is that REJECT's error is about.
         var rejected: ConnectionTuple?
         /// Whether it is REJECT's error about a packet that has too few bytes for NAT to change.
         var quotesTooLittle = false

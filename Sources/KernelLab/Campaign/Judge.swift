@@ -170,6 +170,11 @@ struct Judge {
                 verdict.finding = .skipped("an error about a copy may have marked the packet's connection")
                 return verdict
             }
+            // What was sent in a group's name: by which way its answer reaches the group hangs on the bridge's neighbours.
+            if ways(of: trace).contains(where: { answersGroup($0, packet) }) {
+                verdict.finding = .skipped("an answer to a group goes round on a bridge")
+                return verdict
+            }
             let isToGroup = packet.packet.version == .v6 && packet.packet.destination.isMulticast
             let hasOtherEnds = agreement.differences.allSatisfy {
                 $0.hasPrefix("packet source") || $0.hasPrefix("packet destination")
@@ -264,6 +269,11 @@ struct Judge {
             }
         }
         return false
+    }
+
+    private func answersGroup(_ way: Way, _ packet: LabPacket) -> Bool {
+        way.end.last?.packet.destination.isMulticast == true && !packet.packet.destination.isMulticast
+            && packet.arrival != .host
     }
 
     private func sendsCopy(_ way: Way) -> Bool {

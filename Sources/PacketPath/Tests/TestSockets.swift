@@ -122,9 +122,8 @@ extension Evaluator {
         case .icmp, .icmpv6:
             guard quotesAnotherPacket(packet) else { return .no }
             // The quoted packet is one of this host's.
-            guard !packet.unknown.contains(.icmpType), !packet.unknown.contains(.payload),
-                let quoted = QuotedPacket(packet)?.tuple
-            else { return unknown() }
+            let told = packet.unknown.contains(.payload) ? nil : QuotedPacket(packet)?.tuple
+            guard !packet.unknown.contains(.icmpType), let quoted = told ?? state.rejected else { return unknown() }
             (own, address, port) = (quoted.protocol, quoted.source, quoted.sourcePort)
             guard own == .tcp || own == .udp else { return .no }
         default: return .no
