@@ -193,6 +193,8 @@ public struct KernelRoute: Hashable, Sendable {
     public var link: UInt32
     /// The source address that the host itself would take.
     public var source: IPAddress?
+    /// Of IPv6 the table that it stands in (255: local); for a number over 255, 252.
+    var table: UInt8 = 0
 }
 
 extension NetlinkSocket {
@@ -224,6 +226,8 @@ extension NetlinkSocket {
             if attribute.type == 7 { source = IPAddress(wire: span, attribute.value) }
         }
         found?.source = source
+        // rtm_table of struct rtmsg.
+        if span.count > 4 { found?.table = span[4] }
         return found
     }
 

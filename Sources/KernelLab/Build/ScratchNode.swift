@@ -174,13 +174,12 @@ struct ScratchNode: ~Copyable {
 
 extension Laboratory {
     /// Waits, at most for ten seconds, until the host's IPv6 addresses are its own: the kernel adds their local routes in a
-    /// worker, when it has seen that the link is up. Observed on Linux 6.18.
+    /// worker, when it has seen that the link is up. Observed on Linux 6.18. A rule may lead to another table's local route.
     fileprivate mutating func awaitAddresses(_ host: HostState) {
-        let loopback = node.link("lo")?.index ?? 1
         var waited = host.interfaces.filter { $0.isUp && $0.hasCarrier }.flatMap { $0.addresses.map(\.address) }
             .filter { $0.version == .v6 }
         for _ in 0..<5000 {
-            waited.removeAll { route.route(to: $0)?.link == loopback }
+            waited.removeAll { route.route(to: $0)?.table == 255 }
             if waited.isEmpty { return }
             usleep(2000)
         }

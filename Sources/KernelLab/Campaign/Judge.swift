@@ -273,7 +273,7 @@ struct Judge {
 
     private func answersGroup(_ way: Way, _ packet: LabPacket) -> Bool {
         way.end.last?.packet.destination.isMulticast == true && !packet.packet.destination.isMulticast
-            && packet.arrival != .host
+            && packet.arrival != .host && packet.packet.version == .v6
     }
 
     private func sendsCopy(_ way: Way) -> Bool {
