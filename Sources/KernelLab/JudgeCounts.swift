@@ -30,6 +30,11 @@ extension Judgement {
         }
         // Nor did it itself, where an answer from here was counted.
         if !isLocal, !seen.hasCopies, counts.contains(where: { $0.rule.chain == "OUTPUT" }) { return }
+        // A queue that nobody listens on may have been passed by in another hook.
+        if let rule = rules.first(where: { $0.target == .drop && $0.chain == hook?.name.uppercased() }) {
+            seen.outcome = .dropped(.legacy(rule))
+            return
+        }
         for rule in rules {
             switch rule.target {
             case .drop: seen.outcome = .dropped(.legacy(rule))

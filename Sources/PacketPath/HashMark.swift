@@ -117,10 +117,11 @@ extension Evaluator {
         let header = own.version == .v6 ? own.firstExtension(.ah) ?? own.transport : own.transport
         fields.protocol = header.kind.rawValue
         if header.kind == (own.version == .v4 ? .icmp : .icmpv6) || isCut(own) { return .known(fields) }
-        if start == 0, hashesUnknownPort(target, packet) { return .unknown }
+        // The kernel hashes no ports of a packet that ends before them.
         guard let offset = portsOffset(header.kind), let source = bytes.word16(at: start + header.offset + offset),
             let destination = bytes.word16(at: start + header.offset + offset + 2)
-        else { return .known(fields) }
+        else { return start == 0 && bytes.count < own.length ? .unknown : .known(fields) }
+        if start == 0, hashesUnknownPort(target, packet) { return .unknown }
         fields.take(source, destination, target)
         return .known(fields)
     }
