@@ -57,6 +57,8 @@ struct Judge {
     private var labels: RuleLabels
     /// Whether what nobody can know decided what a rule did to some set.
     private var doubtsSets = false
+    /// Whether no packet has met these rules yet.
+    private var isUnused = true
 
     init(_ model: HostModel) {
         self.model = model
@@ -70,6 +72,7 @@ struct Judge {
         labels = RuleLabels(model.linked)
         sets = SetChanges()
         doubtsSets = false
+        isUnused = true
     }
 
     /// Forgets the connections, as the laboratory does.
@@ -102,6 +105,8 @@ struct Judge {
         let whole = kept.flatMap { $0.tag == packet.tag ? Packet(joining: $0.packet, packet.packet) : nil }
         kept = nil
         let mayComplete = keepsWaiting(packet, completes: whole != nil)
+        let isFirst = isUnused
+        isUnused = false
         let trace = PacketPath.trace(
             request(packet, whole: whole), on: model, connections: connections, setChanges: sets)
         var verdict = Verdict(packet: packet, seen: seen, trace: trace, finding: .skipped(""))
@@ -160,6 +165,13 @@ struct Judge {
             // Source: net/ipv6/netfilter/nf_defrag_ipv6_hooks.c `nf_ct6_defrag_user`, Linux 6.18.
             if whole != nil, setsZone(trace) {
                 verdict.finding = .skipped("fragments that rules put in other zones are put together apart")
+                return verdict
+            }
+            // What holds conntrack on lets go of it some time after its rules are gone.
+            if isFirst, packet.packet.isFragment, seen.steps.isEmpty, seen.policies.isEmpty,
+                seen.outcome == .gone(after: .prerouting)
+            {
+                verdict.finding = .skipped("conntrack of the rules before may have kept a fragment still")
                 return verdict
             }
             if mayLoseConnection(seen, agreement.differences, trace) {

@@ -89,8 +89,9 @@ extension Evaluator {
         let kind = layout.transport.kind
         if packet.version == .v6, kind == .noNextHeader { return true }
         var needed = 0
+        // Of what has neither ports nor an identifier nothing is read, were it all behind the end.
         if kind.isICMP { needed = 8 } else if kind == .gre || kind.isTrackedByPorts { needed = 4 }
-        return layout.transport.offset + needed > bytes.count
+        return needed > 0 && layout.transport.offset + needed > bytes.count
     }
 
     /// Whether a hashlimit drops the packet: it asks for ports where the packet ends before its own, or IPv6 has no next
