@@ -8,7 +8,8 @@ extension Judgement {
         // What was put together here comes back in fragments: where one is dropped the datagram is lost. Of IPv4 INPUT gets
         // it whole, so that what counted there beside the packet was an answer to it; and what is lost has none.
         if isLocal, isFragment, seen.outcome == .delivered {
-            for rule in counts.map(\.rule) where rule.chain == "PREROUTING" || rule.chain == "INPUT" && rule.version == .v6 {
+            for rule in counts.map(\.rule)
+            where rule.chain == "PREROUTING" || rule.chain == "INPUT" && rule.version == .v6 {
                 if rule.target == .drop, !seen.hasOthers { seen.outcome = .dropped(.legacy(rule)) }
                 if rule.target == .named("REJECT") { seen.outcome = .rejected(.legacy(rule)) }
             }

@@ -67,7 +67,8 @@ extension Evaluator {
     func flooded(_ state: WalkState) -> [WalkState] {
         guard state.position == .routing, !state.isLoopedBack, ranPreroutingOnBridge(state),
             bridgeCallsIptables(state.packet.version) == true, !isReaddressed(state),
-            case .known(let bridge) = state.arrival, let type = frameType(state), type == .broadcast || type == .multicast
+            case .known(let bridge) = state.arrival, let type = frameType(state),
+            type == .broadcast || type == .multicast
         else { return [state] }
         var ways = [state]
         for port in ports(of: bridge) where port != state.inPort {
