@@ -283,9 +283,13 @@ struct Judge {
         return false
     }
 
+    /// Whether a packet of IPv6 from a bridge's port goes to a group by what a reply is translated to.
     private func answersGroup(_ way: Way, _ packet: LabPacket) -> Bool {
-        way.end.last?.packet.destination.isMulticast == true && !packet.packet.destination.isMulticast
-            && packet.arrival != .host && packet.packet.version == .v6
+        guard case .wire(let name) = packet.arrival, let port = model.names.find(name),
+            model.interface(port)?.master != nil
+        else { return false }
+        return packet.packet.version == .v6 && !packet.packet.destination.isMulticast
+            && way.end.last?.packet.destination.isMulticast == true
     }
 
     private func sendsCopy(_ way: Way) -> Bool {
