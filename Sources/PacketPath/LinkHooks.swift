@@ -84,7 +84,7 @@ extension Evaluator {
         state.isGivenToSocket = false
         guard let way = atIngress(state, of: state.arrival) else { return [state] }
         guard isReaddressed(state) else { return [way] }
-        if state.packet.version == .v4 || findsNoWay(state) {
+        if state.packet.version == .v4 || findsNoWay(query(state)) {
             let ends = routeArrived(state)
             if ends.allSatisfy(isKeptByBridge) { return ends }
         }
@@ -102,8 +102,9 @@ extension Evaluator {
         }
     }
 
-    private func findsNoWay(_ state: WalkState) -> Bool {
-        switch routeLookup(query(state), state.packet.version) {
+    /// Whether what is asked for gets no route, or one that is an error.
+    func findsNoWay(_ query: RouteQuery) -> Bool {
+        switch routeLookup(query, query.destination.version) {
         case .none: return true
         case .unknown, .several: return false
         case .found(let decision):

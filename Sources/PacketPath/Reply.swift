@@ -108,11 +108,12 @@ extension Evaluator {
         guard let with = state.rejectWith else { return nil }
         let packet = state.packet
         let isByDevice = isAnsweredByDevice(state)
-        let wayBack = isByDevice ? nil : typeOfWayBack(state, of: with)
+        let wayBack = isByDevice ? nil : typeOfWayBack(state)
         switch wayBack {
         case .broadcast, .multicast, .blackhole, .unreachable, .prohibit, .throw: return nil
         case .unicast, .local, .anycast, .nat, nil: break
         }
+        if with.icmp != nil, !isByDevice, lacksWayBack(state) { return nil }
         var answer: Packet
         if let icmp = with.icmp, isByDevice {
             guard packet.fragmentOffset == 0, !isUnreachable(packet), hasSumOfErrors(state) else { return nil }
@@ -237,29 +238,27 @@ extension Evaluator {
         state.connection = .entry(tracked)
     }
 
-    /// What the route to a packet's sender is to REJECT before the packet's own is known; `nil` where that counts, and for
-    /// IPv6 where there is one: without any no error of it is sent, nor of a bridge, which knows no source for it before it
-    /// counts how many it sends. Source: net/ipv4/netfilter/nf_reject_ipv4.c `nf_reject_fill_skb_dst`, net/ipv4/icmp.c
-    /// `__icmp_send`, net/ipv6/netfilter/nf_reject_ipv6.c `nf_reject6_fill_skb_dst`, net/ipv6/icmp.c
-    /// `icmpv6_xrlim_allow`, Linux 6.18; observed there.
-    private func typeOfWayBack(_ state: WalkState, of with: RejectWith) -> RouteType? {
-        guard !state.packet.unknown.contains(.source) else { return nil }
+    /// Whether IPv6 sends no error because it has no route back to the sender: before the packet's own is known it asks for
+    /// one, and of a bridge, for which it knows no source before it counts how many it sends.
+    /// Source: net/ipv6/netfilter/nf_reject_ipv6.c `nf_reject6_fill_skb_dst`, net/ipv6/icmp.c `icmpv6_xrlim_allow`,
+    /// Linux 6.18; observed there.
+    private func lacksWayBack(_ state: WalkState) -> Bool {
         let isUnrouted = state.context.hook == .prerouting || state.context.hook == .ingress
-        if state.packet.version == .v6 {
-            guard with.icmp != nil, isUnrouted || state.isBridged else { return nil }
-            var query = RouteQuery(destination: state.packet.source)
-            if !isUnrouted, reflectsMarks(of: state.packet) { query.mark = state.packet.mark }
-            switch routeLookup(query, .v6) {
-            case .found(let decision):
-                switch decision.type {
-                case .blackhole, .unreachable, .prohibit, .throw: return decision.type
-                case .unicast, .local, .broadcast, .anycast, .multicast, .nat: return nil
-                }
-            case .none: return .unreachable
-            case .several, .unknown: return nil
-            }
+        guard isUnrouted || state.isBridged, state.packet.version == .v6, !state.packet.unknown.contains(.source) else {
+            return false
         }
-        guard isUnrouted else { return nil }
+        var query = RouteQuery(destination: state.packet.source)
+        if !isUnrouted, reflectsMarks(of: state.packet) { query.mark = state.packet.mark }
+        return findsNoWay(query)
+    }
+
+    /// What the route to a packet's sender is to REJECT before the packet's own is known; `nil` where that counts, and for
+    /// IPv6. Source: net/ipv4/netfilter/nf_reject_ipv4.c `nf_reject_fill_skb_dst`, net/ipv4/icmp.c `__icmp_send`,
+    /// Linux 6.18; observed there.
+    private func typeOfWayBack(_ state: WalkState) -> RouteType? {
+        guard state.context.hook == .prerouting || state.context.hook == .ingress, state.packet.version == .v4,
+            !state.packet.unknown.contains(.source)
+        else { return nil }
         if state.packet.source.isMulticast { return .multicast }
         // Whatever route is found: no address is this host itself.
         // Source: net/ipv4/route.c `__mkroute_output`, `ip_route_output_key_hash_rcu`, Linux 6.18.

@@ -123,12 +123,16 @@ extension Evaluator {
         }
     }
 
+    /// What is not known of an entry's tuples: the packet that makes it gives it its addresses, of fragments all of it.
+    func unknownOfEntry(_ tracked: TrackedConnection, _ state: WalkState) -> PacketFields {
+        tracked.isNew ? (state.fragments?.whole ?? state.packet).unknown : []
+    }
+
     private func tupleValue(
         _ key: ConnectionKey, _ direction: ConnectionDirection, _ tracked: TrackedConnection, _ state: WalkState
     ) -> NativeValue {
         let tuple = direction == .original ? tracked.entry.original : tracked.entry.reply
-        // The packet that makes an entry gives it its addresses; what is not known of it is not known of the entry.
-        let unknown = tracked.isNew ? (state.fragments?.whole ?? state.packet).unknown : []
+        let unknown = unknownOfEntry(tracked, state)
         let isOriginal = direction == .original
         func address(_ address: IPAddress, _ isNear: Bool) -> NativeValue {
             let isKnown = unknown.isDisjoint(with: isNear ? .source : .destination)

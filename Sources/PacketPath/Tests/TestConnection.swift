@@ -56,8 +56,7 @@ extension Evaluator {
         }
         let original = tracked.entry.original
         let reply = tracked.entry.reply
-        // The packet that makes an entry gives it its addresses; what is not known of it is not known of the entry.
-        let unknown = tracked.isNew ? (state.fragments?.whole ?? state.packet).unknown : []
+        let unknown = unknownOfEntry(tracked, state)
         func address(_ test: Negatable<AddressMask>?, _ address: IPAddress, _ field: PacketFields, _ name: String) {
             guard let test else { return }
             if unknown.isDisjoint(with: field) {
