@@ -4,6 +4,8 @@ internal import RuleModel
 extension Judgement {
     /// What the counters of iptables-legacy say of a packet that some hook did not let through.
     mutating func add(counts: [LegacyCount]) {
+        // Outside tunnels what counts of the other version is of packets that the kernel sends of its own accord.
+        let counts = tunnelPorts.isEmpty ? counts.filter { $0.rule.version == sent.version } : counts
         seen.counts = counts
         // What was put together here comes back in fragments: where one is dropped the datagram is lost. Of IPv4 INPUT gets
         // it whole, so that what counted there beside the packet was an answer to it; and what is lost has none.

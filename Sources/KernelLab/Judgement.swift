@@ -35,14 +35,14 @@ struct Judgement {
     private static let loopback: UInt32 = 1
 
     var seen = Observation()
-    private let sent: IPHeader
+    let sent: IPHeader
     /// Headers that the trace leaves out: those of the sent packet between the first 40 bytes and the transport header.
     private let leftOut: [UInt8]
     /// The sent packet where it is a fragment of IPv6: the trace shows 20 bytes of a later one, and none as headers.
     private let fragment: [UInt8]
     private let isLaterFragment: Bool
     private let chains: KernelChains
-    private let tunnelPorts: Set<UInt16>
+    let tunnelPorts: Set<UInt16>
     /// Sent by this host.
     let isLocal: Bool
     let isFragment: Bool

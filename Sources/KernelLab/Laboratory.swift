@@ -296,11 +296,13 @@ public struct Laboratory: ~Copyable {
         return true
     }
 
-    /// The same for IPv6, past the rules: a packet that waits for the neighbour leaves at once.
+    /// The same for IPv6, past the rules: a packet that waits for the neighbour leaves at once. A question that a packet
+    /// of ours is may be about a neighbour that the host knows.
     private mutating func tellNeighbour(_ packet: [UInt8], _ name: String) throws(LabFailure) -> Bool {
+        let master = node.master(name)
         guard let header = IPHeader(packet), header.protocol == .icmpv6, header.icmpType == 135,
             let asked = IPAddress(wire: packet.span, 48..<64), !node.ownAddresses.contains(asked),
-            let link = node.link(node.master(name))
+            node.hardware(of: asked, on: master) == nil, let link = node.link(master)
         else { return false }
         try route.setNeighbour(asked, Self.neighbour, link: link.index)
         return true

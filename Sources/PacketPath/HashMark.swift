@@ -121,7 +121,8 @@ extension Evaluator {
         guard let offset = portsOffset(header.kind), let source = bytes.word16(at: start + header.offset + offset),
             let destination = bytes.word16(at: start + header.offset + offset + 2)
         else { return start == 0 && bytes.count < own.length ? .unknown : .known(fields) }
-        if start == 0, hashesUnknownPort(target, packet) { return .unknown }
+        // Of AH its SPI is hashed, which nothing rewrites.
+        if start == 0, header.kind != .ah, hashesUnknownPort(target, packet) { return .unknown }
         fields.take(source, destination, target)
         return .known(fields)
     }
