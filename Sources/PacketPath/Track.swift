@@ -17,8 +17,10 @@ extension Evaluator {
         if entering.round == 0, let asked = request.state { return tracked(asked, state) }
         let look = firstLook(state)
         // The sum comes before TCP's flags. Source: net/netfilter/nf_conntrack_proto_tcp.c `tcp_error`, Linux 6.18.
-        if let check = transportCheck(state), !check.isRefused, look != .invalid || state.packet.protocol == .tcp {
-            state.hasVerifiedChecksum = check.isVerified
+        if let check = transportCheck(state), !check.isRefused, check.isVerified,
+            look != .invalid || state.packet.protocol == .tcp
+        {
+            state.hasVerifiedChecksum = true
         }
         switch look {
         case .invalid: state.connection = .invalid

@@ -248,7 +248,8 @@ extension Evaluator {
         state.isLoopedBack = true
         state.isLocal = false
         state.round += 1
-        state.hasVerifiedChecksum = false
+        // Of a copy none is looked at. Source: net/core/dev.c `dev_loopback_xmit`, Linux 6.18.
+        state.hasVerifiedChecksum = isCopy
         return atIngress(state, of: state.arrival) ?? takenFromLo(state)
     }
 

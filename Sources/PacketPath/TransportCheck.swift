@@ -113,7 +113,9 @@ extension Evaluator {
     }
 
     func transportCheck(_ state: WalkState) -> TransportCheck? {
-        let verifies = state.context.hook == .prerouting && model.sysctl("net.netfilter.nf_conntrack_checksum") != 0
+        let verifies =
+            !state.hasVerifiedChecksum && state.context.hook == .prerouting
+            && model.sysctl("net.netfilter.nf_conntrack_checksum") != 0
         return TransportCheck(state.packet, verifiesChecksum: verifies)
     }
 
