@@ -145,10 +145,12 @@ extension Evaluator {
 
     /// Of an answer to what was sent from here through NAT, the socket's own address and port.
     /// Source: net/ipv4/netfilter/nf_socket_ipv4.c `nf_sk_lookup_slow_v4`, net/ipv6/netfilter/nf_socket_ipv6.c
-    /// `nf_sk_lookup_slow_v6`, Linux 6.18, which both do so; before 6.15 IPv6 did not.
+    /// `nf_sk_lookup_slow_v6`, Linux 6.18, which both do so; before 6.15 IPv6 did not. Of an ICMPv6 error it means to, but
+    /// asks for the protocol of what the error is about.
     private func beforeSourceNAT(_ state: WalkState) -> (IPAddress, UInt16)? {
+        let isError = state.packet.protocol.isICMP
         guard case .entry(let tracked) = state.connection, tracked.direction == .reply, tracked.hasSourceMapping,
-            tracked.state == (state.packet.protocol.isICMP ? .related : .established)
+            tracked.state == (isError ? .related : .established), !isError || state.packet.version == .v4
         else { return nil }
         return (tracked.entry.original.source, tracked.entry.original.sourcePort)
     }
