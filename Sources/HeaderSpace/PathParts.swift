@@ -16,8 +16,7 @@ extension SetEvaluator {
             var owner: Symbol?
             var asked: [Bool]
         }
-        let table = model.routes(space.version)
-        let asked = table.rules.compactMap { $0.from } + table.routes.compactMap { $0.from }
+        let asked = askedSources
         var owners: [IPAddress: Symbol] = [:]
         for interface in model.host.interfaces {
             for own in interface.addresses where owners[own.address] == nil { owners[own.address] = interface.name }
@@ -32,6 +31,12 @@ extension SetEvaluator {
             classes[kind, default: []].append(atom.packets)
         }
         return order.map { space.union(classes[$0] ?? []) }
+    }
+
+    /// The sources that routing rules and routes ask for.
+    var askedSources: [IPPrefix] {
+        let table = model.routes(space.version)
+        return table.rules.compactMap { $0.from } + table.routes.compactMap { $0.from }
     }
 
     func byBothAddresses(_ way: Way) -> [Way] {
@@ -62,6 +67,24 @@ extension SetEvaluator {
     func byTimeToLive(_ way: Way) -> [Way] {
         guard way.flow.startedHere, way.flow[.ttl] == .arriving, space.free.contains(.ttl) else { return [way] }
         return parts(way, [space.packets(.ttl, 0), space.packets(.ttl, 1)])
+    }
+
+    /// Without what this host sends to all hosts and has no time to live left: with IPv4 that ends before POSTROUTING, and
+    /// the host's own copy is all that goes on. Source: net/ipv4/ip_output.c `ip_mc_output`, Linux 6.18.
+    func withTimeToLeave(_ ways: [Way]) -> [Way] {
+        guard space.version == .v4 else { return ways }
+        return ways.map { way in
+            guard way.flow.startedHere, let interface = way.flow.route?.interface,
+                model.interface(interface)?.isLoopback != true,
+                let toAll = space.packets(
+                    way.flow[.destination], of: .destination, in: IPPrefix(host: IPAddress(v4: 0xe000_0001))),
+                let spent = space.packets(way.flow[.ttl], of: .ttl, 0)
+            else { return way }
+            let ending = Way(packets: space.and(way.packets, space.and(toAll, spent)), flow: way.flow)
+            if ending.packets.isEmpty { return way }
+            end(ending, PathEnd(.filtered, .ttl))
+            return Way(packets: space.subtract(way.packets, ending.packets), flow: way.flow)
+        }.filter { !$0.packets.isEmpty }
     }
 
     /// Parts of one length as far as links limit it.

@@ -80,7 +80,7 @@ extension SetEvaluator {
     /// Through POSTROUTING and out.
     private func leave(_ ways: [Way]) {
         var looped: [Way] = []
-        for way in passed(.postrouting, ways) {
+        for way in passed(.postrouting, withTimeToLeave(ways)) {
             for part in byLength(way).flatMap({ bySpecialAddress($0) }).flatMap({ byTimeToLive($0) }) {
                 for (hook, way) in concluded(stages.transmit, part, .postrouting) {
                     switch hook {

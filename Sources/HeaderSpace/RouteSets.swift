@@ -19,6 +19,8 @@ struct SourceClass {
         var address: IPAddress?
         /// The port of a bridge that it is behind.
         var port: Symbol?
+        /// Which routing rules and routes ask for it: of `askedSources`.
+        var asked: [Bool] = []
     }
 
     var key: Key
@@ -454,13 +456,14 @@ extension SetEvaluator {
             && model.routes(.v4).rules.contains { rule in
                 rule.from != nil || rule.to != nil || rule.mark != nil || rule.inInterface != nil || rule.tos != 0
             }
+        let asked = askedSources
         for atom in addressAtoms(.source) {
             let route = routeBack(atom)
             let key = SourceClass.Key(
                 form: AddressForm(atom.address), isOwn: stages.isOwnAddress(atom.address), type: route.type,
                 isBack: route.interfaces.contains(interface), hasRoute: !route.interfaces.isEmpty,
                 address: isByRules && !atom.address.isMulticast ? atom.address : nil,
-                port: stages.bridgePort(toward: atom.address))
+                port: stages.bridgePort(toward: atom.address), asked: asked.map { $0.contains(atom.address) })
             if let place = places[key] {
                 found[place].sets.append(atom.packets)
             } else {

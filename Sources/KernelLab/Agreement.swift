@@ -80,22 +80,23 @@ struct Comparison {
         }
     }
 
-    /// What differs on the way of a fragment that the kernel keeps for the others: what comes behind is of the whole
-    /// datagram. Empty where they agree.
-    func differencesUntilKept(_ trace: Trace) -> [String] {
-        var first: [String]?
+    /// What differs on the way of a fragment that the kernel keeps for the others, empty where they agree, and the fragment
+    /// as it is kept: what comes behind is of the whole datagram.
+    func untilKept(_ trace: Trace) -> (differences: [String], fragment: Packet?) {
+        var first: (differences: [String], fragment: Packet?)?
         for var way in ways(of: trace) {
             let kept = way.steps.firstIndex {
                 if case .defragmentation = $0.kind { return true }
                 return false
             }
             guard let kept else { continue }
+            let fragment = way.steps[kept].view.packet
             way.steps.removeSubrange(kept...)
             let found = ruleDifferences(way) + policyDifferences(way) + countDifferences(way)
-            if found.isEmpty { return [] }
-            first = first ?? found
+            if found.isEmpty { return ([], fragment) }
+            first = first ?? (found, fragment)
         }
-        return first ?? ["hookline keeps no fragment"]
+        return first ?? (["hookline keeps no fragment"], nil)
     }
 
     private func differences(_ way: Way) -> [String] {

@@ -128,16 +128,13 @@ struct Judge {
         if whole == nil, packet.packet.isFragment, ways(of: trace).contains(where: isPutTogether) {
             // The kernel keeps it until the others are there.
             var fragment = packet
-            let step = trace.steps.first {
-                if case .defragmentation = $0.kind { return true }
-                return false
-            }
-            if let then = step?.view.packet { fragment.packet = then }
+            let held = Comparison(model: model, seen: seen).untilKept(trace)
+            if let then = held.fragment { fragment.packet = then }
             if sendsCopies {
                 kept = fragment
                 return verdict
             }
-            verdict.finding = heldFinding(Comparison(model: model, seen: seen), trace)
+            verdict.finding = heldFinding(seen, held.differences)
             if mayComplete, verdict.disagrees {
                 verdict.finding = .skipped("the kernel may have kept another fragment of the same number")
                 return verdict
@@ -302,13 +299,11 @@ struct Judge {
     }
 
     /// What to make of a fragment that waits for others.
-    private func heldFinding(_ comparison: Comparison, _ trace: Trace) -> Verdict.Finding {
-        switch comparison.seen.outcome {
-        case .gone, .unseen:
-            let differences = comparison.differencesUntilKept(trace)
-            return differences.isEmpty ? .agrees(undecided: []) : .disagrees(differences)
+    private func heldFinding(_ seen: Observation, _ differences: [String]) -> Verdict.Finding {
+        switch seen.outcome {
+        case .gone, .unseen: return differences.isEmpty ? .agrees(undecided: []) : .disagrees(differences)
         case .forwarded, .sent, .delivered, .dropped, .rejected, .queued, .unroutable, .lost:
-            return .disagrees(["a fragment that hookline keeps: kernel \(comparison.seen.outcome)"])
+            return .disagrees(["a fragment that hookline keeps: kernel \(seen.outcome)"])
         }
     }
 
