@@ -247,8 +247,14 @@ extension SetEvaluator {
 
     /// A frame is addressed as its packet is, where it was not told.
     func packets(_ test: Negatable<PacketType>, _ asked: Asked) -> PacketSet {
-        if asked.flow.arrivesByLo { return ask(.packetType(test), asked) }
-        return byAddress(.destination, .packetType(test), asked)
+        guard asked.flow.arrivesByLo else { return byAddress(.destination, .packetType(test), asked) }
+        let all = parts(Way(packets: asked.packets, flow: asked.flow), frameCuts(asked.flow))
+        return space.union(
+            all.map { part in
+                var own = asked
+                own.packets = part.packets
+                return space.and(part.packets, ask(.packetType(test), own))
+            })
     }
 
     func packets(_ test: Negatable<MACAddress>, _ asked: Asked) -> PacketSet {

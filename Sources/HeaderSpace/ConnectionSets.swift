@@ -173,8 +173,10 @@ extension SetEvaluator {
 
     /// The owner of the sending socket, of packets made here.
     func packets(_ match: OwnerMatch, _ asked: Asked) -> PacketSet {
-        // What came from the wire has no socket.
-        if asked.context.hasInInterface || asked.context.hook == .forward { return askOne(.owner(match), asked) }
+        // What came from the wire has no socket, and no copy has.
+        if asked.context.hasInInterface || asked.context.hook == .forward || asked.flow.isWithoutSocket {
+            return askOne(.owner(match), asked)
+        }
         guard space.free.contains(.user) || space.free.contains(.group),
             !match.includesSupplementaryGroups, asked.context.hook == .output || asked.context.hook == .postrouting
         else { return ask(.owner(match), asked) }

@@ -56,6 +56,8 @@ struct Flow: Hashable {
     var isGivenToSocket = false
     /// Whether this host made them.
     var startedHere = false
+    /// Whether they are asked about as the copies without a socket that they have.
+    var isWithoutSocket = false
     /// Sets that rules on the way have changed.
     var changedSets: [Symbol] = []
     var native = NativeTraces()

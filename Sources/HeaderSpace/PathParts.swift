@@ -69,22 +69,49 @@ extension SetEvaluator {
         return parts(way, [space.packets(.ttl, 0), space.packets(.ttl, 1)])
     }
 
-    /// Without what this host sends to all hosts and has no time to live left: with IPv4 that ends before POSTROUTING, and
-    /// the host's own copy is all that goes on. Source: net/ipv4/ip_output.c `ip_mc_output`, Linux 6.18.
+    /// What this host sends to many it gets a copy of, with IPv4 before POSTROUTING: those without time to live left to go
+    /// farther end there. Source: net/ipv4/ip_output.c `ip_mc_output`, Linux 6.18.
     func withTimeToLeave(_ ways: [Way]) -> [Way] {
-        guard space.version == .v4 else { return ways }
-        return ways.map { way in
-            guard way.flow.startedHere, let interface = way.flow.route?.interface,
-                model.interface(interface)?.isLoopback != true,
-                let toAll = space.packets(
-                    way.flow[.destination], of: .destination, in: IPPrefix(host: IPAddress(v4: 0xe000_0001))),
-                let spent = space.packets(way.flow[.ttl], of: .ttl, 0)
-            else { return way }
-            let ending = Way(packets: space.and(way.packets, space.and(toAll, spent)), flow: way.flow)
+        ways.map { way in
+            let group = space.and(way.packets, toAllHosts(way.flow))
+            guard !copied(way).isEmpty, let spent = space.packets(way.flow[.ttl], of: .ttl, 0) else { return way }
+            let ending = Way(packets: space.and(group, spent), flow: way.flow)
             if ending.packets.isEmpty { return way }
             end(ending, PathEnd(.filtered, .ttl))
             return Way(packets: space.subtract(way.packets, ending.packets), flow: way.flow)
         }.filter { !$0.packets.isEmpty }
+    }
+
+    /// The nat step of POSTROUTING: what has a copy that comes there first is translated as that is, which has no socket.
+    func translatedLeaving(_ chains: [ChainID], _ ways: [Way], _ context: Context) -> [Way] {
+        let parts = ways.flatMap { way -> [Way] in
+            var ofCopy = way
+            ofCopy.packets = copied(way)
+            if ofCopy.packets.isEmpty { return [way] }
+            ofCopy.flow.isWithoutSocket = true
+            let others = Way(packets: space.subtract(way.packets, ofCopy.packets), flow: way.flow)
+            return [ofCopy, others].filter { !$0.packets.isEmpty }
+        }
+        return translated(chains, parts, context).map { way in
+            var way = way
+            way.flow.isWithoutSocket = false
+            return way
+        }
+    }
+
+    /// Packets of `way` that the host gets a copy of before they go to POSTROUTING.
+    private func copied(_ way: Way) -> PacketSet {
+        guard space.version == .v4, way.flow.startedHere, let route = way.flow.route, let interface = route.interface,
+            model.interface(interface)?.isLoopback != true
+        else { return .none }
+        if route.type == .broadcast { return way.packets }
+        let all = space.packets(way.flow[.destination], of: .destination, UInt128(UInt32.max)) ?? .none
+        return space.and(way.packets, space.or(all, toAllHosts(way.flow)))
+    }
+
+    /// The one group of IPv4 that every host is in.
+    private func toAllHosts(_ flow: Flow) -> PacketSet {
+        space.packets(flow[.destination], of: .destination, in: IPPrefix(host: IPAddress(v4: 0xe000_0001))) ?? .none
     }
 
     /// Parts of one length as far as links limit it.

@@ -190,6 +190,7 @@ extension SetEvaluator {
         case .withoutNAT: return translated([], ways, context)
         case .nat(let chains):
             if context.hook == .prerouting { return translatedArriving(chains, ways, context) }
+            if context.hook == .postrouting { return translatedLeaving(chains, ways, context) }
             guard context.hook == .output else { return translated(chains, ways, context) }
             return ways.flatMap { way in
                 rerouted(translated(chains, [way], context), from: way, byNAT: true)
@@ -292,7 +293,8 @@ extension SetEvaluator {
         let asked: [PacketField] = byNAT ? [.destination] : [.destination, .mark, .source, .tos, .ttl]
         return open.flatMap { way -> [Way] in
             guard asked.contains(where: { way.flow[$0] != before.flow[$0] }) else { return [way] }
-            return byDestination(way).flatMap { bySpecialAddress($0) }.flatMap { part -> [Way] in
+            let parts = parts(way, ruleCuts(way.flow)).flatMap { byDestination($0) }.flatMap { bySpecialAddress($0) }
+            return parts.flatMap { part -> [Way] in
                 let same = Way(packets: part.packets, flow: before.flow)
                 guard let now = situation(part, .output), let old = situation(same, .output) else { return [] }
                 return concluded(stages.reroute(now, from: old, byNAT: byNAT), now, part).map { $0.way }

@@ -89,7 +89,10 @@ extension SetEvaluator {
     /// Without a socket that takes it a packet is dropped.
     private func proxy(_ target: TPROXYTarget, _ rule: RuleReference, _ way: Way) -> SetAction {
         let takes = unknown("tproxy@\(cite(rule))", "a transparent socket takes the packet (\(cite(rule)))")
-        let mayTake = space.and(takes, space.or(isOf(.tcp, way.flow), isOf(.udp, way.flow)))
+        let begins = space.and(isOf(.tcp, way.flow), beginning(way.flow))
+        let unheard = space.subtract(begins, listened(to: target, way.flow))
+        let ofSockets = space.or(isOf(.tcp, way.flow), isOf(.udp, way.flow))
+        let mayTake = space.and(takes, space.subtract(ofSockets, unheard))
         var taken = Way(packets: space.and(way.packets, mayTake), flow: way.flow)
         taken.flow.isGivenToSocket = true
         let kept = ~UInt128(target.mark.mask) & 0xffff_ffff

@@ -93,7 +93,8 @@ extension SetEvaluator {
                     for part in byBothAddresses(way) { result += concluded(stages.route, part, .prerouting) }
                     continue
                 }
-                result += concluded(stages.route, way, .prerouting)
+                // It has its route, but is taken in only by those who have joined its group.
+                for part in bySpecialAddress(way) { result += concluded(stages.route, part, .prerouting) }
                 continue
             }
             for part in partsByRouting(way.flow) {
@@ -316,9 +317,27 @@ extension SetEvaluator {
 
     /// Parts of all packets that routing tells apart by anything but their destination: what `ip rule` asks, the time to live, the length.
     func partsByRouting(_ flow: Flow) -> [PacketSet] {
-        var cuts: [PacketSet] = []
+        var cuts = ruleCuts(flow)
         // A frame stays a group's, whatever its packet's destination has become.
         if !flow.isArriving(.destination) { cuts += frameCuts(flow) }
+        if flow[.destination] != .arriving {
+            // A frame to many stays one where NAT has its packet go to one.
+            for prefix in [IPPrefix(host: IPAddress(v4: .max)), IPPrefix(IPAddress(v4: 0xe000_0000), length: 4)]
+            where space.version == .v4 {
+                cuts.append(space.packets(.arriving, of: .destination, in: prefix) ?? .none)
+            }
+            if space.version == .v6 {
+                let groups = IPPrefix(IPAddress(v6High: 0xff00 << 48, low: 0), length: 8)
+                cuts.append(space.packets(.arriving, of: .destination, in: groups) ?? .none)
+            }
+        }
+        if flow[.ttl] == .arriving { cuts.append(space.packets(.ttl, from: 0, through: 1)) }
+        return parts(Way(packets: .all, flow: flow), cuts + lengthCuts(flow)).map { $0.packets }
+    }
+
+    /// What `ip rule` and the routes themselves ask beside the destination.
+    func ruleCuts(_ flow: Flow) -> [PacketSet] {
+        var cuts: [PacketSet] = []
         for rule in model.routes(space.version).rules {
             if let from = rule.from, let own = space.packets(flow[.source], of: .source, in: from) {
                 cuts.append(own)
@@ -343,22 +362,11 @@ extension SetEvaluator {
                 cuts.append(space.packets(.user, from: UInt128(users.first), through: UInt128(users.last)))
             }
         }
-        for route in model.routes(space.version).routes where route.tos != 0 {
-            cuts.append(typeOfService(route.tos, flow))
+        for route in model.routes(space.version).routes {
+            if route.tos != 0 { cuts.append(typeOfService(route.tos, flow)) }
+            if let from = route.from, let own = space.packets(flow[.source], of: .source, in: from) { cuts.append(own) }
         }
-        if flow[.destination] != .arriving {
-            // A frame to many stays one where NAT has its packet go to one.
-            for prefix in [IPPrefix(host: IPAddress(v4: .max)), IPPrefix(IPAddress(v4: 0xe000_0000), length: 4)]
-            where space.version == .v4 {
-                cuts.append(space.packets(.arriving, of: .destination, in: prefix) ?? .none)
-            }
-            if space.version == .v6 {
-                let groups = IPPrefix(IPAddress(v6High: 0xff00 << 48, low: 0), length: 8)
-                cuts.append(space.packets(.arriving, of: .destination, in: groups) ?? .none)
-            }
-        }
-        if flow[.ttl] == .arriving { cuts.append(space.packets(.ttl, from: 0, through: 1)) }
-        return parts(Way(packets: .all, flow: flow), cuts + lengthCuts(flow)).map { $0.packets }
+        return cuts
     }
 
     /// Packets that a rule or route for a type of service takes.

@@ -92,6 +92,7 @@ final class SetEvaluator {
         situation.isLoopedBack = flow.isLoopedBack
         situation.isGivenToSocket = flow.isGivenToSocket
         situation.startedHere = flow.startedHere
+        situation.isWithoutSocket = flow.isWithoutSocket
         situation.route = flow.route
         switch flow.standing {
         case .none: break

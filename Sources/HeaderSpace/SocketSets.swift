@@ -47,10 +47,7 @@ extension SetEvaluator {
         let udp = isOf(.udp, flow)
         let icmp = space.or(isOf(.icmp, flow), isOf(.icmpv6, flow))
         let errors = space.and(icmp, quotingTypes(flow))
-        let begin = space.packets(
-            flow[.tcpFlags], of: .tcpFlags, UInt128(TCPFlags.syn.rawValue),
-            mask: UInt128(TCPFlags([.syn, .ack]).rawValue))
-        let beginning = space.and(tcp, begin ?? .none)
+        let beginning = space.and(tcp, beginning(flow))
         var classes = [
             errors, space.subtract(icmp, errors), space.complement(space.union([tcp, udp, icmp])),
         ]
@@ -59,6 +56,32 @@ extension SetEvaluator {
             if !packets.isEmpty { classes += byListener(proto, packets, asked) }
         }
         return classes.map { space.and($0, asked.packets) }.filter { !$0.isEmpty }
+    }
+
+    /// Packets with the flags of a segment of TCP that begins a connection.
+    func beginning(_ flow: Flow) -> PacketSet {
+        space.packets(
+            flow[.tcpFlags], of: .tcpFlags, UInt128(TCPFlags.syn.rawValue),
+            mask: UInt128(TCPFlags([.syn, .ack]).rawValue)) ?? .none
+    }
+
+    /// Packets for the port and address of some listener of TCP that TPROXY may give them to.
+    func listened(to target: TPROXYTarget, _ flow: Flow) -> PacketSet {
+        guard let listeners = model.host.listeners else { return .all }
+        let sets = listeners.filter { listener in
+            let address = target.address ?? listener.address
+            return listener.protocol == .tcp && (listener.version ?? space.version) == space.version
+                && (listener.address == nil || listener.address == address)
+                && (target.port == 0 || target.port == listener.port)
+        }.map { listener in
+            let ofPort = space.packets(flow[.destinationPort], of: .destinationPort, UInt128(listener.port))
+            let there = target.port == 0 ? ofPort ?? .all : .all
+            guard let name = listener.interface else { return there }
+            if flow.arrivesByLo { return model.interface(name)?.isLoopback == true ? there : .none }
+            guard let number = interfaces.firstIndex(of: name) else { return .none }
+            return space.and(there, space.packets(.inInterface, UInt128(number)))
+        }
+        return space.union(sets)
     }
 
     /// Packets of ICMP types that quote the packet they are about.

@@ -174,6 +174,12 @@ extension SetEvaluator {
                 ways = ways.flatMap { way in
                     addressAtoms(.destination).map { Way(packets: space.and(way.packets, $0.packets), flow: way.flow) }
                 }
+                if space.version == .v6 {
+                    let cuts = stages.sourceChoicePrefixes.map {
+                        space.packets(.arriving, of: .destination, in: $0) ?? .none
+                    }
+                    ways = ways.flatMap { self.parts($0, cuts) }
+                }
             }
         case .redirect where context.hook == .prerouting && !way.flow.arrivesByLo:
             ways = interfaces.indices.map { number in
@@ -313,9 +319,16 @@ extension SetEvaluator {
         }
         if isDestination { tracked.isDestinationTranslated = true } else { tracked.isSourceTranslated = true }
         flow.standing = .tracked(tracked)
+        var changed = space.subtract(way.packets, same)
+        // What gets another address loses the route that it came by over lo.
         // Source: net/netfilter/nf_nat_proto.c `nf_nat_ipv4_pre_routing`, Linux 6.18; see `Evaluator.askNAT`.
-        if isDestination, flow.arrivesByLo { flow.isLoopedBack = false }
-        result.append(Way(packets: space.subtract(way.packets, same), flow: flow))
+        if isDestination, flow.isLoopedBack {
+            let keeping = space.and(changed, equal(way.flow[field], flow[field], field))
+            if !keeping.isEmpty { result.append(Way(packets: keeping, flow: flow)) }
+            changed = space.subtract(changed, keeping)
+            flow.isLoopedBack = false
+        }
+        result.append(Way(packets: changed, flow: flow))
         return isDestination ? towardGoal(result) : result
     }
 

@@ -31,6 +31,8 @@ package struct Situation: Hashable, Sendable {
     package var startedHere = false
     /// Whether TPROXY gave it to a socket.
     package var isGivenToSocket = false
+    /// Whether it is the copy of what a socket sent.
+    package var isWithoutSocket = false
     /// Which ends' mappings a nat step has settled.
     package var hasDestinationMapping = false
     package var hasSourceMapping = false
@@ -219,6 +221,8 @@ package struct Stages: Sendable {
         return result
     }
 
+    package var sourceChoicePrefixes: [IPPrefix] { RouteFinder(model, .v6).sourceChoicePrefixes }
+
     /// Whether `address` is one of the host's own.
     package func isOwnAddress(_ address: IPAddress) -> Bool { plain.isOwnAddress(address) }
 
@@ -327,6 +331,7 @@ package struct Stages: Sendable {
         state.startedHere = situation.arrival == nil || situation.isLoopedBack || situation.startedHere
         state.isLoopedBack = situation.isLoopedBack
         state.isGivenToSocket = situation.isGivenToSocket
+        state.isWithoutSocket = situation.isWithoutSocket
         if situation.isLoopedBack || situation.startedHere && situation.arrival != nil { state.round = 1 }
         if let arrival = situation.arrival {
             state.arrival = .known(arrival)

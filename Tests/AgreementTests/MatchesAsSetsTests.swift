@@ -49,10 +49,10 @@ import Testing
     ///
     /// - Parameter asksMore: whether sets may leave open what a trace knows.
     private func follow(
-        _ rules: String, _ version: IPVersion = .v4, _ origin: PacketOrigin = .wire, sets: String = "",
+        _ rules: String, _ version: IPVersion = .v4, origin: PacketOrigin = .wire, sets: String = "",
         more: [String: String] = [:], asksMore: Bool = false
     ) throws -> Followed {
-        let names = ["ip-addr", "ip-link", "ip-route", "ip6-rule", "sysctl"]
+        let names = ["ip-addr", "ip-link", "ip-route", "ip6-rule", "sysctl"].filter { more["\($0).txt"] == nil }
         var files = try names.map { name in
             let path = Rulesets.path + "nft-nat/\(name).txt"
             return SourceFile(path: path, text: try String(contentsOfFile: path, encoding: .utf8))
@@ -180,7 +180,7 @@ import Testing
     @Test func theHostsOwnAddressesAreOfKnownNodes() throws {
         let rule = "-m cluster --cluster-total-nodes 2 --cluster-local-node 1 --cluster-hash-seed 5 -j DROP"
         // What a connection that another one expected hashes to is open in a trace, too.
-        let sent = try follow("-A OUTPUT \(rule)", .v4, .host)
+        let sent = try follow("-A OUTPUT \(rule)", .v4, origin: .host)
         #expect(sent.space.unknownNames(sent.all([sent.ended, sent.packets(.state, 0)])).isEmpty)
         let come = try follow("-A PREROUTING \(rule)", asksMore: true)
         #expect(come.space.unknownNames(come.ended) == ["cluster@mangle/PREROUTING:1"])
@@ -208,6 +208,96 @@ import Testing
                 """
             ])
         #expect(found.difference(found.packets(.tos, 0xf2), found.packets(.destination, 0x0a00_0005)) == nil)
+    }
+
+    private let rulesOfIPv6 = [
+        "ip6-rule.txt": """
+        0:	from all lookup local
+        100:	from 2001:db8::9 blackhole
+        200:	from all ipproto udp prohibit
+        32766:	from all lookup main
+
+        """
+    ]
+
+    @Test func aRoutingRuleOfIPv6AsksForASource() throws {
+        let found = try follow("-A PREROUTING -m hl --hl-eq 1 -j ACCEPT", .v6, more: rulesOfIPv6)
+        let source = found.packets(.source, 0x2001_0db8 << 96 | 9)
+        #expect(found.difference(source, found.packets(.protocol, 17)) == nil)
+        #expect(found.difference(source, found.packets(.protocol, 6)) == nil)
+    }
+
+    @Test func whatIsRoutedAgainMeetsAllRoutingRules() throws {
+        let found = try follow(
+            "-A OUTPUT -j TOS --set-tos 0x10/0xff", origin: .host,
+            more: [
+                "ip-rule.txt": """
+                0:	from all lookup local
+                100:	from all ipproto udp lookup main suppress_prefixlength 0
+                200:	from all tos 0x10 blackhole
+                32766:	from all lookup main
+                32767:	from all lookup default
+
+                """
+            ])
+        for proto in [UInt128(17), 6] {
+            let own = found.packets(.protocol, proto)
+            #expect(found.difference(own, found.packets(.destination, 0x0a00_0005)) == nil)
+            #expect(found.difference(own, found.packets(.destination, 0x0808_0808)) == nil)
+        }
+    }
+
+    @Test func whatGoesToAllHostsWithoutTimeToLiveStays() throws {
+        let found = try follow(
+            "COMMIT\n*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -m ttl --ttl-lt 2 -j SNAT --to-source 192.0.2.9",
+            origin: .host)
+        for ttl in [UInt128(0), 1, 64] {
+            #expect(found.difference(found.packets(.destination, 0xe000_0001), found.packets(.ttl, ttl)) == nil)
+        }
+    }
+
+    /// The copy of what goes to many comes to POSTROUTING first and has no socket.
+    @Test func aCopyHasNoOwner() throws {
+        let found = try follow(
+            "COMMIT\n*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -m owner ! --uid-owner 0 -j SNAT --to-source 192.0.2.9",
+            origin: .host)
+        for destination in [UInt128(0xc000_02ff), 0xffff_ffff, 0xe000_0001, 0xc000_0205] {
+            let own = found.packets(.destination, destination)
+            #expect(found.difference(own, found.packets(.user, 0), found.packets(.protocol, 17)) == nil)
+            #expect(found.difference(own, found.packets(.user, 1000), found.packets(.protocol, 17)) == nil)
+        }
+    }
+
+    /// What gets another port alone over lo keeps the route that it came by.
+    @Test func anotherPortIsNoOtherWay() throws {
+        let found = try follow(
+            "COMMIT\n*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -j DNAT --to-destination :8443",
+            origin: .host)
+        #expect(
+            found.difference(
+                found.packets(.destination, 0x7f01_0203), found.packets(.protocol, 17), found.packets(.state, 3)) == nil
+        )
+    }
+
+    @Test func withoutAListenerTPROXYGivesAConnectionToNobody() throws {
+        let found = try follow(
+            "-A PREROUTING -p tcp -j TPROXY --on-port 443 --on-ip 192.0.2.1 --tproxy-mark 0x1/0x1", more: sockets)
+        let (eth1, begins) = (found.packets(.inInterface, 2), space(found, flags: 2))
+        #expect(found.difference(begins, eth1) == nil)
+        #expect(found.difference(begins) == nil)
+        let none = try follow("-A PREROUTING -p tcp -j TPROXY --on-port 81", more: sockets)
+        #expect(none.ends(space(none, flags: 2)) == true)
+        #expect(none.ends(space(none, flags: 16)) == nil)
+    }
+
+    @Test func overLoAFrameIsAddressedAsItsPacketIs() throws {
+        let found = try follow(
+            "-A PREROUTING -i lo -m pkttype --pkt-type unicast -j DROP", origin: .host,
+            more: [
+                "ip-rule.txt": "0:\tfrom all lookup local\n32766:\tfrom all lookup main\n"
+            ])
+        #expect(found.difference(found.packets(.source, 0x7f00_0001), found.packets(.destination, 0xe600_0001)) == nil)
+        #expect(found.difference(found.packets(.destination, 0x7f00_0001)) == nil)
     }
 
     /// What conntrack does not know by ports has none in its entry, and ICMP has others there.

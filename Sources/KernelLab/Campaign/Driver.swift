@@ -15,6 +15,8 @@ struct Driver: ~Copyable {
     /// What a conversation met before its rules were changed.
     private(set) var before: Stage?
     private var isFresh = true
+    /// A packet of the flow was not compared: what it left behind is not known.
+    private var isAstray = false
     /// More packets passed than the kernel could tell of: mostly one that goes over lo for good, and only other rules
     /// stop it.
     private(set) var isFlooded = false
@@ -67,6 +69,7 @@ struct Driver: ~Copyable {
     mutating func send(_ packet: LabPacket, tag: UInt16) throws(LabFailure) -> Verdict {
         history.append(packet)
         history[history.count - 1].isFresh = isFresh
+        isAstray = isAstray && !isFresh
         isFresh = false
         var packet = packet
         if packet.arrival == .host {
@@ -105,8 +108,11 @@ struct Driver: ~Copyable {
         if verdict.disagrees, try bench.scratch.laboratory.isStillAtIt() {
             verdict.finding = .skipped("the kernel was still at it when its trace was read")
             isFlooded = true
+            isAstray = true
             return verdict
         }
+        if isAstray { verdict.finding = .skipped("a packet before it in its flow was not compared") }
+        if case .skipped = verdict.finding { isAstray = true }
         for entry in judge.connections.entries where entry.hasDrawnPort {
             guard let kernel = try bench.scratch.laboratory.netfilter.connection(like: entry) else { continue }
             guard !judge.takePort(of: entry, from: kernel) else { continue }
@@ -139,7 +145,7 @@ struct Driver: ~Copyable {
         }
     }
 
-    /// Follows a script to its end, or until a packet went another way than was said, or nowhere.
+    /// Follows a script to its end, or until a packet went another way than was said, or nowhere, or was not compared.
     mutating func converse(_ script: [RandomStep]) throws(LabFailure) -> [Verdict] {
         try forget()
         var verdicts: [Verdict] = []
@@ -152,11 +158,11 @@ struct Driver: ~Copyable {
                 first = packet
                 tag = bench.scratch.laboratory.nextTag()
                 verdicts.append(try send(packet, tag: tag))
-                if verdicts.last?.disagrees == true { return verdicts }
+                if verdicts.last?.agrees == false { return verdicts }
                 continue
             case .next(let packet):
                 verdicts.append(try send(packet, tag: tag))
-                if verdicts.last?.disagrees == true { return verdicts }
+                if verdicts.last?.agrees == false { return verdicts }
                 continue
             case .clash(let packet): next = packet
             case .sameAgain(let change):
@@ -175,7 +181,7 @@ struct Driver: ~Copyable {
             }
             guard let next else { break }
             verdicts.append(try send(next))
-            if verdicts.last?.disagrees == true { break }
+            if verdicts.last?.agrees == false { break }
         }
         return verdicts
     }

@@ -30,6 +30,11 @@ struct Verdict {
         if case .disagrees = finding { return true }
         return false
     }
+
+    var agrees: Bool {
+        if case .agrees = finding { return true }
+        return false
+    }
 }
 
 /// A packet as it was sent, its bytes with their tag.
@@ -175,7 +180,8 @@ struct Judge {
                 verdict.finding = .skipped("a copy that got an entry of its own may have taken the packet's")
                 return verdict
             }
-            if seen.hasCopies, seen.hasOthers, agreement.differences.allSatisfy({ $0.hasPrefix("mark: ") }) {
+            let isOfMark = agreement.differences.allSatisfy { $0.hasPrefix("mark: ") }
+            if seen.hasCopies, seen.hasOthers, isOfMark || !seen.answers.isEmpty {
                 verdict.finding = .skipped("an error about a copy may have marked the packet's connection")
                 return verdict
             }

@@ -124,16 +124,22 @@ extension RouteFinder {
         return address.high >> 54 == 0x3fb ? 5 : 14
     }
 
-    /// The default policy table. Source: net/ipv6/addrlabel.c `ip6addrlbl_init_table`.
     private func labelV6(_ address: IPAddress) -> Int {
-        let high = address.high
-        if high == 0, address.low == 1 { return 0 }
-        if high >> 57 == 0xfc >> 1 { return 5 }
-        if high >> 48 == 0x2002 { return 2 }
-        if high >> 32 == 0x2001_0000 { return 6 }
-        if high >> 36 == 0x2001_001 { return 7 }
-        if high == 0 { return address.low >> 32 == 0xffff ? 4 : (address.low >> 32 == 0 ? 3 : 1) }
-        return 1
+        policyLabels.first { $0.prefix.contains(address) }?.label ?? 1
+    }
+
+    /// Prefixes that hold destinations of one choice of a source address of IPv6, but for the interface: by the policy table,
+    /// and by how far own addresses have their first bits in common.
+    var sourceChoicePrefixes: [IPPrefix] {
+        var prefixes = Set(policyLabels.map { $0.prefix })
+        let own = model.host.interfaces.flatMap { $0.addresses }.map { $0.address }.filter { $0.version == .v6 }
+        for one in own {
+            prefixes.insert(IPPrefix(host: one))
+            for other in own where other != one {
+                prefixes.insert(IPPrefix(one, length: UInt8(truncatingIfNeeded: commonBits(one, other) + 1)))
+            }
+        }
+        return prefixes.sorted { ($0.address, $0.length) < ($1.address, $1.length) }
     }
 
     private func commonBits(_ a: IPAddress, _ b: IPAddress) -> Int {
@@ -141,3 +147,15 @@ extension RouteFinder {
         return high < 64 ? high : 64 + (a.low ^ b.low).leadingZeroBitCount
     }
 }
+
+/// The default policy table, but for its last entry, which is of label 1. Source: net/ipv6/addrlabel.c
+/// `ip6addrlbl_init_table`, Linux 6.18.
+private let policyLabels: [(prefix: IPPrefix, label: Int)] = [
+    (IPPrefix(host: IPAddress(v6High: 0, low: 1)), 0),
+    (IPPrefix(IPAddress(v6High: 0, low: 0xffff_0000_0000), length: 96), 4),
+    (IPPrefix(.zero(.v6), length: 96), 3),
+    (IPPrefix(IPAddress(v6High: 0xfc00 << 48, low: 0), length: 7), 5),
+    (IPPrefix(IPAddress(v6High: 0x2002 << 48, low: 0), length: 16), 2),
+    (IPPrefix(IPAddress(v6High: 0x2001 << 48, low: 0), length: 32), 6),
+    (IPPrefix(IPAddress(v6High: 0x2001_0010 << 32, low: 0), length: 28), 7),
+]
