@@ -188,6 +188,9 @@ extension SetEvaluator {
             case .addressType(let match): if match.limitsToOutInterface { reads.readsOut = true }
             case .set(let set): read(set, &reads)
             case .connectionMark: reads.fields.insert(.connectionMark)
+            // Over lo a frame is addressed as its packet is. The way back is asked for with more than its destination.
+            case .packetType: reads.fields.insert(.destination)
+            case .reversePath: reads.fields.formUnion([.destination, .dscp, .mark])
             case .realm, .policy, .ipvs, .socket, .unknown: reads.readsAll = true
             case .native(let comparison):
                 for expression in comparison.expressions { read(expression, &reads) }
@@ -242,7 +245,8 @@ extension SetEvaluator {
     private func isPlain(_ nat: NATTarget) -> Bool { nat.addresses?.isSingle ?? true }
 
     private func read(_ expression: Expression, _ reads: inout ChainReads) {
-        reads.fields.formUnion(stages.fields(of: expression))
+        let fields = stages.fields(of: expression)
+        reads.fields.formUnion(fields.contains(.packetType) ? fields.union(.destination) : fields)
         if expression.contains(where: isHidden) { reads.readsAll = true }
         if expression.contains(where: isOut) { reads.readsOut = true }
     }

@@ -65,8 +65,12 @@ extension SetEvaluator {
 
     /// Parts with the time to live that keeps what this host sends to many from leaving, and with any other.
     func byTimeToLive(_ way: Way) -> [Way] {
-        guard way.flow.startedHere, way.flow[.ttl] == .arriving, space.free.contains(.ttl) else { return [way] }
-        return parts(way, [space.packets(.ttl, 0), space.packets(.ttl, 1)])
+        guard way.flow.startedHere, space.free.contains(.ttl) else { return [way] }
+        switch way.flow[.ttl] {
+        case .arriving: return parts(way, [space.packets(.ttl, 0), space.packets(.ttl, 1)])
+        case .lowered(let count): return parts(way, [space.packets(.ttl, count + 1)])
+        case .constant, .bits, .unknown, .various: return [way]
+        }
     }
 
     /// What this host sends to many it gets a copy of, with IPv4 before POSTROUTING: those without time to live left to go

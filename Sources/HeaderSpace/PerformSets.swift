@@ -41,7 +41,7 @@ extension SetEvaluator {
             flow[.tos] = space.written(flow[.tos], of: .tos, keeping: 3, xor: UInt128(value) << 2)
         case .tos(let byte):
             flow[.tos] = space.written(flow[.tos], of: .tos, keeping: UInt128(~byte.mask), xor: UInt128(byte.value))
-        case .timeToLive(let target): changeTTL(target, &flow)
+        case .timeToLive(let target): return .continue(timesToLive(target, way))
         case .tcpOptionStrip, .tcpMSS: break
         case .hmark: flow[.mark] = .unknown
         case .prefixTranslation(let target):
@@ -162,13 +162,28 @@ extension SetEvaluator {
         flow.template = template
     }
 
-    private func changeTTL(_ target: TimeToLiveTarget, _ flow: inout Flow) {
-        switch (target.operation, flow[.ttl]) {
-        case (.set, _): flow[.ttl] = .constant(UInt128(target.value))
-        case (.increase, .constant(let value)): flow[.ttl] = .constant(min(255, value + UInt128(target.value)))
+    /// Apart where a time to live would come below nothing, which is as far as it gets.
+    private func timesToLive(_ target: TimeToLiveTarget, _ way: Way) -> [Way] {
+        let count = UInt128(target.value)
+        func changed(_ source: FieldSource, _ packets: PacketSet) -> Way {
+            var changed = Way(packets: packets, flow: way.flow)
+            changed.flow[.ttl] = source
+            return changed
+        }
+        switch (target.operation, way.flow[.ttl]) {
+        case (.set, _): return [changed(.constant(count), way.packets)]
+        case (.increase, .constant(let value)): return [changed(.constant(min(255, value + count)), way.packets)]
         case (.decrease, .constant(let value)):
-            flow[.ttl] = .constant(value < UInt128(target.value) ? 0 : value - UInt128(target.value))
-        case (.increase, _), (.decrease, _): flow[.ttl] = .unknown
+            return [changed(.constant(value < count ? 0 : value - count), way.packets)]
+        case (.decrease, .arriving), (.decrease, .lowered):
+            let before: UInt128
+            if case .lowered(let known) = way.flow[.ttl] { before = known } else { before = 0 }
+            let spent = space.packets(.ttl, from: 0, through: min(255, before + count))
+            return [
+                changed(.constant(0), space.and(way.packets, spent)),
+                changed(.lowered(by: before + count), space.subtract(way.packets, spent)),
+            ].filter { !$0.packets.isEmpty }
+        case (.increase, _), (.decrease, _): return [changed(.unknown, way.packets)]
         }
     }
 

@@ -53,6 +53,9 @@ struct CheckKey: Hashable {
     var interface: Int
     /// Whether it would leave by the interface that it came by.
     var turnsRound: Bool
+    /// The interfaces that it may leave by where `ip rule` asks for one: the way back is asked for as if it came by them.
+    /// Source: net/ipv4/fib_frontend.c `__fib_validate_source`, Linux 6.18.
+    var departures: [Symbol]
     /// The MTUs, in bytes, that it may be too long for.
     var limits: Set<UInt32>
     /// Of which `ip rule` may ask.
@@ -151,6 +154,8 @@ extension SetEvaluator {
         let there: PacketSet
         if case .constant = flow[.destination] { there = .all } else { there = packets }
         guard let values = space.values(in: space.and(part, there)) else { return made }
+        let asksForInterface = model.routes(space.version).rules.contains { $0.inInterface != nil }
+        let departures = asksForInterface ? group.route.interfaces : []
         var interfacesByEnd: [PathEnd: [PacketSet: [PacketSet]]] = [:]
         var order: [(end: PathEnd, source: PacketSet)] = []
         for (number, interface) in interfaces.enumerated() {
@@ -160,8 +165,8 @@ extension SetEvaluator {
                 let check = CheckKey(
                     part: part, type: group.route.type, destination: group.destination, source: source.key,
                     interface: number,
-                    turnsRound: group.route.interfaces.contains(interface), limits: limits, mark: flow[.mark],
-                    tos: flow[.tos])
+                    turnsRound: group.route.interfaces.contains(interface), departures: departures, limits: limits,
+                    mark: flow[.mark], tos: flow[.tos])
                 switch checked(check, values, source, flow) {
                 case .passes: continue
                 case .open: made.open.append(space.and(arriving, source.packets))
@@ -331,7 +336,11 @@ extension SetEvaluator {
                 cuts.append(space.packets(.arriving, of: .destination, in: groups) ?? .none)
             }
         }
-        if flow[.ttl] == .arriving { cuts.append(space.packets(.ttl, from: 0, through: 1)) }
+        switch flow[.ttl] {
+        case .arriving: cuts.append(space.packets(.ttl, from: 0, through: 1))
+        case .lowered(let count): cuts.append(space.packets(.ttl, from: 0, through: count + 1))
+        case .constant, .bits, .unknown, .various: break
+        }
         return parts(Way(packets: .all, flow: flow), cuts + lengthCuts(flow)).map { $0.packets }
     }
 
