@@ -245,9 +245,11 @@ extension SetEvaluator {
 
     // MARK: Frames and sockets
 
-    /// A frame is addressed as its packet is, where it was not told.
+    /// A frame is addressed as its packet is, where it was not told, and stays so where NAT gives the packet another address.
     func packets(_ test: Negatable<PacketType>, _ asked: Asked) -> PacketSet {
-        guard asked.flow.arrivesByLo else { return byAddress(.destination, .packetType(test), asked) }
+        if asked.flow.isArriving(.destination), !asked.flow.arrivesByLo {
+            return byAddress(.destination, .packetType(test), asked)
+        }
         let all = parts(Way(packets: asked.packets, flow: asked.flow), frameCuts(asked.flow))
         return space.union(
             all.map { part in

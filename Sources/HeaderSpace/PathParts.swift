@@ -118,6 +118,24 @@ extension SetEvaluator {
         space.packets(flow[.destination], of: .destination, in: IPPrefix(host: IPAddress(v4: 0xe000_0001))) ?? .none
     }
 
+    /// What tells apart packets that are too long for some link or route, and cannot be cut in pieces, from others.
+    func lengthCuts(_ flow: Flow) -> [PacketSet] {
+        guard space.free.contains(.length) else { return [] }
+        var limits = Set(model.host.interfaces.map { $0.mtu })
+        for route in model.routes(space.version).routes { if let mtu = route.mtu { limits.insert(mtu) } }
+        limits.insert(1280)
+        var cuts = [mayNotBeCut(flow)]
+        for limit in limits.sorted() where limit < 65535 {
+            cuts.append(space.packets(.length, from: 0, through: UInt128(limit)))
+        }
+        return cuts
+    }
+
+    /// Packets whose don't-fragment bit is set where nothing is said of it, or of IPv6.
+    func mayNotBeCut(_ flow: Flow) -> PacketSet {
+        space.version == .v6 ? .all : space.or(isOf(.tcp, flow), isOf(.udp, flow))
+    }
+
     /// Parts of one length as far as links limit it.
     func byLength(_ way: Way) -> [Way] {
         guard space.free.contains(.length) else { return [way] }

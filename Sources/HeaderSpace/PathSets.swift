@@ -292,8 +292,11 @@ extension SetEvaluator {
         end(lost)
         let asked: [PacketField] = byNAT ? [.destination] : [.destination, .mark, .source, .tos, .ttl]
         return open.flatMap { way -> [Way] in
-            guard asked.contains(where: { way.flow[$0] != before.flow[$0] }) else { return [way] }
-            let parts = parts(way, ruleCuts(way.flow)).flatMap { byDestination($0) }.flatMap { bySpecialAddress($0) }
+            let written = asked.filter { way.flow[$0] != before.flow[$0] }
+            if written.isEmpty { return [way] }
+            // What was as it is now is not routed again.
+            let same = written.map { equal(before.flow[$0], way.flow[$0], $0) }
+            let parts = parts(way, same + ruleCuts(way.flow)).flatMap { byDestination($0) }.flatMap { bySpecialAddress($0) }
             return parts.flatMap { part -> [Way] in
                 let same = Way(packets: part.packets, flow: before.flow)
                 guard let now = situation(part, .output), let old = situation(same, .output) else { return [] }

@@ -234,6 +234,10 @@ extension SetEvaluator {
             if result.packet.ttl != situation.packet.ttl {
                 flow[.ttl] = decremented(flow[.ttl], situation.packet.ttl, result.packet.ttl)
             }
+            // And what kind of frame it was, as its route tells.
+            if result.packet.packetType != situation.packet.packetType {
+                flow.native.packetType = result.packet.packetType.rawValue
+            }
             flow.route = result.route ?? flow.route
             let after = Way(packets: packets, flow: flow)
             for granted in result.granted where results.count == 1 {
@@ -383,24 +387,6 @@ extension SetEvaluator {
         let mask = space.version.routingTOSMask
         if wanted & 0xfc & ~mask != 0 { return .none }
         return space.packets(flow[.tos], of: .tos, UInt128(wanted), mask: UInt128(mask)) ?? .none
-    }
-
-    /// What tells apart packets that are too long for some link or route, and cannot be cut in pieces, from others.
-    func lengthCuts(_ flow: Flow) -> [PacketSet] {
-        guard space.free.contains(.length) else { return [] }
-        var limits = Set(model.host.interfaces.map { $0.mtu })
-        for route in model.routes(space.version).routes { if let mtu = route.mtu { limits.insert(mtu) } }
-        limits.insert(1280)
-        var cuts = [mayNotBeCut(flow)]
-        for limit in limits.sorted() where limit < 65535 {
-            cuts.append(space.packets(.length, from: 0, through: UInt128(limit)))
-        }
-        return cuts
-    }
-
-    /// Packets whose don't-fragment bit is set where nothing is said of it, or of IPv6.
-    func mayNotBeCut(_ flow: Flow) -> PacketSet {
-        space.version == .v6 ? .all : space.or(isOf(.tcp, flow), isOf(.udp, flow))
     }
 
     /// `way` cut in those parts that lie in each of `cuts`, or outside.

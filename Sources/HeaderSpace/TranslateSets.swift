@@ -178,19 +178,38 @@ extension SetEvaluator {
                     let cuts = stages.sourceChoicePrefixes.map {
                         space.packets(.arriving, of: .destination, in: $0) ?? .none
                     }
-                    ways = ways.flatMap { self.parts($0, cuts) }
+                    ways = ways.flatMap { parts($0, cuts) }
                 }
             }
-        case .redirect where context.hook == .prerouting && !way.flow.arrivesByLo:
-            ways = interfaces.indices.map { number in
+        case .redirect where context.hook == .prerouting:
+            // IPv6 takes an address of the destination's scope.
+            let byScope = parts(way, scopeCuts(way.flow))
+            if way.flow.arrivesByLo {
+                ways = byScope
+                break
+            }
+            ways = interfaces.indices.flatMap { number in
                 let own = space.packets(.inInterface, UInt128(number))
-                return Way(packets: space.and(way.packets, own), flow: way.flow)
+                return byScope.map { Way(packets: space.and($0.packets, own), flow: $0.flow) }
             }
         default: break
         }
-        let parts = ways.filter { !$0.packets.isEmpty }.map { NATPart(way: $0, target: target) }
+        let open = ways.filter { !$0.packets.isEmpty }.map { NATPart(way: $0, target: target) }
         let isSource = context.hook == .input || context.hook == .postrouting
-        return parts.flatMap { byPorts($0, isSource) }.flatMap { byMember($0, rule, isSource) }
+        return open.flatMap { byPorts($0, isSource) }.flatMap { byMember($0, rule, isSource) }
+    }
+
+    /// What tells apart the scopes of destinations of IPv6. Source: net/ipv6/addrconf_core.c `__ipv6_addr_type`.
+    private func scopeCuts(_ flow: Flow) -> [PacketSet] {
+        guard space.version == .v6 else { return [] }
+        func packets(_ high: UInt64, _ length: UInt8) -> PacketSet {
+            let prefix = IPPrefix(IPAddress(v6High: high, low: length == 128 ? 1 : 0), length: length)
+            return space.packets(flow[.destination], of: .destination, in: prefix) ?? .none
+        }
+        let groups = [UInt128(0xff01), 0xff02, 0xff05].map {
+            space.packets(flow[.destination], of: .destination, $0 << 112, mask: 0xff0f << 112) ?? .none
+        }
+        return groups + [packets(0, 128), packets(0xfe80 << 48, 10), packets(0xfec0 << 48, 10)]
     }
 
     /// Whether the interface has more addresses than one that MASQUERADE may take; also where that is not known.
@@ -369,7 +388,7 @@ extension SetEvaluator {
     }
 
     /// Packets of which both sources make one value.
-    private func equal(_ a: FieldSource, _ b: FieldSource, _ field: PacketField) -> PacketSet {
+    func equal(_ a: FieldSource, _ b: FieldSource, _ field: PacketField) -> PacketSet {
         if a == b { return a == .unknown ? .none : .all }
         if case .constant(let value) = b { return space.packets(a, of: field, value) ?? .none }
         guard let left = space.bits(a, of: field), let right = space.bits(b, of: field) else { return .none }
