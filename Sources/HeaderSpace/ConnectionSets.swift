@@ -44,7 +44,7 @@ extension SetEvaluator {
             let value = space.number(test.value.address)
             let set =
                 space.packets(source, of: field, value, mask: space.number(test.value.mask))
-                ?? hidden(name, relation: "in", "\(test.value)")
+                ?? hidden(name, relation: "in", stages.text(test.value))
             result = space.and(result, negated(set, test.isNegated))
         }
         let ports: [(Negatable<PortRange>?, EntryPort, FieldSource, PacketField, String)] = [

@@ -93,9 +93,11 @@ extension SetEvaluator {
         case .connectionBytes(let counted): return packets(counted, asked)
         case .eui64: return ofEUI64(asked)
         case .cluster(let cluster): return packets(cluster, asked)
+        case .recent(let recent):
+            return recent.operation.value == .set ? negated(.all, recent.operation.isNegated) : ask(match, asked)
         case .ah, .cgroup, .connectionLabel, .connectionLimit, .cpu, .deviceGroup, .destinationOptions, .esp,
             .frag, .hashLimit, .hopByHop, .helper, .ipComp, .ipv6Header, .ipvs, .limit, .mobilityHeader,
-            .operatingSystem, .physicalDevice, .policy, .quota, .rateEstimate, .realm, .recent, .routingHeader,
+            .operatingSystem, .physicalDevice, .policy, .quota, .rateEstimate, .realm, .routingHeader,
             .segmentRouting, .statistic, .time, .unknown:
             return ask(match, asked)
         }
@@ -113,22 +115,20 @@ extension SetEvaluator {
         if all.contains(.otherHeaders), asked.flow[.protocol] == .arriving {
             // Of these protocols a packet's headers go on where a trace is not told how.
             let special: [IPProtocol] = [.esp, .ah, .ipcomp, .sctp, .dccp, .mobility]
-            let own = space.union(special.map { isOf($0, asked.flow) })
-            return space.or(
-                space.and(own, askOfHeaders(match, asked, in: own)),
-                space.subtract(askOfHeaders(match, asked, in: space.complement(own)), own))
+            let parts = special.map { isOf($0, asked.flow) }
+            return space.union(
+                (parts + [space.complement(space.union(parts))]).map { part in
+                    var own = asked
+                    own.packets = space.and(asked.packets, part)
+                    return own.packets.isEmpty ? .none : space.and(part, askOfAll(match, own, but: .protocol))
+                })
         }
         return askOfAll(match, asked)
     }
 
-    private func askOfHeaders(_ match: Match, _ asked: Asked, in packets: PacketSet) -> PacketSet {
-        var own = asked
-        own.packets = space.and(asked.packets, packets)
-        return own.packets.isEmpty ? .none : askOfAll(match, own)
-    }
-
-    private func askOfAll(_ match: Match, _ asked: Asked) -> PacketSet {
-        let fields = stages.fields(of: match, in: space.version).subtracting(.connectionState)
+    /// - Parameter told: fields by which the packets have been told apart.
+    private func askOfAll(_ match: Match, _ asked: Asked, but told: PacketFields = []) -> PacketSet {
+        let fields = stages.fields(of: match, in: space.version).subtracting(.connectionState).subtracting(told)
         if asked.flow.differs(in: fields.subtracting(.inInterface), space) {
             let name = "match@\(cite(asked.rule))"
             return unknown(name, "a condition of \(cite(asked.rule)) holds that is not followed for sets of packets")

@@ -264,7 +264,7 @@ extension SetEvaluator {
                 var own = PathEnd(.dropped, .policy)
                 own.chain = chain
                 self.end(end.way, own)
-            case .drop, .reject, .queue, .lost: last(end)
+            case .drop, .untranslated, .reject, .queue, .lost: last(end)
             }
         }
         return onward
@@ -276,6 +276,7 @@ extension SetEvaluator {
         switch end.verdict {
         case .returned, .accept, .passedBy: return
         case .drop: own = PathEnd(.dropped, .rule)
+        case .untranslated(let reason): own = PathEnd(.dropped, reason)
         case .reject(let with):
             own = PathEnd(.rejected, .rule)
             own.rejectWith = with
@@ -296,7 +297,9 @@ extension SetEvaluator {
             if written.isEmpty { return [way] }
             // What was as it is now is not routed again.
             let same = written.map { equal(before.flow[$0], way.flow[$0], $0) }
-            let parts = parts(way, same + ruleCuts(way.flow)).flatMap { byDestination($0) }.flatMap { bySpecialAddress($0) }
+            let parts = parts(way, same + ruleCuts(way.flow)).flatMap { byDestination($0) }.flatMap {
+                bySpecialAddress($0)
+            }
             return parts.flatMap { part -> [Way] in
                 let same = Way(packets: part.packets, flow: before.flow)
                 guard let now = situation(part, .output), let old = situation(same, .output) else { return [] }

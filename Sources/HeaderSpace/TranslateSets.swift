@@ -88,7 +88,7 @@ extension SetEvaluator {
             part.place(address, port, isDestination, values, space, &situation)
             switch stages.translate(part.target, rule, situation) {
             case .none: onward.append(part.way)
-            case .dropped: ends.append((.drop, part.way))
+            case .dropped(let reason): ends.append((reason.map { .untranslated($0) } ?? .drop, part.way))
             case .packets(let packets):
                 for (index, choice) in choices(packets, part.way, rule).enumerated() {
                     var mapped = part

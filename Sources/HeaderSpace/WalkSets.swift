@@ -11,6 +11,8 @@ enum SetVerdict: Hashable {
     case returned
     case accept
     case drop
+    /// NAT has nothing to translate them to.
+    case untranslated(Reason)
     case reject(RejectWith)
     case queue
     /// A queue that no program reads has let them by.
@@ -24,7 +26,7 @@ extension SetVerdict {
     var isLast: Bool {
         switch self {
         case .returned, .accept, .passedBy: false
-        case .drop, .reject, .queue, .lost: true
+        case .drop, .untranslated, .reject, .queue, .lost: true
         }
     }
 }

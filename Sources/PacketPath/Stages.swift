@@ -286,7 +286,8 @@ package struct Stages: Sendable {
 
     /// What a target that translates makes of a packet.
     package enum Translation: Hashable, Sendable {
-        case none, dropped
+        case none
+        case dropped(Reason?)
         /// One of these; several where the kernel chooses.
         case packets([Packet])
     }
@@ -298,7 +299,7 @@ package struct Stages: Sendable {
         var changes: [Change] = []
         switch evaluator.perform(target, rule, &state, &changes) {
         case .accept: return .packets([state.packet])
-        case .drop: return .dropped
+        case .drop: return .dropped(state.reason)
         case .choices(let ways): return .packets(ways.map { $0.packet })
         case .continue, .return, .queue, .reject, .jump, .goto, .either, .acceptChanged, .miss, .test, .several,
             .sendOut:
@@ -308,6 +309,9 @@ package struct Stages: Sendable {
 
     /// The fields of a packet of `version` that `match` looks at.
     package func fields(of match: Match, in version: IPVersion) -> PacketFields { plain.fields(of: match, in: version) }
+
+    /// As names of unknowns have it.
+    package func text(_ mask: AddressMask) -> String { plain.text(mask) }
 
     /// The fields of a packet that `expression` is made of.
     package func fields(of expression: Expression) -> PacketFields { plain.fields(of: expression) }

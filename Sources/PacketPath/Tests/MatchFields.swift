@@ -83,6 +83,8 @@ extension Evaluator {
         var fields = portFields(match.sourcePorts.isAll, match.destinationPorts.isAll)
         if !match.flagsMask.isEmpty { fields.insert(.tcpFlags) }
         if match.option != 0 { fields.insert(.tcpOptions) }
+        // Only a SYN carries the maximum segment size.
+        if match.option == 2 { fields.insert(.tcpFlags) }
         return fields
     }
 
