@@ -186,7 +186,7 @@ extension SetEvaluator {
     }
 
     /// Packets of an address class for which `match` holds, asked of one of each.
-    private func byAddress(_ field: PacketField, _ match: Match, _ asked: Asked) -> PacketSet {
+    func byAddress(_ field: PacketField, _ match: Match, _ asked: Asked) -> PacketSet {
         switch asked.flow[field] {
         case .constant, .bits, .lowered, .unknown, .various: return ask(match, asked)
         case .arriving: break

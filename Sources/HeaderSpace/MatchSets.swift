@@ -93,12 +93,14 @@ extension SetEvaluator {
         case .connectionBytes(let counted): return packets(counted, asked)
         case .eui64: return ofEUI64(asked)
         case .cluster(let cluster): return packets(cluster, asked)
+        // Of what arrived, the way back has a realm too.
+        case .realm: return asked.context.hasInInterface ? byAddress(.source, match, asked) : ask(match, asked)
         case .recent(let recent):
             return recent.operation.value == .set ? negated(.all, recent.operation.isNegated) : ask(match, asked)
         case .ah, .cgroup, .connectionLabel, .connectionLimit, .cpu, .deviceGroup, .destinationOptions, .esp,
             .frag, .hashLimit, .hopByHop, .helper, .ipComp, .ipv6Header, .ipvs, .limit, .mobilityHeader,
-            .operatingSystem, .physicalDevice, .policy, .quota, .rateEstimate, .realm, .routingHeader,
-            .segmentRouting, .statistic, .time, .unknown:
+            .operatingSystem, .physicalDevice, .policy, .quota, .rateEstimate, .routingHeader, .segmentRouting,
+            .statistic, .time, .unknown:
             return ask(match, asked)
         }
     }

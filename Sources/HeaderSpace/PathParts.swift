@@ -33,10 +33,38 @@ extension SetEvaluator {
         return order.map { space.union(classes[$0] ?? []) }
     }
 
+    /// Sources by the port of a bridge that they are known to be behind.
+    func sourcesByPort() -> [PacketSet] {
+        var ports: [Symbol: [PacketSet]] = [:]
+        var order: [Symbol] = []
+        for atom in addressAtoms(.source) {
+            guard let port = stages.bridgePort(toward: atom.address) else { continue }
+            if ports[port] == nil { order.append(port) }
+            ports[port, default: []].append(atom.packets)
+        }
+        return order.map { space.union(ports[$0] ?? []) }
+    }
+
     /// The sources that routing rules and routes ask for.
     var askedSources: [IPPrefix] {
         let table = model.routes(space.version)
         return table.rules.compactMap { $0.from } + table.routes.compactMap { $0.from }
+    }
+
+    /// Apart to groups of IPv4 what speaks of groups itself: IGMP may come from hosts that have no address yet.
+    /// Source: net/ipv4/route.c `ip_mc_validate_source`, Linux 6.18.
+    func byGroupMessages(
+        _ all: (group: RoutedDestinations, packets: PacketSet), _ part: PacketSet, _ flow: Flow
+    )
+        -> [(group: RoutedDestinations, packets: PacketSet, part: PacketSet)]
+    {
+        guard space.version == .v4, !all.group.destination.joined.isEmpty else {
+            return [(all.group, all.packets, part)]
+        }
+        let messages = isOf(.igmp, flow)
+        return [messages, space.complement(messages)].map { own in
+            (all.group, space.and(all.packets, own), space.and(part, own))
+        }.filter { !$0.1.isEmpty }
     }
 
     func byBothAddresses(_ way: Way) -> [Way] {
@@ -101,6 +129,15 @@ extension SetEvaluator {
             way.flow.isWithoutSocket = false
             return way
         }
+    }
+
+    /// Whether a copy that the host gets of packets of IPv6 to a group may change their own bytes on its way.
+    /// Source: net/ipv6/ip6_output.c `ip6_finish_output2`, net/ipv6/netfilter/ip6t_NPT.c, Linux 6.18.
+    func isChangedByCopy(_ way: Way) -> Bool {
+        guard space.version == .v6, way.flow.startedHere, exchangesPrefixes, let interface = way.flow.route?.interface,
+            model.interface(interface)?.isLoopback != true, let packet = situation(way, .postrouting)?.packet
+        else { return false }
+        return packet.destination.isMulticast
     }
 
     /// Packets of `way` that the host gets a copy of before they go to POSTROUTING.

@@ -82,6 +82,13 @@ extension SetEvaluator {
         var looped: [Way] = []
         for way in passed(.postrouting, withTimeToLeave(ways)) {
             for part in byLength(way).flatMap({ bySpecialAddress($0) }).flatMap({ byTimeToLive($0) }) {
+                if isChangedByCopy(part) {
+                    // Copies of IPv6 are followed with single packets alone.
+                    var own = PathEnd(.undecided, nil)
+                    own.beyond = part.flow.route?.interface
+                    end(part, own)
+                    continue
+                }
                 for (hook, way) in concluded(stages.transmit, part, .postrouting) {
                     switch hook {
                     case .prerouting: looped.append(way)
@@ -130,7 +137,7 @@ extension SetEvaluator {
                 let source = space.packets(.arriving, of: .source, in: own.prefix) ?? .none
                 let destination = space.packets(.arriving, of: .destination, in: own.prefix) ?? .none
                 let within = space.and(arriving, space.and(source, destination))
-                for part in parts(Way(packets: within, flow: way.flow), lengthCuts(way.flow)) {
+                for part in parts(Way(packets: within, flow: way.flow), lengthCuts(way.flow) + sourcesByPort()) {
                     for atom in addressAtoms(.destination) { ask(space.and(part.packets, atom.packets)) }
                 }
             }

@@ -42,6 +42,8 @@ struct RefusalKey: Hashable {
     /// Of which `ip rule` may ask.
     var mark: FieldSource
     var tos: FieldSource
+    /// A socket's are not passed on.
+    var isGivenToSocket: Bool
 }
 
 /// One packet's question to the checks, which many share.
@@ -61,6 +63,8 @@ struct CheckKey: Hashable {
     /// Of which `ip rule` may ask.
     var mark: FieldSource
     var tos: FieldSource
+    /// A socket's are not passed on.
+    var isGivenToSocket: Bool
 }
 
 /// What the checks say of packets with one key.
@@ -79,7 +83,7 @@ struct Refusals {
 }
 
 /// Destinations that are routed alike.
-private struct RoutedDestinations: Hashable {
+struct RoutedDestinations: Hashable {
     var route: Stages.RouteClass
     var destination: DestinationKind
 }
@@ -121,7 +125,7 @@ extension SetEvaluator {
 
     private func routed(_ way: Way, _ part: PacketSet) -> [(hook: Hook, way: Way)] {
         var result: [(hook: Hook, way: Way)] = []
-        for (group, packets) in destinations(of: way) {
+        for (group, packets, part) in destinations(of: way).flatMap({ byGroupMessages($0, part, way.flow) }) {
             let refusals = refusals(group, packets, way.flow, part)
             var passing = packets
             for (end, refused) in refusals.ends {
@@ -147,7 +151,8 @@ extension SetEvaluator {
         let limits = Set(group.route.ownMTUs + group.route.interfaces.compactMap { model.interface($0)?.mtu })
         let key = RefusalKey(
             part: part, type: group.route.type, interfaces: group.route.interfaces, limits: limits,
-            destination: group.destination, source: flow[.source], mark: flow[.mark], tos: flow[.tos])
+            destination: group.destination, source: flow[.source], mark: flow[.mark], tos: flow[.tos],
+            isGivenToSocket: flow.isGivenToSocket)
         if let known = refusals[key] { return known }
         var made = Refusals()
         // One packet to the group, of which only the source and the interface are exchanged: the checks look at no more.
@@ -166,7 +171,7 @@ extension SetEvaluator {
                     part: part, type: group.route.type, destination: group.destination, source: source.key,
                     interface: number,
                     turnsRound: group.route.interfaces.contains(interface), departures: departures, limits: limits,
-                    mark: flow[.mark], tos: flow[.tos])
+                    mark: flow[.mark], tos: flow[.tos], isGivenToSocket: flow.isGivenToSocket)
                 switch checked(check, values, source, flow) {
                 case .passes: continue
                 case .open: made.open.append(space.and(arriving, source.packets))

@@ -30,6 +30,11 @@ final class SetEvaluator {
     var summaries: [SummaryKey: ChainSummary] = [:]
     /// Summaries in the order in which they were done.
     var completed: [ChainSummary] = []
+    /// Whether some rule exchanges prefixes: what the copy of a packet to a group meets then shows in the packet's bytes.
+    lazy var exchangesPrefixes = model.linked.ruleset.hasStatement {
+        if case .target(.prefixTranslation) = $0 { return true }
+        return false
+    }
     /// How many rules lead to each chain.
     let callers: [Int]
     /// Chains that are being walked.

@@ -86,6 +86,12 @@ extension SetEvaluator {
             }
             var part = one
             part.place(address, port, isDestination, values, space, &situation)
+            // MASQUERADE lets by what has no address. Source: net/netfilter/nf_nat_masquerade.c.
+            if case .masquerade = target, space.version == .v4, situation.original.source.isZero {
+                settle(&part.way.flow, isDestination)
+                ends.append((.accept, part.way))
+                continue
+            }
             switch stages.translate(part.target, rule, situation) {
             case .none: onward.append(part.way)
             case .dropped(let reason): ends.append((reason.map { .untranslated($0) } ?? .drop, part.way))

@@ -85,11 +85,7 @@ struct Comparison {
     func untilKept(_ trace: Trace) -> (differences: [String], fragment: Packet?) {
         var first: (differences: [String], fragment: Packet?)?
         for var way in ways(of: trace) {
-            let kept = way.steps.firstIndex {
-                if case .defragmentation = $0.kind { return true }
-                return false
-            }
-            guard let kept else { continue }
+            guard let kept = way.steps.firstIndex(where: \.isDefragmentation) else { continue }
             let fragment = way.steps[kept].view.packet
             way.steps.removeSubrange(kept...)
             let found = ruleDifferences(way) + policyDifferences(way) + countDifferences(way)

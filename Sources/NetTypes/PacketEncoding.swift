@@ -101,6 +101,16 @@ extension Packet {
         bytes = after
     }
 
+    /// Makes the transport header's checksum right for all that is in the packet now, whatever it was.
+    public mutating func sumAgain() {
+        guard var result = currentBytes, let layout = PacketLayout(result), result.count == layout.length,
+            let place = layout.checksumOffset, place + 2 <= result.count
+        else { return }
+        result.put16(0, at: place)
+        result.put16(layout.transportSum(result).checksum, at: place)
+        bytes = result
+    }
+
     /// Gives the packet other addresses without a look at its checksums, as SNPT does.
     public mutating func readdress(source: IPAddress, destination: IPAddress) {
         if var result = currentBytes, let layout = PacketLayout(result) {

@@ -220,7 +220,14 @@ extension Evaluator {
             state.packet.icmpIdentifier = wanted.sourcePort
             if isReply { state.packet.sourcePortChoices = nil }
         }
-        if isError { translateQuoted(&state.packet, tracked, manipulation) }
+        if isError {
+            translateQuoted(&state.packet, tracked, manipulation)
+            // Source: net/netfilter/nf_nat_proto.c `nf_nat_icmpv6_reply_translation`, Linux 6.18.
+            if state.packet.version == .v6 {
+                state.packet.sumAgain()
+                state.checksumDrift = 0
+            }
+        }
         if manipulation == .destination {
             guard
                 state.packet.destination != wanted.destination

@@ -1,6 +1,6 @@
 public import ChainGraph
 internal import NetTypes
-internal import RuleModel
+package import RuleModel
 internal import SourceText
 
 /// One thing that happens at a hook.
@@ -233,7 +233,7 @@ func asksForCounters(_ statement: Statement) -> Bool {
 }
 
 extension Ruleset {
-    func hasStatement(where condition: (Statement) -> Bool) -> Bool {
+    package func hasStatement(where condition: (Statement) -> Bool) -> Bool {
         for table in tables {
             for chain in table.chains {
                 for rule in chain.rules where rule.statements.contains(where: condition) { return true }

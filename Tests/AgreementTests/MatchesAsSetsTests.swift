@@ -300,6 +300,138 @@ import Testing
         #expect(found.difference(found.packets(.destination, 0x7f00_0001)) == nil)
     }
 
+    /// The way back is asked for as if it came by the interface that the packet leaves by.
+    @Test func theWayBackHangsOnWherePacketsLeave() throws {
+        let found = try follow(
+            "-A PREROUTING -m ttl --ttl-eq 1 -j ACCEPT",
+            more: [
+                "ip-rule.txt": """
+                0:	from all lookup local
+                100:	from all iif eth0 unreachable
+                32766:	from all lookup main
+                32767:	from all lookup default
+
+                """
+            ])
+        let (byEth1, source) = (found.packets(.inInterface, 2), found.packets(.source, 0x0a00_0005))
+        for destination in [UInt128(0x0a00_0006), 0xc000_0205, 0x0808_0808] {
+            #expect(found.difference(byEth1, source, found.packets(.destination, destination)) == nil)
+        }
+    }
+
+    @Test func aTimeToLiveIsLoweredToNothingAtMost() throws {
+        let found = try follow(
+            """
+            -A PREROUTING -j TTL --ttl-dec 10
+            -A PREROUTING -m ttl --ttl-lt 3 -j DROP
+            """)
+        for (ttl, isDropped) in [(UInt128(0), true), (12, true), (13, false), (255, false)] {
+            #expect(found.ends(found.packets(.ttl, ttl), found.packets(.state, 0)) == isDropped)
+        }
+        #expect(found.space.unknownNames(found.ended).isEmpty)
+    }
+
+    /// Over all, NAT included, a frame stays to many.
+    @Test func aFrameStaysWhatItWas() throws {
+        let found = try follow(
+            """
+            COMMIT
+            *nat
+            :PREROUTING ACCEPT [0:0]
+            -A PREROUTING -j REDIRECT
+            COMMIT
+            *filter
+            :INPUT ACCEPT [0:0]
+            -A INPUT -m pkttype --pkt-type multicast -j DROP
+            -A INPUT -m pkttype --pkt-type broadcast -j DROP
+            """)
+        for destination in [UInt128(0xe000_0001), 0xc000_02ff, 0xffff_ffff, 0xc000_0201] {
+            #expect(found.difference(found.packets(.destination, destination)) == nil)
+        }
+    }
+
+    @Test func redirectTakesAnAddressOfTheDestinationsScope() throws {
+        let found = try follow("COMMIT\n*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j REDIRECT", .v6)
+        for high in [UInt128(0xff02), 0xff05, 0xff0e, 0xfe80, 0xfec0, 0x2001] {
+            #expect(found.difference(found.packets(.destination, high << 112 | 9)) == nil)
+        }
+    }
+
+    /// What a rule writes over what was there already is not routed again.
+    @Test func whatStaysAsItIsIsNotRoutedAgain() throws {
+        let found = try follow("-A OUTPUT -j HL --hl-dec 63\n-A OUTPUT -m hl --hl-eq 9 -j DROP", .v6, origin: .host)
+        let own = found.packets(.destination, 0xfe80 << 112 | 0x0216_3eff_fe7a_0001)
+        for ttl in [UInt128(0), 1, 63, 64] {
+            #expect(found.difference(own, found.packets(.ttl, ttl), found.packets(.protocol, 47)) == nil)
+        }
+    }
+
+    /// MASQUERADE lets by what has no address, ports and all.
+    @Test func withoutAnAddressNothingIsMasqueraded() throws {
+        let found = try follow(
+            "COMMIT\n*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -p udp -j MASQUERADE --to-ports 80", origin: .host)
+        let udp = found.packets(.protocol, 17)
+        #expect(found.difference(udp, found.packets(.source, 0), found.packets(.destination, 0xc000_0205)) == nil)
+        #expect(found.difference(udp, found.packets(.source, 0xc000_0201)) == nil)
+    }
+
+    /// IGMP may come from hosts that have no address yet.
+    @Test func groupMessagesNeedNoAddress() throws {
+        let found = try follow("-A PREROUTING -m ttl --ttl-eq 9 -j DROP")
+        for proto in [UInt128(2), 17] {
+            for destination in [UInt128(0xe600_0001), 0xe000_0009] {
+                #expect(
+                    found.difference(
+                        found.packets(.protocol, proto), found.packets(.source, 0x0020_0207),
+                        found.packets(.destination, destination)) == nil)
+            }
+        }
+    }
+
+    /// What TPROXY gives to a socket is not passed on; all else is.
+    @Test func onlyWhatASocketHasIsKept() throws {
+        let found = try follow("-A PREROUTING -d 10.0.0.6 -p udp -j TPROXY --on-port 0", more: sockets)
+        for destination in [UInt128(0x0a00_0006), 0x0a00_0007] {
+            let own = found.packets(.destination, destination)
+            #expect(found.difference(own, found.packets(.protocol, 17)) == nil)
+            #expect(found.difference(own, found.packets(.protocol, 17), found.packets(.inInterface, 1)) == nil)
+        }
+    }
+
+    /// Of what arrives the way back has a realm too.
+    @Test func theWayBackHasARealm() throws {
+        let routes = try String(contentsOfFile: Rulesets.path + "nft-nat/ip-route.txt", encoding: .utf8)
+        let found = try follow(
+            "COMMIT\n*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m realm --realm 0 -j DROP",
+            more: ["ip-route.txt": "10.0.0.128/25 dev eth1 realm 7\n" + routes])
+        for source in [UInt128(0x0a00_0085), 0x0a00_0005] {
+            #expect(
+                found.difference(
+                    found.packets(.source, source), found.packets(.destination, 0x0a00_0001),
+                    found.packets(.inInterface, 2)) == nil)
+        }
+    }
+
+    /// Of IPv6 the source that MASQUERADE takes hangs on the destination.
+    @Test func masqueradeTakesTheNearestSource() throws {
+        let found = try follow(
+            "COMMIT\n*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -j MASQUERADE", .v6, origin: .host)
+        for high in [UInt128(0xfd77), 0x2001, 0x3000] {
+            #expect(found.difference(found.packets(.destination, high << 112 | 9)) == nil)
+        }
+    }
+
+    @Test func whatHeadersAPacketHasItsProtocolTells() throws {
+        let found = try follow("-A PREROUTING -m ah -j DROP", .v6)
+        #expect(found.ends(found.packets(.protocol, 6), found.packets(.state, 0)) == false)
+        #expect(found.ends(found.packets(.protocol, 17), found.packets(.state, 0)) == false)
+    }
+
+    @Test func toBeListedAlwaysHolds() throws {
+        let found = try follow("-A PREROUTING -p tcp -m recent --name r --set --rsource -j DROP")
+        #expect(found.ends(found.packets(.protocol, 6)) == true)
+    }
+
     /// What conntrack does not know by ports has none in its entry, and ICMP has others there.
     @Test(arguments: ["--ctorigdstport 1000", "--ctorigsrcport 0", "--ctreplsrcport 0", "--ctrepldstport 0:255"])
     func anEntryHasPortsOfSomeProtocols(_ option: String) throws {

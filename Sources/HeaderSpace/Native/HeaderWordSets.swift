@@ -110,7 +110,7 @@ extension SetEvaluator {
         let expression = Expression.payload(base, offset: offset, bits: bits)
         if base == .link { return byInInterface(expression, asked) }
         guard offset >= 0, bits > 0, bits <= 128 * 8 else { return [NativeCase(packets: within, word: .absent)] }
-        if let known = loweredWord(base, offset, bits, within, asked.flow) { return known }
+        if let known = loweredWord(base, offset, bits, within, asked) { return known }
         if let word = plainWord(base, offset, bits, within, asked.flow) {
             return [NativeCase(packets: within, word: word)]
         }
@@ -127,21 +127,22 @@ extension SetEvaluator {
         return grouped(result)
     }
 
-    /// The time to live of packets that were passed on, each value by itself: its bits are no packet's.
+    /// A word with the time to live of packets that were passed on, for each value by itself: its bits are no packet's.
     private func loweredWord(
-        _ base: PayloadBase, _ offset: Int, _ bits: Int, _ within: PacketSet, _ flow: Flow
+        _ base: PayloadBase, _ offset: Int, _ bits: Int, _ within: PacketSet, _ asked: Asked
     ) -> [NativeCase]? {
-        guard base == .network, case .lowered = flow[.ttl],
+        guard base == .network, case .lowered = asked.flow[.ttl],
             let place = networkPlaces.first(where: { $0.field == .ttl }),
-            place.start <= offset, offset + bits <= place.start + 8
+            offset < place.start + 8, place.start < offset + bits
         else { return nil }
-        let behind = place.start + 8 - offset - bits
-        let cases = (0...UInt8.max).map { value in
-            let own = space.packets(flow[.ttl], of: .ttl, UInt128(value)) ?? .none
-            let word = NativeWord([value >> UInt8(behind) & UInt8(truncatingIfNeeded: (1 << bits) - 1)])
-            return NativeCase(packets: space.and(own, within), word: word)
+        let cases = (0...UInt128(UInt8.max)).flatMap { value -> [NativeCase] in
+            let own = space.and(within, space.packets(asked.flow[.ttl], of: .ttl, value) ?? .none)
+            if own.isEmpty { return [] }
+            var part = asked
+            part.flow[.ttl] = .constant(value)
+            return self.cases(of: base, offset, bits, within: own, part)
         }
-        return grouped(cases.filter { !$0.packets.isEmpty })
+        return grouped(cases)
     }
 
     /// The word where it is made of fields alone that every packet of `within` has at the same place.

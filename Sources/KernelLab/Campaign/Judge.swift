@@ -171,7 +171,7 @@ struct Judge {
             }
             // What holds conntrack on lets go of it some time after its rules are gone.
             if isFirst, packet.packet.isFragment, seen.steps.isEmpty, seen.policies.isEmpty,
-                seen.outcome == .gone(after: .prerouting)
+                seen.outcome == .gone(after: .prerouting) || seen.outcome == .gone(after: .output)
             {
                 verdict.finding = .skipped("conntrack of the rules before may have kept a fragment still")
                 return verdict
@@ -350,11 +350,13 @@ struct Judge {
         }
     }
 
-    private func isPutTogether(_ way: Way) -> Bool {
-        way.steps.contains {
-            if case .defragmentation = $0.kind { return true }
-            return false
-        }
+    private func isPutTogether(_ way: Way) -> Bool { way.steps.contains(where: \.isDefragmentation) }
+}
+
+extension Step {
+    var isDefragmentation: Bool {
+        if case .defragmentation = kind { return true }
+        return false
     }
 }
 
