@@ -73,7 +73,7 @@ public struct PacketAgreement: Hashable, Sendable {
     public var difference: String?
     /// Whether it is only that sets ask for what the trace knows, and have its answer among theirs.
     public var isNeedless = false
-    /// The unknowns that sets ask for.
+    /// The unknowns that sets alone ask for.
     public var unknowns: [String] = []
     /// How the packet may end, as sets have it: more than one where unknowns decide.
     public var ends: Int
@@ -113,8 +113,11 @@ extension PathAnalysis {
                 }
         }
         if strange == nil, missing == nil { return result }
+        func kind(_ name: String) -> Substring { name.prefix { $0 != "@" && $0 != "=" } }
+        let asked = Set(leaves.flatMap { $0.names }.map { kind($0) })
         for one in own {
-            for name in space.unknownNames(one.when) where !result.unknowns.contains(name) {
+            for name in space.unknownNames(one.when)
+            where !result.unknowns.contains(name) && !asked.contains(kind(name)) {
                 result.unknowns.append(name)
             }
         }

@@ -168,6 +168,14 @@ extension SetEvaluator {
         return cuts
     }
 
+    /// The same of what a bridge passes on, with the room that it leaves for a VLAN's tag.
+    /// Source: net/core/dev.c `is_skb_forwardable`, Linux 6.18.
+    func bridgedLengthCuts(_ flow: Flow) -> [PacketSet] {
+        let limits = Set(model.host.interfaces.map { $0.mtu }).filter { $0 < 65531 }.sorted()
+        guard space.free.contains(.length) else { return [] }
+        return lengthCuts(flow) + limits.map { space.packets(.length, from: 0, through: UInt128($0) + 4) }
+    }
+
     /// Packets whose don't-fragment bit is set where nothing is said of it, or of IPv6.
     func mayNotBeCut(_ flow: Flow) -> PacketSet {
         space.version == .v6 ? .all : space.or(isOf(.tcp, flow), isOf(.udp, flow))

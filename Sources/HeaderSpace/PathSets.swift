@@ -137,7 +137,7 @@ extension SetEvaluator {
                 let source = space.packets(.arriving, of: .source, in: own.prefix) ?? .none
                 let destination = space.packets(.arriving, of: .destination, in: own.prefix) ?? .none
                 let within = space.and(arriving, space.and(source, destination))
-                for part in parts(Way(packets: within, flow: way.flow), lengthCuts(way.flow) + sourcesByPort()) {
+                for part in parts(Way(packets: within, flow: way.flow), bridgedLengthCuts(way.flow) + sourcesByPort()) {
                     for atom in addressAtoms(.destination) { ask(space.and(part.packets, atom.packets)) }
                 }
             }

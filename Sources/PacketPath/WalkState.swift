@@ -129,8 +129,8 @@ struct WalkState: Hashable, Sendable {
         var template: TrackingTemplate?
         /// Whether the kernel has found the transport header's checksum right and looks no more.
         var hasVerifiedChecksum = false
-        /// Whether NAT summed up an error itself before routing, as nobody's sum was of use: behind it, it does once more.
-        var isSummedAgain = false
+        /// An error's header as it was when NAT summed it up itself before routing, as nobody's sum was of use.
+        var summedAgain: SummedHeader?
         /// By how much addresses have come to differ from what the checksum is for, of a packet that has no bytes.
         var checksumDrift: UInt16 = 0
         /// What rules put in `recent` lists on this way, and what they took out.

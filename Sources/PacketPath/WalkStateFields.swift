@@ -61,9 +61,9 @@ extension WalkState {
         _read { yield body.hasVerifiedChecksum }
         _modify { yield &body.hasVerifiedChecksum }
     }
-    var isSummedAgain: Bool {
-        _read { yield body.isSummedAgain }
-        _modify { yield &body.isSummedAgain }
+    var summedAgain: SummedHeader? {
+        _read { yield body.summedAgain }
+        _modify { yield &body.summedAgain }
     }
     var checksumDrift: UInt16 {
         _read { yield body.checksumDrift }

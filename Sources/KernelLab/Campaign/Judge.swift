@@ -391,7 +391,8 @@ private let excused: Set<String> = [
 
 /// What may look at a port, by itself or as part of the packet's bytes.
 private let openByDrawnPort: Set<String> = [
-    "set", changedSet, "mark", "string", "u32", "bpf", "original-source-port", "original-destination-port", "route",
+    "set", changedSet, "mark", "connection-mark", "string", "u32", "bpf", "original-source-port",
+    "original-destination-port", "route",
     // A map of a native rule, and `@th,16,16`.
     "value", "vmap", "nat-address", "", "source-.-destination-port", "destination-.-destination-port",
     // The sum changes with the port.
