@@ -227,7 +227,30 @@ extension SetEvaluator {
     func packets(_ match: ReversePathMatch, _ asked: Asked) -> PacketSet {
         if match.usesMark, asked.flow.differs(in: .mark, space) { return ask(.reversePath(match), asked) }
         if asked.flow.arrivesByLo { return byAddress(.source, .reversePath(match), asked) }
-        return byInterface(asked) { byAddress(.source, .reversePath(match), $0) }
+        return ofThisNetwork(match, asked, byInterface(asked) { byAddress(.source, .reversePath(match), $0) })
+    }
+
+    /// What has no address yet is asked for by where it goes. Source: net/ipv4/netfilter/ipt_rpfilter.c `rpfilter_mt`.
+    private func ofThisNetwork(_ match: ReversePathMatch, _ asked: Asked, _ others: PacketSet) -> PacketSet {
+        let zero = IPPrefix(.zero(space.version), length: 8)
+        guard space.version == .v4, let own = space.packets(asked.flow[.source], of: .source, in: zero) else {
+            return others
+        }
+        let group = IPAddress(v4: 0xe000_0000)
+        let cuts = [IPPrefix(host: IPAddress(v4: .max)), IPPrefix(group, length: 24), IPPrefix(group, length: 4)].map {
+            space.packets(asked.flow[.destination], of: .destination, in: $0) ?? .none
+        }
+        var part = asked
+        part.packets = space.and(asked.packets, own)
+        let known = byInterface(part) { given in
+            space.union(
+                parts(Way(packets: given.packets, flow: given.flow), cuts).map { way in
+                    var one = given
+                    one.packets = way.packets
+                    return space.and(way.packets, askOne(.reversePath(match), one))
+                })
+        }
+        return space.or(space.subtract(others, own), space.and(own, known))
     }
 
     /// What `make` says of the packets of each interface.

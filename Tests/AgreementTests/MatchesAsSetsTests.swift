@@ -369,10 +369,10 @@ import Testing
     /// MASQUERADE lets by what has no address, ports and all.
     @Test func withoutAnAddressNothingIsMasqueraded() throws {
         let found = try follow(
-            "COMMIT\n*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -p udp -j MASQUERADE --to-ports 80", origin: .host)
+            "COMMIT\n*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -p udp -j MASQUERADE --to-ports 80")
         let udp = found.packets(.protocol, 17)
-        #expect(found.difference(udp, found.packets(.source, 0), found.packets(.destination, 0xc000_0205)) == nil)
-        #expect(found.difference(udp, found.packets(.source, 0xc000_0201)) == nil)
+        #expect(found.difference(udp, found.packets(.source, 0), found.packets(.destination, 0)) == nil)
+        #expect(found.difference(udp, found.packets(.source, 0x0a00_0005)) == nil)
     }
 
     /// IGMP may come from hosts that have no address yet.
