@@ -227,12 +227,12 @@ extension SetEvaluator {
     func packets(_ match: ReversePathMatch, _ asked: Asked) -> PacketSet {
         if match.usesMark, asked.flow.differs(in: .mark, space) { return ask(.reversePath(match), asked) }
         if asked.flow.arrivesByLo { return byAddress(.source, .reversePath(match), asked) }
-        return ofThisNetwork(match, asked, byInterface(asked) { byAddress(.source, .reversePath(match), $0) })
+        return ofNoAddress(match, asked, byInterface(asked) { byAddress(.source, .reversePath(match), $0) })
     }
 
     /// What has no address yet is asked for by where it goes. Source: net/ipv4/netfilter/ipt_rpfilter.c `rpfilter_mt`.
-    private func ofThisNetwork(_ match: ReversePathMatch, _ asked: Asked, _ others: PacketSet) -> PacketSet {
-        let zero = IPPrefix(.zero(space.version), length: 8)
+    private func ofNoAddress(_ match: ReversePathMatch, _ asked: Asked, _ others: PacketSet) -> PacketSet {
+        let zero = IPPrefix(host: .zero(space.version))
         guard space.version == .v4, let own = space.packets(asked.flow[.source], of: .source, in: zero) else {
             return others
         }

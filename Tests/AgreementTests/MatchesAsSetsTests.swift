@@ -388,6 +388,14 @@ import Testing
         }
     }
 
+    @Test func theWayBackToNoAddressHangsOnTheDestination() throws {
+        let found = try follow("-A PREROUTING -m rpfilter --invert -j DROP")
+        for destination in [UInt128(0xffff_ffff), 0xe000_0009, 0xe600_0001, 0xc000_02ff] {
+            let own = found.packets(.destination, destination)
+            #expect(found.difference(own, found.packets(.source, 0)) == nil)
+        }
+    }
+
     /// What TPROXY gives to a socket is not passed on; all else is.
     @Test func onlyWhatASocketHasIsKept() throws {
         let found = try follow("-A PREROUTING -d 10.0.0.6 -p udp -j TPROXY --on-port 0", more: sockets)
