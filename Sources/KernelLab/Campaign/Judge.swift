@@ -190,6 +190,16 @@ struct Judge {
                 verdict.finding = .skipped("an answer to a group goes round on a bridge")
                 return verdict
             }
+            let asksForPorts = model.routes(packet.packet.version).rules.contains {
+                $0.protocol != nil || $0.sourcePorts != nil || $0.destinationPorts != nil
+            }
+            if packet.arrival == .host, asksForPorts, ways(of: trace).count > 1,
+                agreement.differences.allSatisfy({ $0.hasPrefix("out: ") })
+            {
+                verdict.finding = .skipped(
+                    "a raw socket's packet is first routed without its ports, and perhaps not again")
+                return verdict
+            }
             let isToGroup = packet.packet.version == .v6 && packet.packet.destination.isMulticast
             let hasOtherEnds = agreement.differences.allSatisfy {
                 $0.hasPrefix("packet source") || $0.hasPrefix("packet destination")
