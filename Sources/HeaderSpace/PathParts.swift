@@ -105,9 +105,9 @@ extension SetEvaluator {
     /// farther end there. Source: net/ipv4/ip_output.c `ip_mc_output`, Linux 6.18.
     func withTimeToLeave(_ ways: [Way]) -> [Way] {
         ways.map { way in
-            let group = space.and(way.packets, toAllHosts(way.flow))
-            guard !copied(way).isEmpty, let spent = space.packets(way.flow[.ttl], of: .ttl, 0) else { return way }
-            let ending = Way(packets: space.and(group, spent), flow: way.flow)
+            let copied = copied(way)
+            guard !copied.isEmpty, let spent = space.packets(way.flow[.ttl], of: .ttl, 0) else { return way }
+            let ending = Way(packets: space.and(space.and(copied, toAllHosts(way.flow)), spent), flow: way.flow)
             if ending.packets.isEmpty { return way }
             end(ending, PathEnd(.filtered, .ttl))
             return Way(packets: space.subtract(way.packets, ending.packets), flow: way.flow)

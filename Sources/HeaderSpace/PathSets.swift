@@ -132,12 +132,13 @@ extension SetEvaluator {
         for (number, name) in interfaces.enumerated() {
             guard let name, stages.isBridge(name), let bridge = model.interface(name) else { continue }
             let arriving = space.packets(.inInterface, UInt128(number))
+            let cuts = bridgedLengthCuts(way.flow) + sourcesByPort()
             // From and to hosts of one subnet of the bridge's.
             for own in bridge.addresses where own.address.version == space.version {
                 let source = space.packets(.arriving, of: .source, in: own.prefix) ?? .none
                 let destination = space.packets(.arriving, of: .destination, in: own.prefix) ?? .none
                 let within = space.and(arriving, space.and(source, destination))
-                for part in parts(Way(packets: within, flow: way.flow), bridgedLengthCuts(way.flow) + sourcesByPort()) {
+                for part in parts(Way(packets: within, flow: way.flow), cuts) {
                     for atom in addressAtoms(.destination) { ask(space.and(part.packets, atom.packets)) }
                 }
             }

@@ -334,17 +334,6 @@ extension SetEvaluator {
         var cuts = ruleCuts(flow)
         // A frame stays a group's, whatever its packet's destination has become.
         if !flow.isArriving(.destination) { cuts += frameCuts(flow) }
-        if flow[.destination] != .arriving {
-            // A frame to many stays one where NAT has its packet go to one.
-            for prefix in [IPPrefix(host: IPAddress(v4: .max)), IPPrefix(IPAddress(v4: 0xe000_0000), length: 4)]
-            where space.version == .v4 {
-                cuts.append(space.packets(.arriving, of: .destination, in: prefix) ?? .none)
-            }
-            if space.version == .v6 {
-                let groups = IPPrefix(IPAddress(v6High: 0xff00 << 48, low: 0), length: 8)
-                cuts.append(space.packets(.arriving, of: .destination, in: groups) ?? .none)
-            }
-        }
         switch flow[.ttl] {
         case .arriving: cuts.append(space.packets(.ttl, from: 0, through: 1))
         case .lowered(let count): cuts.append(space.packets(.ttl, from: 0, through: count + 1))
@@ -467,11 +456,12 @@ extension SetEvaluator {
         let asked = askedSources
         for atom in addressAtoms(.source) {
             let route = routeBack(atom)
+            let own = isByRules && !atom.address.isMulticast ? atom.address : nil
             let key = SourceClass.Key(
                 form: AddressForm(atom.address), isOwn: stages.isOwnAddress(atom.address), type: route.type,
-                isBack: route.interfaces.contains(interface), hasRoute: !route.interfaces.isEmpty,
-                address: isByRules && !atom.address.isMulticast ? atom.address : nil,
-                port: stages.bridgePort(toward: atom.address), asked: asked.map { $0.contains(atom.address) })
+                isBack: route.interfaces.contains(interface), hasRoute: !route.interfaces.isEmpty, address: own,
+                port: stages.bridgePort(toward: atom.address),
+                asked: own == nil ? asked.map { $0.contains(atom.address) } : [])
             if let place = places[key] {
                 found[place].sets.append(atom.packets)
             } else {

@@ -178,13 +178,7 @@ extension SetEvaluator {
             }
             if hasSeveralAddresses(context.outInterface), way.flow[.destination] == .arriving {
                 ways = ways.flatMap { way in
-                    addressAtoms(.destination).map { Way(packets: space.and(way.packets, $0.packets), flow: way.flow) }
-                }
-                if space.version == .v6 {
-                    let cuts = stages.sourceChoicePrefixes.map {
-                        space.packets(.arriving, of: .destination, in: $0) ?? .none
-                    }
-                    ways = ways.flatMap { parts($0, cuts) }
+                    sourceChoices.map { Way(packets: space.and(way.packets, $0.packets), flow: way.flow) }
                 }
             }
         case .redirect where context.hook == .prerouting:
@@ -208,14 +202,11 @@ extension SetEvaluator {
     /// What tells apart the scopes of destinations of IPv6. Source: net/ipv6/addrconf_core.c `__ipv6_addr_type`.
     private func scopeCuts(_ flow: Flow) -> [PacketSet] {
         guard space.version == .v6 else { return [] }
-        func packets(_ high: UInt64, _ length: UInt8) -> PacketSet {
-            let prefix = IPPrefix(IPAddress(v6High: high, low: length == 128 ? 1 : 0), length: length)
-            return space.packets(flow[.destination], of: .destination, in: prefix) ?? .none
-        }
-        let groups = [UInt128(0xff01), 0xff02, 0xff05].map {
-            space.packets(flow[.destination], of: .destination, $0 << 112, mask: 0xff0f << 112) ?? .none
-        }
-        return groups + [packets(0, 128), packets(0xfe80 << 48, 10), packets(0xfec0 << 48, 10)]
+        let scopes: [(value: UInt128, mask: UInt128)] = [
+            (1, .max), (0xff01 << 112, 0xff0f << 112), (0xff02 << 112, 0xff0f << 112), (0xff05 << 112, 0xff0f << 112),
+            (0xfe80 << 112, 0xffc0 << 112), (0xfec0 << 112, 0xffc0 << 112),
+        ]
+        return scopes.map { space.packets(flow[.destination], of: .destination, $0.value, mask: $0.mask) ?? .none }
     }
 
     /// Whether the interface has more addresses than one that MASQUERADE may take; also where that is not known.

@@ -221,7 +221,8 @@ package struct Stages: Sendable {
         return result
     }
 
-    package var sourceChoicePrefixes: [IPPrefix] { RouteFinder(model, .v6).sourceChoicePrefixes }
+    /// Prefixes of destinations that tell apart which source of IPv6 the host prefers.
+    package var sourceChoicePrefixes: Set<IPPrefix> { RouteFinder(model, .v6).sourceChoicePrefixes }
 
     /// Whether `address` is one of the host's own.
     package func isOwnAddress(_ address: IPAddress) -> Bool { plain.isOwnAddress(address) }

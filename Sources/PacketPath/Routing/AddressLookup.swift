@@ -130,16 +130,19 @@ extension RouteFinder {
 
     /// Prefixes that hold destinations of one choice of a source address of IPv6, but for the interface: by the policy table,
     /// and by how far own addresses have their first bits in common.
-    var sourceChoicePrefixes: [IPPrefix] {
+    var sourceChoicePrefixes: Set<IPPrefix> {
         var prefixes = Set(policyLabels.map { $0.prefix })
-        let own = model.host.interfaces.flatMap { $0.addresses }.map { $0.address }.filter { $0.version == .v6 }
-        for one in own {
-            prefixes.insert(IPPrefix(host: one))
-            for other in own where other != one {
-                prefixes.insert(IPPrefix(one, length: UInt8(truncatingIfNeeded: commonBits(one, other) + 1)))
+        let all = model.host.interfaces.flatMap { $0.addresses }.filter { $0.address.version == .v6 }
+        for one in all {
+            prefixes.insert(IPPrefix(host: one.address))
+            for other in all where other.address != one.address {
+                // Behind its own prefix an address is no nearer.
+                let length = commonBits(one.address, other.address) + 1
+                guard length <= Int(one.prefixLength) else { continue }
+                prefixes.insert(IPPrefix(one.address, length: UInt8(truncatingIfNeeded: length)))
             }
         }
-        return prefixes.sorted { ($0.address, $0.length) < ($1.address, $1.length) }
+        return prefixes
     }
 
     private func commonBits(_ a: IPAddress, _ b: IPAddress) -> Int {
