@@ -242,15 +242,18 @@ extension SetEvaluator {
         }
         var part = asked
         part.packets = space.and(asked.packets, own)
-        let known = byInterface(part) { given in
-            space.union(
-                parts(Way(packets: given.packets, flow: given.flow), cuts).map { way in
-                    var one = given
-                    one.packets = way.packets
-                    return space.and(way.packets, askOne(.reversePath(match), one))
-                })
-        }
+        let known = byInterface(part) { byCuts(cuts, $0) { askOne(.reversePath(match), $0) } }
         return space.or(space.subtract(others, own), space.and(own, known))
+    }
+
+    /// What `make` says of the packets in each of `cuts`, and outside.
+    func byCuts(_ cuts: [PacketSet], _ asked: Asked, _ make: (Asked) -> PacketSet) -> PacketSet {
+        space.union(
+            regions(cuts, asked).map { region in
+                var part = asked
+                part.packets = space.and(asked.packets, region)
+                return space.and(region, make(part))
+            })
     }
 
     /// What `make` says of the packets of each interface.
@@ -273,13 +276,7 @@ extension SetEvaluator {
         if asked.flow.isArriving(.destination), !asked.flow.arrivesByLo {
             return byAddress(.destination, .packetType(test), asked)
         }
-        let all = parts(Way(packets: asked.packets, flow: asked.flow), frameCuts(asked.flow))
-        return space.union(
-            all.map { part in
-                var own = asked
-                own.packets = part.packets
-                return space.and(part.packets, ask(.packetType(test), own))
-            })
+        return byCuts(frameCuts(asked.flow), asked) { ask(.packetType(test), $0) }
     }
 
     func packets(_ test: Negatable<MACAddress>, _ asked: Asked) -> PacketSet {

@@ -117,13 +117,7 @@ extension SetEvaluator {
         if all.contains(.otherHeaders), asked.flow[.protocol] == .arriving {
             // Of these protocols a packet's headers go on where a trace is not told how.
             let special: [IPProtocol] = [.esp, .ah, .ipcomp, .sctp, .dccp, .mobility]
-            let parts = special.map { isOf($0, asked.flow) }
-            return space.union(
-                (parts + [space.complement(space.union(parts))]).map { part in
-                    var own = asked
-                    own.packets = space.and(asked.packets, part)
-                    return own.packets.isEmpty ? .none : space.and(part, askOfAll(match, own, but: .protocol))
-                })
+            return byCuts(special.map { isOf($0, asked.flow) }, asked) { askOfAll(match, $0, but: .protocol) }
         }
         return askOfAll(match, asked)
     }

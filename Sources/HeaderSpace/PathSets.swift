@@ -303,6 +303,11 @@ extension SetEvaluator {
         return open.flatMap { way -> [Way] in
             let written = asked.filter { way.flow[$0] != before.flow[$0] }
             if written.isEmpty { return [way] }
+            // What has been raised may have been as high as it gets.
+            if space.version == .v6, written.contains(.ttl), way.flow[.ttl] == .unknown {
+                end([way])
+                return []
+            }
             // What was as it is now is not routed again.
             let same = written.map { equal(before.flow[$0], way.flow[$0], $0) }
             let parts = parts(way, same + ruleCuts(way.flow)).flatMap { byDestination($0) }.flatMap {

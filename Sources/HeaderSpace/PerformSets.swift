@@ -41,11 +41,7 @@ extension SetEvaluator {
             flow[.tos] = space.written(flow[.tos], of: .tos, keeping: 3, xor: UInt128(value) << 2)
         case .tos(let byte):
             flow[.tos] = space.written(flow[.tos], of: .tos, keeping: UInt128(~byte.mask), xor: UInt128(byte.value))
-        case .timeToLive(let target):
-            let ways = timesToLive(target, way)
-            // What OUTPUT has raised is routed again, but not where it was as high as it gets.
-            let isOpen = space.version == .v6 && context.hook == .output && ways.contains { $0.flow[.ttl] == .unknown }
-            return isOpen ? .end(.lost) : .continue(ways)
+        case .timeToLive(let target): return .continue(timesToLive(target, way))
         case .tcpOptionStrip, .tcpMSS: break
         case .hmark: flow[.mark] = .unknown
         case .prefixTranslation(let target):

@@ -29,6 +29,17 @@ struct SourceClass {
     var address: IPAddress
 }
 
+/// What the checks before a hook look at of a flow, beside addresses.
+struct CheckedFlow: Hashable {
+    /// Of which `ip rule` may ask.
+    private let mark: FieldSource
+    private let tos: FieldSource
+    /// A socket's are not passed on.
+    private let isGivenToSocket: Bool
+
+    init(_ flow: Flow) { (mark, tos, isGivenToSocket) = (flow[.mark], flow[.tos], flow.isGivenToSocket) }
+}
+
 /// What decides which packets the checks before a hook end.
 struct RefusalKey: Hashable {
     /// What `ip rule` and its like tell apart, the way's own packets left out.
@@ -39,11 +50,7 @@ struct RefusalKey: Hashable {
     var limits: Set<UInt32>
     var destination: DestinationKind
     var source: FieldSource
-    /// Of which `ip rule` may ask.
-    var mark: FieldSource
-    var tos: FieldSource
-    /// A socket's are not passed on.
-    var isGivenToSocket: Bool
+    var flow: CheckedFlow
 }
 
 /// One packet's question to the checks, which many share.
@@ -60,11 +67,7 @@ struct CheckKey: Hashable {
     var departures: [Symbol]
     /// The MTUs, in bytes, that it may be too long for.
     var limits: Set<UInt32>
-    /// Of which `ip rule` may ask.
-    var mark: FieldSource
-    var tos: FieldSource
-    /// A socket's are not passed on.
-    var isGivenToSocket: Bool
+    var flow: CheckedFlow
 }
 
 /// What the checks say of packets with one key.
@@ -151,8 +154,7 @@ extension SetEvaluator {
         let limits = Set(group.route.ownMTUs + group.route.interfaces.compactMap { model.interface($0)?.mtu })
         let key = RefusalKey(
             part: part, type: group.route.type, interfaces: group.route.interfaces, limits: limits,
-            destination: group.destination, source: flow[.source], mark: flow[.mark], tos: flow[.tos],
-            isGivenToSocket: flow.isGivenToSocket)
+            destination: group.destination, source: flow[.source], flow: CheckedFlow(flow))
         if let known = refusals[key] { return known }
         var made = Refusals()
         // One packet to the group, of which only the source and the interface are exchanged: the checks look at no more.
@@ -171,7 +173,7 @@ extension SetEvaluator {
                     part: part, type: group.route.type, destination: group.destination, source: source.key,
                     interface: number,
                     turnsRound: group.route.interfaces.contains(interface), departures: departures, limits: limits,
-                    mark: flow[.mark], tos: flow[.tos], isGivenToSocket: flow.isGivenToSocket)
+                    flow: CheckedFlow(flow))
                 switch checked(check, values, source, flow) {
                 case .passes: continue
                 case .open: made.open.append(space.and(arriving, source.packets))

@@ -80,6 +80,13 @@ import Testing
         return Followed(model: model, space: space, analysis: analysis)
     }
 
+    /// What `ip rule` lists with these rules beside those that every host has.
+    private func rules(_ own: String...) -> [String: String] {
+        let first = "0:\tfrom all lookup local",
+            last = ["32766:\tfrom all lookup main", "32767:\tfrom all lookup default"]
+        return ["ip-rule.txt": ([first] + own + last).map { $0 + "\n" }.joined()]
+    }
+
     private let sockets = [
         "ss.txt": """
         Netid State Recv-Q Send-Q Local Address:Port Peer Address:PortProcess
@@ -198,15 +205,7 @@ import Testing
     @Test func aRuleForATypeOfServiceTakesOthersToo() throws {
         let found = try follow(
             "-A PREROUTING -m tos --tos 0x01/0xff -j ACCEPT",
-            more: [
-                "ip-rule.txt": """
-                0:	from all lookup local
-                100:	from all tos 0x10 blackhole
-                32766:	from all lookup main
-                32767:	from all lookup default
-
-                """
-            ])
+            more: rules("100:\tfrom all tos 0x10 blackhole"))
         #expect(found.difference(found.packets(.tos, 0xf2), found.packets(.destination, 0x0a00_0005)) == nil)
     }
 
@@ -230,16 +229,8 @@ import Testing
     @Test func whatIsRoutedAgainMeetsAllRoutingRules() throws {
         let found = try follow(
             "-A OUTPUT -j TOS --set-tos 0x10/0xff", origin: .host,
-            more: [
-                "ip-rule.txt": """
-                0:	from all lookup local
-                100:	from all ipproto udp lookup main suppress_prefixlength 0
-                200:	from all tos 0x10 blackhole
-                32766:	from all lookup main
-                32767:	from all lookup default
-
-                """
-            ])
+            more: rules(
+                "100:\tfrom all ipproto udp lookup main suppress_prefixlength 0", "200:\tfrom all tos 0x10 blackhole"))
         for proto in [UInt128(17), 6] {
             let own = found.packets(.protocol, proto)
             #expect(found.difference(own, found.packets(.destination, 0x0a00_0005)) == nil)
@@ -304,15 +295,7 @@ import Testing
     @Test func theWayBackHangsOnWherePacketsLeave() throws {
         let found = try follow(
             "-A PREROUTING -m ttl --ttl-eq 1 -j ACCEPT",
-            more: [
-                "ip-rule.txt": """
-                0:	from all lookup local
-                100:	from all iif eth0 unreachable
-                32766:	from all lookup main
-                32767:	from all lookup default
-
-                """
-            ])
+            more: rules("100:\tfrom all iif eth0 unreachable"))
         let (byEth1, source) = (found.packets(.inInterface, 2), found.packets(.source, 0x0a00_0005))
         for destination in [UInt128(0x0a00_0006), 0xc000_0205, 0x0808_0808] {
             #expect(found.difference(byEth1, source, found.packets(.destination, destination)) == nil)
