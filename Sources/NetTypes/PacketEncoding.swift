@@ -101,13 +101,10 @@ extension Packet {
         bytes = after
     }
 
-    /// Makes the transport header's checksum right for all that is in the packet now, whatever it was.
+    /// Makes the packet's checksums right for all that is in it now, whatever they were.
     public mutating func sumAgain() {
-        guard var result = currentBytes, let layout = PacketLayout(result), result.count == layout.length,
-            let place = layout.checksumOffset, place + 2 <= result.count
-        else { return }
-        result.put16(0, at: place)
-        result.put16(layout.transportSum(result).checksum, at: place)
+        guard var result = currentBytes, let layout = PacketLayout(result) else { return }
+        result.writeChecksums(layout)
         bytes = result
     }
 
