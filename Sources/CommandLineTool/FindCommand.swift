@@ -195,8 +195,7 @@ private struct FindAsker {
                     let note = "the snapshot has no routes: the matrix is what the chains of forward alone let through"
                     if !notes.contains(note) { notes.append(note) }
                 }
-                for (port, proto) in settings.ports {
-                    let answer = finder.matrix(port: port, proto, version)
+                for answer in finder.matrices(settings.ports, version) {
                     add(matrixReport(answer, heading), &documents, json)
                     json?.add { writeMatrixJSON(answer, heading, node: node.name, into: &$0) }
                 }

@@ -10,8 +10,24 @@ struct Asked {
     var rule: RuleReference
     var context: SetEvaluator.Context
     var flow: Flow
+    private let space: PacketSpace
+    private var entering: PacketSet
+    private var within = PacketSet.all
+
+    init(_ rule: RuleReference, _ context: SetEvaluator.Context, _ way: Way, in space: PacketSpace) {
+        (self.rule, self.context, self.flow, self.space) = (rule, context, way.flow, space)
+        entering = way.packets
+    }
+
     /// The packets that come to the match, of which one stands for all where they are alike.
-    var packets: PacketSet
+    var packets: PacketSet {
+        get { space.and(entering, within) }
+        set { (entering, within) = (newValue, .all) }
+    }
+
+    /// Leaves those for which the matches before held. Most matches look at fields alone and never ask who comes to them:
+    /// that is not worked out before one does.
+    mutating func keep(_ held: PacketSet) { within = held }
 }
 
 // Packets that a match holds for. Plain packets: whole, without IP options and extension headers.

@@ -134,7 +134,7 @@ extension SetEvaluator {
                 asksTransport = asksTransport || set.directions.count > 1 || known.type == .bitmapPort
             default: return nil
             }
-            let asked = Asked(rule: reference, context: context, flow: flow, packets: result)
+            let asked = Asked(reference, context, Way(packets: result, flow: flow), in: space)
             result = space.and(result, packets(match, asked))
         }
         // A later fragment has no ports, and meets no rule that asks for them.

@@ -274,7 +274,7 @@ extension SetEvaluator {
         var holds = PacketSet.all
         var dropped = PacketSet.none
         var index = statement
-        var asked = Asked(rule: reference, context: context, flow: way.flow, packets: way.packets)
+        var asked = Asked(reference, context, way, in: space)
         while index < rule.statements.count, case .match(let match) = rule.statements[index] {
             // What has an effect has it on those that the matches before held for, and whatever those behind it say.
             if index > statement, hasEffect(match) { break }
@@ -288,10 +288,7 @@ extension SetEvaluator {
             holds = space.and(holds, own)
             if hasEffect(match) { break }
             // What is asked of one packet of all is asked of one that the matches before held for.
-            if index < rule.statements.count, case .match = rule.statements[index] {
-                asked.packets = space.and(asked.packets, own)
-                if asked.packets.isEmpty { holds = .none }
-            }
+            asked.keep(holds)
         }
         if index < rule.statements.count, case .target = rule.statements[index] {
             holds = moved(holds, rule, index, asked)

@@ -20,7 +20,7 @@ struct StatementWays {
 // What statements of native rules make of sets of packets: as `Evaluator.perform` does of one.
 extension SetEvaluator {
     func perform(_ statement: NativeStatement, _ rule: RuleReference, _ way: Way, _ context: Context) -> SetAction {
-        let asked = Asked(rule: rule, context: context, flow: way.flow, packets: way.packets)
+        let asked = Asked(rule, context, way, in: space)
         switch statement {
         // The copy goes its own way.
         case .continue, .counter, .last, .log: return .continue([way])

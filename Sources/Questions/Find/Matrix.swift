@@ -14,13 +14,18 @@ public struct MatrixAnswer {
 }
 
 extension Finder {
-    /// Which addresses reach which at `port`: packets from the wire, each by the interface that its source is routed by where
-    /// the routes are known, and all that the query says.
-    public func matrix(port: UInt16, _ proto: IPProtocol, _ version: IPVersion) -> MatrixAnswer {
+    /// Which addresses reach which at each of `ports`: packets from the wire, each by the interface that its source is routed
+    /// by where the routes are known, and all that the query says. They are followed once, for all the ports.
+    public func matrices(
+        _ ports: [(port: UInt16, protocol: IPProtocol)], _ version: IPVersion
+    ) -> [MatrixAnswer] {
         let space = space(version)
-        let service = space.and(
-            space.packets(.protocol, UInt128(proto.rawValue)), space.packets(.destinationPort, UInt128(port)))
-        var asked = space.and(query.packets(in: space, on: model), service)
+        let services = ports.map {
+            space.and(
+                space.packets(.protocol, UInt128($0.protocol.rawValue)),
+                space.packets(.destinationPort, UInt128($0.port)))
+        }
+        var asked = space.and(query.packets(in: space, on: model), space.union(services))
         if let arriving = space.arrivingBySourceRoute(on: model) { asked = space.and(asked, arriving) }
         var sets: [PacketSet] = []
         var granted: [String] = []
@@ -38,9 +43,12 @@ extension Finder {
             }
         }
         let through = space.union(sets)
-        return MatrixAnswer(
-            version: version, port: port, protocol: proto,
-            matrix: space.matrix(surely: space.always(through), possibly: space.possibly(through)), granted: granted,
-            isExhausted: space.isExhausted)
+        return zip(ports, services).map { port, service in
+            let own = space.and(through, service)
+            let matrix = space.matrix(surely: space.always(own), possibly: space.possibly(own))
+            return MatrixAnswer(
+                version: version, port: port.port, protocol: port.protocol, matrix: matrix, granted: granted,
+                isExhausted: space.isExhausted)
+        }
     }
 }
