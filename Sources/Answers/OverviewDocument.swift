@@ -30,7 +30,7 @@ public func overviewDocument(_ node: NodeState, _ model: HostModel, owners: Anno
     rows.append([RichText("Written by", .strong), RichText(makers(model.linked, owners))])
     document.add(.table(rows))
     var notes = linkNotes(model.linked).map { RichText($0) }
-    notes += model.unreadRules.map { RichText($0, .doubtful) }
+    notes += model.unreadRules.map { RichText($0.text, .doubtful) }
     for diagnostic in node.diagnostics.prefix(shownNotes) where diagnostic.severity > .note {
         let place = node.file(of: diagnostic.place).map { "\($0.path):\(diagnostic.place.line): " } ?? ""
         notes.append(RichText("\(place)\(diagnostic.message)", .doubtful))

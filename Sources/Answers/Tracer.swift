@@ -20,11 +20,14 @@ public struct Tracer: Sendable {
     /// Names of assumptions that were asked for, those given among them, and the values that they may have.
     private var asked: [String: [String]] = [:]
     private var used: Set<String> = []
+    /// What of the node's input was lost.
+    private let losses: [String]
 
     public init(_ node: NodeState, _ model: HostModel, _ settings: TraceSettings) {
         self.model = model
         self.settings = settings
         self.node = node
+        losses = node.losses
         connections = model.connections
     }
 
@@ -36,7 +39,7 @@ public struct Tracer: Sendable {
         var request = prepared.request
         request.traceReply = settings.roundTrip
         var answer = follow(request, with: description.connection.map { [$0] } ?? [])
-        answer.notes = prepared.notes
+        answer.notes = losses + prepared.notes
         switch description.id {
         case .string(let text)?: answer.identifier = .string(text)
         case .number(let text)?: answer.identifier = .number(text)
@@ -73,7 +76,7 @@ public struct Tracer: Sendable {
             seen.add(.gap)
         }
         var answer = follow(seen.prepared.request, with: [])
-        answer.notes = seen.prepared.notes
+        answer.notes = losses + seen.prepared.notes
         return answer
     }
 
@@ -96,8 +99,8 @@ public struct Tracer: Sendable {
     }
 
     /// Those that `--assume NAME=pass` does not set aside.
-    private mutating func open(_ deciders: [TraceAnswer.Decider]) -> [TraceAnswer.Decider] {
-        var open: [TraceAnswer.Decider] = []
+    private mutating func open(_ deciders: [UnfollowedDecider]) -> [UnfollowedDecider] {
+        var open: [UnfollowedDecider] = []
         for decider in deciders {
             asked[decider.name] = ["pass"]
             if settings.assumptions[decider.name] == "pass" {

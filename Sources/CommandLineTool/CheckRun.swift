@@ -148,7 +148,9 @@ struct CheckRun {
             answers[index].append(teller.tell(checker.answer(index)))
         }
         let title = all.count > 1 ? "\(nodes[nodes.count - 1].name): " : ""
-        for note in checker.notes where !notes.contains(title + note) { notes.append(title + note) }
+        for note in nodes.flatMap({ $0.losses }) + checker.notes where !notes.contains(title + note) {
+            notes.append(title + note)
+        }
     }
 
     private func isMeant(_ statement: PolicyStatement, _ node: LoadedNode) -> Bool {
@@ -160,7 +162,8 @@ struct CheckRun {
         let loaded = world.loaded[place]
         let choice = loaded.name.isEmpty ? "" : " --node \(loaded.name)"
         return CheckedNode(
-            name: loaded.name, snapshot: world.words + choice, model: world.models[place], files: loaded.node.files)
+            name: loaded.name, snapshot: world.words + choice, model: world.models[place], files: loaded.node.files,
+            losses: loaded.node.losses)
     }
 
     private func unanswered(_ index: Int, _ why: String) -> CheckedStatement {

@@ -153,7 +153,7 @@ private func visit(
     for input in inputs {
         let hadProblems = try input.nodes.visit(console, atOnce: 8, { _, loaded in input.diffed(loaded) }) { node in
             for unread in node.node.model.unreadRules {
-                notCompared.append("\(node.node.name): warning: not compared: \(unread) [not-compared]")
+                notCompared.append("\(node.node.name): warning: not compared: \(unread.text) [not-compared]")
             }
             take(node)
         }

@@ -169,8 +169,7 @@ private struct FindAsker {
         question = [word?.name ?? "", argument].filter { !$0.isEmpty }.joined(separator: " ")
         let topic = try topic(word, argument)
         let prepared = try prepare(query, node.node.cluster, on: model)
-        notes += prepared.notes
-        for unread in model.unreadRules { notes.append(unread) }
+        notes += node.node.losses + prepared.notes
         var finder = Finder(prepared, on: &model)
         finder.places = try places()
         switch topic {
@@ -211,7 +210,8 @@ private struct FindAsker {
 
     private var heading: FindHeading {
         FindHeading(
-            question: question, query: query.spelled, snapshot: snapshot, notes: notes, shown: settings.shown)
+            question: question, query: query.spelled, snapshot: snapshot, notes: notes,
+            deciders: model.unfollowedDeciders, shown: settings.shown)
     }
 
     private func add(_ document: Document, _ documents: inout [Document], _ json: FindLines?) {

@@ -19,7 +19,7 @@ extension NetlinkSocket {
     }
 
     /// Removes all ipsets. nf_tables lets go of them a moment after its rules are gone, since it destroys rules in a
-    /// worker of its own: tried for a second.
+    /// worker of its own, which a busy machine lets wait: tried for some seconds.
     mutating func destroySets() throws(LabFailure) {
         // Source: include/uapi/linux/netfilter/ipset/ip_set.h, Linux 6.18: the protocol's version is 7, and without a
         // name a command is for all sets. A list of sets holds its members until it is empty.
@@ -31,14 +31,14 @@ extension NetlinkSocket {
             return request
         }
         let (destroy, flush) = (3, 4)
-        for attempt in 0..<1000 {
+        for attempt in 0..<5000 {
             do throws(LabFailure) {
                 try perform(request(flush), "flush of sets")
                 try perform(request(destroy), "destroy of sets")
                 return
             } catch {
                 // IPSET_ERR_BUSY is a number of ipset's own, above the system's.
-                guard error.code >= 4096, attempt < 999 else { throw error }
+                guard error.code >= 4096, attempt < 4999 else { throw error }
             }
             usleep(1000)
         }

@@ -24,7 +24,7 @@ extension Judgement {
         let rules = counts.map(\.rule).filter { rule in
             let isElsewhere =
                 ["filter", "security"].contains(rule.table) && (hook == .prerouting || hook == .postrouting)
-            return !isElsewhere && !others.contains(rule.chain)
+            return !isElsewhere && !others.contains(rule.chain) && isEntered(rule, hook, counts)
         }
         // Nobody answers what was dropped or queued: where REJECT counted too, that became of its answer.
         if let rule = rules.first(where: { $0.target == .named("REJECT") }) {
@@ -49,6 +49,16 @@ extension Judgement {
             }
             return
         }
+    }
+}
+
+/// Whether a rule of `hook`'s own chain led a packet to `rule`'s, if it is none of a hook's: a chain that several hooks lead
+/// to counts what the others led there, too.
+private func isEntered(_ rule: LegacyRule, _ hook: Hook?, _ counts: [LegacyCount]) -> Bool {
+    guard let hook, !Hook.allCases.contains(where: { $0.name.uppercased() == rule.chain }) else { return true }
+    return counts.contains { count in
+        count.rule.version == rule.version && count.rule.table == rule.table
+            && count.rule.chain == hook.name.uppercased() && count.rule.target == .goesOn
     }
 }
 

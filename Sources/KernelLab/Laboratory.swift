@@ -232,14 +232,18 @@ public struct Laboratory: ~Copyable {
 
     /// Whether the kernel is still at it: a busy machine leaves packets to a thread of its own (`ksoftirqd`), which may have
     /// gone on with the one that was observed last when the trace was read, or with one of the kernel's own that counters
-    /// tell of already. Where the packet has not been seen at all longer is waited for it to begin.
+    /// tell of already. A machine of which others take the processors away may stand still in the middle of a packet's way:
+    /// half a second is waited for the packet itself to go on, and longer where it has not been seen at all.
     public mutating func isStillAtIt() throws(LabFailure) -> Bool {
         guard let lastSent else { return false }
         let isUnseen = !events.contains { event in event.header.map { mayBe($0, lastSent) } ?? false }
-        for _ in 0..<(isUnseen ? 20 : 1) {
+        for attempt in 0..<(isUnseen ? 100 : 25) {
             usleep(20_000)
             var later: [TraceEvent] = []
-            guard try trace.read(into: &later), later.isEmpty else { return true }
+            guard try trace.read(into: &later) else { return true }
+            let headers = later.map(\.header) + (try frames()).map { IPHeader($0.packet) }
+            let isOfPacket = headers.contains { $0.map { mayBe($0, lastSent) } ?? false }
+            if isOfPacket || attempt == 0 && !later.isEmpty { return true }
         }
         return false
     }

@@ -148,7 +148,7 @@ extension Evaluator {
         } else {
             // No reset answers a reset, nor what is broken or for many.
             guard packet.protocol == .tcp, !packet.tcpFlags.contains(.rst), packet.fragmentOffset == 0,
-                hasSumOfErrors(state), isByDevice || !isOfMany(state)
+                hasSumOfErrors(state), isByDevice || !isOfMany(state) && !isToNobody(packet)
             else { return nil }
             answer = Packet(source: packet.destination, destination: packet.source, protocol: .tcp)
             answer.sourcePort = packet.destinationPort
@@ -221,6 +221,12 @@ extension Evaluator {
         }
         if state.context.hook == .input, !packet.unknown.contains(.destination) { return isForMany(packet) }
         return state.route?.type == .broadcast || state.route?.type == .multicast
+    }
+
+    /// Whether a packet of IPv6 goes to no address, which REJECT answers with errors alone.
+    /// Source: net/ipv6/netfilter/nf_reject_ipv6.c `nf_send_reset6`, Linux 6.18: it wants both addresses to be unicast.
+    private func isToNobody(_ packet: Packet) -> Bool {
+        packet.version == .v6 && packet.destination.isZero && !packet.unknown.contains(.destination)
     }
 
     /// Who is sent a reset by REJECT takes the connection for closed, and so does conntrack.

@@ -21,10 +21,11 @@ public struct HostModel: Sendable {
         let index: HostIndex
         @usableFromInline let connections: ConnectionIndex
         let helpers: [Symbol]
-        let unreadRules: [String]
+        let unreadRules: [UnfollowedDecider]
 
         init(
-            _ compiled: CompiledRuleset, _ host: HostState, _ index: HostIndex, helpers: [Symbol], unreadRules: [String]
+            _ compiled: CompiledRuleset, _ host: HostState, _ index: HostIndex, helpers: [Symbol],
+            unreadRules: [UnfollowedDecider]
         ) {
             self.compiled = compiled
             self.host = host
@@ -38,7 +39,7 @@ public struct HostModel: Sendable {
         }
     }
 
-    public init(_ ruleset: Ruleset, _ host: HostState, names: NameTable, unreadRules: [String] = []) {
+    public init(_ ruleset: Ruleset, _ host: HostState, names: NameTable, unreadRules: [UnfollowedDecider] = []) {
         // Native rules have names of interfaces as bytes; who asks what comes in by them needs symbols.
         var names = names
         var native = Ruleset()
@@ -83,7 +84,7 @@ public struct HostModel: Sendable {
 
     /// Rules that the input has but that could not be read at all, such as a native nft dump: no outcome is surer than
     /// these allow.
-    public var unreadRules: [String] { parts.unreadRules }
+    public var unreadRules: [UnfollowedDecider] { parts.unreadRules }
 
     public func routes(_ version: IPVersion) -> RoutingTables { version == .v4 ? routesV4 : routesV6 }
 

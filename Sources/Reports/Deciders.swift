@@ -7,23 +7,14 @@ internal import SourceText
 
 /// What else on the host may decide about a packet that took this way: programs of the kernel beside the rules, and
 /// rules that could not be read. Those bound to an interface that the packet does not pass are left out.
-public func relevantDeciders(_ trace: Trace, on model: HostModel) -> [TraceAnswer.Decider] {
+public func relevantDeciders(_ trace: Trace, on model: HostModel) -> [UnfollowedDecider] {
     if model.hasNoDeciders { return [] }
     var way = PassedPlaces()
     way.take(trace)
-    var found: [TraceAnswer.Decider] = []
-    for text in model.unreadRules {
-        found.append(TraceAnswer.Decider(name: "nft", text: text, place: .none))
-    }
+    var found: [UnfollowedDecider] = []
+    found += model.unreadRules.filter { $0.version == nil || way.versions.contains($0.version) }
     found += way.unwalkedChains(model)
-    for decider in model.host.otherDeciders where way.meets(decider, on: model) {
-        let name = decider.kind.word
-        let onInterface = decider.interface.map { " on \(model.names.text($0))" } ?? ""
-        found.append(
-            TraceAnswer.Decider(
-                name: name, text: "\(decider.kind.sentence)\(onInterface) ('\(decider.evidence)')",
-                place: decider.place))
-    }
+    found += model.host.otherDeciders.filter { way.meets($0, on: model) }.map { model.told($0) }
     return found
 }
 
@@ -46,6 +37,8 @@ private struct PassedPlaces {
     var inInterfaces: [Symbol] = []
     var outInterfaces: [Symbol] = []
     var hooks: [Hook] = []
+    /// Of the packets that it was: a tunnel may change it.
+    var versions: [IPVersion?] = []
     var isEstablished = false
     /// Whether a connection of the packet may have been handed to a flowtable, and whether a listing says that it was.
     var mayBeOffloaded = false
@@ -60,6 +53,7 @@ private struct PassedPlaces {
     mutating func take(_ trace: Trace) {
         for step in trace.steps {
             hooks.note(step.view.hook)
+            versions.note(step.view.packet.version)
             if let name = step.view.inInterface { inInterfaces.note(name) }
             if let name = step.view.outInterface { outInterfaces.note(name) }
             if step.view.state.contains(.established) { isEstablished = true }
@@ -86,8 +80,8 @@ private struct PassedPlaces {
     }
 
     /// Chains and flowtables of nf_tables that packets may meet outside the IP layer and that were not followed.
-    func unwalkedChains(_ model: HostModel) -> [TraceAnswer.Decider] {
-        var found: [TraceAnswer.Decider] = []
+    func unwalkedChains(_ model: HostModel) -> [UnfollowedDecider] {
+        var found: [UnfollowedDecider] = []
         for (tableIndex, table) in model.linked.ruleset.tables.enumerated() where !table.isDormant {
             lazy var name = "\(table.family.name) \(model.names.text(table.name))"
             // A host may have very many chains that IP packets meet and are followed through.
@@ -109,7 +103,7 @@ private struct PassedPlaces {
                 let text =
                     "chain \(model.names.text(chain.name)) of table \(name) at \(base.hook.name) may drop or change the "
                     + "packet: its rules are not followed"
-                found.append(TraceAnswer.Decider(name: word, text: text, place: chain.place))
+                found.append(UnfollowedDecider(name: word, text: text, place: chain.place))
             }
             // What is for this host no rule hands over: net/netfilter/nft_flow_offload.c `nft_flow_offload_validate`.
             for flowtable in table.flowtables
@@ -123,7 +117,7 @@ private struct PassedPlaces {
                         + "PREROUTING nor FORWARD nor POSTROUTING"
                     : "\(own) lets the packets of connections that it was handed bypass PREROUTING, FORWARD and "
                         + "POSTROUTING; whether this one was is not known"
-                found.append(TraceAnswer.Decider(name: "flowtable", text: text, place: flowtable.place))
+                found.append(UnfollowedDecider(name: "flowtable", text: text, place: flowtable.place))
             }
         }
         return found
@@ -177,47 +171,20 @@ extension Array where Element: Equatable {
     }
 }
 
-extension Table {
-    /// Whether a rule hands connections to the flowtable.
-    fileprivate func handsOver(to flowtable: Flowtable) -> Bool {
-        chains.contains { chain in
-            chain.rules.contains { rule in
-                rule.statements.contains { statement in
-                    guard case .target(.native(.flow(let name))) = statement else { return false }
-                    return name == flowtable.name
-                }
-            }
-        }
-    }
-}
+/// What a text begins with that is only as sure as what else decides lets it be.
+let otherDecidersTitle = "NOT ONLY THESE RULES DECIDE"
 
-extension OtherDecider.Kind {
-    /// As `--assume NAME=pass` takes it.
-    var word: String {
-        switch self {
-        case .trafficControl: "traffic-control"
-        case .xdp: "xdp"
-        case .bpf: "bpf"
-        case .ipvs: "ipvs"
-        case .openVSwitch: "ovs"
-        case .flowtable: "flowtable"
-        case .xfrm: "xfrm"
-        case .vrf: "vrf"
-        case .otherNamespace: "namespace"
-        }
+/// The member `otherDeciders`, where there are any.
+func writeDeciders(_ deciders: [UnfollowedDecider], _ quotes: Quotes?, into json: inout JSONWriter) {
+    if deciders.isEmpty { return }
+    json.key("otherDeciders")
+    json.beginArray()
+    for decider in deciders {
+        json.beginObject()
+        json.member("name", decider.name)
+        json.member("text", decider.text)
+        if let quotes { writePlace(decider.place, quotes, into: &json) }
+        json.endObject()
     }
-
-    var sentence: String {
-        switch self {
-        case .trafficControl: "traffic control decides about packets too"
-        case .xdp: "an XDP program decides about packets before any rule"
-        case .bpf: "a BPF program decides about packets too"
-        case .ipvs: "IPVS takes packets to its virtual addresses"
-        case .openVSwitch: "Open vSwitch forwards packets by rules of its own"
-        case .flowtable: "a flowtable carries known connections past the rules"
-        case .xfrm: "IPsec policies take packets into tunnels or drop them"
-        case .vrf: "a VRF routes packets by a table of its own"
-        case .otherNamespace: "another network namespace has a part in it"
-        }
-    }
+    json.endArray()
 }

@@ -63,6 +63,7 @@ private func begin(_ version: IPVersion, _ heading: FindHeading, _ node: String,
     json.member("question", heading.question)
     json.member("query", heading.query)
     json.member("notes", heading.notes)
+    writeDeciders(heading.deciders, nil, into: &json)
 }
 
 private func write(

@@ -15,15 +15,36 @@ public struct FindHeading {
     /// The snapshot as it was named, for examples that can be called.
     public var snapshot: String
     public var notes: [String]
+    /// What decides about packets beside what was followed.
+    public var deciders: [UnfollowedDecider]
     /// Cubes that are shown of each set.
     public var shown: Int
 
-    public init(question: String = "", query: String, snapshot: String, notes: [String], shown: Int) {
+    public init(
+        question: String = "", query: String, snapshot: String, notes: [String], deciders: [UnfollowedDecider],
+        shown: Int
+    ) {
         self.question = question
         self.query = query
         self.snapshot = snapshot
         self.notes = notes
+        self.deciders = deciders
         self.shown = shown
+    }
+}
+
+extension FindHeading {
+    /// What the whole answer stands under: who else decides, then what was taken for names.
+    var remarks: [Block] {
+        var blocks: [Block] = []
+        if !deciders.isEmpty {
+            var text = RichText(otherDecidersTitle, .doubtful)
+            text.add(": " + deciders.prefix(3).map { $0.text }.joined(separator: "; "))
+            if deciders.count > 3 { text.add("; and \(deciders.count - 3) more") }
+            text.add(". What follows is as far as the rules go.")
+            blocks.append(.paragraph(text))
+        }
+        return blocks + notes.map { .paragraph(RichText($0, .quiet)) }
     }
 }
 
@@ -36,7 +57,7 @@ public func findReport(
     var title = "Packets of IPv\(answer.version.rawValue)"
     if !heading.query.isEmpty { title += " with \(heading.query)" }
     document.add(.heading(RichText(title)))
-    if isFirst { for note in heading.notes { document.add(.paragraph(RichText(note, .quiet))) } }
+    if isFirst { document.add(contentsOf: heading.remarks) }
     if answer.isExhausted {
         document.add(.paragraph(RichText("The question is too large to be answered here: narrow it down.", .bad)))
         return document
@@ -65,7 +86,7 @@ public func megaflowReport(
         document.add(.paragraph(RichText("Not known: --in tells by which interface the packet comes.")))
         return document
     }
-    let heading = FindHeading(query: "", snapshot: snapshot, notes: [], shown: 40)
+    let heading = FindHeading(query: "", snapshot: snapshot, notes: [], deciders: [], shown: 40)
     let quotes = Quotes(model: model, files: files)
     for found in answer.found { document.add(contentsOf: blocks(found, answer, heading, model, quotes)) }
     return document

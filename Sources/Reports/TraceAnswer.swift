@@ -13,7 +13,7 @@ public struct TraceAnswer: Sendable {
     /// What the asker calls the packet, as a JSON value; empty for nothing.
     public var identifier = Identifier.none
     /// What else on the host may decide about this packet.
-    public var otherDeciders: [Decider] = []
+    public var otherDeciders: [UnfollowedDecider] = []
     /// Inputs whose lack made this answer less sure.
     public var missing: [MissingInput] = []
     /// What the machine's own kernel did, where it was asked.
@@ -27,21 +27,6 @@ public struct TraceAnswer: Sendable {
         case none
         case string(String)
         case number(String)
-    }
-
-    /// Something that decides beside the rules, in words.
-    public struct Decider: Hashable, Sendable {
-        /// `ipvs`, `traffic-control`, `nft`, …
-        public var name: String
-        /// A sentence without a final stop.
-        public var text: String
-        public var place: Place
-
-        public init(name: String, text: String, place: Place) {
-            self.name = name
-            self.text = text
-            self.place = place
-        }
     }
 
     public init(trace: Trace, request: TraceRequest) {

@@ -24,7 +24,8 @@ public func writeTraceJSON(
         guard let megaflow else { return }
         json.key("megaflow")
         json.beginObject()
-        writeFound(megaflow, FindHeading(query: "", snapshot: "", notes: [], shown: 100), model, files, &json)
+        writeFound(
+            megaflow, FindHeading(query: "", snapshot: "", notes: [], deciders: [], shown: 100), model, files, &json)
         json.endObject()
     }
     json.endLine()
@@ -116,19 +117,10 @@ final class TraceJSONWriter {
             json.endObject()
         }
         json.endArray()
-        json.key("otherDeciders")
-        json.beginArray()
-        for decider in answer.otherDeciders {
-            json.beginObject()
-            json.member("name", decider.name)
-            json.member("text", decider.text)
-            writePlace(decider.place, quotes, into: &json)
-            json.endObject()
-        }
-        json.endArray()
+        writeDeciders(answer.otherDeciders, quotes, into: &json)
     }
 
-    private func deciderAssumption(_ deciders: [TraceAnswer.Decider], passes: Bool) -> Assumption {
+    private func deciderAssumption(_ deciders: [UnfollowedDecider], passes: Bool) -> Assumption {
         var names: [String] = []
         for decider in deciders where !names.contains(decider.name) { names.append(decider.name) }
         var name = ""

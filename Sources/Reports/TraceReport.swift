@@ -54,7 +54,7 @@ struct TraceReporter {
     /// What decides beside the rules: the first line of all.
     private func deciders() -> [Block] {
         if answer.otherDeciders.isEmpty { return [] }
-        var text = RichText("NOT ONLY THE RULES DECIDE", .doubtful)
+        var text = RichText(otherDecidersTitle, .doubtful)
         for (index, decider) in answer.otherDeciders.enumerated() {
             text.add(index == 0 ? ": " : "; ")
             text.add(decider.text)

@@ -20,7 +20,7 @@ public func whyNotReport(
     }
     document.add(.heading(RichText("\(name(answer.rule)), IPv\(answer.version.rawValue)")))
     document.add(.indented([.verbatim([quote(answer.rule)])]))
-    for note in heading.notes { document.add(.paragraph(RichText(note, .quiet))) }
+    document.add(contentsOf: heading.remarks)
     if space.isExhausted {
         document.add(.paragraph(RichText("The question is too large to be answered here: narrow it down.", .bad)))
         return document

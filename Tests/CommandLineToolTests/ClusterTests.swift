@@ -45,7 +45,7 @@ import Testing
         ])
         let answer = trace(folder, "--json")
         #expect(answer.output.hasPrefix("{\"hookline\":1,\"finalOutcome\":\"undecided\",\"outcome\":\"forwarded\""))
-        #expect(trace(folder).output.contains("NOT ONLY THE RULES DECIDE"))
+        #expect(trace(folder).output.contains("NOT ONLY THESE RULES DECIDE"))
         #expect(trace(folder, "--expect", "accept").status == 1)
     }
 

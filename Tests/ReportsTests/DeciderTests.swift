@@ -1,5 +1,6 @@
 import NetTypes
 import PacketPath
+import PathModel
 import Reports
 import RuleModel
 import SourceText

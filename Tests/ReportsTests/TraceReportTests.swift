@@ -203,7 +203,7 @@ import Testing
         var answer = world.answer(try World.packet())
         answer.otherDeciders = [.init(name: "ipvs", text: "IPVS takes packets", place: .none)]
         let text = world.text(answer, .summary)
-        #expect(first(text).hasPrefix("NOT ONLY THE RULES DECIDE: IPVS takes packets. What follows is as far as"))
+        #expect(first(text).hasPrefix("NOT ONLY THESE RULES DECIDE: IPVS takes packets. What follows is as far as"))
         #expect(text.contains("\nDROPPED: "))
     }
 

@@ -157,55 +157,12 @@ struct Judge {
         comparison.passesStandIn = standIns.contains(left)
         let agreement = comparison.agreement(of: trace)
         guard agreement.agrees else {
-            // Of all families this one meets ARP too.
-            let chains = model.linked.baseChains(.v4, .ingress) + model.linked.baseChains(.v4, .egress)
-            let keepsNeighboursOut = chains.contains { model.linked.table(of: $0).family == .netdev }
-            if keepsNeighboursOut, agreement.differences.contains(where: { $0.hasPrefix("nothing left") }) {
-                verdict.finding = .skipped("rules of devices may keep a neighbour's answer out")
-                return verdict
-            }
-            // Source: net/ipv6/netfilter/nf_defrag_ipv6_hooks.c `nf_ct6_defrag_user`, Linux 6.18.
-            if whole != nil, setsZone(trace) {
-                verdict.finding = .skipped("fragments that rules put in other zones are put together apart")
-                return verdict
-            }
-            // What holds conntrack on lets go of it some time after its rules are gone.
-            if isFirst, packet.packet.isFragment, seen.steps.isEmpty, seen.policies.isEmpty,
-                seen.outcome == .gone(after: .prerouting) || seen.outcome == .gone(after: .output)
-            {
-                verdict.finding = .skipped("conntrack of the rules before may have kept a fragment still")
-                return verdict
-            }
-            if mayLoseConnection(seen, agreement.differences, trace) {
-                verdict.finding = .skipped("a copy that got an entry of its own may have taken the packet's")
-                return verdict
-            }
-            let isOfMark = agreement.differences.allSatisfy { $0.hasPrefix("mark: ") }
-            if seen.hasCopies, seen.hasOthers, isOfMark || !seen.answers.isEmpty {
-                verdict.finding = .skipped("an error about a copy may have marked the packet's connection")
-                return verdict
-            }
-            // What was sent in a group's name: by which way its answer reaches the group hangs on the bridge's neighbours.
-            if ways(of: trace).contains(where: { answersGroup($0, packet) }) {
-                verdict.finding = .skipped("an answer to a group goes round on a bridge")
-                return verdict
-            }
-            let asksForPorts = model.routes(packet.packet.version).rules.contains {
-                $0.protocol != nil || $0.sourcePorts != nil || $0.destinationPorts != nil
-            }
-            if packet.arrival == .host, asksForPorts, ways(of: trace).count > 1,
-                agreement.differences.allSatisfy({ $0.hasPrefix("out: ") })
-            {
-                verdict.finding = .skipped(
-                    "a raw socket's packet is first routed without its ports, and perhaps not again")
-                return verdict
-            }
-            let isToGroup = packet.packet.version == .v6 && packet.packet.destination.isMulticast
-            let hasOtherEnds = agreement.differences.allSatisfy {
-                $0.hasPrefix("packet source") || $0.hasPrefix("packet destination")
-            }
-            if whole != nil, packet.arrival == .host, isToGroup, hasOtherEnds {
-                verdict.finding = .skipped("a copy of what was put together shares bytes with the first fragment")
+            let difference = Difference(
+                texts: agreement.differences, packet: packet, seen: seen, trace: trace,
+                completesFragments: whole != nil,
+                isFirst: isFirst)
+            if let reason = excuse(for: difference) {
+                verdict.finding = .skipped(reason)
                 return verdict
             }
             verdict.finding = .disagrees(agreement.differences)
@@ -243,27 +200,7 @@ struct Judge {
         return verdict
     }
 
-    /// Whether a copy by TEE may have left before the packet with a connection like the packet's, which the packet's is
-    /// then refused for: `ct zone set` in OUTPUT has copies tracked after all.
-    /// Source: net/netfilter/nft_ct.c `nft_ct_set_zone_eval`, nf_conntrack_core.c `nf_ct_resolve_clash`, Linux 6.18.
-    private func mayLoseConnection(_ seen: Observation, _ differences: [String], _ trace: Trace) -> Bool {
-        let isGone =
-            seen.outcome == .gone(after: .postrouting) || differences.allSatisfy { $0.hasPrefix("nothing left") }
-        return isGone && setsZone(trace)
-            && targets(of: trace.steps).contains {
-                if case .tee = $0 { return true }
-                return false
-            }
-    }
-
-    private func setsZone(_ trace: Trace) -> Bool {
-        targets(of: trace.steps).contains {
-            if case .native(.assign(.connection(.zone, _), _)) = $0 { return true }
-            return false
-        }
-    }
-
-    private func targets(of steps: [Step]) -> [Target] {
+    func targets(of steps: [Step]) -> [Target] {
         var targets: [Target] = []
         for case .rule(let step) in steps.map(\.kind) {
             for case .target(let target) in model.linked.rule(step.rule).statements { targets.append(target) }
@@ -294,15 +231,6 @@ struct Judge {
             }
         }
         return false
-    }
-
-    /// Whether a packet of IPv6 from a bridge's port goes to a group by what a reply is translated to.
-    private func answersGroup(_ way: Way, _ packet: LabPacket) -> Bool {
-        guard case .wire(let name) = packet.arrival, let port = model.names.find(name),
-            model.interface(port)?.master != nil
-        else { return false }
-        return packet.packet.version == .v6 && !packet.packet.destination.isMulticast
-            && way.end.last?.packet.destination.isMulticast == true
     }
 
     private func sendsCopy(_ way: Way) -> Bool {

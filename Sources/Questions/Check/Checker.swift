@@ -41,7 +41,12 @@ public final class Checker {
 
     /// What was taken for names and for granted so far; sentences without a final stop.
     public var notes: [String] {
-        resolver.notes + spaces.sorted { $0.key.rawValue < $1.key.rawValue }.flatMap { $0.value.granted }
+        var notes: [String] = []
+        for decider in models.flatMap({ $0.unfollowedDeciders }) where !notes.contains(decider.text) {
+            notes.append(decider.text)
+        }
+        notes += resolver.notes
+        return notes + spaces.sorted { $0.key.rawValue < $1.key.rawValue }.flatMap { $0.value.granted }
     }
 
     /// What becomes of one statement.
@@ -68,7 +73,7 @@ public final class Checker {
         let unread = models.flatMap { $0.unreadRules }
         if !unread.isEmpty, !findings.contains(where: { $0.kind == .violated }) {
             var finding = CheckFinding(.notProved, .refused)
-            finding.unknowns = unread.map { CheckFinding.Unknown(name: "unread-rules", meaning: $0) }
+            finding.unknowns = unread.map { CheckFinding.Unknown(name: "unread-rules", meaning: $0.text) }
             findings.append(finding)
         }
         var verdict = StatementAnswer.Verdict.holds

@@ -24,13 +24,13 @@ public struct PacketComparison {
     }
 
     public var parts: [Part]
-    /// Rules of either host that could not be read at all, and decide about packets too.
-    public var unreadRules: [String]
+    /// What of either host decides about packets too and was not followed.
+    public var unfollowed: [UnfollowedDecider]
 
     public var isDifferent: Bool { parts.contains { !$0.differences.isEmpty } }
     /// Whether every packet was gone through: that none differs is a proof then.
     public var isWhole: Bool {
-        unreadRules.isEmpty && !parts.isEmpty
+        unfollowed.isEmpty && !parts.isEmpty
             && parts.allSatisfy { !$0.isExhausted && $0.doubtful.isEmpty && !$0.domain.isEmpty }
     }
 }
@@ -66,5 +66,9 @@ public func comparePackets(_ first: HostModel, _ second: HostModel) -> PacketCom
                     differences: space.isExhausted ? [] : sized.map { $0.element.0 }, isExhausted: space.isExhausted))
         }
     }
-    return PacketComparison(parts: parts, unreadRules: first.unreadRules + second.unreadRules)
+    var unfollowed = first.unfollowedDeciders
+    for decider in second.unfollowedDeciders where !unfollowed.contains(where: { $0.text == decider.text }) {
+        unfollowed.append(decider)
+    }
+    return PacketComparison(parts: parts, unfollowed: unfollowed)
 }

@@ -1,5 +1,6 @@
 /// Every check, what keeps rules from being loaded first.
 public let lintChecks: [LintCheck] = [
+    cutOff,
     wrongTable,
     dropInNAT,
     refusedInterface,

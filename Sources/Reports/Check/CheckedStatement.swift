@@ -69,12 +69,15 @@ public struct CheckedNode: Sendable {
     public var snapshot: String
     public var model: HostModel
     public var files: [SourceFile]
+    /// What of its input was lost; sentences without a final stop.
+    public var losses: [String]
 
-    public init(name: String, snapshot: String, model: HostModel, files: [SourceFile]) {
+    public init(name: String, snapshot: String, model: HostModel, files: [SourceFile], losses: [String]) {
         self.name = name
         self.snapshot = snapshot
         self.model = model
         self.files = files
+        self.losses = losses
     }
 }
 

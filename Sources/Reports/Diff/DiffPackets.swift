@@ -20,7 +20,7 @@ public func packetBlocks(
             ? RichText("No packet is treated differently: all were followed through both.", .good)
             : RichText("No packet is found that is treated differently, but not all could be followed to their ends:")
         blocks.append(.paragraph(text))
-        for unread in comparison.unreadRules { blocks.append(.list([[.paragraph(RichText(unread))]])) }
+        blocks += unfollowedBlocks(comparison)
         for part in comparison.parts where part.isExhausted || !part.doubtful.isEmpty {
             if part.isExhausted {
                 blocks.append(.list([[.paragraph(RichText("\(title(part)): there was no room for all", .bad))]]))
@@ -48,7 +48,15 @@ public func packetBlocks(
             blocks.append(.indented(packetLines(difference, part, a, b, settings)))
         }
     }
+    if !comparison.unfollowed.isEmpty {
+        blocks.append(.paragraph("Not followed, though it decides about packets too:"))
+        blocks += unfollowedBlocks(comparison)
+    }
     return blocks
+}
+
+private func unfollowedBlocks(_ comparison: PacketComparison) -> [Block] {
+    comparison.unfollowed.map { .list([[.paragraph(RichText($0.text))]]) }
 }
 
 private func title(_ part: PacketComparison.Part) -> String {
@@ -134,6 +142,7 @@ public func writePacketComparison(
     json.beginObject()
     json.member("different", comparison.isDifferent)
     json.member("complete", comparison.isWhole)
+    writeDeciders(comparison.unfollowed, nil, into: &json)
     json.key("changes")
     json.beginArray()
     for part in comparison.parts {

@@ -83,7 +83,7 @@ private struct ReplayReporter {
     private var warnings: [Block] {
         var blocks: [Block] = []
         for (text, group) in sorted(summary.deciders) {
-            var line = RichText("NOT ONLY THE RULES DECIDE", .doubtful)
+            var line = RichText(otherDecidersTitle, .doubtful)
             line.add(": \(text) (\(counted(group.count, "packet")), first frame \(group.frame)).")
             blocks.append(.paragraph(line))
         }

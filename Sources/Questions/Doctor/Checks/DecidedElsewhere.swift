@@ -9,6 +9,14 @@ let decidedElsewhere = DoctorCheck(
     "decided-elsewhere", "eBPF, XDP, tc, IPVS, Open vSwitch, IPsec, flow tables or VRFs decide too"
 ) { patient in
     var findings: [DoctorFinding] = []
+    let unread = patient.model.unreadRules
+    if !unread.isEmpty {
+        findings.append(
+            DoctorFinding(
+                .risk, "not all rules are known: causes among the others are not found",
+                evidence: unread.map { DoctorFinding.Evidence(.none, $0.text) },
+                remedies: ["take the snapshot again: hookline capture"]))
+    }
     for (kind, evidence) in patient.deciders {
         var finding = DoctorFinding(
             .note, kind.sentence, evidence: Array(evidence.prefix(4)), remedies: [kind.remedy])

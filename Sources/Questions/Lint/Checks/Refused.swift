@@ -4,6 +4,19 @@ internal import PathModel
 internal import RuleModel
 internal import SourceText
 
+/// A table of which the dump has no end. Observed with iptables-restore 1.8.9 and nft 1.0.6: neither loads such a file.
+let cutOff = LintCheck("cut-off", "tables that the dump ends in: rules may be missing, and not loaded") { node in
+    node.linked.ruleset.tables.filter { $0.isCutOff }.map { table in
+        let name = "\(table.family.name) \(node.name(table.name))"
+        var finding = LintFinding(
+            .problem, "the dump ends within table \(name): rules may be missing",
+            at: [LintFinding.Citation(table.place)], of: [name],
+            remedies: ["dump the rules again, and the whole of them"])
+        finding.meaning = "the table is not loaded from it, and no answer about it is sure"
+        return finding
+    }
+}
+
 /// A target or match in a table, or at a hook, where the kernel does not let it be.
 ///
 /// Observed with iptables-legacy-restore, iptables-nft-restore 1.8.9 and nft 1.0.6 on Linux 6.18. A chain that no base

@@ -1,0 +1,112 @@
+import Foundation
+import Testing
+
+@Suite("What of the input was lost or is not followed stands in the answer")
+struct LossTests {
+    /// A dump that ends before its COMMIT, whose rules take all that they name.
+    private static let cut =
+        "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n-A INPUT -p tcp -j ACCEPT\n"
+    private static let whole = cut + "COMMIT\n"
+    private static let addresses =
+        "2: eth0: <BROADCAST,UP,LOWER_UP> mtu 1500 qdisc fq state UP\n    inet 10.0.0.1/24 scope global eth0\n"
+    private static let addressesWithXDP = addresses.replacing("qdisc fq", with: "xdp qdisc fq")
+    private static let packet = "--in eth0 --from 192.0.2.7:5 --to 10.0.0.1:22/tcp".split(separator: " ").map(
+        String.init)
+
+    private func check(_ snapshot: String) -> Call {
+        var around = Around()
+        around.files = ["policy.yaml": ["statements:\n  - name: it\n    allow: {in: eth0, to: '10.0.0.1:22/tcp'}\n"]]
+        return call(["check", snapshot, "policy.yaml"], around)
+    }
+
+    private func object(_ answer: Call) throws -> [String: Any] {
+        let line = try #require(answer.output.split(separator: "\n").first)
+        return try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+    }
+
+    private func deciders(_ object: [String: Any]?) -> [String] {
+        (object?["otherDeciders"] as? [[String: Any]])?.compactMap { $0["name"] as? String } ?? []
+    }
+
+    @Test func `a trace through a table that is cut off is not decided`() throws {
+        let folder = try Folder(["cut/rules": Self.cut, "cut/addr": Self.addresses])
+        let text = call(["trace", folder["cut"]] + Self.packet)
+        #expect(text.output.hasPrefix("NOT ONLY THESE RULES DECIDE: table filter is cut off, rules may be missing, "))
+        #expect(text.output.contains("/cut/rules:1."))
+        let json = call(["trace", folder["cut"], "--json"] + Self.packet)
+        #expect(try object(json)["outcome"] as? String == "undecided")
+        #expect(deciders(try object(json)) == ["cut-off"])
+        let sixth = call(["trace", folder["cut"], "--in", "eth0", "--from", "2001:db8::7", "--to", "2001:db8::8"])
+        #expect(!sixth.output.contains("NOT ONLY"), "another version's table")
+        let given = call(["trace", folder["cut"], "--json", "--assume", "cut-off=pass"] + Self.packet)
+        #expect(try object(given)["outcome"] as? String == "delivered")
+    }
+
+    @Test func `find, diff and check say that a table is cut off`() throws {
+        let folder = try Folder([
+            "cut/rules": Self.cut, "cut/addr": Self.addresses, "whole/rules": Self.whole, "whole/addr": Self.addresses,
+        ])
+        for question in [["accepted"], ["matrix", "--port", "22"], ["why-not", "filter/INPUT:1"]] {
+            let text = call(["find", folder["cut"]] + question)
+            #expect(text.output.contains("NOT ONLY THESE RULES DECIDE: table filter is cut off"), "\(question)")
+            let json = call(["find", folder["cut"], "--json"] + question)
+            #expect(deciders(try object(json)) == ["cut-off"], "\(question)")
+        }
+        #expect(!call(["find", folder["whole"], "accepted"]).output.contains("NOT ONLY"))
+        let diff = call(["diff", "--packets", folder["cut"], folder["whole"]])
+        #expect(!diff.output.contains("No packet is treated differently"))
+        #expect(diff.output.contains("- table filter is cut off, rules may be missing"))
+        #expect(check(folder["whole"]).output.hasPrefix("HOLDS"))
+        #expect(!check(folder["cut"]).output.hasPrefix("HOLDS"))
+    }
+
+    @Test func `lint and doctor pass no table that is cut off`() throws {
+        let folder = try Folder(["cut/rules": Self.cut, "cut/addr": Self.addresses])
+        let lint = call(["lint", folder["cut"]])
+        #expect(lint.status == 1)
+        #expect(lint.output.contains("the dump ends within table ip filter: rules may be missing. [cut-off]"))
+        let doctor = call(["doctor", folder["cut"]])
+        #expect(doctor.output.contains("RISK: not all rules are known: causes among the others are not found."))
+        #expect(doctor.output.contains("table filter is cut off, rules may be missing, "))
+    }
+
+    @Test func `a native table that is cut off may be missing rules for both versions`() throws {
+        let text = "table inet t {\n\tchain c {\n\t\ttype filter hook input priority 0; policy drop;\n\t\taccept\n"
+        let folder = try Folder(["cut/a.nft": text, "cut/addr": Self.addresses])
+        for source in ["192.0.2.7", "2001:db8::7"] {
+            let to = source.contains(":") ? "2001:db8::1" : "10.0.0.1"
+            let answer = call(["trace", folder["cut"], "--in", "eth0", "--from", source, "--to", to])
+            #expect(answer.output.hasPrefix("NOT ONLY THESE RULES DECIDE: table t is cut off, rules may be missing, "))
+        }
+    }
+
+    @Test func `a program on a device stands over what find, diff and check say of rules`() throws {
+        let folder = try Folder([
+            "a/rules": Self.whole, "a/addr": Self.addressesWithXDP,
+        ])
+        let sentence = "an XDP program decides about packets before any rule on eth0"
+        let found = call(["find", folder["a"], "accepted"])
+        #expect(found.output.contains("NOT ONLY THESE RULES DECIDE: \(sentence)"))
+        #expect(deciders(try object(call(["find", folder["a"], "--json", "accepted"]))) == ["xdp"])
+        let diff = call(["diff", "--packets", folder["a"], folder["a"]])
+        #expect(diff.status == 0)
+        #expect(diff.output.contains("not all could be followed") && diff.output.contains(sentence))
+        let checked = check(folder["a"])
+        #expect(checked.output.hasPrefix("HOLDS") && checked.output.contains("- \(sentence)"))
+    }
+
+    @Test func `lines that could not be read are what an answer rests on`() throws {
+        let folder = try Folder([
+            "a/rules": Self.whole, "a/addr": Self.addresses,
+            "a/ip-route.txt":
+                "default via 10.0.0.254 dev eth0\n10.9.0.0/33 via 10.0.0.9 dev eth0\n10.8.0.0/40 via 10.0.0.9 dev eth0\n",
+        ])
+        let loss = "/a/ip-route.txt:2: '10.9.0.0/33' is not a destination of a route, and 1 more of this file"
+        let rests = call(["trace", folder["a"]] + Self.packet)
+        #expect(rests.output.contains(loss))
+        let notes = try object(call(["trace", folder["a"], "--json"] + Self.packet))["notes"] as? [String]
+        #expect(notes?.first?.hasSuffix(loss) == true)
+        #expect(call(["find", folder["a"], "accepted"]).output.contains(loss))
+        #expect(check(folder["a"]).output.contains(loss))
+    }
+}
