@@ -1,6 +1,7 @@
 internal import HostText
 internal import NetTypes
 public import PathModel
+internal import Questions
 internal import RuleModel
 public import Snapshot
 internal import SourceText
@@ -45,6 +46,9 @@ extension NodeState {
         return missed
             + files.map { $0.count > 1 ? "\($0.first), and \($0.count - 1) more of this file" : $0.first }
     }
+
+    /// What is lost, and what the input lacks, of an answer about all packets.
+    public var doubts: [String] { losses + missingInputs(forAllOf: IPVersion.allCases, of: missing).map { $0.text } }
 
     private func location(_ place: Place) -> String { file(of: place).map { ", \($0.path):\(place.line)" } ?? "" }
 }

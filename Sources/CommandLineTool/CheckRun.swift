@@ -148,7 +148,7 @@ struct CheckRun {
             answers[index].append(teller.tell(checker.answer(index)))
         }
         let title = all.count > 1 ? "\(nodes[nodes.count - 1].name): " : ""
-        for note in nodes.flatMap({ $0.losses }) + checker.notes where !notes.contains(title + note) {
+        for note in nodes.flatMap({ $0.doubts }) + checker.notes where !notes.contains(title + note) {
             notes.append(title + note)
         }
     }
@@ -163,7 +163,7 @@ struct CheckRun {
         let choice = loaded.name.isEmpty ? "" : " --node \(loaded.name)"
         return CheckedNode(
             name: loaded.name, snapshot: world.words + choice, model: world.models[place], files: loaded.node.files,
-            losses: loaded.node.losses)
+            doubts: loaded.node.doubts)
     }
 
     private func unanswered(_ index: Int, _ why: String) -> CheckedStatement {

@@ -153,6 +153,7 @@ private struct FindAsker {
     private let snapshot: String
     private var query: PacketQuery
     private var notes: [String] = []
+    private var missing: [MissingInput] = []
     private var question = ""
 
     init(_ node: LoadedNode, _ settings: FindSettings, _ snapshot: String) throws(PacketFailure) {
@@ -172,6 +173,8 @@ private struct FindAsker {
         notes += node.node.losses + prepared.notes
         var finder = Finder(prepared, on: &model)
         finder.places = try places()
+        // Chains alone are asked without routes.
+        if finder.places.isEmpty { missing = missingInputs(forAllOf: finder.versions, of: node.node.missing) }
         switch topic {
         case .found(let topic): try tell(topic, finder, &documents, &json)
         case .whyNot(let names):
@@ -211,7 +214,7 @@ private struct FindAsker {
     private var heading: FindHeading {
         FindHeading(
             question: question, query: query.spelled, snapshot: snapshot, notes: notes,
-            deciders: model.unfollowedDeciders, shown: settings.shown)
+            deciders: model.unfollowedDeciders, missing: missing, shown: settings.shown)
     }
 
     private func add(_ document: Document, _ documents: inout [Document], _ json: FindLines?) {

@@ -1,4 +1,4 @@
-internal import NetTypes
+public import NetTypes
 public import PacketPath
 internal import PathModel
 public import RuleModel
@@ -8,6 +8,19 @@ public func missingInputs(for trace: Trace, _ request: TraceRequest, of missing:
     var needs = Needs(request)
     needs.take(trace)
     return missing.filter { needs.wants($0.name) }
+}
+
+/// Inputs whose lack makes an answer about all packets of `versions` less sure; what a set or a socket would tell is among
+/// its unknowns.
+public func missingInputs(forAllOf versions: [IPVersion], of missing: [MissingInput]) -> [MissingInput] {
+    missing.filter { input in
+        switch input.name {
+        case "iptables": versions.contains(.v4)
+        case "ip6tables": versions.contains(.v6)
+        case "sets", "connections", "listeners": false
+        default: true
+        }
+    }
 }
 
 /// What an answer rests on.

@@ -188,3 +188,18 @@ func writeDeciders(_ deciders: [UnfollowedDecider], _ quotes: Quotes?, into json
     }
     json.endArray()
 }
+
+/// The member `missing`, where there are any.
+func writeMissing(_ missing: [MissingInput], into json: inout JSONWriter) {
+    if missing.isEmpty { return }
+    json.key("missing")
+    json.beginArray()
+    for input in missing {
+        json.beginObject()
+        json.member("name", input.name)
+        json.member("command", input.command)
+        json.member("effect", input.effect)
+        json.endObject()
+    }
+    json.endArray()
+}

@@ -3,7 +3,7 @@ internal import HeaderSpace
 internal import NetTypes
 public import PathModel
 public import Questions
-internal import RuleModel
+public import RuleModel
 public import SourceText
 
 /// What a question about packets was, for the answer's first lines.
@@ -17,25 +17,30 @@ public struct FindHeading {
     public var notes: [String]
     /// What decides about packets beside what was followed.
     public var deciders: [UnfollowedDecider]
+    /// Inputs whose lack makes the answer less sure.
+    public var missing: [MissingInput]
     /// Cubes that are shown of each set.
     public var shown: Int
 
     public init(
-        question: String = "", query: String, snapshot: String, notes: [String], deciders: [UnfollowedDecider],
-        shown: Int
+        question: String = "", query: String = "", snapshot: String = "", notes: [String] = [],
+        deciders: [UnfollowedDecider] = [], missing: [MissingInput] = [], shown: Int
     ) {
         self.question = question
         self.query = query
         self.snapshot = snapshot
         self.notes = notes
         self.deciders = deciders
+        self.missing = missing
         self.shown = shown
     }
 }
 
 extension FindHeading {
     /// What the whole answer stands under: who else decides, then what was taken for names.
-    var remarks: [Block] {
+    ///
+    /// - Parameter versions: those that the answer is for.
+    func remarks(_ versions: [IPVersion] = IPVersion.allCases) -> [Block] {
         var blocks: [Block] = []
         if !deciders.isEmpty {
             var text = RichText(otherDecidersTitle, .doubtful)
@@ -44,7 +49,8 @@ extension FindHeading {
             text.add(". What follows is as far as the rules go.")
             blocks.append(.paragraph(text))
         }
-        return blocks + notes.map { .paragraph(RichText($0, .quiet)) }
+        let missing = missingInputs(forAllOf: versions, of: missing).map { capitalised($0.text) + "." }
+        return blocks + (notes + missing).map { .paragraph(RichText($0, .quiet)) }
     }
 }
 
@@ -57,7 +63,7 @@ public func findReport(
     var title = "Packets of IPv\(answer.version.rawValue)"
     if !heading.query.isEmpty { title += " with \(heading.query)" }
     document.add(.heading(RichText(title)))
-    if isFirst { document.add(contentsOf: heading.remarks) }
+    if isFirst { document.add(contentsOf: heading.remarks()) }
     if answer.isExhausted {
         document.add(.paragraph(RichText("The question is too large to be answered here: narrow it down.", .bad)))
         return document
@@ -86,7 +92,7 @@ public func megaflowReport(
         document.add(.paragraph(RichText("Not known: --in tells by which interface the packet comes.")))
         return document
     }
-    let heading = FindHeading(query: "", snapshot: snapshot, notes: [], deciders: [], shown: 40)
+    let heading = FindHeading(snapshot: snapshot, shown: 40)
     let quotes = Quotes(model: model, files: files)
     for found in answer.found { document.add(contentsOf: blocks(found, answer, heading, model, quotes)) }
     return document

@@ -12,7 +12,7 @@ public func matrixReport(_ answer: MatrixAnswer, _ heading: FindHeading) -> Docu
         document.add(.paragraph(RichText("The question is too large to be answered here: narrow it down.", .bad)))
         return document
     }
-    document.add(contentsOf: heading.remarks)
+    document.add(contentsOf: heading.remarks([answer.version]))
     let classes = answer.matrix.classes
     let count =
         "\(classes.count) class\(classes.count == 1 ? "" : "es") of addresses are treated alike, the largest first."

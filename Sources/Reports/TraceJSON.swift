@@ -25,7 +25,7 @@ public func writeTraceJSON(
         json.key("megaflow")
         json.beginObject()
         writeFound(
-            megaflow, FindHeading(query: "", snapshot: "", notes: [], deciders: [], shown: 100), model, files, &json)
+            megaflow, FindHeading(shown: 100), model, files, &json)
         json.endObject()
     }
     json.endLine()
@@ -297,18 +297,7 @@ final class TraceJSONWriter {
 
     private func writeNotes(_ answer: TraceAnswer, into json: inout JSONWriter) {
         if !answer.notes.isEmpty { json.member("notes", answer.notes) }
-        if !answer.missing.isEmpty {
-            json.key("missing")
-            json.beginArray()
-            for input in answer.missing {
-                json.beginObject()
-                json.member("name", input.name)
-                json.member("command", input.command)
-                json.member("effect", input.effect)
-                json.endObject()
-            }
-            json.endArray()
-        }
+        writeMissing(answer.missing, into: &json)
     }
 
     func writePacket(_ packet: Packet, connectionMark: UInt32?, into json: inout JSONWriter) {

@@ -20,7 +20,7 @@ public func whyNotReport(
     }
     document.add(.heading(RichText("\(name(answer.rule)), IPv\(answer.version.rawValue)")))
     document.add(.indented([.verbatim([quote(answer.rule)])]))
-    document.add(contentsOf: heading.remarks)
+    document.add(contentsOf: heading.remarks([answer.version]))
     if space.isExhausted {
         document.add(.paragraph(RichText("The question is too large to be answered here: narrow it down.", .bad)))
         return document

@@ -109,4 +109,16 @@ struct LossTests {
         #expect(call(["find", folder["a"], "accepted"]).output.contains(loss))
         #expect(check(folder["a"]).output.contains(loss))
     }
+
+    @Test func `find, check and diff say what the snapshot lacks`() throws {
+        let folder = try Folder(["a/rules": Self.whole, "a/addr": Self.addresses])
+        let lack = "ot in the snapshot: ip rule (the three rules that every kernel has are assumed)"
+        #expect(call(["find", folder["a"], "accepted"]).output.contains("N\(lack)."))
+        let missing = try object(call(["find", folder["a"], "--json", "accepted"]))["missing"] as? [[String: Any]]
+        #expect(missing?.contains { $0["name"] as? String == "rules" } == true)
+        let alone = call(["find", folder["a"], "--at", "input", "accepted"])
+        #expect(alone.status == 0 && !alone.output.contains(lack), "chains alone are asked without routes")
+        #expect(check(folder["a"]).output.contains("- n\(lack)"))
+        #expect(call(["diff", "--packets", folder["a"], folder["a"]]).output.contains("- n\(lack)"))
+    }
 }

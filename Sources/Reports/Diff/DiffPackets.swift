@@ -12,7 +12,19 @@ public func packetBlocks(
     _ comparison: PacketComparison, _ nodes: [DiffedNode], _ settings: DiffReportSettings = DiffReportSettings()
 ) -> [Block] {
     guard nodes.count == 2 else { return [] }
-    let (a, b) = (nodes[0].side, nodes[1].side)
+    var blocks = comparedBlocks(comparison, nodes[0].side, nodes[1].side, settings)
+    var grounds: [String] = []
+    for ground in nodes.flatMap({ $0.doubts }) where !grounds.contains(ground) { grounds.append(ground) }
+    if !grounds.isEmpty {
+        blocks.append(.paragraph("This rests on"))
+        blocks.append(.list(grounds.map { [.paragraph(RichText($0))] }))
+    }
+    return blocks
+}
+
+private func comparedBlocks(
+    _ comparison: PacketComparison, _ a: DiffSide, _ b: DiffSide, _ settings: DiffReportSettings
+) -> [Block] {
     var blocks: [Block] = []
     if !comparison.isDifferent {
         let text =
@@ -143,6 +155,8 @@ public func writePacketComparison(
     json.member("different", comparison.isDifferent)
     json.member("complete", comparison.isWhole)
     writeDeciders(comparison.unfollowed, nil, into: &json)
+    let doubts = nodes.flatMap { $0.doubts }
+    if !doubts.isEmpty { json.member("assumptions", doubts) }
     json.key("changes")
     json.beginArray()
     for part in comparison.parts {

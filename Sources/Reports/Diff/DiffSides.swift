@@ -11,10 +11,13 @@ public import SourceText
 public struct DiffedNode: Sendable {
     public let node: DiffNode
     public let files: [SourceFile]
+    /// What of its input was lost or is not there; sentences without a final stop.
+    public let doubts: [String]
 
-    public init(_ node: DiffNode, files: [SourceFile]) {
+    public init(_ node: DiffNode, files: [SourceFile], doubts: [String]) {
         self.node = node
         self.files = files
+        self.doubts = doubts
     }
 
     var side: DiffSide { DiffSide(node: node, quotes: Quotes(model: node.model, files: files)) }

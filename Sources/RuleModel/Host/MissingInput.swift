@@ -12,4 +12,7 @@ public struct MissingInput: Hashable, Sendable {
         self.command = command
         self.effect = effect
     }
+
+    /// As an answer says what it rests on: a sentence without a final stop.
+    public var text: String { "not in the snapshot: \(command) (\(effect))" }
 }

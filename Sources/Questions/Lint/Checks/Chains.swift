@@ -145,7 +145,7 @@ let chainLoop = LintCheck("chain-loop", "chains that jump to each other in a cir
             of: paths, remedies: ["take out one of the jumps"])
         finding.meaning =
             isReached
-            ? node.refusal(first)
+            ? node.refusal(node.linked.table(of: first))
             : "nothing leads into the circle: the first rule that does will be refused by the kernel"
         return finding
     }
@@ -162,7 +162,7 @@ let jumpDepth = LintCheck("jump-depth", "chains nested deeper than nf_tables all
         var finding = LintFinding(
             .problem, "jumps from \(path) lead \(depth) chains deep, and nf_tables allows \(nfTablesJumpLimit - 1)",
             at: [node.cite(chain)], of: [path], remedies: ["put the rules of the innermost chains into their callers"])
-        finding.meaning = node.refusal(chain)
+        finding.meaning = node.refusal(node.linked.table(of: chain))
         return finding
     }
 }
@@ -179,7 +179,7 @@ let nameTooLong = LintCheck("name-too-long", "names longer than iptables takes: 
         var finding = LintFinding(
             .problem, "the name of \(path) has \(count) letters, and iptables takes 28", at: [node.cite(chain)],
             of: [path], remedies: ["give the chain a shorter name"])
-        finding.meaning = node.refusal(chain)
+        finding.meaning = node.refusal(node.linked.table(of: chain))
         findings.append(finding)
     }
     return findings + node.longNames
@@ -217,16 +217,15 @@ extension LintedNode {
     /// A finding about a rule that keeps its table from being loaded.
     func refused(_ title: String, at rule: RuleReference, remedies: [String]) -> LintFinding {
         var finding = finding(.problem, title, at: rule, remedies: remedies)
-        finding.meaning = refusal(rule.chain)
+        finding.meaning = refusal(linked.table(of: rule.chain))
         return finding
     }
 
-    /// What becomes of a rule set that has such a rule in this chain.
+    /// What becomes of a rule set that has such a rule in this table.
     ///
     /// Observed with iptables 1.8.9: of a file of which a later table is refused, the tables before it come in force.
     /// nft loads a file whole or not at all.
-    func refusal(_ chain: ChainID) -> String {
-        let table = linked.table(of: chain)
+    func refusal(_ table: Table) -> String {
         if table.iptables == nil { return "nft refuses the file: nothing of it comes in force" }
         let command = table.family == .ip6 ? "ip6tables-restore" : "iptables-restore"
         return

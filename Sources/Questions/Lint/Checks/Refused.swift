@@ -12,7 +12,7 @@ let cutOff = LintCheck("cut-off", "tables that the dump ends in: rules may be mi
             .problem, "the dump ends within table \(name): rules may be missing",
             at: [LintFinding.Citation(table.place)], of: [name],
             remedies: ["dump the rules again, and the whole of them"])
-        finding.meaning = "the table is not loaded from it, and no answer about it is sure"
+        finding.meaning = node.refusal(table)
         return finding
     }
 }
