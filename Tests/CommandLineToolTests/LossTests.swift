@@ -56,6 +56,12 @@ struct LossTests {
         let diff = call(["diff", "--packets", folder["cut"], folder["whole"]])
         #expect(!diff.output.contains("No packet is treated differently"))
         #expect(diff.output.contains("- table filter is cut off, rules may be missing"))
+        for paths in [["cut", "cut"], ["cut", "cut", "cut"]] {
+            let text = call(["diff", "--no-packets"] + paths.map { folder[$0] })
+            #expect(text.output.contains("Not compared, though it may differ:") && text.output.contains("is cut off"))
+            let json = try object(call(["diff", "--no-packets", "--json"] + paths.map { folder[$0] }))
+            #expect((json["notCompared"] as? [String])?.count == paths.count)
+        }
         #expect(check(folder["whole"]).output.hasPrefix("HOLDS"))
         #expect(!check(folder["cut"]).output.hasPrefix("HOLDS"))
     }

@@ -12,12 +12,14 @@ public struct ComparedNodes {
     private let meanings = MeaningTable()
     private var forms: [NodeForm] = []
     private var names: [String] = []
+    private var notCompared: [String] = []
 
     public init(_ settings: DiffSettings = DiffSettings()) { self.settings = settings }
 
     public mutating func add(_ node: DiffNode) {
         forms.append(NodeForm(node, meanings, settings))
         names.append(node.name)
+        notCompared += node.notCompared
     }
 
     /// Which nodes are equal, and what the others have that differs.
@@ -28,7 +30,8 @@ public struct ComparedNodes {
     ) throws(Failure) -> NodeComparison {
         let alignment = Alignment(forms, meanings, settings)
         let groups = alignment.groups()
-        var result = NodeComparison(names: names, groups: [], areOneNode: alignment.areOneNode)
+        var result = NodeComparison(
+            names: names, groups: [], areOneNode: alignment.areOneNode, notCompared: notCompared)
         var usual: DiffNode?
         for group in groups {
             var difference: Diff?

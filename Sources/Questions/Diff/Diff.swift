@@ -17,6 +17,9 @@ public struct DiffNode: Sendable {
         self.model = model
         self.annotations = annotations
     }
+
+    /// What decides about its packets and could not be read, under its name.
+    public var notCompared: [String] { model.unreadRules.map { "\(name): \($0.text)" } }
 }
 
 /// How nodes are compared.
@@ -170,4 +173,6 @@ public struct NodeComparison: Sendable {
     public var groups: [Group]
     /// Whether all are the same node at different times, as far as the input tells.
     public var areOneNode: Bool
+    /// What of all nodes could not be read.
+    public var notCompared: [String]
 }

@@ -14,6 +14,8 @@ public func writeDiffJSON(
     json.member("hookline", 1)
     json.member("different", diff.isDifferent || packets?.isDifferent == true)
     writeSections(diff, nodes[diff.a].side, nodes[diff.b].side, into: &json)
+    let notCompared = [diff.a, diff.b].flatMap { nodes[$0].node.notCompared }
+    if !notCompared.isEmpty { json.member("notCompared", notCompared) }
     if let packets {
         json.key("packets")
         writePacketComparison(packets, nodes, into: &json)
@@ -30,6 +32,7 @@ public func writeDiffJSON(_ comparison: NodeComparison, _ firsts: [DiffedNode], 
     json.member("hookline", 1)
     json.member("different", comparison.groups.count > 1)
     json.member("nodes", comparison.names)
+    if !comparison.notCompared.isEmpty { json.member("notCompared", comparison.notCompared) }
     json.key("groups")
     json.beginArray()
     for (number, group) in comparison.groups.enumerated() {

@@ -26,6 +26,7 @@ public func diffReport(
             RichText([TextRun("+ ", .good), TextRun(writer.b.node.name)]),
         ]))
     document.add(contentsOf: writer.blocks(diff))
+    document.add(contentsOf: notComparedBlocks(writer.a.node.notCompared + writer.b.node.notCompared))
     if let packets {
         document.add(.space)
         document.add(contentsOf: packetBlocks(packets, nodes, settings))
@@ -47,6 +48,7 @@ public func diffReport(
     let count = comparison.names.count
     if comparison.groups.count == 1 {
         document.add(.paragraph(RichText("All \(count) nodes are equal: \(names(first)).", .good)))
+        document.add(contentsOf: notComparedBlocks(comparison.notCompared))
         return document
     }
     let isMajority = first.nodes.count * 2 > count
@@ -67,7 +69,18 @@ public func diffReport(
         let writer = DiffWriter(a: firsts[0].side, b: own.side, settings: settings)
         document.add(.indented(writer.blocks(difference)))
     }
+    document.add(contentsOf: notComparedBlocks(comparison.notCompared))
     return document
+}
+
+/// What could not be read of the nodes, for who reads the answer without what stands on standard error.
+private func notComparedBlocks(_ texts: [String]) -> [Block] {
+    if texts.isEmpty { return [] }
+    let shown = 20
+    var blocks: [Block] = [.paragraph(RichText("Not compared, though it may differ:", .doubtful))]
+    blocks.append(.list(texts.prefix(shown).map { [.paragraph(RichText($0))] }))
+    if texts.count > shown { blocks.append(.paragraph(RichText("and \(texts.count - shown) more", .quiet))) }
+    return blocks
 }
 
 /// `3 rules`, with a difference's own words.
