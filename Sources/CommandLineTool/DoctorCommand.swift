@@ -118,7 +118,8 @@ private struct DoctorRequest: Sendable {
             }
         } report: { snapshot in
             let checked = names.isEmpty ? doctorChecks.count : names.count
-            return doctorReport(found, checked: checked, snapshot: snapshot, model: model, files: files)
+            return doctorReport(
+                found, checked: checked, snapshot: snapshot, missing: loaded.node.missing, model: model, files: files)
         }
         return Answer(text: text, gravest: found.map { $0.finding.severity }.max())
     }

@@ -20,7 +20,8 @@ extension PageSession {
         let patient = Patient(model, annotations: owners, cluster: node.cluster)
         page.write(
             doctorReport(
-                examine(patient), checked: doctorChecks.count, snapshot: snapshot, model: model, files: node.files))
+                examine(patient), checked: doctorChecks.count, snapshot: snapshot, missing: node.missing, model: model,
+                files: node.files))
         page.markup("<h3>In the rules themselves</h3>\n")
         let found = lint(LintedNode(model, annotations: owners))
         page.write(lintReport(found, checked: lintChecks.count, snapshot: snapshot, model: model, files: node.files))

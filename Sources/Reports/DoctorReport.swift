@@ -1,17 +1,21 @@
 internal import ChainGraph
 public import PathModel
 public import Questions
+public import RuleModel
 public import SourceText
 
 /// What the doctor found, the gravest first, each with its evidence quoted, and what to do.
+///
+/// - Parameter missing: what the snapshot lacks: causes that are found by it are not.
 public func doctorReport(
-    _ diagnoses: [Diagnosis], checked: Int, snapshot: String, model: HostModel, files: [SourceFile]
+    _ diagnoses: [Diagnosis], checked: Int, snapshot: String, missing: [MissingInput], model: HostModel,
+    files: [SourceFile]
 ) -> Document {
     let quotes = Quotes(model: model, files: files)
     var document = Document()
     if diagnoses.isEmpty {
-        document.add(.paragraph(RichText("Nothing found: none of \(checked) known causes is at work here.")))
-        return document
+        let end = missing.isEmpty ? "." : ", as far as the snapshot tells."
+        document.add(.paragraph(RichText("Nothing found: none of \(checked) known causes is at work here\(end)")))
     }
     for (index, diagnosis) in diagnoses.enumerated() {
         if index > 0 { document.add(.space) }
@@ -29,6 +33,12 @@ public func doctorReport(
         for remedy in finding.remedies { blocks.append(.paragraph(RichText("To do: \(remedy)."))) }
         for doubt in finding.doubts { blocks.append(.paragraph(RichText("Not sure: \(doubt).", .quiet))) }
         document.add(.indented(blocks))
+    }
+    if !missing.isEmpty {
+        document.add(.space)
+        let commands = missing.map { $0.command }.joined(separator: "; ")
+        document.add(
+            .paragraph(RichText("Not in the snapshot, so that causes found by them are not: \(commands).", .quiet)))
     }
     return document
 }

@@ -127,4 +127,13 @@ struct LossTests {
         #expect(check(folder["a"]).output.contains("- n\(lack)"))
         #expect(call(["diff", "--packets", folder["a"], folder["a"]]).output.contains("- n\(lack)"))
     }
+
+    @Test func `a doctor without what it looks at says so`() throws {
+        let folder = try Folder(["a/rules": Self.whole])
+        let answer = call(["doctor", folder["a"]])
+        #expect(answer.status == 0)
+        #expect(answer.output.contains("is at work here, as far as the snapshot tells."))
+        #expect(
+            answer.output.contains("Not in the snapshot, so that causes found by them are not: ip6tables-save -c; ip"))
+    }
 }
