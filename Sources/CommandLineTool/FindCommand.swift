@@ -154,6 +154,7 @@ private struct FindAsker {
     private var query: PacketQuery
     private var notes: [String] = []
     private var missing: [MissingInput] = []
+    private var deciders: [UnfollowedDecider] = []
     private var question = ""
 
     init(_ node: LoadedNode, _ settings: FindSettings, _ snapshot: String) throws(PacketFailure) {
@@ -173,8 +174,12 @@ private struct FindAsker {
         notes += node.node.losses + prepared.notes
         var finder = Finder(prepared, on: &model)
         finder.places = try places()
-        // Chains alone are asked without routes.
-        if finder.places.isEmpty { missing = missingInputs(forAllOf: finder.versions, of: node.node.missing) }
+        // Chains alone are asked without routes, and without what stands before and behind them.
+        let isWhole = finder.places.isEmpty
+        missing = isWhole ? missingInputs(forAllOf: finder.versions, of: node.node.missing) : []
+        deciders = (isWhole ? model.unfollowedDeciders : model.unreadRules).filter { decider in
+            decider.version.map { finder.versions.contains($0) } ?? true
+        }
         switch topic {
         case .found(let topic): try tell(topic, finder, &documents, &json)
         case .whyNot(let names):
@@ -214,7 +219,7 @@ private struct FindAsker {
     private var heading: FindHeading {
         FindHeading(
             question: question, query: query.spelled, snapshot: snapshot, notes: notes,
-            deciders: model.unfollowedDeciders, missing: missing, shown: settings.shown)
+            deciders: deciders, missing: missing, shown: settings.shown)
     }
 
     private func add(_ document: Document, _ documents: inout [Document], _ json: FindLines?) {

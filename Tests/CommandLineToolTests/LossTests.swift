@@ -53,6 +53,9 @@ struct LossTests {
             #expect(deciders(try object(json)) == ["cut-off"], "\(question)")
         }
         #expect(!call(["find", folder["whole"], "accepted"]).output.contains("NOT ONLY"))
+        let sixth = call(["find", folder["cut"], "-6", "accepted"])
+        #expect(sixth.status == 0 && !sixth.output.contains("NOT ONLY"), "another version's table")
+        #expect(call(["find", folder["cut"], "--at", "input", "accepted"]).output.contains("NOT ONLY"))
         let diff = call(["diff", "--packets", folder["cut"], folder["whole"]])
         #expect(!diff.output.contains("No packet is treated differently"))
         #expect(diff.output.contains("- table filter is cut off, rules may be missing"))
@@ -94,6 +97,7 @@ struct LossTests {
         let found = call(["find", folder["a"], "accepted"])
         #expect(found.output.contains("NOT ONLY THESE RULES DECIDE: \(sentence)"))
         #expect(deciders(try object(call(["find", folder["a"], "--json", "accepted"]))) == ["xdp"])
+        #expect(!call(["find", folder["a"], "--at", "input", "accepted"]).output.contains("NOT ONLY"))
         let diff = call(["diff", "--packets", folder["a"], folder["a"]])
         #expect(diff.status == 0)
         #expect(diff.output.contains("not all could be followed") && diff.output.contains(sentence))
