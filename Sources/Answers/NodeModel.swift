@@ -25,7 +25,9 @@ extension NodeState {
             let versions = IPVersion.allCases.filter { table.family.sees($0) }
             return UnfollowedDecider(
                 name: "cut-off",
-                text: "table \(names.text(table.name)) is cut off, rules may be missing\(location(table.place))",
+                text:
+                    "rules that may be missing from table \(names.text(table.name)), which is cut off, decide about packets "
+                    + "too\(location(table.place))",
                 version: versions.count == 1 ? versions[0] : nil)
         }
     }
