@@ -1,5 +1,5 @@
 internal import HostText
-internal import NetTypes
+public import NetTypes
 public import PathModel
 internal import Questions
 internal import RuleModel
@@ -18,39 +18,48 @@ extension NodeState {
             name: "nft", text: "\(unreadRulesName(unread)) decide about packets too\(tables)\(location(unread.place))")
     }
 
-    /// Tables that a dump ends in. Which of their rules are missing it doesn't tell.
+    /// Tables that a dump ends in. Which of their rules are missing it doesn't tell, nor which tables of the same listing:
+    /// nft's has those of all families.
     private var cutOff: [UnfollowedDecider] {
         ruleset.tables.compactMap { table in
-            guard table.isCutOff, table.family != .arp else { return nil }
-            let versions = IPVersion.allCases.filter { table.family.sees($0) }
+            guard table.isCutOff else { return nil }
+            let version = table.iptables == nil ? nil : IPVersion.allCases.first { table.family.sees($0) }
             return UnfollowedDecider(
                 name: "cut-off",
                 text:
                     "rules that may be missing from table \(names.text(table.name)), which is cut off, decide about packets "
                     + "too\(location(table.place))",
-                version: versions.count == 1 ? versions[0] : nil)
+                version: version, isOfRules: true)
         }
     }
 
     /// What of the input was lost or is doubtful, as an answer says what it rests on: of each file the first, sentences
     /// without a final stop. Tables that are cut off are told as deciders.
     public var losses: [String] {
-        var files: [(path: String, first: String, count: Int)] = []
-        for diagnostic in diagnostics where diagnostic.severity > .note && diagnostic.code != "cut-off" {
-            guard let path = file(of: diagnostic.place)?.path else { continue }
-            if let known = files.firstIndex(where: { $0.path == path }) {
+        let cuts: Set = ["cut-off", "unexpected-end", "interrupted-dump"]
+        var files: [(first: String, count: Int)] = []
+        var places: [String: Int] = [:]
+        for diagnostic in diagnostics where diagnostic.severity > .note && !cuts.contains(diagnostic.code) {
+            let path = file(of: diagnostic.place)?.path ?? ""
+            if let known = places[path] {
                 files[known].count += 1
             } else {
-                files.append((path, "\(path):\(diagnostic.place.line): \(diagnostic.message)", 1))
+                places[path] = files.count
+                let place = path.isEmpty ? "" : "\(path):\(diagnostic.place.line): "
+                files.append((place + diagnostic.message, 1))
             }
         }
-        let missed = unrecognised.filter { $0.mayBeMissed }.map { "\($0.path): \($0.reason.text)" }
-        return missed
-            + files.map { $0.count > 1 ? "\($0.first), and \($0.count - 1) more of this file" : $0.first }
+        var losses = unrecognised.filter { $0.mayBeMissed }.map { "\($0.path): \($0.reason.text)" }
+        losses += files.map { $0.count > 1 ? "\($0.first), and \($0.count - 1) more of this file" : $0.first }
+        let shown = 20
+        if losses.count <= shown { return losses }
+        return losses.prefix(shown) + ["\(losses.count - shown) more files could not be read in full"]
     }
 
-    /// What is lost, and what the input lacks, of an answer about all packets.
-    public var doubts: [String] { losses + missingInputs(forAllOf: IPVersion.allCases, of: missing).map { $0.text } }
+    /// What is lost, and what the input lacks, of an answer about all packets of `versions`.
+    public func doubts(_ versions: [IPVersion] = IPVersion.allCases) -> [String] {
+        losses + missingInputs(forAllOf: versions, of: missing).map { $0.text }
+    }
 
     private func location(_ place: Place) -> String { file(of: place).map { ", \($0.path):\(place.line)" } ?? "" }
 }

@@ -39,7 +39,7 @@ public struct Tracer: Sendable {
         var request = prepared.request
         request.traceReply = settings.roundTrip
         var answer = follow(request, with: description.connection.map { [$0] } ?? [])
-        answer.notes = losses + prepared.notes
+        answer.notes += prepared.notes
         switch description.id {
         case .string(let text)?: answer.identifier = .string(text)
         case .number(let text)?: answer.identifier = .number(text)
@@ -58,6 +58,7 @@ public struct Tracer: Sendable {
             virtualConnections: virtualConnections)
         if settings.flows { remember(trace) }
         var answer = TraceAnswer(trace: trace, request: request)
+        answer.notes = losses
         answer.otherDeciders = open(relevantDeciders(trace, on: model))
         answer.missing = missingInputs(for: trace, request, of: node.missing)
         note(trace)
@@ -76,7 +77,7 @@ public struct Tracer: Sendable {
             seen.add(.gap)
         }
         var answer = follow(seen.prepared.request, with: [])
-        answer.notes = losses + seen.prepared.notes
+        answer.notes += seen.prepared.notes
         return answer
     }
 

@@ -1,4 +1,5 @@
 internal import Answers
+internal import NetTypes
 internal import PathModel
 internal import Questions
 internal import Reports
@@ -86,7 +87,7 @@ struct CheckRun {
         if !own.isEmpty, let world = worlds[""] {
             for place in world.loaded.indices {
                 let checked = [node(world, place)]
-                ask(own, on: checked, cluster: world.loaded[place], of: world.loaded, &answers, tell)
+                ask(own, on: checked, [(world.words, world.loaded[place])], of: world.loaded, &answers, tell)
             }
         }
         var pairs: [Pair] = []
@@ -121,8 +122,9 @@ struct CheckRun {
                 continue
             }
             ask(
-                indices, on: [node(before, old), node(after, place)], cluster: after.loaded[place], of: after.loaded,
-                &answers, tell)
+                indices, on: [node(before, old), node(after, place)],
+                [(before.words, before.loaded[old]), (after.words, after.loaded[place])], of: after.loaded, &answers,
+                tell)
         }
         if after.loaded.count == 1, before.loaded.count == 1 { return }
         for gone in before.loaded where !after.loaded.contains(where: { $0.title == gone.title }) {
@@ -134,10 +136,13 @@ struct CheckRun {
     }
 
     /// Asks statements of one node, or of one before and after.
+    ///
+    /// - Parameter inputs: what the nodes were read from, and how that is called.
     private mutating func ask(
-        _ indices: [Int], on nodes: [CheckedNode], cluster: LoadedNode, of all: [LoadedNode],
-        _ answers: inout [[CheckedStatement]], _ tell: (String) -> Void
+        _ indices: [Int], on nodes: [CheckedNode], _ inputs: [(words: String, node: LoadedNode)],
+        of all: [LoadedNode], _ answers: inout [[CheckedStatement]], _ tell: (String) -> Void
     ) {
+        guard let cluster = inputs.last?.node else { return }
         let meant = indices.filter { isMeant(policy.statements[$0], cluster) }
         if meant.isEmpty { return }
         let checker = Checker(
@@ -148,9 +153,12 @@ struct CheckRun {
             answers[index].append(teller.tell(checker.answer(index)))
         }
         let title = all.count > 1 ? "\(nodes[nodes.count - 1].name): " : ""
-        for note in nodes.flatMap({ $0.doubts }) + checker.notes where !notes.contains(title + note) {
-            notes.append(title + note)
+        let versions = checker.versions.sorted { $0.rawValue < $1.rawValue }
+        var own: [String] = []
+        for (words, loaded) in inputs {
+            own += loaded.node.doubts(versions).map { inputs.count > 1 ? "\(words): \($0)" : $0 }
         }
+        for note in own + checker.notes where !notes.contains(title + note) { notes.append(title + note) }
     }
 
     private func isMeant(_ statement: PolicyStatement, _ node: LoadedNode) -> Bool {
@@ -162,8 +170,7 @@ struct CheckRun {
         let loaded = world.loaded[place]
         let choice = loaded.name.isEmpty ? "" : " --node \(loaded.name)"
         return CheckedNode(
-            name: loaded.name, snapshot: world.words + choice, model: world.models[place], files: loaded.node.files,
-            doubts: loaded.node.doubts)
+            name: loaded.name, snapshot: world.words + choice, model: world.models[place], files: loaded.node.files)
     }
 
     private func unanswered(_ index: Int, _ why: String) -> CheckedStatement {

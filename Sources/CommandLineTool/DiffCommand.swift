@@ -169,7 +169,7 @@ func diffedNode(_ loaded: LoadedNode) -> DiffedNode {
     let compared = DiffNode(
         name: loaded.name, ownName: loaded.node.name ?? loaded.node.host.name, model: model,
         annotations: AnnotatedRuleset(model.linked, cluster: loaded.node.cluster))
-    return DiffedNode(compared, files: loaded.node.files, doubts: loaded.node.doubts)
+    return DiffedNode(compared, files: loaded.node.files, doubts: loaded.node.doubts())
 }
 
 /// Each of `paths` as the nodes that it holds; this machine behind them.

@@ -177,9 +177,7 @@ private struct FindAsker {
         // Chains alone are asked without routes, and without what stands before and behind them.
         let isWhole = finder.places.isEmpty
         missing = isWhole ? missingInputs(forAllOf: finder.versions, of: node.node.missing) : []
-        deciders = (isWhole ? model.unfollowedDeciders : model.unreadRules).filter { decider in
-            decider.version.map { finder.versions.contains($0) } ?? true
-        }
+        deciders = (isWhole ? model.unfollowedDeciders : model.unreadRules).about(finder.versions)
         switch topic {
         case .found(let topic): try tell(topic, finder, &documents, &json)
         case .whyNot(let names):
@@ -229,7 +227,8 @@ private struct FindAsker {
     private func tell(
         _ topic: FindTopic, _ finder: Finder, _ documents: inout [Document], _ json: inout FindLines?
     ) throws(PacketFailure) {
-        for (index, version) in finder.versions.enumerated() {
+        var isFirst = true
+        for version in finder.versions {
             if case .spoofed = topic, model.host.routesKnown(version) == .none {
                 if finder.versions.count > 1 { continue }
                 throw PacketFailure(
@@ -237,7 +236,8 @@ private struct FindAsker {
             }
             let answer = finder.answer(topic, version, complement: settings.complement)
             add(
-                findReport(answer, heading, model, files: node.node.files, isFirst: index == 0), &documents, json)
+                findReport(answer, heading, model, files: node.node.files, isFirst: isFirst), &documents, json)
+            isFirst = false
             json?.add { writeFindJSON(answer, heading, node: node.name, model, files: node.node.files, into: &$0) }
         }
     }

@@ -227,7 +227,10 @@ extension SetEvaluator {
     func packets(_ match: ReversePathMatch, _ asked: Asked) -> PacketSet {
         if match.usesMark, asked.flow.differs(in: .mark, space) { return ask(.reversePath(match), asked) }
         if asked.flow.arrivesByLo { return byAddress(.source, .reversePath(match), asked) }
-        return ofNoAddress(match, asked, byInterface(asked) { byAddress(.source, .reversePath(match), $0) })
+        // The way back goes from the packet's destination: a rule may ask for that.
+        let cuts = lookupCuts(from: .destination, usesMark: match.usesMark, asked.flow)
+        let known = byCuts(cuts, asked) { byInterface($0) { byAddress(.source, .reversePath(match), $0) } }
+        return ofNoAddress(match, asked, known)
     }
 
     /// What has no address yet is asked for by where it goes. Source: net/ipv4/netfilter/ipt_rpfilter.c `rpfilter_mt`.

@@ -68,11 +68,18 @@ struct DiagramStore: ~Copyable {
         let mask = table.count - 1
         var slot = Int(max(node.low, node.high)) * 2 & mask
         var tried = 0
+        // Those places may be full for a long way, so that the search goes on in steps of its own.
+        var step = 1
         while table[slot] != 0 {
             let found = nodes[Int(table[slot])]
             if found.level == node.level, found.low == node.low, found.high == node.high { break }
             tried += 1
-            slot = (tried == 4 ? DiagramStore.hash(node.level, node.low, node.high) : slot + 1) & mask
+            if tried == 4 {
+                let hash = DiagramStore.hash(node.level, node.low, node.high)
+                (slot, step) = (hash & mask, hash >> 20 | 1)
+            } else {
+                slot = (slot &+ step) & mask
+            }
         }
         return slot
     }

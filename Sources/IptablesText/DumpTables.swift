@@ -110,7 +110,9 @@ extension DumpReader {
         for (chain, rules) in inserted {
             reading.tables[table].chains[chain].rules.insert(contentsOf: rules.reversed(), at: 0)
         }
-        guard isCutOff else { return }
+        // Those of arptables and ebtables have no COMMIT: observed with their save 1.8.9.
+        let family = reading.tables[table].family
+        guard isCutOff, family != .arp, family != .bridge else { return }
         reading.tables[table].isCutOff = true
         let place = reading.tables[table].place
         let name = rule.names.text(reading.tables[table].name)

@@ -52,8 +52,8 @@ extension Judgement {
     }
 }
 
-/// Whether a rule of `hook`'s own chain led a packet to `rule`'s, if it is none of a hook's: a chain that several hooks lead
-/// to counts what the others led there, too.
+/// Whether a rule of `hook`'s own chain may have led a packet to `rule`'s, if it is none of a hook's: a chain that several
+/// hooks lead to counts what the others led there, too. Where a rule leads the counters do not tell.
 private func isEntered(_ rule: LegacyRule, _ hook: Hook?, _ counts: [LegacyCount]) -> Bool {
     guard let hook, !Hook.allCases.contains(where: { $0.name.uppercased() == rule.chain }) else { return true }
     return counts.contains { count in

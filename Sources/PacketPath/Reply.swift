@@ -148,7 +148,7 @@ extension Evaluator {
         } else {
             // No reset answers a reset, nor what is broken or for many.
             guard packet.protocol == .tcp, !packet.tcpFlags.contains(.rst), packet.fragmentOffset == 0,
-                hasSumOfErrors(state), isByDevice || !isOfMany(state) && !isToNobody(packet)
+                hasSumOfErrors(state), isByDevice || !isOfMany(state) && !isForNoHost(packet)
             else { return nil }
             answer = Packet(source: packet.destination, destination: packet.source, protocol: .tcp)
             answer.sourcePort = packet.destinationPort
@@ -223,10 +223,13 @@ extension Evaluator {
         return state.route?.type == .broadcast || state.route?.type == .multicast
     }
 
-    /// Whether a packet of IPv6 goes to no address, which REJECT answers with errors alone.
-    /// Source: net/ipv6/netfilter/nf_reject_ipv6.c `nf_send_reset6`, Linux 6.18: it wants both addresses to be unicast.
-    private func isToNobody(_ packet: Packet) -> Bool {
-        packet.version == .v6 && packet.destination.isZero && !packet.unknown.contains(.destination)
+    /// Whether a packet of IPv6 goes to what is no host's address, `::` or `::ffff:0:0/96`, which REJECT answers with errors
+    /// alone. Source: net/ipv6/netfilter/nf_reject_ipv6.c `nf_send_reset6`, net/ipv6/addrconf_core.c
+    /// `__ipv6_addr_type`, Linux 6.18: it wants both addresses to be unicast.
+    private func isForNoHost(_ packet: Packet) -> Bool {
+        guard packet.version == .v6, !packet.unknown.contains(.destination) else { return false }
+        let address = packet.destination
+        return address.isZero || address.high == 0 && address.low >> 32 == 0xffff
     }
 
     /// Who is sent a reset by REJECT takes the connection for closed, and so does conntrack.

@@ -82,8 +82,8 @@ public struct HostModel: Sendable {
     /// The helpers that rules give connections (`CT --helper`).
     public var helpers: [Symbol] { parts.helpers }
 
-    /// Rules that the input has but that could not be read at all, such as a native nft dump: no outcome is surer than
-    /// these allow.
+    /// Rules that decide and are not known: those that the input has but that could not be read at all, and those that it
+    /// may lack as it is cut off. No outcome is surer than these allow.
     public var unreadRules: [UnfollowedDecider] { parts.unreadRules }
 
     public func routes(_ version: IPVersion) -> RoutingTables { version == .v4 ? routesV4 : routesV6 }

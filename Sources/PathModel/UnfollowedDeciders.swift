@@ -11,13 +11,25 @@ public struct UnfollowedDecider: Hashable, Sendable {
     public var text: String
     /// The version of the packets that it decides about, where it is one alone.
     public var version: IPVersion?
+    /// Whether it is rules of a table that is known in part: what that table does is not sure either.
+    public var isOfRules: Bool
     public var place: Place
 
-    public init(name: String, text: String, version: IPVersion? = nil, place: Place = .none) {
+    public init(
+        name: String, text: String, version: IPVersion? = nil, isOfRules: Bool = false, place: Place = .none
+    ) {
         self.name = name
         self.text = text
         self.version = version
+        self.isOfRules = isOfRules
         self.place = place
+    }
+}
+
+extension [UnfollowedDecider] {
+    /// Those that decide about packets of one of `versions`.
+    public func about(_ versions: some Collection<IPVersion>) -> [UnfollowedDecider] {
+        filter { decider in decider.version.map { versions.contains($0) } ?? true }
     }
 }
 
@@ -36,9 +48,17 @@ extension HostModel {
             }
         }
         // Where its services are known IPVS is followed.
-        for decider in host.otherDeciders where decider.kind != .ipvs || host.virtualServices == nil {
-            let own = told(decider)
-            if !found.contains(where: { $0.text == own.text }) { found.append(own) }
+        let beside = host.otherDeciders.filter { $0.kind != .ipvs || host.virtualServices == nil }
+        // A host may have one on each of very many interfaces.
+        let shown = 3
+        var counts: [OtherDecider.Kind: Int] = [:]
+        for decider in beside {
+            counts[decider.kind, default: 0] += 1
+            if counts[decider.kind, default: 0] <= shown { found.append(told(decider)) }
+        }
+        for (kind, count) in counts.sorted(by: { $0.key.rawValue < $1.key.rawValue }) where count > shown {
+            found.append(
+                UnfollowedDecider(name: kind.word, text: "\(kind.sentence), as \(count - shown) more lines tell"))
         }
         return found
     }

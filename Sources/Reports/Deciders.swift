@@ -12,7 +12,7 @@ public func relevantDeciders(_ trace: Trace, on model: HostModel) -> [Unfollowed
     var way = PassedPlaces()
     way.take(trace)
     var found: [UnfollowedDecider] = []
-    found += model.unreadRules.filter { $0.version == nil || way.versions.contains($0.version) }
+    found += model.unreadRules.about(way.versions)
     found += way.unwalkedChains(model)
     found += model.host.otherDeciders.filter { way.meets($0, on: model) }.map { model.told($0) }
     return found
@@ -38,7 +38,7 @@ private struct PassedPlaces {
     var outInterfaces: [Symbol] = []
     var hooks: [Hook] = []
     /// Of the packets that it was: a tunnel may change it.
-    var versions: [IPVersion?] = []
+    var versions: [IPVersion] = []
     var isEstablished = false
     /// Whether a connection of the packet may have been handed to a flowtable, and whether a listing says that it was.
     var mayBeOffloaded = false

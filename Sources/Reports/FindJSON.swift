@@ -63,7 +63,7 @@ private func begin(_ version: IPVersion, _ heading: FindHeading, _ node: String,
     json.member("question", heading.question)
     json.member("query", heading.query)
     json.member("notes", heading.notes)
-    writeDeciders(heading.deciders(on: [version]), nil, into: &json)
+    writeDeciders(heading.deciders.about([version]), nil, into: &json)
     writeMissing(missingInputs(forAllOf: [version], of: heading.missing), into: &json)
 }
 

@@ -37,17 +37,12 @@ public struct FindHeading {
 }
 
 extension FindHeading {
-    /// Those that decide about packets of one of `versions`.
-    func deciders(on versions: [IPVersion]) -> [UnfollowedDecider] {
-        deciders.filter { decider in decider.version.map { versions.contains($0) } ?? true }
-    }
-
     /// What the whole answer stands under: who else decides, then what was taken for names.
     ///
     /// - Parameter versions: those that the answer is for.
     func remarks(_ versions: [IPVersion] = IPVersion.allCases) -> [Block] {
         var blocks: [Block] = []
-        let deciders = deciders(on: versions)
+        let deciders = deciders.about(versions)
         if !deciders.isEmpty {
             var text = RichText(otherDecidersTitle, .doubtful)
             text.add(": " + deciders.prefix(3).map { $0.text }.joined(separator: "; "))

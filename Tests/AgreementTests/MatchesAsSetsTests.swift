@@ -379,6 +379,23 @@ import Testing
         }
     }
 
+    /// The way back goes from the packet's destination, which a rule of routing may ask for.
+    @Test(arguments: [IPVersion.v4, .v6]) func theWayBackHangsOnRulesFor(_ version: IPVersion) throws {
+        let (file, source, host, near) =
+            version == .v4
+            ? ("ip-rule.txt", "203.0.113.9", UInt128(0xcb00_7109), UInt128(0xc000_0207))
+            : (
+                "ip6-rule.txt", "2001:db8:ffff::9", UInt128(0x2001_0db8_ffff_0000) << 64 | 9,
+                UInt128(0x2001_0db8) << 96 | 7
+            )
+        let rules = "0:\tfrom all lookup local\n100:\tfrom \(source) blackhole\n32766:\tfrom all lookup main\n"
+        let found = try follow("-A PREROUTING -m rpfilter --invert -j DROP", version, more: [file: rules])
+        for destination in [host, host + 1] {
+            let own = found.packets(.destination, destination)
+            #expect(found.difference(own, found.packets(.source, near)) == nil)
+        }
+    }
+
     /// What TPROXY gives to a socket is not passed on; all else is.
     @Test func onlyWhatASocketHasIsKept() throws {
         let found = try follow("-A PREROUTING -d 10.0.0.6 -p udp -j TPROXY --on-port 0", more: sockets)

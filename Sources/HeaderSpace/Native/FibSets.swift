@@ -54,32 +54,38 @@ extension SetEvaluator {
 
     /// What a look-up asks beside the address that it is about.
     private func fibCuts(_ query: FibQuery, _ flow: Flow) -> [PacketSet] {
-        func addresses(_ field: PacketField, _ prefixes: [IPPrefix]) -> PacketSet {
-            space.union(prefixes.map { space.packets(flow[field], of: field, in: $0) ?? .none })
-        }
-        let asksDestination = query.flags.contains(.destination)
-        let other: PacketField = asksDestination ? .source : .destination
         var cuts: [PacketSet] = []
         switch space.version {
         case .v4:
-            let zero = addresses(.source, [IPPrefix(IPAddress(v4: 0), length: 8)])
+            let zero = addresses(.source, [IPPrefix(IPAddress(v4: 0), length: 8)], flow)
             let near = addresses(
-                .destination, [IPPrefix(IPAddress(v4: 0xe000_0000), length: 24), IPPrefix(host: IPAddress(v4: .max))])
+                .destination, [IPPrefix(IPAddress(v4: 0xe000_0000), length: 24), IPPrefix(host: IPAddress(v4: .max))],
+                flow)
             cuts.append(space.and(zero, near))
         case .v6:
             let groups = (0..<16).map { IPPrefix(IPAddress(v6High: (0xff02 | $0 << 4) << 48, low: 0), length: 16) }
-            let near = addresses(.destination, groups + [IPPrefix(IPAddress(v6High: 0xfe80 << 48, low: 0), length: 10)])
-            let zero = addresses(.source, [IPPrefix(host: .zero(.v6))])
+            let near = addresses(
+                .destination, groups + [IPPrefix(IPAddress(v6High: 0xfe80 << 48, low: 0), length: 10)], flow)
+            let zero = addresses(.source, [IPPrefix(host: .zero(.v6))], flow)
             cuts.append(space.and(isOf(.icmpv6, flow), space.and(zero, near)))
         }
-        // The rest only rules of routing ask.
+        let asksDestination = query.flags.contains(.destination)
+        return cuts
+            + lookupCuts(from: asksDestination ? .source : .destination, usesMark: query.flags.contains(.mark), flow)
+    }
+
+    /// What rules of routing ask of a look-up besides the address that it is about.
+    ///
+    /// - Parameter other: the packet's address that is the look-up's source.
+    func lookupCuts(from other: PacketField, usesMark: Bool, _ flow: Flow) -> [PacketSet] {
+        var cuts: [PacketSet] = []
         var hasSource = false
         for rule in model.routes(space.version).rules {
             if let from = rule.from, from.length > 0 {
                 hasSource = true
-                cuts.append(addresses(other, [from]))
+                cuts.append(addresses(other, [from], flow))
             }
-            if let mark = rule.mark, query.flags.contains(.mark) {
+            if let mark = rule.mark, usesMark {
                 cuts.append(word(.is(mark), flow[.mark], .mark, "mark"))
             }
             if rule.tos != 0 {
@@ -93,10 +99,14 @@ extension SetEvaluator {
             }
             if let from = route.from, from.length > 0 {
                 hasSource = true
-                cuts.append(addresses(other, [from]))
+                cuts.append(addresses(other, [from], flow))
             }
         }
-        if hasSource { cuts.append(addresses(other, specialPrefixes)) }
+        if hasSource { cuts.append(addresses(other, specialPrefixes, flow)) }
         return cuts
+    }
+
+    private func addresses(_ field: PacketField, _ prefixes: [IPPrefix], _ flow: Flow) -> PacketSet {
+        space.union(prefixes.map { space.packets(flow[field], of: field, in: $0) ?? .none })
     }
 }

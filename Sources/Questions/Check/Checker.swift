@@ -1,6 +1,6 @@
 internal import ChainGraph
 internal import HeaderSpace
-internal import NetTypes
+public import NetTypes
 internal import PacketPath
 public import PathModel
 public import RuleModel
@@ -19,6 +19,9 @@ public final class Checker {
     private let free: Set<PacketField>
     private let recordsRules: Bool
     private var spaces: [IPVersion: CheckedSpace] = [:]
+    /// Versions of packets that statements spoke of: of all so far, and of the one that is answered.
+    public private(set) var versions: Set<IPVersion> = []
+    private var ownVersions: Set<IPVersion> = []
 
     /// - Parameters:
     ///   - models: one for statements on one snapshot, two for those that compare. Their names must come from one table.
@@ -42,7 +45,7 @@ public final class Checker {
     /// What was taken for names and for granted so far; sentences without a final stop.
     public var notes: [String] {
         var notes: [String] = []
-        for decider in models.flatMap({ $0.unfollowedDeciders }) where !notes.contains(decider.text) {
+        for decider in models.flatMap({ $0.unfollowedDeciders.about(versions) }) where !notes.contains(decider.text) {
             notes.append(decider.text)
         }
         notes += resolver.notes
@@ -54,6 +57,7 @@ public final class Checker {
     /// - Parameter index: of the policy's statements.
     public func answer(_ index: Int) -> StatementAnswer {
         let statement = policy.statements[index]
+        ownVersions = []
         var findings: [CheckFinding]
         do throws(UnanswerableSet) {
             findings = try self.findings(statement)
@@ -70,10 +74,17 @@ public final class Checker {
             ]
         }
         // What can't be read may decide anything.
-        let unread = models.flatMap { $0.unreadRules }
+        let unread = models.flatMap { $0.unreadRules.about(ownVersions) }
+        // What is missing from a table may let through what its other rules drop, too.
+        if unread.contains(where: { $0.isOfRules }) {
+            for index in findings.indices where findings[index].kind == .violated {
+                findings[index].kind = .notProved
+                findings[index].unknowns = unknowns(unread)
+            }
+        }
         if !unread.isEmpty, !findings.contains(where: { $0.kind == .violated }) {
             var finding = CheckFinding(.notProved, .refused)
-            finding.unknowns = unread.map { CheckFinding.Unknown(name: "unread-rules", meaning: $0.text) }
+            finding.unknowns = unknowns(unread)
             findings.append(finding)
         }
         var verdict = StatementAnswer.Verdict.holds
@@ -85,6 +96,16 @@ public final class Checker {
             }
         }
         return StatementAnswer(statement: index, findings: findings, verdict: verdict)
+    }
+
+    private func unknowns(_ unread: [UnfollowedDecider]) -> [CheckFinding.Unknown] {
+        unread.map { CheckFinding.Unknown(name: "unread-rules", meaning: $0.text) }
+    }
+
+    /// Notes that a statement speaks of packets of `version`.
+    func noteAsked(_ version: IPVersion) {
+        versions.insert(version)
+        ownVersions.insert(version)
     }
 
     private func findings(_ statement: PolicyStatement) throws(UnanswerableSet) -> [CheckFinding] {
@@ -141,6 +162,7 @@ public final class Checker {
             for origin in PacketOrigin.allCases where origin == .wire || resolver.traits(of: set).takesOwn {
                 let own = checked.space.and(packets, checked.space.domain(origin, on: models[last]))
                 if own.isEmpty { continue }
+                noteAsked(version)
                 let followed = checked.follow(origin, last)
                 try body(Asked(checked: checked, origin: origin, packets: own, followed: followed))
             }

@@ -159,6 +159,7 @@ extension Checker {
                 let own = space.and(packets, space.domain(origin, on: models[models.count - 1]))
                 if own.isEmpty { continue }
                 isEmpty = false
+                noteAsked(version)
                 let (differing, doubtful) = checked.difference(origin)
                 let asked = Asked(
                     checked: checked, origin: origin, packets: own,
@@ -199,6 +200,7 @@ extension Checker {
                 let (own, theirs) = (space.and(first, meant), space.and(second, meant))
                 if own.isEmpty || theirs.isEmpty { continue }
                 isEmpty = false
+                noteAsked(version)
                 func parted(_ own: PacketSet, _ theirs: PacketSet) -> PacketSet {
                     space.and(space.forgetting(fields, in: own), space.forgetting(fields, in: theirs))
                 }
@@ -243,6 +245,7 @@ extension Checker {
             for origin in PacketOrigin.allCases {
                 let own = rules.filter { model.linked.table(of: $0.chain).family.sees(version) }
                 if own.isEmpty { continue }
+                noteAsked(version)
                 let followed = checked.follow(origin, models.count - 1)
                 for rule in own {
                     guard let matched = followed.analysis.hits[rule], !matched.isEmpty else { continue }

@@ -69,15 +69,12 @@ public struct CheckedNode: Sendable {
     public var snapshot: String
     public var model: HostModel
     public var files: [SourceFile]
-    /// What of its input was lost or is not there; sentences without a final stop.
-    public var doubts: [String]
 
-    public init(name: String, snapshot: String, model: HostModel, files: [SourceFile], doubts: [String]) {
+    public init(name: String, snapshot: String, model: HostModel, files: [SourceFile]) {
         self.name = name
         self.snapshot = snapshot
         self.model = model
         self.files = files
-        self.doubts = doubts
     }
 }
 

@@ -13,13 +13,21 @@ public func packetBlocks(
 ) -> [Block] {
     guard nodes.count == 2 else { return [] }
     var blocks = comparedBlocks(comparison, nodes[0].side, nodes[1].side, settings)
-    var grounds: [String] = []
-    for ground in nodes.flatMap({ $0.doubts }) where !grounds.contains(ground) { grounds.append(ground) }
+    let grounds = grounds(nodes)
     if !grounds.isEmpty {
         blocks.append(.paragraph("This rests on"))
         blocks.append(.list(grounds.map { [.paragraph(RichText($0))] }))
     }
     return blocks
+}
+
+/// What is doubtful of both nodes, then what is of one, under its name.
+private func grounds(_ nodes: [DiffedNode]) -> [String] {
+    let common = nodes.dropFirst().reduce(nodes.first?.doubts ?? []) { common, node in
+        common.filter { node.doubts.contains($0) }
+    }
+    return common
+        + nodes.flatMap { node in node.doubts.filter { !common.contains($0) }.map { "\(node.node.name): \($0)" } }
 }
 
 private func comparedBlocks(
@@ -155,8 +163,8 @@ public func writePacketComparison(
     json.member("different", comparison.isDifferent)
     json.member("complete", comparison.isWhole)
     writeDeciders(comparison.unfollowed, nil, into: &json)
-    let doubts = nodes.flatMap { $0.doubts }
-    if !doubts.isEmpty { json.member("assumptions", doubts) }
+    let grounds = grounds(nodes)
+    if !grounds.isEmpty { json.member("assumptions", grounds) }
     json.key("changes")
     json.beginArray()
     for part in comparison.parts {
