@@ -158,7 +158,9 @@ struct CheckRun {
         for (words, loaded) in inputs {
             own += loaded.node.doubts(versions).map { inputs.count > 1 ? "\(words): \($0)" : $0 }
         }
-        for note in own + checker.notes where !notes.contains(title + note) { notes.append(title + note) }
+        let grounds = own + checker.notes
+        for index in meant { answers[index][answers[index].count - 1].grounds = grounds }
+        for note in grounds where !notes.contains(title + note) { notes.append(title + note) }
     }
 
     private func isMeant(_ statement: PolicyStatement, _ node: LoadedNode) -> Bool {

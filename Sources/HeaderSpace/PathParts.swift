@@ -114,14 +114,29 @@ extension SetEvaluator {
         }.filter { !$0.packets.isEmpty }
     }
 
+    /// Whether rules before nat's in POSTROUTING ask for the socket, so that a copy may not get to nat where the packet does:
+    /// such packets are followed one by one alone.
+    private var keepsCopies: Bool {
+        model.linked.baseChains(.v4, .postrouting).contains { chain in
+            model.linked.base(of: chain)?.type != .nat
+                && !reads(of: chain).fields.isDisjoint(with: PacketField.user.fields)
+        }
+    }
+
     /// The nat step of POSTROUTING: what has a copy that comes there first is translated as that is, which has no socket.
     func translatedLeaving(_ chains: [ChainID], _ ways: [Way], _ context: Context) -> [Way] {
         let parts = ways.flatMap { way -> [Way] in
             var ofCopy = way
             ofCopy.packets = copied(way)
             if ofCopy.packets.isEmpty { return [way] }
-            ofCopy.flow.isWithoutSocket = true
             let others = Way(packets: space.subtract(way.packets, ofCopy.packets), flow: way.flow)
+            if keepsCopies {
+                var own = PathEnd(.undecided, nil)
+                own.beyond = way.flow.route?.interface
+                end(ofCopy, own)
+                return others.packets.isEmpty ? [] : [others]
+            }
+            ofCopy.flow.isWithoutSocket = true
             return [ofCopy, others].filter { !$0.packets.isEmpty }
         }
         return translated(chains, parts, context).map { way in

@@ -259,6 +259,18 @@ import Testing
         }
     }
 
+    /// A rule for the socket may keep the copy from nat, which then asks for the packet itself.
+    @Test func aCopyThatARuleKeepsSettlesNothing() throws {
+        let found = try follow(
+            ":POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -m owner ! --uid-owner 0-1000 -j DROP\nCOMMIT\n*nat\n"
+                + ":POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -m owner --uid-owner 1000 -j SNAT --to-source 192.0.2.9",
+            origin: .host)
+        for destination in [UInt128(0xc000_02ff), 0xffff_ffff, 0xe000_0001, 0xc000_0205] {
+            let own = found.packets(.destination, destination)
+            #expect(found.difference(own, found.packets(.user, 1000), found.packets(.protocol, 17)) == nil)
+        }
+    }
+
     /// What gets another port alone over lo keeps the route that it came by.
     @Test func anotherPortIsNoOtherWay() throws {
         let found = try follow(

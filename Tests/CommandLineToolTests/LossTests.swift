@@ -17,10 +17,10 @@ struct LossTests {
         "rules that may be missing from table \(table), which is cut off, decide about packets too, "
     }
 
-    private func check(_ snapshot: String) -> Call {
+    private func check(_ snapshot: String, _ options: [String] = []) -> Call {
         var around = Around()
         around.files = ["policy.yaml": ["statements:\n  - name: it\n    allow: {in: eth0, to: '10.0.0.1:22/tcp'}\n"]]
-        return call(["check", snapshot, "policy.yaml"], around)
+        return call(["check"] + options + [snapshot, "policy.yaml"], around)
     }
 
     private func object(_ answer: Call) throws -> [String: Any] {
@@ -182,6 +182,8 @@ struct LossTests {
         #expect(diff.output.contains("not all could be followed") && diff.output.contains(sentence))
         let checked = check(folder["a"])
         #expect(checked.output.hasPrefix("HOLDS") && checked.output.contains("- \(sentence)"))
+        let grounds = try object(check(folder["a"], ["--json"]))["assumptions"] as? [String]
+        #expect(grounds?.contains { $0.hasPrefix(sentence) } == true)
     }
 
     @Test func `lines that could not be read are what an answer rests on`() throws {

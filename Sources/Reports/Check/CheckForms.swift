@@ -17,6 +17,7 @@ public func writeCheckJSON(_ statement: CheckedStatement, policy: String, into j
     json.beginArray()
     for finding in statement.findings { write(finding, into: &json) }
     json.endArray()
+    json.member("assumptions", statement.grounds)
     json.endObject()
     json.endLine()
 }

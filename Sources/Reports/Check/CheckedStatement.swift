@@ -21,6 +21,8 @@ public struct CheckedStatement: Hashable, Sendable {
     public var line: Int
     public var column: Int
     public var findings: [Finding] = []
+    /// What the answer rests on; sentences without a final stop.
+    public var grounds: [String] = []
 
     public struct Finding: Hashable, Sendable {
         /// Sentences without a final stop.
