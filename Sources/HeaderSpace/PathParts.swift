@@ -45,6 +45,18 @@ extension SetEvaluator {
         return order.map { space.union(ports[$0] ?? []) }
     }
 
+    /// Packets from an address of a bridge's subnet to itself, which are for the port that they came by; `nil` for a subnet
+    /// too large to go through, as all of IPv6 are.
+    func toSender(in subnet: IPPrefix) -> PacketSet? {
+        let bits = space.version.addressBits - Int(subnet.length)
+        guard bits <= 10 else { return nil }
+        let first = space.number(subnet.address)
+        return space.union(
+            (0..<UInt128(1) << UInt128(bits)).map { offset in
+                space.and(space.packets(.source, first | offset), space.packets(.destination, first | offset))
+            })
+    }
+
     /// The sources that routing rules and routes ask for.
     var askedSources: [IPPrefix] {
         let table = model.routes(space.version)

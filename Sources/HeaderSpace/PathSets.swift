@@ -138,7 +138,8 @@ extension SetEvaluator {
                 let source = space.packets(.arriving, of: .source, in: own.prefix) ?? .none
                 let destination = space.packets(.arriving, of: .destination, in: own.prefix) ?? .none
                 let within = space.and(arriving, space.and(source, destination))
-                for part in parts(Way(packets: within, flow: way.flow), cuts) {
+                let toSender = toSender(in: own.prefix).map { [$0] } ?? []
+                for part in parts(Way(packets: within, flow: way.flow), cuts + toSender) {
                     for atom in addressAtoms(.destination) { ask(space.and(part.packets, atom.packets)) }
                 }
             }

@@ -259,6 +259,27 @@ import Testing
         }
     }
 
+    /// What goes back to who sent it is for the port of a bridge that it came by.
+    @Test func aBridgeKeepsWhatGoesToItsSender() throws {
+        var more: [String: String] = [:]
+        for name in ["ip-addr.txt", "ip-link.txt", "ip-route.txt", "sysctl.txt"] {
+            let path = Rulesets.path + "bridge-netfilter/\(name)"
+            more[name] = try String(contentsOfFile: path, encoding: .utf8).replacing(
+                "call-iptables = 1", with: "call-iptables = 0")
+        }
+        let found = try follow("-A PREROUTING -m ttl --ttl-eq 9 -j DROP", more: more)
+        let bridge = try #require(found.space.interfaces.firstIndex { $0.map { found.model.names.text($0) } == "br0" })
+        let arriving = found.packets(.inInterface, UInt128(bridge))
+        for (source, destination) in [(UInt128(217), UInt128(217)), (217, 218)] {
+            let subnet = UInt128(0x0a00_0000)
+            #expect(
+                found.difference(
+                    arriving, found.packets(.source, subnet + source), found.packets(.destination, subnet + destination)
+                )
+                    == nil)
+        }
+    }
+
     /// A rule for the socket may keep the copy from nat, which then asks for the packet itself.
     @Test func aCopyThatARuleKeepsSettlesNothing() throws {
         let found = try follow(
