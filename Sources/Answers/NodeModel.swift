@@ -37,10 +37,12 @@ extension NodeState {
     /// without a final stop. Tables that are cut off are told as deciders.
     public var losses: [String] {
         let cuts: Set = ["cut-off", "unexpected-end", "interrupted-dump"]
+        let cutFiles = Set(ruleset.tables.filter { $0.isCutOff }.compactMap { file(of: $0.place)?.path })
         var files: [(first: String, count: Int)] = []
         var places: [String: Int] = [:]
-        for diagnostic in diagnostics where diagnostic.severity > .note && !cuts.contains(diagnostic.code) {
+        for diagnostic in diagnostics where diagnostic.severity > .note {
             let path = file(of: diagnostic.place)?.path ?? ""
+            if cuts.contains(diagnostic.code), cutFiles.contains(path) { continue }
             if let known = places[path] {
                 files[known].count += 1
             } else {

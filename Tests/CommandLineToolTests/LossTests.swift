@@ -127,6 +127,13 @@ struct LossTests {
         #expect(!call(["lint", folder["a"]]).output.contains("cut-off"))
     }
 
+    @Test func `a listing that ends between two tables is told, too`() throws {
+        let whole = "table ip a {\n\tchain c {\n\t\ttype filter hook input priority 0; policy accept;\n\t}\n}\n"
+        let folder = try Folder(["cut/a.nft": whole + "tab", "cut/addr": Self.addresses])
+        let notes = try object(call(["trace", folder["cut"], "--json"] + Self.packet))["notes"] as? [String]
+        #expect(notes?.first?.contains("/a.nft:6: ") == true)
+    }
+
     @Test func `a statement about one version does not hang on the other's table`() throws {
         let folder = try Folder([
             "a/rules": Self.whole, "a/addr": Self.addresses,
