@@ -136,8 +136,8 @@ let package = Package(
         tests(
             "CommandLineToolTests",
             [
-                "SourceText", "ArchiveFile", "RuleModel", "HostText", "Snapshot", "KernelLab", "Answers", "Pages",
-                "Server", "CommandLineTool",
+                "SourceText", "NetTypes", "ArchiveFile", "RuleModel", "HostText", "Snapshot", "PathModel", "KernelLab",
+                "Reports", "Answers", "Pages", "Server", "CommandLineTool",
             ]),
         tests("RedactionTests", ["SourceText", "NetTypes", "HostText", "Snapshot", "Redaction", "CommandLineTool"]),
         tests("GoldenTests", ["SourceText", "CommandLineTool"], exclude: ["Expected"]),

@@ -1,7 +1,17 @@
+public import PacketPath
 public import PathModel
 internal import Questions
 public import Reports
 public import SourceText
+
+/// What a line of `--packets` came to.
+public struct LineResult: Sendable {
+    public var outcome: Outcome
+    /// Whether the kernel, where it was asked, says the same.
+    public var isAgreed = true
+    /// Whether it is that of a packet before, which was not followed again.
+    public var isKept = false
+}
 
 extension Tracer {
     /// Answers one line of `--packets` as one line of JSON, with `--detail summary` a short one; an error in its place where the
@@ -11,24 +21,62 @@ extension Tracer {
     ///   - path: what the lines are read from, for the error.
     ///   - number: the line's own, from 1.
     ///   - rendered: what was written of the same model's rules before.
-    /// - Returns: the answer; `nil` for a line that can't be read.
+    /// - Returns: what became of the packet; `nil` for a line that can't be read.
     public mutating func answerLine(
         _ line: [UInt8], of path: String, number: Int, files: [SourceFile], rendered: RenderedRules? = nil,
         into json: inout JSONWriter, asking kernel: (inout TraceAnswer, HostModel) -> Void = { _, _ in }
-    ) -> TraceAnswer? {
+    ) -> LineResult? {
         do {
-            var answer = try answer(try readPacketJSON(line.span))
-            kernel(&answer, model)
-            if detail == .summary {
-                writeVerdictJSON(answer, model, files: files, rendered: rendered, into: &json)
-            } else {
-                writeTraceJSON(answer, model, files: files, rendered: rendered, into: &json)
+            let description = try readPacketJSON(line.span)
+            let prepared = try prepared(description)
+            #if !hasFeature(Embedded)
+            if kept != nil, description.connection == nil {
+                return answerAlike(description, prepared, files, rendered, into: &json)
             }
-            return answer
+            #endif
+            var answer = answer(description, prepared)
+            kernel(&answer, model)
+            writeLine(answer, detail, model, files, rendered, into: &json)
+            return LineResult(outcome: answer.finalOutcome, isAgreed: answer.kernel?.agrees != false)
         } catch {
             writeError(error, line, path, number, into: &json)
             return nil
         }
+    }
+
+    #if !hasFeature(Embedded)
+    /// Tells an answer that is kept, or follows the packet.
+    private mutating func answerAlike(
+        _ description: PacketDescription, _ prepared: PreparedPacket, _ files: [SourceFile],
+        _ rendered: RenderedRules?, into json: inout JSONWriter
+    ) -> LineResult {
+        let packet = prepared.request.packet
+        let advice = kept?.advice(on: prepared) ?? .leave
+        if case .tell(let form, let outcome) = advice {
+            form.write(PacketValues(packet), TraceAnswer.Identifier(description.id), into: &json)
+            return LineResult(outcome: outcome, isKept: true)
+        }
+        var answer = answer(description, prepared)
+        writeLine(answer, detail, model, files, rendered, into: &json)
+        let outcome = answer.finalOutcome
+        if case .follow(let key) = advice {
+            answer.identifier = .none
+            let (detail, model) = (detail, model)
+            kept?.take(key, packet, answer) { writeLine(answer, detail, model, files, rendered, into: &$0) }
+        }
+        return LineResult(outcome: outcome)
+    }
+    #endif
+}
+
+private func writeLine(
+    _ answer: TraceAnswer, _ detail: Detail, _ model: HostModel, _ files: [SourceFile], _ rendered: RenderedRules?,
+    into json: inout JSONWriter
+) {
+    if detail == .summary {
+        writeVerdictJSON(answer, model, files: files, rendered: rendered, into: &json)
+    } else {
+        writeTraceJSON(answer, model, files: files, rendered: rendered, into: &json)
     }
 }
 

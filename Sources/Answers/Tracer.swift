@@ -22,6 +22,10 @@ public struct Tracer: Sendable {
     private var used: Set<String> = []
     /// What of the node's input was lost.
     private let losses: [String]
+    #if !hasFeature(Embedded)
+    /// Answers that are told again (`keepAnswers`).
+    var kept: KeptAnswers?
+    #endif
 
     public init(_ node: NodeState, _ model: HostModel, _ settings: TraceSettings) {
         self.model = model
@@ -34,17 +38,30 @@ public struct Tracer: Sendable {
     /// How much is told of each packet.
     var detail: Detail { settings.detail }
 
+    #if !hasFeature(Embedded)
+    /// Has packets that nothing on the host tells apart followed once (`KeptAnswers`), where each is by itself.
+    ///
+    /// - Parameter mostBytes: how much memory answers may take.
+    public mutating func keepAnswers(_ classes: ValueClasses, mostBytes: Int) {
+        guard !settings.flows, !settings.asksKernel, settings.assumptions.isEmpty else { return }
+        kept = KeptAnswers(classes, tracesReplies: settings.roundTrip, mostBytes: mostBytes)
+    }
+    #endif
+
     public mutating func answer(_ description: PacketDescription) throws(PacketFailure) -> TraceAnswer {
-        let prepared = try prepare(description, node.cluster, on: &model)
+        answer(description, try prepared(description))
+    }
+
+    mutating func prepared(_ description: PacketDescription) throws(PacketFailure) -> PreparedPacket {
+        try prepare(description, node.cluster, on: &model)
+    }
+
+    mutating func answer(_ description: PacketDescription, _ prepared: PreparedPacket) -> TraceAnswer {
         var request = prepared.request
         request.traceReply = settings.roundTrip
         var answer = follow(request, with: description.connection.map { [$0] } ?? [])
         answer.notes += prepared.notes
-        switch description.id {
-        case .string(let text)?: answer.identifier = .string(text)
-        case .number(let text)?: answer.identifier = .number(text)
-        case nil: answer.identifier = .none
-        }
+        answer.identifier = TraceAnswer.Identifier(description.id)
         return answer
     }
 
@@ -149,5 +166,15 @@ public struct Tracer: Sendable {
             }
         }
         return (names, wrong)
+    }
+}
+
+extension TraceAnswer.Identifier {
+    init(_ id: PacketDescription.Identifier?) {
+        switch id {
+        case .string(let text)?: self = .string(text)
+        case .number(let text)?: self = .number(text)
+        case nil: self = .none
+        }
     }
 }

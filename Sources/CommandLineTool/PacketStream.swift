@@ -82,11 +82,17 @@ func tracePackets(
     defer { progress.finish() }
     var nextUpdate = surroundings.now() + 1
     var count = 0
+    var keepsAnswers = false
     do {
         while !output.isClosed {
             let batch = try lines.batch(atMost: workers.count * PacketWorker.lineCount)
             if batch.isEmpty { break }
             count += batch.count
+            // For a few packets it is not worth looking at all that the node names.
+            if count > PacketWorker.leastForKeeping, !keepsAnswers, !isAlone {
+                keepsAnswers = true
+                if let classes = ValueClasses(model) { for worker in workers { worker.keepAnswers(classes, workers.count) } }
+            }
             let share = max(1, (batch.count + workers.count - 1) / workers.count)
             let parts = stride(from: 0, to: batch.count, by: share).map { batch[$0..<min(batch.count, $0 + share)] }
             // One part stays on this thread: who asks the kernel has it in a namespace of its own.
@@ -141,6 +147,9 @@ extension LineSource {
 final class PacketWorker: Sendable {
     /// How many lines one is given at a time: enough to be worth a thread, and of answers no more than a few megabytes.
     static let lineCount = 128
+    static let leastForKeeping = 1000
+    /// Of all workers together.
+    static let mostBytesKept = 256 << 20
 
     struct Answers {
         var json: [UInt8] = []
@@ -174,6 +183,10 @@ final class PacketWorker: Sendable {
         }
     }
 
+    func keepAnswers(_ classes: ValueClasses, _ workerCount: Int) {
+        work.withLock { $0.tracer.keepAnswers(classes, mostBytes: PacketWorker.mostBytesKept / workerCount) }
+    }
+
     /// What was written since it was asked last.
     func takeAnswers() -> Answers {
         work.withLock { work in
@@ -192,10 +205,8 @@ final class PacketWorker: Sendable {
             work.answers.hasBadLine = true
             return
         }
-        if let expected = settings.expectation, !expected.isMet(by: answer.finalOutcome) {
-            work.answers.areExpected = false
-        }
-        if answer.kernel?.agrees == false { work.answers.areExpected = false }
+        if let expected = settings.expectation, !expected.isMet(by: answer.outcome) { work.answers.areExpected = false }
+        if !answer.isAgreed { work.answers.areExpected = false }
     }
 }
 

@@ -44,7 +44,7 @@ extension Surroundings {
         } else {
             surroundings.terminalWidth = surroundings.environment["COLUMNS"].flatMap { Int($0) } ?? 80
         }
-        surroundings.threadCount = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        surroundings.threadCount = usableProcessorCount()
         surroundings.concurrently = { count, body in
             DispatchQueue.concurrentPerform(iterations: count, execute: body)
         }
@@ -54,6 +54,19 @@ extension Surroundings {
         }
         return surroundings
     }
+}
+
+/// Processors that this process may run on: `taskset` and containers leave it some.
+private func usableProcessorCount() -> Int {
+    if let status = try? readFile("/proc/self/status", limit: 1 << 16) {
+        // A mask in hexadecimal, with commas.
+        for line in status.split(separator: UInt8(ascii: "\n")) where line.starts(with: "Cpus_allowed:".utf8) {
+            let digits = String(decoding: line.dropFirst(13), as: UTF8.self).compactMap { $0.hexDigitValue }
+            let count = digits.reduce(0) { $0 + $1.nonzeroBitCount }
+            if count > 0 { return count }
+        }
+    }
+    return max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
 }
 
 /// Ends this process with `status`.

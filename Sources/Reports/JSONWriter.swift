@@ -8,6 +8,8 @@ public struct JSONWriter: ~Copyable {
     public var output: OutputBuffer
     /// Whether the next key or value of the innermost container needs a comma.
     private var needsComma = false
+    /// Set where a form is made of what is written.
+    var watch: ValueWatch?
 
     public init(_ output: consuming OutputBuffer) { self.output = output }
 
@@ -51,6 +53,7 @@ public struct JSONWriter: ~Copyable {
 
     /// A key that is somebody's text.
     public mutating func key(text name: String) {
+        watch?.text(name.utf8.span)
         separate()
         quoted(name.utf8.span)
         output.write(byte: UInt8(ascii: ":"))
@@ -58,6 +61,7 @@ public struct JSONWriter: ~Copyable {
     }
 
     public mutating func string(_ text: String) {
+        watch?.text(text.utf8.span)
         separate()
         quoted(text.utf8.span)
         needsComma = true
@@ -74,8 +78,16 @@ public struct JSONWriter: ~Copyable {
 
     /// An address as its `description` has it.
     mutating func address(_ address: IPAddress) {
-        guard address.version == .v4 else { return string(address.description) }
         separate()
+        let start = output.count
+        writeQuoted(address)
+        watch?.address(address, start, output.count)
+        needsComma = true
+    }
+
+    /// An address in quotes, without a comma.
+    mutating func writeQuoted(_ address: IPAddress) {
+        guard address.version == .v4 else { return quoted(address.description.utf8.span) }
         let bits = address.v4Bits
         output.write(byte: UInt8(ascii: "\""))
         for shift: UInt32 in [24, 16, 8] {
@@ -84,7 +96,27 @@ public struct JSONWriter: ~Copyable {
         }
         output.write(decimal: UInt64(bits & 255))
         output.write(byte: UInt8(ascii: "\""))
-        needsComma = true
+    }
+
+    /// A port of a packet.
+    mutating func port(_ name: StaticString, _ port: UInt16) {
+        key(name)
+        let start = output.count
+        integer(port)
+        watch?.port(port, start, output.count)
+    }
+
+    /// What the asker calls the packet, behind another member.
+    mutating func write(_ identifier: TraceAnswer.Identifier) {
+        let start = output.count
+        switch identifier {
+        case .none: break
+        case .string(let text): member("id", text)
+        case .number(let text):
+            key("id")
+            number(text)
+        }
+        watch?.identifier(start, output.count)
     }
 
     public mutating func integer(_ value: some FixedWidthInteger) {
@@ -109,6 +141,12 @@ public struct JSONWriter: ~Copyable {
     /// Members of the object that were rendered before, with commas between them.
     mutating func members(_ rendered: Span<UInt8>) {
         separate()
+        output.write(rendered)
+        needsComma = true
+    }
+
+    /// What was rendered before up to a value, its comma or colon included; a member may follow.
+    mutating func filled(_ rendered: Span<UInt8>) {
         output.write(rendered)
         needsComma = true
     }

@@ -30,6 +30,9 @@ public struct OutputBuffer: ~Copyable {
     /// What was written and not passed on yet.
     public var gathered: [UInt8] { bytes.array }
 
+    /// How many bytes those are.
+    var count: Int { bytes.count }
+
     public mutating func write(_ text: String) {
         bytes.append(text.utf8.span)
         if bytes.count >= pieceBytes { flush() }

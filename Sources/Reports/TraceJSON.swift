@@ -51,22 +51,12 @@ final class TraceJSONWriter {
     func write(_ answer: TraceAnswer, into json: inout JSONWriter, _ more: (inout JSONWriter) -> Void = { _ in }) {
         json.beginObject()
         json.member("hookline", 1)
-        writeIdentifier(answer.identifier, into: &json)
+        json.write(answer.identifier)
         if !answer.onward.isEmpty { json.member("finalOutcome", answer.finalOutcome.name) }
         writeResult(answer, into: &json)
         answer.kernel?.write(into: &json)
         more(&json)
         json.endObject()
-    }
-
-    func writeIdentifier(_ identifier: TraceAnswer.Identifier, into json: inout JSONWriter) {
-        switch identifier {
-        case .none: break
-        case .string(let text): json.member("id", text)
-        case .number(let text):
-            json.key("id")
-            json.number(text)
-        }
     }
 
     private func writeResult(_ answer: TraceAnswer, into json: inout JSONWriter) {
@@ -308,9 +298,9 @@ final class TraceJSONWriter {
             if let choices = packet.sourcePortChoices {
                 writeChoices(choices, into: &json)
             } else if !packet.unknown.contains(.sourcePort) {
-                json.member("sourcePort", packet.sourcePort)
+                json.port("sourcePort", packet.sourcePort)
             }
-            if !packet.unknown.contains(.destinationPort) { json.member("destinationPort", packet.destinationPort) }
+            if !packet.unknown.contains(.destinationPort) { json.port("destinationPort", packet.destinationPort) }
         }
         if packet.protocol == .tcp { json.member("tcpFlags", flagsText(packet.tcpFlags)) }
         if packet.protocol.isICMP {

@@ -20,7 +20,7 @@ extension TraceJSONWriter {
     fileprivate func writeVerdict(_ answer: TraceAnswer, into json: inout JSONWriter) {
         json.beginObject()
         json.member("hookline", 1)
-        writeIdentifier(answer.identifier, into: &json)
+        json.write(answer.identifier)
         let trace = answer.trace
         if answer.otherDeciders.isEmpty {
             writeOutcome(trace, into: &json)

@@ -127,6 +127,13 @@ extension JSONValue {
     /// The first member whose key an earlier member of the same object has too.
     public var firstDuplicate: JSONMember? {
         guard let members = object else { return nil }
+        // Most objects have few members, for which a table is not worth making.
+        if members.count <= 16 {
+            for (index, member) in members.enumerated() {
+                for other in members[..<index] where other.key == member.key { return member }
+            }
+            return nil
+        }
         var seen: Set<String> = []
         for member in members where !seen.insert(member.key).inserted { return member }
         return nil
