@@ -26,15 +26,19 @@ extension Tracer {
         _ line: [UInt8], of path: String, number: Int, files: [SourceFile], rendered: RenderedRules? = nil,
         into json: inout JSONWriter, asking kernel: (inout TraceAnswer, HostModel) -> Void = { _, _ in }
     ) -> LineResult? {
+        #if !hasFeature(Embedded)
+        if let (prepared, id) = readLike(line) { return answerAlike(prepared, id, files, rendered, into: &json) }
+        #endif
         do {
             let description = try readPacketJSON(line.span)
-            let prepared = try prepared(description)
             #if !hasFeature(Embedded)
             if kept != nil, description.connection == nil {
-                return answerAlike(description, prepared, files, rendered, into: &json)
+                let prepared = try prepared(description)
+                keepPattern(of: line, description, prepared)
+                return answerAlike(prepared, description.id, files, rendered, into: &json)
             }
             #endif
-            var answer = answer(description, prepared)
+            var answer = try answer(description)
             kernel(&answer, model)
             writeLine(answer, detail, model, files, rendered, into: &json)
             return LineResult(outcome: answer.finalOutcome, isAgreed: answer.kernel?.agrees != false)
@@ -45,18 +49,31 @@ extension Tracer {
     }
 
     #if !hasFeature(Embedded)
+    /// A line that looks like one before; `nil` where answers are not kept.
+    private func readLike(_ line: [UInt8]) -> (PreparedPacket, PacketDescription.Identifier?)? {
+        for pattern in patterns.reversed() {
+            if let (prepared, id) = pattern.read(line.span) { return (prepared, id) }
+        }
+        return nil
+    }
+
+    private mutating func keepPattern(of line: [UInt8], _ description: PacketDescription, _ prepared: PreparedPacket) {
+        // More would be tried in vain for most lines.
+        if patterns.count < 8, let pattern = LinePattern(line.span, description, prepared) { patterns.append(pattern) }
+    }
+
     /// Tells an answer that is kept, or follows the packet.
     private mutating func answerAlike(
-        _ description: PacketDescription, _ prepared: PreparedPacket, _ files: [SourceFile],
+        _ prepared: PreparedPacket, _ id: PacketDescription.Identifier?, _ files: [SourceFile],
         _ rendered: RenderedRules?, into json: inout JSONWriter
     ) -> LineResult {
         let packet = prepared.request.packet
         let advice = kept?.advice(on: prepared) ?? .leave
         if case .tell(let form, let outcome) = advice {
-            form.write(PacketValues(packet), TraceAnswer.Identifier(description.id), into: &json)
+            form.write(PacketValues(packet), TraceAnswer.Identifier(id), into: &json)
             return LineResult(outcome: outcome, isKept: true)
         }
-        var answer = answer(description, prepared)
+        var answer = answer(prepared, id)
         writeLine(answer, detail, model, files, rendered, into: &json)
         let outcome = answer.finalOutcome
         if case .follow(let key) = advice {

@@ -25,6 +25,8 @@ public struct Tracer: Sendable {
     #if !hasFeature(Embedded)
     /// Answers that are told again (`keepAnswers`).
     var kept: KeptAnswers?
+    /// How lines looked that were read, the last of them last.
+    var patterns: [LinePattern] = []
     #endif
 
     public init(_ node: NodeState, _ model: HostModel, _ settings: TraceSettings) {
@@ -49,19 +51,22 @@ public struct Tracer: Sendable {
     #endif
 
     public mutating func answer(_ description: PacketDescription) throws(PacketFailure) -> TraceAnswer {
-        answer(description, try prepared(description))
+        let prepared = try prepared(description)
+        return answer(prepared, description.id, with: description.connection.map { [$0] } ?? [])
     }
 
     mutating func prepared(_ description: PacketDescription) throws(PacketFailure) -> PreparedPacket {
         try prepare(description, node.cluster, on: &model)
     }
 
-    mutating func answer(_ description: PacketDescription, _ prepared: PreparedPacket) -> TraceAnswer {
+    mutating func answer(
+        _ prepared: PreparedPacket, _ id: PacketDescription.Identifier?, with entries: [ConnectionEntry] = []
+    ) -> TraceAnswer {
         var request = prepared.request
         request.traceReply = settings.roundTrip
-        var answer = follow(request, with: description.connection.map { [$0] } ?? [])
+        var answer = follow(request, with: entries)
         answer.notes += prepared.notes
-        answer.identifier = TraceAnswer.Identifier(description.id)
+        answer.identifier = TraceAnswer.Identifier(id)
         return answer
     }
 
