@@ -1,6 +1,6 @@
 public import PacketPath
 public import PathModel
-internal import Questions
+public import Questions
 public import Reports
 public import SourceText
 
@@ -11,6 +11,8 @@ public struct LineResult: Sendable {
     public var isAgreed = true
     /// Whether it is that of a packet before, which was not followed again.
     public var isKept = false
+
+    public init(outcome: Outcome) { self.outcome = outcome }
 }
 
 extension Tracer {
@@ -26,80 +28,34 @@ extension Tracer {
         _ line: [UInt8], of path: String, number: Int, files: [SourceFile], rendered: RenderedRules? = nil,
         into json: inout JSONWriter, asking kernel: (inout TraceAnswer, HostModel) -> Void = { _, _ in }
     ) -> LineResult? {
-        #if !hasFeature(Embedded)
-        if let (prepared, id) = readLike(line) { return answerAlike(prepared, id, files, rendered, into: &json) }
-        #endif
         do {
-            let description = try readPacketJSON(line.span)
-            #if !hasFeature(Embedded)
-            if kept != nil, description.connection == nil {
-                let prepared = try prepared(description)
-                keepPattern(of: line, description, prepared)
-                return answerAlike(prepared, description.id, files, rendered, into: &json)
-            }
-            #endif
-            var answer = try answer(description)
+            var answer = try answer(try readPacketJSON(line.span))
             kernel(&answer, model)
-            writeLine(answer, detail, model, files, rendered, into: &json)
-            return LineResult(outcome: answer.finalOutcome, isAgreed: answer.kernel?.agrees != false)
+            write(answer, files: files, rendered: rendered, into: &json)
+            var result = LineResult(outcome: answer.finalOutcome)
+            result.isAgreed = answer.kernel?.agrees != false
+            return result
         } catch {
-            writeError(error, line, path, number, into: &json)
+            writeLineFailure(error, line, of: path, number: number, into: &json)
             return nil
         }
     }
 
-    #if !hasFeature(Embedded)
-    /// A line that looks like one before; `nil` where answers are not kept.
-    private func readLike(_ line: [UInt8]) -> (PreparedPacket, PacketDescription.Identifier?)? {
-        for pattern in patterns.reversed() {
-            if let (prepared, id) = pattern.read(line.span) { return (prepared, id) }
+    /// Writes an answer as one line of JSON, as the detail asked for has it.
+    public func write(
+        _ answer: TraceAnswer, files: [SourceFile], rendered: RenderedRules?, into json: inout JSONWriter
+    ) {
+        if detail == .summary {
+            writeVerdictJSON(answer, model, files: files, rendered: rendered, into: &json)
+        } else {
+            writeTraceJSON(answer, model, files: files, rendered: rendered, into: &json)
         }
-        return nil
-    }
-
-    private mutating func keepPattern(of line: [UInt8], _ description: PacketDescription, _ prepared: PreparedPacket) {
-        // More would be tried in vain for most lines.
-        if patterns.count < 8, let pattern = LinePattern(line.span, description, prepared) { patterns.append(pattern) }
-    }
-
-    /// Tells an answer that is kept, or follows the packet.
-    private mutating func answerAlike(
-        _ prepared: PreparedPacket, _ id: PacketDescription.Identifier?, _ files: [SourceFile],
-        _ rendered: RenderedRules?, into json: inout JSONWriter
-    ) -> LineResult {
-        let packet = prepared.request.packet
-        let advice = kept?.advice(on: prepared) ?? .leave
-        if case .tell(let form, let outcome) = advice {
-            form.write(PacketValues(packet), TraceAnswer.Identifier(id), into: &json)
-            return LineResult(outcome: outcome, isKept: true)
-        }
-        var answer = answer(prepared, id)
-        writeLine(answer, detail, model, files, rendered, into: &json)
-        let outcome = answer.finalOutcome
-        if case .follow(let key) = advice {
-            answer.identifier = .none
-            let (detail, model) = (detail, model)
-            kept?.take(key, packet, answer) { writeLine(answer, detail, model, files, rendered, into: &$0) }
-        }
-        return LineResult(outcome: outcome)
-    }
-    #endif
-}
-
-private func writeLine(
-    _ answer: TraceAnswer, _ detail: Detail, _ model: HostModel, _ files: [SourceFile], _ rendered: RenderedRules?,
-    into json: inout JSONWriter
-) {
-    if detail == .summary {
-        writeVerdictJSON(answer, model, files: files, rendered: rendered, into: &json)
-    } else {
-        writeTraceJSON(answer, model, files: files, rendered: rendered, into: &json)
     }
 }
 
 /// The result in the place of a line that can't be read.
-private func writeError(
-    _ failure: PacketFailure, _ line: [UInt8], _ path: String, _ number: Int, into json: inout JSONWriter
+public func writeLineFailure(
+    _ failure: PacketFailure, _ line: [UInt8], of path: String, number: Int, into json: inout JSONWriter
 ) {
     let column = (failure.offset ?? 0) + 1
     json.beginObject()

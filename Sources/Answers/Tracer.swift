@@ -22,12 +22,6 @@ public struct Tracer: Sendable {
     private var used: Set<String> = []
     /// What of the node's input was lost.
     private let losses: [String]
-    #if !hasFeature(Embedded)
-    /// Answers that are told again (`keepAnswers`).
-    var kept: KeptAnswers?
-    /// How lines looked that were read, the last of them last.
-    var patterns: [LinePattern] = []
-    #endif
 
     public init(_ node: NodeState, _ model: HostModel, _ settings: TraceSettings) {
         self.model = model
@@ -40,26 +34,20 @@ public struct Tracer: Sendable {
     /// How much is told of each packet.
     var detail: Detail { settings.detail }
 
-    #if !hasFeature(Embedded)
-    /// Has packets that nothing on the host tells apart followed once (`KeptAnswers`), where each is by itself.
-    ///
-    /// - Parameter mostBytes: how much memory answers may take.
-    public mutating func keepAnswers(_ classes: ValueClasses, mostBytes: Int) {
-        guard !settings.flows, !settings.asksKernel, settings.assumptions.isEmpty else { return }
-        kept = KeptAnswers(classes, tracesReplies: settings.roundTrip, mostBytes: mostBytes)
-    }
-    #endif
-
     public mutating func answer(_ description: PacketDescription) throws(PacketFailure) -> TraceAnswer {
         let prepared = try prepared(description)
         return answer(prepared, description.id, with: description.connection.map { [$0] } ?? [])
     }
 
-    mutating func prepared(_ description: PacketDescription) throws(PacketFailure) -> PreparedPacket {
+    /// The packet that `description` says, ready to be followed.
+    public mutating func prepared(_ description: PacketDescription) throws(PacketFailure) -> PreparedPacket {
         try prepare(description, node.cluster, on: &model)
     }
 
-    mutating func answer(
+    /// - Parameters:
+    ///   - id: what the asker calls the packet.
+    ///   - entries: what the connection table has too.
+    public mutating func answer(
         _ prepared: PreparedPacket, _ id: PacketDescription.Identifier?, with entries: [ConnectionEntry] = []
     ) -> TraceAnswer {
         var request = prepared.request
@@ -175,7 +163,7 @@ public struct Tracer: Sendable {
 }
 
 extension TraceAnswer.Identifier {
-    init(_ id: PacketDescription.Identifier?) {
+    public init(_ id: PacketDescription.Identifier?) {
         switch id {
         case .string(let text)?: self = .string(text)
         case .number(let text)?: self = .number(text)

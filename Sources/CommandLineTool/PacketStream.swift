@@ -82,16 +82,18 @@ func tracePackets(
     defer { progress.finish() }
     var nextUpdate = surroundings.now() + 1
     var count = 0
-    var keepsAnswers = false
+    var mayKeepAnswers = !isAlone && settings.assumptions.isEmpty
     do {
         while !output.isClosed {
             let batch = try lines.batch(atMost: workers.count * PacketWorker.lineCount)
             if batch.isEmpty { break }
             count += batch.count
             // For a few packets it is not worth looking at all that the node names.
-            if count > PacketWorker.leastForKeeping, !keepsAnswers, !isAlone {
-                keepsAnswers = true
-                if let classes = ValueClasses(model) { for worker in workers { worker.keepAnswers(classes, workers.count) } }
+            if count > PacketWorker.leastForKeeping, mayKeepAnswers {
+                mayKeepAnswers = false
+                if let answers = KeptAnswers(of: model, mostBytes: PacketWorker.mostBytesKept) {
+                    for worker in workers { worker.keepAnswers(in: answers) }
+                }
             }
             let share = max(1, (batch.count + workers.count - 1) / workers.count)
             let parts = stride(from: 0, to: batch.count, by: share).map { batch[$0..<min(batch.count, $0 + share)] }
@@ -148,7 +150,6 @@ final class PacketWorker: Sendable {
     /// How many lines one is given at a time: enough to be worth a thread, and of answers no more than a few megabytes.
     static let lineCount = 128
     static let leastForKeeping = 1000
-    /// Of all workers together.
     static let mostBytesKept = 256 << 20
 
     struct Answers {
@@ -159,6 +160,7 @@ final class PacketWorker: Sendable {
 
     private struct Work {
         var tracer: Tracer
+        var alike: AlikePackets?
         let rendered = RenderedRules()
         var answers = Answers()
     }
@@ -183,9 +185,8 @@ final class PacketWorker: Sendable {
         }
     }
 
-    func keepAnswers(_ classes: ValueClasses, _ workerCount: Int) {
-        work.withLock { $0.tracer.keepAnswers(classes, mostBytes: PacketWorker.mostBytesKept / workerCount) }
-    }
+    /// Has packets that are alike followed once.
+    func keepAnswers(in answers: KeptAnswers) { work.withLock { $0.alike = AlikePackets(answers) } }
 
     /// What was written since it was asked last.
     func takeAnswers() -> Answers {
@@ -196,10 +197,17 @@ final class PacketWorker: Sendable {
     }
 
     private func answer(_ line: PacketLine, _ work: inout Work, into json: inout JSONWriter) {
-        let answer = work.tracer.answerLine(
-            line.bytes, of: path, number: line.number, files: node.files, rendered: work.rendered, into: &json
-        ) { answer, model in
-            if settings.asksKernel { answer.askKernel(of: node, model) }
+        let answer: LineResult?
+        if work.alike != nil {
+            answer = work.alike?.answerLine(
+                line.bytes, by: &work.tracer, settings, of: path, number: line.number, files: node.files,
+                rendered: work.rendered, into: &json)
+        } else {
+            answer = work.tracer.answerLine(
+                line.bytes, of: path, number: line.number, files: node.files, rendered: work.rendered, into: &json
+            ) { answer, model in
+                if settings.asksKernel { answer.askKernel(of: node, model) }
+            }
         }
         guard let answer else {
             work.answers.hasBadLine = true

@@ -70,7 +70,8 @@ extension ValueCuts {
         case .bpf, .u32, .string, .cluster, .eui64, .recent, .connectionLimit, .ipvs: return false
         case .inInterface, .outInterface, .protocol, .laterFragment, .addressType, .ah, .cgroup, .comment,
             .connectionBytes, .connectionLabel, .connectionMark, .cpu, .deviceGroup, .dscp, .destinationOptions, .ecn,
-            .esp, .frag, .hashLimit, .hopByHop, .helper, .timeToLive, .icmp, .ipComp, .ipv6Header, .length, .limit, .mac,
+            .esp, .frag, .hashLimit, .hopByHop, .helper, .timeToLive, .icmp, .ipComp, .ipv6Header, .length, .limit,
+            .mac,
             .mark, .mobilityHeader, .accounting, .operatingSystem, .owner, .physicalDevice, .packetType, .quota,
             .rateEstimate, .realm, .reversePath, .set, .socket, .state, .statistic, .tcpMSS, .time, .tos, .unknown:
             break

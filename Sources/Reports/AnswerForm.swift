@@ -46,11 +46,15 @@ public struct AnswerForm: Sendable {
 
     /// Makes a form of the line that `write` writes about a packet with these values.
     ///
-    /// - Parameter fields: those of which it has blanks. The packet's own values in them are known to be no one else's.
+    /// - Parameters:
+    ///   - fields: those of which it has blanks. The packet's own values in them are known to be no one else's.
+    ///   - isTurned: whether that is so of ports wherever they stand, as answers to the packet have them at the other end.
     /// - Returns: `nil` where a value stands in a sentence.
-    public init?(_ values: PacketValues, _ fields: PacketFields, _ write: (inout JSONWriter) -> Void) {
+    public init?(
+        _ values: PacketValues, _ fields: PacketFields, isTurned: Bool, _ write: (inout JSONWriter) -> Void
+    ) {
         var json = JSONWriter(OutputBuffer(keeping: 16 << 10))
-        json.watch = ValueWatch(values, fields)
+        json.watch = ValueWatch(values, fields, isTurned: isTurned)
         write(&json)
         guard let watch = json.watch, !watch.isMissed else { return nil }
         text = Array(json.output.gathered.dropLast())
@@ -83,15 +87,18 @@ public struct AnswerForm: Sendable {
 struct ValueWatch {
     private let values: PacketValues
     private let fields: PacketFields
+    /// Whether a port may stand at the other end, too.
+    private let isTurned: Bool
     /// As they stand in sentences.
     private let texts: [(text: [UInt8], isNumber: Bool)]
     private(set) var blanks: [AnswerForm.Blank] = []
     /// Whether a value stands in a text, where no blank can be.
     private(set) var isMissed = false
 
-    init(_ values: PacketValues, _ fields: PacketFields) {
+    init(_ values: PacketValues, _ fields: PacketFields, isTurned: Bool) {
         self.values = values
         self.fields = fields
+        self.isTurned = isTurned
         var texts: [(text: [UInt8], isNumber: Bool)] = []
         if fields.contains(.source) { texts.append((Array(values.source.description.utf8), false)) }
         if fields.contains(.destination) { texts.append((Array(values.destination.description.utf8), false)) }
@@ -113,12 +120,24 @@ struct ValueWatch {
         }
     }
 
-    mutating func port(_ port: UInt16, _ start: Int, _ end: Int) {
-        if fields.contains(.sourcePort), port == values.sourcePort {
-            blanks.append(AnswerForm.Blank(start: start, end: end, value: .sourcePort))
-        } else if fields.contains(.destinationPort), port == values.destinationPort {
-            blanks.append(AnswerForm.Blank(start: start, end: end, value: .destinationPort))
-        }
+    mutating func sourcePort(_ port: UInt16, _ start: Int, _ end: Int) {
+        if !takesSource(port, start, end), isTurned { _ = takesDestination(port, start, end) }
+    }
+
+    mutating func destinationPort(_ port: UInt16, _ start: Int, _ end: Int) {
+        if !takesDestination(port, start, end), isTurned { _ = takesSource(port, start, end) }
+    }
+
+    private mutating func takesSource(_ port: UInt16, _ start: Int, _ end: Int) -> Bool {
+        guard fields.contains(.sourcePort), port == values.sourcePort else { return false }
+        blanks.append(AnswerForm.Blank(start: start, end: end, value: .sourcePort))
+        return true
+    }
+
+    private mutating func takesDestination(_ port: UInt16, _ start: Int, _ end: Int) -> Bool {
+        guard fields.contains(.destinationPort), port == values.destinationPort else { return false }
+        blanks.append(AnswerForm.Blank(start: start, end: end, value: .destinationPort))
+        return true
     }
 
     mutating func text(_ text: Span<UInt8>) {

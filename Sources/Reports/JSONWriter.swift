@@ -98,12 +98,18 @@ public struct JSONWriter: ~Copyable {
         output.write(byte: UInt8(ascii: "\""))
     }
 
-    /// A port of a packet.
-    mutating func port(_ name: StaticString, _ port: UInt16) {
-        key(name)
+    mutating func sourcePort(_ port: UInt16) {
+        key("sourcePort")
         let start = output.count
         integer(port)
-        watch?.port(port, start, output.count)
+        watch?.sourcePort(port, start, output.count)
+    }
+
+    mutating func destinationPort(_ port: UInt16) {
+        key("destinationPort")
+        let start = output.count
+        integer(port)
+        watch?.destinationPort(port, start, output.count)
     }
 
     /// What the asker calls the packet, behind another member.

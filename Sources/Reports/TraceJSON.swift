@@ -298,9 +298,9 @@ final class TraceJSONWriter {
             if let choices = packet.sourcePortChoices {
                 writeChoices(choices, into: &json)
             } else if !packet.unknown.contains(.sourcePort) {
-                json.port("sourcePort", packet.sourcePort)
+                json.sourcePort(packet.sourcePort)
             }
-            if !packet.unknown.contains(.destinationPort) { json.port("destinationPort", packet.destinationPort) }
+            if !packet.unknown.contains(.destinationPort) { json.destinationPort(packet.destinationPort) }
         }
         if packet.protocol == .tcp { json.member("tcpFlags", flagsText(packet.tcpFlags)) }
         if packet.protocol.isICMP {

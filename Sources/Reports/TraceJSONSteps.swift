@@ -161,10 +161,10 @@ extension TraceJSONWriter {
         if let choices = translation.sourcePortChoices {
             writeChoices(choices, into: &json)
         } else if let port = translation.sourcePort {
-            json.port("sourcePort", port)
+            json.sourcePort(port)
         }
         if let destination = translation.destination { json.member("destination", destination) }
-        if let port = translation.destinationPort { json.port("destinationPort", port) }
+        if let port = translation.destinationPort { json.destinationPort(port) }
         if translation.isFromEntry {
             writeEntry(connection, into: &json)
         } else if let translator {
@@ -191,8 +191,8 @@ extension TraceJSONWriter {
         json.member("destination", tuple.destination)
         json.member("protocol", tuple.protocol.shortName)
         if tuple.protocol.hasPorts {
-            json.port("sourcePort", tuple.sourcePort)
-            json.port("destinationPort", tuple.destinationPort)
+            json.sourcePort(tuple.sourcePort)
+            json.destinationPort(tuple.destinationPort)
         }
         json.endObject()
     }
