@@ -213,11 +213,6 @@ struct ValueCuts {
             take(socket.address)
             take(port: socket.port)
         }
-        for (name, value) in host.sysctls where name.contains("port") {
-            for part in value.split(whereSeparator: { $0 == "\t" || $0 == " " || $0 == "," || $0 == "-" }) {
-                take(port: UInt16(part))
-            }
-        }
         return true
     }
 

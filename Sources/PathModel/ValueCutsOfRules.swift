@@ -140,7 +140,7 @@ extension ValueCuts {
         case .translate(let translation):
             if translation.isPrefix { return false }
             // Of several addresses one is chosen by a hash.
-            if let address = translation.address, address.contains(where: \.isSeveral) { return false }
+            if let address = translation.address, address.contains(where: { $0.isSeveral }) { return false }
         case .assign(.payload, _), .changeSet: return false
         case .continue, .verdictMap, .counter, .limit, .quota, .connectionCount, .last, .object, .objectMap, .assign,
             .reject, .log, .queue, .duplicate, .forward, .tproxy, .synproxy, .notrack, .flow, .resetOption, .xtables,
@@ -159,7 +159,7 @@ extension ValueCuts {
         // Single bits, or a hash of them.
         case .payload, .hash, .symmetricHash: return false
         case .masked(let value, _, _), .shifted(let value, _):
-            if value.contains(where: \.isAddressOrPort) { return false }
+            if value.contains(where: { $0.isAddressOrPort }) { return false }
         case .field, .extensionHeader, .meta, .connection, .route, .fib, .socket, .operatingSystem, .unknown,
             .numberGenerator, .concatenation, .map:
             break
