@@ -230,11 +230,15 @@ extension SetEvaluator {
         // The way back goes from the packet's destination: a rule may ask for that.
         let cuts = lookupCuts(from: .destination, usesMark: match.usesMark, asked.flow)
         let known = byCuts(cuts, asked) { byInterface($0) { byAddress(.source, .reversePath(match), $0) } }
-        return ofNoAddress(match, asked, known)
+        return ofNoAddress(match, asked, cuts, known)
     }
 
     /// What has no address yet is asked for by where it goes. Source: net/ipv4/netfilter/ipt_rpfilter.c `rpfilter_mt`.
-    private func ofNoAddress(_ match: ReversePathMatch, _ asked: Asked, _ others: PacketSet) -> PacketSet {
+    ///
+    /// - Parameter lookups: what rules of routing ask besides.
+    private func ofNoAddress(
+        _ match: ReversePathMatch, _ asked: Asked, _ lookups: [PacketSet], _ others: PacketSet
+    ) -> PacketSet {
         let zero = IPPrefix(host: .zero(space.version))
         guard space.version == .v4, let own = space.packets(asked.flow[.source], of: .source, in: zero) else {
             return others
@@ -245,7 +249,7 @@ extension SetEvaluator {
         }
         var part = asked
         part.packets = space.and(asked.packets, own)
-        let known = byInterface(part) { byCuts(cuts, $0) { askOne(.reversePath(match), $0) } }
+        let known = byInterface(part) { byCuts(cuts + lookups, $0) { askOne(.reversePath(match), $0) } }
         return space.or(space.subtract(others, own), space.and(own, known))
     }
 

@@ -208,11 +208,21 @@ extension SetEvaluator {
         space.version == .v6 ? .all : space.or(isOf(.tcp, flow), isOf(.udp, flow))
     }
 
-    /// Parts of one length as far as links limit it.
+    /// Parts of one length as far as the route, its link and a bridge's ports limit it. Source: `Evaluator.transmit`.
     func byLength(_ way: Way) -> [Way] {
-        guard space.free.contains(.length) else { return [way] }
-        let limit = way.flow.route?.route?.mtu ?? way.flow.route?.interface.flatMap { model.interface($0)?.mtu }
-        guard let limit, limit < 65535 else { return [way] }
-        return parts(way, [space.packets(.length, from: 0, through: UInt128(limit)), mayNotBeCut(way.flow)])
+        guard space.free.contains(.length), let route = way.flow.route else { return [way] }
+        var limits: Set<UInt32> = []
+        if let limit = route.route?.mtu ?? route.interface.flatMap({ model.interface($0)?.mtu }) {
+            // No link of IPv6 takes less than 1280.
+            limits = space.version == .v6 ? [limit, max(1280, limit)] : [limit]
+        }
+        // Where the route says more than a bridge's ports take; they leave room for a VLAN's tag.
+        if route.route?.mtu != nil, let bridge = route.interface {
+            for port in model.host.interfaces where port.master == bridge && port.mtu < 65531 {
+                limits.insert(port.mtu + 4)
+            }
+        }
+        let cuts = limits.filter { $0 < 65535 }.sorted().map { space.packets(.length, from: 0, through: UInt128($0)) }
+        return cuts.isEmpty ? [way] : parts(way, cuts + [mayNotBeCut(way.flow)])
     }
 }

@@ -379,7 +379,7 @@ extension SetEvaluator {
     }
 
     /// Packets that a rule or route for a type of service takes.
-    private func typeOfService(_ wanted: UInt8, _ flow: Flow) -> PacketSet {
+    func typeOfService(_ wanted: UInt8, _ flow: Flow) -> PacketSet {
         let mask = space.version.routingTOSMask
         if wanted & 0xfc & ~mask != 0 { return .none }
         return space.packets(flow[.tos], of: .tos, UInt128(wanted), mask: UInt128(mask)) ?? .none

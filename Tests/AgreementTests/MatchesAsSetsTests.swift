@@ -10,7 +10,7 @@ import Testing
 
 /// Matches that sets of packets say what a trace says of, without an unknown that it does not have.
 @Suite struct MatchesAsSetsTests {
-    private struct Followed {
+    struct Followed {
         var model: HostModel
         var space: PacketSpace
         var analysis: PathAnalysis
@@ -48,9 +48,9 @@ import Testing
     /// Packets of a host of two links, eth0 with 192.0.2.1 and eth1 with 10.0.0.1, in chains of mangle.
     ///
     /// - Parameter asksMore: whether sets may leave open what a trace knows.
-    private func follow(
+    func follow(
         _ rules: String, _ version: IPVersion = .v4, origin: PacketOrigin = .wire, sets: String = "",
-        more: [String: String] = [:], asksMore: Bool = false
+        more: [String: String] = [:], asksMore: Bool = false, free: Set<PacketField> = []
     ) throws -> Followed {
         let names = ["ip-addr", "ip-link", "ip-route", "ip6-rule", "sysctl"].filter { more["\($0).txt"] == nil }
         var files = try names.map { name in
@@ -65,7 +65,7 @@ import Testing
         for (name, text) in more.sorted(by: { $0.key < $1.key }) { files.append(SourceFile(path: name, text: text)) }
         let node = try readSnapshot(files: files)
         let model = HostModel(node.ruleset, node.host, names: node.names)
-        let space = PacketSpace(version, for: [model])
+        let space = PacketSpace(version, for: [model], free: free)
         let analysis = analyze(model, origin, in: space)
         var numbers = SeededNumbers(seed: 7)
         for one in analysis.classes {

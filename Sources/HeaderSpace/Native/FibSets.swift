@@ -88,15 +88,11 @@ extension SetEvaluator {
             if let mark = rule.mark, usesMark {
                 cuts.append(word(.is(mark), flow[.mark], .mark, "mark"))
             }
-            if rule.tos != 0 {
-                cuts.append(space.packets(flow[.tos], of: .tos, UInt128(rule.tos), mask: 0xfc) ?? .none)
-            }
+            if rule.tos != 0 { cuts.append(typeOfService(rule.tos, flow)) }
             if let wanted = rule.protocol { cuts.append(isOf(wanted, flow)) }
         }
         for route in model.routes(space.version).routes {
-            if route.tos != 0 {
-                cuts.append(space.packets(flow[.tos], of: .tos, UInt128(route.tos), mask: 0xfc) ?? .none)
-            }
+            if route.tos != 0 { cuts.append(typeOfService(route.tos, flow)) }
             if let from = route.from, from.length > 0 {
                 hasSource = true
                 cuts.append(addresses(other, [from], flow))

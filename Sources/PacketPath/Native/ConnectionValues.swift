@@ -125,7 +125,15 @@ extension Evaluator {
 
     /// What is not known of an entry's tuples: the packet that makes it gives it its addresses, of fragments all of it.
     func unknownOfEntry(_ tracked: TrackedConnection, _ state: WalkState) -> PacketFields {
-        tracked.isNew ? (state.fragments?.whole ?? state.packet).unknown : []
+        if !tracked.isNew { return [] }
+        var unknown = (state.fragments?.whole ?? state.packet).unknown
+        // Which port NAT drew is not known of the packet; the entry has the one that it came with, too.
+        if tracked.entry.translatedDestinationPorts != nil, state.inner.count == request.inner.count,
+            !request.packet.unknown.contains(.destinationPort)
+        {
+            unknown.remove(.destinationPort)
+        }
+        return unknown
     }
 
     private func tupleValue(

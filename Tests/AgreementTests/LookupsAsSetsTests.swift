@@ -1,0 +1,46 @@
+import Foundation
+import HeaderSpace
+import NetTypes
+import Testing
+
+/// What hangs on a look-up of a route, or on its limits.
+extension MatchesAsSetsTests {
+    /// Of the type of service IPv4 looks at bits 0x1c alone when it asks for a way back, IPv6 at the upper six.
+    @Test(arguments: [IPVersion.v4, .v6]) func theWayBackHangsOnTheTypeOfService(_ version: IPVersion) throws {
+        let (file, source) =
+            version == .v4 ? ("ip-rule.txt", UInt128(0xc000_0207)) : ("ip6-rule.txt", UInt128(0x2001_0db8) << 96 | 7)
+        let rules = "0:\tfrom all lookup local\n100:\tfrom all tos 0x10 blackhole\n32766:\tfrom all lookup main\n"
+        let found = try follow(
+            "-A PREROUTING -m rpfilter --loose --invert -j DROP", version, more: [file: rules], free: [.tos])
+        for tos in [UInt128(0x10), 0x50, 0x52, 0x13, 0x04, 0] {
+            #expect(found.difference(found.packets(.tos, tos), found.packets(.source, source)) == nil, "\(tos)")
+        }
+    }
+
+    /// A route that says more than its link takes lets packets come to a bridge that its ports are too narrow for.
+    @Test(arguments: [1280, 1400, 1504]) func whatARouteAllowsMayBeTooLongForABridge(_ limit: Int) throws {
+        var more: [String: String] = [:]
+        for name in ["ip-addr.txt", "ip-link.txt", "ip-route.txt", "sysctl.txt"] {
+            let path = Rulesets.path + "bridge-netfilter/\(name)"
+            more[name] = try String(contentsOfFile: path, encoding: .utf8).replacing("mtu 1500", with: "mtu 1300")
+        }
+        more["ip-route.txt"] = "10.9.0.0/24 via 10.0.0.9 dev br0 mtu \(limit)\n" + (more["ip-route.txt"] ?? "")
+        let found = try follow("-A OUTPUT -m ttl --ttl-eq 9 -j DROP", origin: .host, more: more, free: [.length])
+        let there = found.packets(.destination, 0x0a09_0005)
+        for length in [1280, 1281, 1300, 1304, 1305, 1400, 1401, 1505] {
+            let own = found.packets(.length, UInt128(length))
+            #expect(found.difference(there, own, found.packets(.protocol, 6)) == nil, "\(length)")
+        }
+    }
+
+    /// Which port NAT drew is not known; the connection has the one that the packet came with, too.
+    @Test func theConnectionKnowsThePortThatWasReplaced() throws {
+        let found = try follow(
+            "COMMIT\n*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp -j REDIRECT --to-ports 2000-2010 --random\nCOMMIT\n"
+                + "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p tcp -m conntrack --ctorigdstport 53:8080 -j DROP")
+        let there = found.packets(.destination, 0xc000_0201)
+        for port in [UInt128(80), 9000] {
+            #expect(found.difference(found.packets(.protocol, 6), found.packets(.destinationPort, port), there) == nil)
+        }
+    }
+}
