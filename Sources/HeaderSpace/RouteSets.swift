@@ -115,11 +115,20 @@ extension SetEvaluator {
         return merged(result)
     }
 
-    /// Ways without those whose mark a rule took out of a hash or a set while `ip rule` asks for it.
+    /// Ways without those of which `ip rule` asks for what nobody knows: a mark that a rule took out of a hash or a set, a
+    /// port that NAT drew.
     func routable(_ ways: [Way]) -> (routable: [Way], lost: [Way]) {
-        guard model.routes(space.version).rules.contains(where: { $0.mark != nil }) else { return (ways, []) }
-        let lost = ways.filter { $0.flow[.mark] == .unknown && !$0.flow.isLoopedBack }
-        return lost.isEmpty ? (ways, []) : (ways.filter { $0.flow[.mark] != .unknown || $0.flow.isLoopedBack }, lost)
+        let rules = model.routes(space.version).rules
+        var asked: [PacketField] = []
+        if rules.contains(where: { $0.mark != nil }) { asked.append(.mark) }
+        if rules.contains(where: { $0.sourcePorts != nil || $0.destinationPorts != nil }) {
+            asked += [.sourcePort, .destinationPort]
+        }
+        func isLost(_ way: Way) -> Bool {
+            !way.flow.isLoopedBack && asked.contains { way.flow[$0] == .unknown }
+        }
+        let lost = ways.filter { isLost($0) }
+        return lost.isEmpty ? (ways, []) : (ways.filter { !isLost($0) }, lost)
     }
 
     func end(_ lost: [Way]) {

@@ -43,4 +43,16 @@ extension MatchesAsSetsTests {
             #expect(found.difference(found.packets(.protocol, 6), found.packets(.destinationPort, port), there) == nil)
         }
     }
+
+    /// Where a rule of routing asks for a port that NAT drew, the way back is not told.
+    @Test func aDrawnPortThatRoutingAsksForIsNotTold() throws {
+        let rules =
+            "0:\tfrom all lookup local\n100:\tfrom all ipproto tcp sport 2000-2100 blackhole\n32766:\tfrom all lookup main\n"
+        let settings = "net.ipv4.ip_forward = 1\nnet.ipv4.conf.all.rp_filter = 1\nnet.ipv4.conf.eth0.rp_filter = 1\n"
+        let found = try follow(
+            "COMMIT\n*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp -j REDIRECT --to-ports 2000-2010 --random",
+            more: ["ip-rule.txt": rules, "sysctl.txt": settings])
+        #expect(found.difference(found.packets(.protocol, 6), found.packets(.destination, 0xc000_0201)) == nil)
+        #expect(found.difference(found.packets(.protocol, 17), found.packets(.destination, 0xc000_0201)) == nil)
+    }
 }
