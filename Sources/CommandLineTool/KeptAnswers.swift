@@ -33,10 +33,6 @@ final class KeptAnswers: Sendable {
         /// With addresses and ports of zero.
         let request: TraceRequest
         let notes: [String]
-        /// The fields whose values have others in their classes.
-        let open: PacketFields
-        /// Whether its classes hold for answers to the packet, too.
-        let isTurned: Bool
     }
 
     /// What packets that are alike have in common.
@@ -44,7 +40,9 @@ final class KeptAnswers: Sendable {
         /// The least ones of their classes.
         fileprivate let values: PacketValues
         fileprivate let shape: Int
+        /// The fields whose values have others in their classes.
         fileprivate let open: PacketFields
+        /// Whether the classes hold for answers to the packet, too.
         fileprivate let isTurned: Bool
     }
 
@@ -187,7 +185,7 @@ final class KeptAnswers: Sendable {
         request.packet.destination = .zero(packet.version)
         request.packet.sourcePort = 0
         request.packet.destinationPort = 0
-        let shape = Shape(request: request, notes: prepared.notes, open: open, isTurned: isTurned)
+        let shape = Shape(request: request, notes: prepared.notes)
         return number(of: shape, &memory).map { Key(values: values, shape: $0, open: open, isTurned: isTurned) }
     }
 

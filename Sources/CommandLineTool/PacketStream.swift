@@ -149,7 +149,9 @@ extension LineSource {
 final class PacketWorker: Sendable {
     /// How many lines one is given at a time: enough to be worth a thread, and of answers no more than a few megabytes.
     static let lineCount = 128
+    /// From how many lines on packets that are alike are followed once.
     static let leastForKeeping = 1000
+    /// How much memory answers to them may take, those of all threads together.
     static let mostBytesKept = 256 << 20
 
     struct Answers {
