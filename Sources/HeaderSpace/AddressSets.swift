@@ -158,6 +158,23 @@ extension SetEvaluator {
         return made
     }
 
+    /// Classes of destinations for each of which the host prefers one source; none where destinations are not told apart.
+    func sourceChoices(_ destination: FieldSource) -> [AddressAtom] {
+        switch destination {
+        case .constant, .unknown, .various: return []
+        case .arriving, .bits, .lowered: break
+        }
+        if let known = sourceChoices[destination] { return known }
+        let choices =
+            space.version == .v4 && destination == .arriving
+            ? addressAtoms(.destination)
+            : makeAtoms(
+                routedPrefixes.union(space.version == .v4 ? [] : stages.sourceChoicePrefixes), .destination,
+                destination == .arriving ? space.source(.destination) : destination)
+        sourceChoices[destination] = choices
+        return choices
+    }
+
     /// - Parameter source: where the field comes from.
     func makeAtoms(_ prefixes: Set<IPPrefix>, _ field: PacketField, _ source: FieldSource) -> [AddressAtom] {
         // Each behind those that hold it.

@@ -19,11 +19,8 @@ final class SetEvaluator {
     var goal: IPAddress?
     /// Address classes of the routing tables, made when first asked for.
     var atoms: [PacketField: [AddressAtom]] = [:]
-    /// Classes of destinations for each of which the host prefers one source.
-    lazy var sourceChoices =
-        space.version == .v4
-        ? addressAtoms(.destination)
-        : makeAtoms(routedPrefixes.union(stages.sourceChoicePrefixes), .destination, space.source(.destination))
+    /// Classes of destinations for each of which the host prefers one source, by where destinations come from.
+    var sourceChoices: [FieldSource: [AddressAtom]] = [:]
     var specials: [PacketField: [PacketSet]] = [:]
     var interfaceSets: [Negatable<InterfacePattern>: PacketSet] = [:]
     var memberSets: [MemberKey: PacketSet] = [:]

@@ -176,9 +176,10 @@ extension SetEvaluator {
                     Way(packets: $0, flow: way.flow)
                 }
             }
-            if hasSeveralAddresses(context.outInterface), way.flow[.destination] == .arriving {
+            let choices = hasSeveralAddresses(context.outInterface) ? sourceChoices(way.flow[.destination]) : []
+            if !choices.isEmpty {
                 ways = ways.flatMap { way in
-                    sourceChoices.map { Way(packets: space.and(way.packets, $0.packets), flow: way.flow) }
+                    choices.map { Way(packets: space.and(way.packets, $0.packets), flow: way.flow) }
                 }
             }
         case .redirect where context.hook == .prerouting:

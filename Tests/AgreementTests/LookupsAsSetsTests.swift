@@ -55,4 +55,44 @@ extension MatchesAsSetsTests {
         #expect(found.difference(found.packets(.protocol, 6), found.packets(.destination, 0xc000_0201)) == nil)
         #expect(found.difference(found.packets(.protocol, 17), found.packets(.destination, 0xc000_0201)) == nil)
     }
+
+    /// IPv6 sends to an address of its own from that, also where NETMAP made the address.
+    @Test func theSourceHangsOnWhatNETMAPMadeOfTheDestination() throws {
+        let addresses = """
+            1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536
+                inet6 ::1/128 scope host
+            2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500
+                inet6 2001:db8::1/64 scope global
+                inet6 2001:db8::2/64 scope global
+            """
+        let routes = """
+            default via 2001:db8::fe dev eth0
+            2001:db8::/64 dev eth0 proto kernel metric 256
+            local ::1 dev lo table local proto kernel
+            local 2001:db8::1 dev eth0 table local proto kernel
+            local 2001:db8::2 dev eth0 table local proto kernel
+            """
+        let rules =
+            "COMMIT\n*nat\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n-A OUTPUT -j NETMAP --to 2001:db8::/64\n"
+            + "-A POSTROUTING -j MASQUERADE"
+        let found = try follow(
+            rules, .v6, origin: .host, more: ["ip-addr.txt": addresses, "ip-route.txt": routes])
+        let prefix = UInt128(0x2001_0db8_ffff_0000) << 64
+        for own in [UInt128(1), 2, 3] {
+            #expect(found.difference(found.packets(.destination, prefix | own), found.packets(.source, 1)) == nil)
+        }
+    }
+
+    /// An error to an address of this host that got another prefix on its way out, and another type of service: NAT sums it up.
+    @Test func anErrorWithAWrongSumMayComeToNothing() throws {
+        let rules =
+            ":POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -j SNPT --src-pfx 2001:db8:1::/64 --dst-pfx 2001:db8:2::/64\n"
+            + "-A POSTROUTING -m hl --hl-gt 2 -j TOS --set-tos 0x10\nCOMMIT\n*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp -j REDIRECT"
+        let found = try follow(rules, .v6, origin: .host, asksMore: true, free: [.ttl, .state])
+        let related = found.packets(.state, UInt128(ArrivalState.related.rawValue))
+        let own = found.packets(.destination, 0x2001_0db8 << 96 | 1)
+        for hops in [UInt128(1), 2, 3, 64] {
+            #expect(found.difference(found.packets(.protocol, 58), related, own, found.packets(.ttl, hops)) == nil)
+        }
+    }
 }
