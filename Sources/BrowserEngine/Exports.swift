@@ -97,6 +97,14 @@ public func search() -> UInt32 {
     return give(own.search(words), isFailure: false)
 }
 
+/// The section of findings. Not among what every engine exports: the empty page's has it by its own link, a report brings
+/// its findings along and has a smaller engine (Tools/embedded).
+@c(hookline_findings)
+public func findings() -> UInt32 {
+    guard let own = unsafe session else { return noNode() }
+    return give(own.findings(), isFailure: false)
+}
+
 // MARK: Bytes in and out
 
 private func taken() -> [UInt8] { unsafe input.map { unsafe Array($0) } ?? [] }

@@ -62,10 +62,14 @@ private func report(_ arguments: [String], _ console: borrowing Console) throws(
         if !paths.isEmpty || settings.before != nil || settings.common.isLive {
             throw .usage(UsageFailure("--empty takes no snapshot"))
         }
-        guard let engine = try readEngine(settings.enginePath, console) else { throw .message(noEngine("error")) }
+        // The one that finds, where there is one.
+        let names = ["finding-engine.wasm", "engine.wasm"]
+        guard let engine = try readEngine(settings.enginePath, names, console) else {
+            throw .message(noEngine("error"))
+        }
         return try put(makePage(title: "", sections: [], answerer: .engineAlone(try packed(engine))), settings, console)
     }
-    let engine = try readEngine(settings.enginePath, console)
+    let engine = try readEngine(settings.enginePath, ["engine.wasm"], console)
     let loaded = try load(paths, settings.common, console).forPage(paths, console.surroundings)
     let progress = Progress("making the page", console.surroundings)
     defer { progress.finish() }
@@ -134,15 +138,19 @@ private func packed(_ bytes: [UInt8]) throws(Stop) -> [UInt8] {
     do { return try gzip(bytes) } catch { throw .message("hookline: error: \(error.message)") }
 }
 
-/// The engine at `path`, or the one that stands beside this program; `nil` where none does.
-private func readEngine(_ path: String?, _ console: borrowing Console) throws(Stop) -> [UInt8]? {
+/// The engine at `path`, or the first one of `names` that stands beside this program; `nil` where none does.
+private func readEngine(
+    _ path: String?, _ names: [String], _ console: borrowing Console
+) throws(Stop) -> [UInt8]? {
     if let path { return try readEngine(at: path) }
     let directory = console.surroundings.programDirectory
     if directory.isEmpty { return nil }
-    // Installed beside it, in share, or in the build directory.
-    for place in ["engine.wasm", "../share/hookline/engine.wasm", "../../wasm/engine.wasm"] {
-        guard (try? fileKind("\(directory)/\(place)", followsLinks: true)) != nil else { continue }
-        return try readEngine(at: "\(directory)/\(place)")
+    for name in names {
+        // Installed beside it, in share, or in the build directory.
+        for place in [name, "../share/hookline/\(name)", "../../wasm/\(name)"] {
+            guard (try? fileKind("\(directory)/\(place)", followsLinks: true)) != nil else { continue }
+            return try readEngine(at: "\(directory)/\(place)")
+        }
     }
     return nil
 }

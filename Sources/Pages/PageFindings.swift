@@ -1,16 +1,11 @@
-#if !hasFeature(Embedded)
+internal import Annotations
 internal import Answers
 internal import PathModel
 public import Questions
 public import Reports
 internal import Snapshot
 
-// What a page brings along ready made: the engine in it answers for packets alone, and is smaller for that.
-
 extension PageSession {
-    /// Rows of a comparison that a page holds.
-    private static let shownDifferences = 2_000
-
     /// The section of what `hookline doctor` and `hookline lint` find.
     public func findings() -> [UInt8] {
         let model = tracer.model
@@ -28,6 +23,13 @@ extension PageSession {
         page.markup("</section>\n")
         return page.bytes
     }
+}
+
+#if !hasFeature(Embedded)
+// What no engine in a page makes: a report brings it along.
+extension PageSession {
+    /// Rows of a comparison that a page holds.
+    private static let shownDifferences = 2_000
 
     /// The section of what changed since an earlier node.
     public func changes(_ comparison: PageComparison) -> [UInt8] {

@@ -54,11 +54,7 @@ private func writeBody(
     page.markup("<li><a href=\"#packet\">Packet</a></li><li><a href=\"#search\">Search</a></li>")
     page.markup("<li><a href=\"#overview\">Overview</a></li>")
     if hasComparison { page.markup("<li><a href=\"#diff\">What changed</a></li>") }
-    if case .engineAlone = answerer {
-        // Findings are the command line's.
-    } else {
-        page.markup("<li><a href=\"#findings\">Findings</a></li>")
-    }
+    page.markup("<li><a href=\"#findings\">Findings</a></li>")
     page.markup("<li><a href=\"#graph\">Hooks and chains</a></li>")
     page.markup("<li><a href=\"#rules\">Rules</a></li>")
     page.markup("<li><a href=\"#inputs\">What was read</a></li></ul></nav></header>\n")
@@ -143,8 +139,7 @@ private let intake: StaticString = """
     <section id="intake" aria-labelledby="intake-title"><h2 id="intake-title">The node's own words</h2>
     <p>Paste what <code>iptables-save</code>, <code>nft list ruleset</code>, <code>ipset save</code>, \
     <code>ip addr</code>, <code>ip route show table all</code>, <code>ip rule</code> and <code>sysctl -a</code> print, \
-    one behind the other, or drop files with it here. Nothing leaves this machine: the page can't send anything. What <code>hookline doctor</code> and \
-    <code>hookline lint</code> find is not looked for here.</p>
+    one behind the other, or drop files with it here. Nothing leaves this machine: the page can't send anything.</p>
     <form id="intake-form">
     <label>Dumps <textarea id="intake-text" autocapitalize="off" autocomplete="off" spellcheck="false"></textarea></label>
     <button value="text">Read them</button>

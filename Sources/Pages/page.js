@@ -294,6 +294,43 @@
     $("found").replaceChildren();
     $("overview-title").tabIndex = -1;
     $("overview-title").focus();
+    const place = findingsPlace();
+    // The rules are there to be read while findings are looked for; of very many that takes long, so it is asked for.
+    if (!wasm.hookline_findings) place.lastElementChild.textContent = "The engine of this page looks for none.";
+    else if (document.querySelector("#chains[data-folded]")) offerFindings(place);
+    else setTimeout(() => find(place), 50);
+  }
+
+  /** Where findings will stand: behind the overview. */
+  function findingsPlace() {
+    const place = document.createElement("section");
+    place.id = "findings";
+    place.innerHTML = '<h2>Findings</h2><div role="status"><p>…</p></div>';
+    $("overview").after(place);
+    return place;
+  }
+
+  function offerFindings(place) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Look for findings";
+    button.addEventListener("click", () => {
+      place.lastElementChild.replaceChildren();
+      hint(place.lastElementChild);
+      setTimeout(() => find(place), 50);
+    });
+    place.lastElementChild.replaceChildren(button);
+  }
+
+  async function find(place) {
+    try {
+      const markup = await ask("findings");
+      if (!place.isConnected) return;
+      place.outerHTML = markup;
+      offerCalls($("findings"));
+    } catch (problem) {
+      refuse(place.lastElementChild, problem);
+    }
   }
 
   async function loadFiles(list) {
