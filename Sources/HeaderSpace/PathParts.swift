@@ -135,6 +135,21 @@ extension SetEvaluator {
         }
     }
 
+    /// Parts with a next hop of their own on a tunnel that asks where each is.
+    func byTunnelEnd(_ way: Way) -> [Way] {
+        guard let route = way.flow.route, route.nextHop == nil, let interface = route.interface,
+            model.host.knowsForwardingEntries, stages.hasForwardingEntries(interface)
+        else { return [way] }
+        let neighbours = model.host.neighbours.filter {
+            $0.interface == interface && $0.address.version == space.version
+        }
+        return parts(
+            way,
+            neighbours.map {
+                space.packets(way.flow[.destination], of: .destination, space.number($0.address)) ?? .none
+            })
+    }
+
     /// The nat step of POSTROUTING: what has a copy that comes there first is translated as that is, which has no socket.
     func translatedLeaving(_ chains: [ChainID], _ ways: [Way], _ context: Context) -> [Way] {
         let parts = ways.flatMap { way -> [Way] in

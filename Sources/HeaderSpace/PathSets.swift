@@ -81,7 +81,9 @@ extension SetEvaluator {
     private func leave(_ ways: [Way]) {
         var looped: [Way] = []
         for way in passed(.postrouting, withTimeToLeave(ways)) {
-            for part in byLength(way).flatMap({ bySpecialAddress($0) }).flatMap({ byTimeToLive($0) }) {
+            for part in byLength(way).flatMap({ bySpecialAddress($0) }).flatMap({ byTimeToLive($0) }).flatMap({
+                byTunnelEnd($0)
+            }) {
                 if isChangedByCopy(part) {
                     // Copies of IPv6 are followed with single packets alone.
                     var own = PathEnd(.undecided, nil)

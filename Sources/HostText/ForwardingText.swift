@@ -19,6 +19,8 @@ func readForwardingEntries(_ text: Span<UInt8>, _ listing: Listing, into reading
         while let key = words.next() {
             if text.has(key, "dst") {
                 if let value = words.next() { entry.destination = IPAddress(text.extracting(value)) }
+            } else if text.has(key, "nhid") {
+                entry.isByNexthops = true
             } else if text.has(key, "port") {
                 if let value = words.next() { entry.port = text.number(value, limit: 65535).map { UInt16($0) } }
             } else if text.has(key, "vni") {

@@ -119,6 +119,7 @@ extension HostReading {
                 tunnel.local = data["local"]?.address ?? data["local6"]?.address ?? tunnel.local
                 tunnel.remote = data["remote"]?.address ?? data["remote6"]?.address ?? tunnel.remote
                 tunnel.remote = data["group"]?.address ?? tunnel.remote
+                tunnel.isExternal = data["external"]?.boolean ?? tunnel.isExternal
                 tunnel.port = data["port"]?.number16 ?? tunnel.port
                 if let device = interned(data["link"]) { tunnel.device = device }
                 if let mark = data["fwmark"] {

@@ -19,6 +19,7 @@ func readTunnel(
     _ text: Span<UInt8>, _ words: inout Words, _ tunnel: inout TunnelParameters, _ reading: inout HostReading
 ) {
     while let key = words.next() {
+        if text.has(key, "external") { tunnel.isExternal = true }
         guard let value = words.peek else { return }
         if text.has(key, "id") || text.has(key, "vni") || text.has(key, "key") || text.has(key, "okey") {
             if let number = text.number(value) {

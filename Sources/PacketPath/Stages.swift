@@ -240,6 +240,11 @@ package struct Stages: Sendable {
         model.linked.baseChains(version, .ingress).contains { plain.isHung($0, on: interface) }
     }
 
+    /// Whether `interface` is a tunnel whose other end hangs on the next hop.
+    package func hasForwardingEntries(_ interface: Symbol) -> Bool {
+        plain.tunnel(of: interface)?.hasForwardingEntries ?? false
+    }
+
     /// Whether `interface` is a bridge.
     package func isBridge(_ interface: Symbol) -> Bool { plain.isBridge(interface) }
 

@@ -36,7 +36,7 @@ extension Outcome {
 public enum Reason: UInt8, Hashable, Sendable, CaseIterable {
     case rule, policy, noRoute, blackhole, unreachable, prohibit, rpFilter, martianSource, martianDestination
     case notAddressed, badHeader, beyondScope, notJoined, forwardingOff, ttl, tooBig, fragmentsApart, hairpinOff
-    case givenToSocket
+    case givenToSocket, noTunnelEnd
     case natNoAddress, natInterface, noServer, serverGone, unknownRule, tooManyBranches
 
     public var name: String {
@@ -60,6 +60,7 @@ public enum Reason: UInt8, Hashable, Sendable, CaseIterable {
         case .fragmentsApart: "fragments-apart"
         case .hairpinOff: "hairpin-off"
         case .givenToSocket: "given-to-socket"
+        case .noTunnelEnd: "no-tunnel-end"
         case .natNoAddress: "nat-no-address"
         case .natInterface: "nat-interface"
         case .noServer: "ipvs-no-server"

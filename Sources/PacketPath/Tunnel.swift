@@ -9,6 +9,8 @@ struct TunnelShape: Hashable, Sendable {
     var parameters: TunnelParameters
     /// Bytes that the outer headers add, IPv4 outside.
     var overhead: UInt32
+    /// Whether the other end hangs on the next hop's hardware address.
+    var hasForwardingEntries = false
     /// The kind is read off the interface's name, not off `ip -d link`.
     var isGuess = false
 }
@@ -20,7 +22,9 @@ extension Evaluator {
         let own = model.interface(interface)
         let parameters = own?.tunnel ?? TunnelParameters()
         switch own?.kind ?? .other {
-        case .vxlan, .geneve: return TunnelShape(protocol: .udp, parameters: parameters, overhead: 50)
+        case .vxlan:
+            return TunnelShape(protocol: .udp, parameters: parameters, overhead: 50, hasForwardingEntries: true)
+        case .geneve: return TunnelShape(protocol: .udp, parameters: parameters, overhead: 50)
         case .wireguard: return TunnelShape(protocol: .udp, parameters: parameters, overhead: 60)
         case .ipip: return TunnelShape(protocol: .ipip, parameters: parameters, overhead: 20)
         case .gre: return TunnelShape(protocol: .gre, parameters: parameters, overhead: 24)
@@ -41,22 +45,25 @@ extension Evaluator {
         } else {
             return nil
         }
-        return TunnelShape(protocol: .udp, parameters: guess, overhead: 50, isGuess: true)
+        return TunnelShape(
+            protocol: .udp, parameters: guess, overhead: 50, hasForwardingEntries: true, isGuess: true)
     }
 
     /// The packet goes on inside another one, made here: OUTPUT and POSTROUTING with the outer addresses. Its mark goes
     /// with it, its connection does not. Observed on Linux 6.18 for VXLAN.
     func encapsulate(_ interface: Symbol, _ shape: TunnelShape, _ entering: WalkState) -> WalkState {
         var state = entering
-        state.record(.encapsulation(interface: interface))
         let parameters = shape.parameters
-        var remote = parameters.remote
-        // Without a remote of its own an IPIP device sends to the route's next hop.
-        if remote == nil, shape.protocol == .ipip || shape.protocol == .gre || shape.protocol == .ipv6 {
-            remote = entering.route?.nextHop
+        var remote: IPAddress?
+        var isUnknown: String?
+        switch otherEnd(of: interface, shape, entering) {
+        case .known(let address): remote = address
+        case .unknown(let reason): isUnknown = reason
+        case .none: break
         }
-        if remote == nil, shape.protocol == .udp { remote = forwardingRemote(interface, entering) }
         if let text = request.assumptions["tunnel-remote"], let given = IPAddress(text) { remote = given }
+        if remote == nil, isUnknown == nil { return ended(state, .filtered, .noTunnelEnd) }
+        state.record(.encapsulation(interface: interface))
         let version = remote?.version ?? parameters.local?.version ?? .v4
         let zero = IPAddress.zero(version)
         var outer = Packet(source: parameters.local ?? zero, destination: remote ?? zero, protocol: shape.protocol)
@@ -69,12 +76,12 @@ extension Evaluator {
             outer.sourcePort = 0
             outer.sourcePortChoices = PortRange(1, 65535)
         }
-        if remote == nil {
+        if remote == nil, let isUnknown {
             outer.unknown.insert(.destination)
             state.history.assumptions.append(
                 Assumption(
                     name: "tunnel-remote", value: "unknown",
-                    text: "the other end of \(names.text(interface)) is not in the input (`bridge fdb` tells it)",
+                    text: "the other end of \(names.text(interface)) is not known: \(isUnknown)",
                     step: state.history.steps.count - 1))
         }
         if shape.isGuess {
@@ -98,15 +105,64 @@ extension Evaluator {
         return state
     }
 
-    /// The other end that a VXLAN device sends this packet to: its next hop's neighbour entry gives an address on the
-    /// link, and the forwarding database that address's place. Source: drivers/net/vxlan/vxlan_core.c `vxlan_xmit`.
-    private func forwardingRemote(_ interface: Symbol, _ state: WalkState) -> IPAddress? {
+    /// Where a tunnel sends a packet.
+    private enum OtherEnd {
+        case known(IPAddress)
+        /// The input does not tell, and why.
+        case unknown(String)
+        /// Nowhere: the device drops it.
+        case none
+    }
+
+    private func otherEnd(of interface: Symbol, _ shape: TunnelShape, _ state: WalkState) -> OtherEnd {
+        let parameters = shape.parameters
+        if parameters.isExternal { return .unknown("a route or a program chooses it for each packet (`external`)") }
+        if shape.hasForwardingEntries { return forwardingEnd(of: interface, parameters, state) }
+        if let remote = parameters.remote { return .known(remote) }
+        switch shape.protocol {
+        // Without a remote of its own an IPIP device sends to the route's next hop.
+        case .ipip, .gre, .ipv6:
+            return state.route?.nextHop.map { .known($0) } ?? .unknown("neither `ip -d link` nor the route tells it")
+        default: return .unknown("the snapshot does not tell it")
+        }
+    }
+
+    /// A VXLAN device asks its forwarding entries for the hardware address of the next hop, and sends what they do not know to
+    /// where they send all others: its own remote, or nowhere. Source: drivers/net/vxlan/vxlan_core.c `vxlan_xmit`,
+    /// Linux 6.18; observed there.
+    private func forwardingEnd(of interface: Symbol, _ parameters: TunnelParameters, _ state: WalkState) -> OtherEnd {
+        guard model.host.knowsForwardingEntries else {
+            return parameters.remote.map { .known($0) } ?? .unknown("`bridge fdb` is not in the input")
+        }
         let hop = state.route?.nextHop ?? state.packet.destination
-        let neighbour = model.host.neighbours.first { $0.interface == interface && $0.address == hop }
-        let entries = model.host.forwardingEntries.filter { $0.interface == interface && $0.destination != nil }
-        if let mac = neighbour?.mac, let entry = entries.first(where: { $0.mac == mac }) { return entry.destination }
-        let others = entries.filter { $0.mac == MACAddress(bits: 0) }
-        return others.count == 1 ? others[0].destination : nil
+        let entries = model.host.forwardingEntries.filter {
+            $0.interface == interface && ($0.destination != nil || $0.isByNexthops)
+        }
+        let others = entries.filter { $0.mac.bits == 0 }
+        if let mac = hardwareAddress(of: hop, by: interface, state) {
+            if let entry = entries.first(where: { $0.mac == mac }) { return end(by: [entry]) }
+        } else if entries.count > others.count, !model.host.knowsNeighbours {
+            return .unknown("`ip neigh` tells no hardware address of \(hop)")
+        }
+        if !others.isEmpty { return end(by: others) }
+        return parameters.remote.map { .known($0) } ?? .none
+    }
+
+    /// That of a neighbour, of a group, or of all on the link. Source: include/net/ip.h `ip_eth_mc_map`, include/net/if_inet6.h
+    /// `ipv6_eth_mc_map`, Linux 6.18.
+    private func hardwareAddress(of hop: IPAddress, by interface: Symbol, _ state: WalkState) -> MACAddress? {
+        if state.route?.type == .broadcast { return MACAddress(bits: 0xffff_ffff_ffff) }
+        if hop.isMulticast {
+            return MACAddress(
+                bits: hop.version == .v4
+                    ? 0x0100_5e00_0000 | UInt64(hop.v4Bits & 0x7f_ffff) : 0x3333_0000_0000 | hop.low & 0xffff_ffff)
+        }
+        return model.host.neighbours.first { $0.interface == interface && $0.address == hop }?.mac
+    }
+
+    private func end(by entries: [ForwardingEntry]) -> OtherEnd {
+        if entries.count > 1 { return .unknown("it sends the packet to \(entries.count) of them") }
+        return entries.first?.destination.map { .known($0) } ?? .unknown("a group of nexthops stands for it")
     }
 
     /// The packet goes on in another layer, without its entry, which stays in the table.

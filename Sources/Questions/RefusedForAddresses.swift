@@ -14,8 +14,8 @@ extension Reason {
         switch self {
         case .martianSource, .martianDestination, .notAddressed, .badHeader, .beyondScope, .notJoined: true
         case .rule, .policy, .noRoute, .blackhole, .unreachable, .prohibit, .rpFilter, .forwardingOff, .ttl, .tooBig,
-            .fragmentsApart, .hairpinOff, .givenToSocket, .natNoAddress, .natInterface, .noServer, .serverGone,
-            .unknownRule, .tooManyBranches:
+            .fragmentsApart, .hairpinOff, .givenToSocket, .noTunnelEnd, .natNoAddress, .natInterface, .noServer,
+            .serverGone, .unknownRule, .tooManyBranches:
             false
         }
     }

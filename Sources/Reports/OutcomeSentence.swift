@@ -14,13 +14,20 @@ struct OutcomeWords {
 
     /// `is dropped by rule 3 of filter/FORWARD`: what the packet does, without subject and final stop.
     func predicate(_ way: Way) -> String {
+        guard let tunnel = way.tunnel, let last = way.trace.last, way.trace.branches.isEmpty,
+            !way.trace.outcome.isThrough, way.trace.outcome != .undecided
+        else { return ownPredicate(way) }
+        return "goes into a packet of \(quotes.name(tunnel)), \(packetText(last.packet)), which \(ownPredicate(way))"
+    }
+
+    private func ownPredicate(_ way: Way) -> String {
         let trace = way.trace
         switch trace.outcome {
         case .forwarded where !trace.branches.isEmpty: return "is forwarded on every way it may take"
         case .sent where !trace.branches.isEmpty: return "is sent on every way it may take"
         case .delivered where !trace.branches.isEmpty: return "is delivered to this host on every way it may take"
-        case .dropped where !trace.branches.isEmpty: return "is dropped on every way it may take"
-        case .rejected where !trace.branches.isEmpty: return "is rejected on every way it may take"
+        case .dropped where !trace.branches.isEmpty: return "is dropped\(byAll(way)) on every way it may take"
+        case .rejected where !trace.branches.isEmpty: return "is rejected\(byAll(way)) on every way it may take"
         case .forwarded:
             return "is forwarded" + (way.tunnel == nil ? exit(way) + changed(way) : changed(way) + exit(way))
         case .sent: return "is sent" + (way.tunnel == nil ? exit(way) + changed(way) : changed(way) + exit(way))
@@ -105,6 +112,13 @@ struct OutcomeWords {
         return first.source.isZero && !last.source.isZero ? " from \(last.source)" : ""
     }
 
+    /// ` by rule 3 of filter/FORWARD`, where all ways end by it.
+    private func byAll(_ way: Way) -> String {
+        let leaves = way.leaves
+        let first = leaves.first.map { by($0) } ?? ""
+        return leaves.allSatisfy { by($0) == first } ? first : ""
+    }
+
     /// ` by rule 3 of filter/FORWARD`.
     private func by(_ way: Way) -> String {
         guard let index = way.trace.decidedBy, index < way.steps.count else { return "" }
@@ -181,6 +195,10 @@ struct OutcomeWords {
             return "would leave by the bridge port it came in by, and that port is not in hairpin mode"
         case .givenToSocket?:
             return "is not forwarded: TPROXY gave it to a socket of this host, and its route is not one of type local"
+        case .noTunnelEnd?:
+            let device = lastRouting(way)?.interface.map { quotes.name($0) } ?? "the tunnel"
+            let hop = lastRouting(way)?.nextHop ?? last.destination
+            return "does not leave by \(device): `bridge fdb` has no entry there for the hardware address of \(hop)"
         case .natNoAddress?: return "has no address to be translated to"
         case .natInterface?: return "belongs to a connection that was masqueraded for another interface"
         case .rule?, .policy?, .noServer?, .serverGone?, .unknownRule?, .tooManyBranches?, nil:

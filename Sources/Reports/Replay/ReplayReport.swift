@@ -310,6 +310,7 @@ extension Reason {
         case .fragmentsApart: "in fragments of which one is tracked, and another is not"
         case .hairpinOff: "back by its own bridge port, which is not in hairpin mode"
         case .givenToSocket: "given to a socket by TPROXY without a route of type local"
+        case .noTunnelEnd: "by a tunnel that knows no other end for its next hop (`bridge fdb`)"
         case .natNoAddress: "without an address or port to be translated to"
         case .natInterface: "by its connection, which was masqueraded for another interface"
         case .noServer: "by IPVS, which has no real server for it"

@@ -122,6 +122,8 @@ public struct TunnelParameters: Hashable, Sendable {
     /// The underlay device.
     public var device: Symbol?
     public var mark: UInt32 = 0
+    /// Whether routes and programs choose the other end for each packet (`external`).
+    public var isExternal = false
     public init() {}
 }
 
@@ -181,6 +183,8 @@ public struct ForwardingEntry: Hashable, Sendable {
     public var destination: IPAddress?
     public var port: UInt16?
     public var identifier: UInt32?
+    /// Whether a group of nexthops stands for the other end (`nhid`).
+    public var isByNexthops = false
     public var place: Place
 
     public init(mac: MACAddress, interface: Symbol, place: Place) {
