@@ -97,7 +97,7 @@ _hookline() {
         ;;
     lint)
         case "$previous" in
-        --check) COMPREPLY=($(compgen -W "cut-off wrong-table drop-in-nat refused-interface needs-protocol empty-range missing-chain jump-to-base-chain chain-loop jump-depth name-too-long missing-set missing-object impossible-match impossible-interface state-before-conntrack icmp-family contradicting-rule duplicate-rule shadowed-rule accept-everything accept-then-drop no-established masquerade-everything nat-behind-nat nat-untracked mark-clash mark-never-set mark-never-tested empty-set unused-set unused-object unused-chain empty-chain unused-rule" -- "$current")); return ;;
+        --check) COMPREPLY=($(compgen -W "cut-off unreadable wrong-table drop-in-nat refused-interface needs-protocol empty-range missing-chain jump-to-base-chain chain-loop jump-depth name-too-long missing-set missing-object impossible-match impossible-interface state-before-conntrack icmp-family contradicting-rule duplicate-rule shadowed-rule accept-everything accept-then-drop no-established masquerade-everything nat-behind-nat nat-untracked mark-clash mark-never-set mark-never-tested empty-set unused-set unused-object unused-chain empty-chain unused-rule" -- "$current")); return ;;
         --silence) COMPREPLY=($(compgen -f -- "$current")); return ;;
         --fail-on) COMPREPLY=($(compgen -W "hint warning problem" -- "$current")); return ;;
         --node) COMPREPLY=(); return ;;

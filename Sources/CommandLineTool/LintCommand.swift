@@ -120,7 +120,9 @@ private struct LintRequest: Sendable {
         let annotations = AnnotatedRuleset(model.linked, cluster: loaded.node.cluster)
         let files = loaded.node.files
         let (found, used) = silences.applied(
-            to: Questions.lint(LintedNode(model, annotations: annotations), only: names), files: files)
+            to: Questions.lint(
+                LintedNode(model, annotations: annotations, diagnostics: loaded.node.diagnostics), only: names),
+            files: files)
         let text = telling.text(of: loaded, number) { json in
             for result in found { writeLintJSON(result, node: loaded.name, model: model, files: files, into: &json) }
         } report: { snapshot in

@@ -137,7 +137,7 @@ final class PageService: Sendable {
         var json = JSONWriter(OutputBuffer())
         switch name {
         case "lint":
-            for result in lint(LintedNode(model, annotations: owners)) {
+            for result in lint(LintedNode(model, annotations: owners, diagnostics: node.diagnostics)) {
                 writeLintJSON(result, model: model, files: node.files, into: &json)
             }
         case "doctor":

@@ -18,7 +18,7 @@ extension PageSession {
                 examine(patient), checked: doctorChecks.count, snapshot: snapshot, missing: node.missing, model: model,
                 files: node.files))
         page.markup("<h3>In the rules themselves</h3>\n")
-        let found = lint(LintedNode(model, annotations: owners))
+        let found = lint(LintedNode(model, annotations: owners, diagnostics: node.diagnostics))
         page.write(lintReport(found, checked: lintChecks.count, snapshot: snapshot, model: model, files: node.files))
         page.markup("</section>\n")
         return page.bytes

@@ -1,6 +1,7 @@
 /// Every check, what keeps rules from being loaded first.
 public let lintChecks: [LintCheck] = [
     cutOff,
+    unreadable,
     wrongTable,
     dropInNAT,
     refusedInterface,

@@ -3,7 +3,7 @@ internal import ChainGraph
 internal import NetTypes
 public import PathModel
 internal import RuleModel
-internal import SourceText
+public import SourceText
 
 /// One node as the checks see it.
 public struct LintedNode: Sendable {
@@ -14,10 +14,13 @@ public struct LintedNode: Sendable {
     let setUses: SetUses
     /// For each table whether a part of it could not be read: it may use anything.
     let isPartlyUnread: [Bool]
+    /// What was told when the input was read.
+    let diagnostics: [Diagnostic]
 
-    public init(_ model: HostModel, annotations: AnnotatedRuleset) {
+    public init(_ model: HostModel, annotations: AnnotatedRuleset, diagnostics: [Diagnostic]) {
         self.model = model
         self.annotations = annotations
+        self.diagnostics = diagnostics
         entries = chainEntries(model.linked)
         setUses = SetUses(model.linked, model.host)
         isPartlyUnread = model.linked.ruleset.tables.map { table in

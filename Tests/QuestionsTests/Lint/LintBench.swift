@@ -18,7 +18,7 @@ struct LintBench {
         node = try readSnapshot(files: files)
         model = HostModel(node.ruleset, node.host, names: node.names)
         let annotations = AnnotatedRuleset(model.linked, cluster: node.cluster)
-        results = lint(LintedNode(model, annotations: annotations), only: checks)
+        results = lint(LintedNode(model, annotations: annotations, diagnostics: node.diagnostics), only: checks)
         for result in results {
             let finding = result.finding
             #expect(!finding.citations.isEmpty, "\(finding.title)")

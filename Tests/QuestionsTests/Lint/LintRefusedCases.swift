@@ -12,6 +12,15 @@ extension LintCheckTests {
         Case("cut-off", saved("filter", "-A INPUT -p tcp -j ACCEPT")),
         Case("cut-off", "-P INPUT ACCEPT\n-A INPUT -p tcp -j ACCEPT\n"),
         Case(
+            "unreadable",
+            saved("filter", "-A INPUT -s 192.0.2.300/32 -j ACCEPT", "-A INPUT -p tcp -m tcp --dport 65536 -j DROP"),
+            finds: "problem: '192.0.2.300/32' is not an IPv4 address",
+            "problem: '65536' is not a port or a range of ports"),
+        // The range has a check of its own.
+        Case(
+            "unreadable",
+            saved("filter", "-A INPUT -s 192.0.2.3/32 -j ACCEPT", "-A INPUT -p tcp -m tcp --dport 90:80 -j DROP")),
+        Case(
             "wrong-table",
             saved("mangle", "-A FORWARD -j REJECT --reject-with icmp-port-unreachable"),
             saved("filter", ":U - [0:0]", "-A INPUT -m owner --uid-owner 0 -j ACCEPT", "-A U -j MASQUERADE"),

@@ -17,6 +17,43 @@ let cutOff = LintCheck("cut-off", "tables that the dump ends in: rules may be mi
     }
 }
 
+/// Lines that can't be what a tool prints, and words that are not known here: what loads them is asked, or no one is.
+let unreadable = LintCheck(
+    "unreadable", "what can't be read: wrong values, which are not loaded, and words that are not known here"
+) { node in
+    let unknown: Set = ["unknown-option", "unknown-match", "unknown-target", "unexpected-word"]
+    let told = node.diagnostics.filter { $0.severity == .error || unknown.contains($0.code) }
+    if told.isEmpty { return [] }
+    // Ranges that end before they begin have a check of their own.
+    let others = Set(emptyRange.run(node).flatMap { $0.citations }.map { SourceLine($0.place) })
+    var rules: [SourceLine: RuleReference] = [:]
+    node.forEachRule { reference, rule in rules[SourceLine(rule.place)] = reference }
+    return told.compactMap { diagnostic in
+        let line = SourceLine(diagnostic.place)
+        if others.contains(line) { return nil }
+        let rule = rules[line]
+        let citation = rule.map { node.cite($0) } ?? LintFinding.Citation(diagnostic.place)
+        let subject = rule.map { node.linked.path(of: $0.chain) } ?? diagnostic.code
+        let isWrong = diagnostic.severity == .error
+        var finding = LintFinding(
+            isWrong ? .problem : .warning, diagnostic.message, at: [citation], of: [subject],
+            remedies: [isWrong ? "write it as its tool prints it" : "look whether the word is written right"])
+        finding.meaning =
+            isWrong
+            ? "what loads these rules refuses the whole file, and nothing here has looked at the line"
+            : "no check has looked at the rule; what loads it refuses the whole file where it does not know the word either"
+        return finding
+    }
+}
+
+/// A line of a file.
+private struct SourceLine: Hashable {
+    let file: FileID
+    let line: UInt32
+
+    init(_ place: Place) { (file, line) = (place.file, place.line) }
+}
+
 /// A target or match in a table, or at a hook, where the kernel does not let it be.
 ///
 /// Observed with iptables-legacy-restore, iptables-nft-restore 1.8.9 and nft 1.0.6 on Linux 6.18. A chain that no base
