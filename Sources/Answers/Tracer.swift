@@ -86,6 +86,7 @@ public struct Tracer: Sendable {
             connections.update(entry)
             seen.add(.gap)
         }
+        seen.isWithoutEntry = !mayHaveEntry(seen.prepared.request.packet, in: connections)
         var answer = follow(seen.prepared.request, with: [])
         answer.notes += seen.prepared.notes
         return answer

@@ -146,7 +146,8 @@ struct CheckRun {
         let meant = indices.filter { isMeant(policy.statements[$0], cluster) }
         if meant.isEmpty { return }
         let checker = Checker(
-            policy, on: nodes.map { $0.model }, cluster: cluster.node.cluster, files: cluster.node.files)
+            policy, on: nodes.map { $0.model }, missing: inputs.flatMap { $0.node.node.missing },
+            cluster: cluster.node.cluster, files: cluster.node.files)
         let teller = StatementTeller(policy, in: file, on: nodes, namesNode: all.count > 1)
         for index in meant {
             tell(policy.statements[index].name)

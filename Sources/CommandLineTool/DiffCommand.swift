@@ -105,7 +105,7 @@ private func diffTwo(
     let difference = compare(nodes[0].node, nodes[1].node, settings.comparing)
     var packets: PacketComparison?
     if settings.comparesPackets ?? difference.areOneNode, settings.format != .unified {
-        packets = comparePackets(nodes[0].node.model, nodes[1].node.model)
+        packets = comparedPackets(&nodes)
     }
     try show(difference, packets, nodes, settings, console)
     return (difference.isDifferent || packets?.isDifferent == true, haveProblems)
@@ -140,7 +140,7 @@ private struct ComparedInput {
     func diffed(_ loaded: LoadedNode) -> DiffedNode {
         var node = loaded
         if loaded.name.isEmpty || !isOnlyOne { node.name = loaded.name.isEmpty ? path : "\(path) \(loaded.name)" }
-        return diffedNode(node)
+        return diffedNode(node, folderIsName: isOnlyOne)
     }
 }
 
@@ -163,12 +163,23 @@ private func visit(
     return haveProblems
 }
 
+/// Which packets the first two nodes treat differently.
+func comparedPackets(_ nodes: inout [DiffedNode]) -> PacketComparison {
+    var (first, second) = (nodes[0].node.model, nodes[1].node.model)
+    defer { (nodes[0].node.model, nodes[1].node.model) = (first, second) }
+    return comparePackets(&first, &second)
+}
+
 /// A node as it is compared, under the name that it has here.
-func diffedNode(_ loaded: LoadedNode) -> DiffedNode {
+///
+/// - Parameter folderIsName: whether the name of its folder tells it from the other nodes.
+func diffedNode(_ loaded: LoadedNode, folderIsName: Bool = false) -> DiffedNode {
     let model = loaded.makeModel()
+    let cluster = loaded.node.cluster
+    let isNamed = folderIsName || !loaded.node.host.name.isEmpty || !cluster.nodes.isEmpty || !cluster.pods.isEmpty
     let compared = DiffNode(
-        name: loaded.name, ownName: loaded.node.name ?? loaded.node.host.name, model: model,
-        annotations: AnnotatedRuleset(model.linked, cluster: loaded.node.cluster))
+        name: loaded.name, ownName: isNamed ? loaded.node.name ?? loaded.node.host.name : "", model: model,
+        annotations: AnnotatedRuleset(model.linked, cluster: cluster))
     return DiffedNode(compared, files: loaded.node.files, doubts: loaded.node.doubts())
 }
 

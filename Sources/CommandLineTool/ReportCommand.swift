@@ -120,9 +120,9 @@ func comparison(
     var later = loaded
     (earlier.name, later.name) = comparedTitles(
         pageTitle([path], fromFile, earlier.node, console), pageTitle(paths, common, loaded.node, console))
-    let nodes = [diffedNode(earlier), diffedNode(later)]
+    var nodes = [diffedNode(earlier), diffedNode(later)]
     let difference = compare(nodes[0].node, nodes[1].node)
-    let packets = difference.areOneNode ? comparePackets(nodes[0].node.model, nodes[1].node.model) : nil
+    let packets = difference.areOneNode ? comparedPackets(&nodes) : nil
     return PageComparison(difference: difference, nodes: nodes, packets: packets)
 }
 

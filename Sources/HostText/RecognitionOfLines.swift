@@ -81,7 +81,8 @@ func startKind(_ text: Span<UInt8>, _ line: Range<Int>, current: ListingKind?) -
     } else if let second = words[1], isLinkState(text, second) {
         return current == .linksBrief ? .linksBrief : .addressesBrief
     }
-    return isRoute(text, words) ? .routes : nil
+    // `ip route get` answers for one destination: no table.
+    return isRoute(text, words) && text.find(" uid ", in: line) == nil ? .routes : nil
 }
 
 /// Starts that are known by fixed words.

@@ -33,3 +33,10 @@ public func entryWithoutWindows(of packet: Packet, in connections: ConnectionInd
     result.tcp = nil
     return result
 }
+
+/// Whether an entry of the table is the packet's, or may be.
+public func mayHaveEntry(_ packet: Packet, in connections: ConnectionIndex) -> Bool {
+    let tuple = ConnectionTuple(packet)
+    return connections.find(tuple, zone: ConnectionZone()) != nil
+        || !connections.mayAnswer(tuple, zone: ConnectionZone()).isEmpty
+}

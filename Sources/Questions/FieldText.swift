@@ -4,6 +4,9 @@ internal import SourceText
 
 /// Reads a protocol's name or number.
 public func readProtocol(_ text: String) throws(PacketFailure) -> IPProtocol {
+    if text.lowercased() == "ipip" {
+        throw PacketFailure("'ipip' is 94 to iptables, and 4 (ipencap) where tunnels are meant: give the number")
+    }
     guard let value = IPProtocol(text) else {
         throw PacketFailure("'\(text)' is not a protocol: a name such as tcp or a number from 0 to 255")
     }

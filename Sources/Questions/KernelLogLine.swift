@@ -93,6 +93,7 @@ private struct KernelLogLine {
     func finish(_ packet: inout PacketDescription) throws(PacketFailure) {
         if !inInterface.isEmpty {
             packet.arrival = .interface(inInterface)
+            packet.arrivalMayBeGone = true
         } else if !outInterface.isEmpty {
             packet.arrival = .host
         }

@@ -19,6 +19,8 @@ public struct PacketDescription: Hashable, Sendable {
 
     public var id: Identifier?
     public var arrival: Arrival?
+    /// Whether the interface may have been there when the packet was seen, and not be there in the snapshot.
+    public var arrivalMayBeGone = false
     /// Bridge ports of a bridged frame.
     public var inPort: String?
     public var outPort: String?
@@ -93,6 +95,7 @@ public struct PacketDescription: Hashable, Sendable {
         var result = self
         result.id = other.id ?? id
         result.arrival = other.arrival ?? arrival
+        result.arrivalMayBeGone = other.arrival == nil ? arrivalMayBeGone : other.arrivalMayBeGone
         result.inPort = other.inPort ?? inPort
         result.outPort = other.outPort ?? outPort
         result.source = other.source ?? source

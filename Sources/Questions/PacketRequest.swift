@@ -27,7 +27,7 @@ public func prepare(
     case .host?: origin = .host
     case .interface(let name)?:
         let interface = model.intern(name)
-        maker.tellUnknownInterface(name, on: model)
+        try maker.tellUnknownInterface(name, on: model)
         if let master = maker.master(of: interface, on: model) {
             origin = .interface(master.name)
             if master.isBridge { inPort = inPort ?? interface }
@@ -156,12 +156,15 @@ private struct PacketMaker {
         }
     }
 
-    mutating func tellUnknownInterface(_ name: String, on model: HostModel) {
+    mutating func tellUnknownInterface(_ name: String, on model: HostModel) throws(PacketFailure) {
         guard model.host.knowsInterfaces, let symbol = model.names.find(name),
             model.interface(symbol) == nil
         else { return }
-        let known = model.host.interfaces.prefix(8).map { model.names.text($0.name) }.joined(separator: ", ")
-        notes.append("the snapshot has no interface '\(name)'; it has \(known)")
+        var known = model.host.interfaces.prefix(8).map { model.names.text($0.name) }.joined(separator: ", ")
+        if model.host.interfaces.count > 8 { known += " and \(model.host.interfaces.count - 8) more" }
+        let sentence = "the snapshot has no interface '\(name)'; it has \(known)"
+        if !description.arrivalMayBeGone { throw PacketFailure(sentence) }
+        notes.append(sentence)
     }
 
     /// The interface that rules see of a packet which comes in by a port of a bridge or bond: its master. A VRF's

@@ -20,9 +20,9 @@ struct CubeWords {
         func add(_ field: PacketField, _ name: String) {
             guard let terms = terms(cube, field) else { return }
             let values = joined(field, terms, cube)
-            parts.append(field == .inInterface && values == madeHere ? "made on this host" : "\(name) \(values)")
+            parts.append("\(name) \(values)")
         }
-        add(.inInterface, "in")
+        if let terms = terms(cube, .inInterface) { parts.append(arrival(terms, cube)) }
         add(.source, "from")
         add(.sourcePort, "source port")
         add(.destination, "to")
@@ -34,14 +34,27 @@ struct CubeWords {
         return parts.isEmpty ? "all of them" : parts.joined(separator: ", ")
     }
 
+    /// `in eth0, eth1 or made on this host`.
+    private func arrival(_ terms: FieldTerms, _ cube: Cube) -> String {
+        let values = values(.inInterface, terms, isICMP: false)
+        guard !terms.isNegated, values.contains(madeHere) else { return "in \(joined(.inInterface, terms, cube))" }
+        if values.count == 1 { return "made on this host" }
+        var others = values.filter { $0 != madeHere }
+        if others.count > mostTerms { others[mostTerms...] = ["\(others.count - mostTerms) more"] }
+        return "in \(others.joined(separator: ", ")) or made on this host"
+    }
+
     private func transport(_ cube: Cube) -> [String] {
         let protocols = terms(cube, .protocol).map { joined(.protocol, $0, cube) }
         var parts: [String] = []
         if let ports = terms(cube, .destinationPort) {
-            let word = isICMP(cube) ? "type" : "port"
-            parts.append("\(protocols.map { $0 + " " } ?? "")\(word) \(joined(.destinationPort, ports, cube))")
+            let values = "\(isICMP(cube) ? "type" : "port") \(joined(.destinationPort, ports, cube))"
+            // `not icmp, tcp port 80` would be read as TCP's.
+            let isNegated = terms(cube, .protocol)?.isNegated ?? false
+            parts.append(
+                isNegated ? "\(values), protocol \(protocols ?? "")" : "\(protocols.map { $0 + " " } ?? "")\(values)")
         } else if let protocols {
-            parts.append(protocols)
+            parts.append((terms(cube, .protocol)?.isNegated ?? false) ? "protocol \(protocols)" : protocols)
         }
         if let flags = terms(cube, .tcpFlags) { parts.append("flags \(joined(.tcpFlags, flags, cube))") }
         return parts

@@ -95,7 +95,7 @@ public func writeDoctorJSON(
     for evidence in finding.evidence {
         json.beginObject()
         writePlace(evidence.place, quotes, into: &json)
-        if let line = quotes.text(evidence.place) { json.member("line", line) }
+        if let line = quotes.text(evidence.place) { json.member("quote", line) }
         if !evidence.text.isEmpty { json.member("text", evidence.text) }
         json.endObject()
     }

@@ -50,8 +50,17 @@ extension FindHeading {
             text.add(". What follows is as far as the rules go.")
             blocks.append(.paragraph(text))
         }
-        let missing = missingInputs(forAllOf: versions, of: missing).map { capitalised($0.text) + "." }
-        return blocks + (notes + missing).map { .paragraph(RichText($0, .quiet)) }
+        let missing = missingInputs(forAllOf: versions, of: missing).filter { !$0.isRules || versions.count == 1 }
+        return blocks + (notes + missing.map { capitalised($0.text) + "." }).map { .paragraph(RichText($0, .quiet)) }
+    }
+
+    /// That the snapshot has no rules for `version`.
+    func lackOfRules(_ version: IPVersion) -> [Block] {
+        missingInputs(forAllOf: [version], of: missing).filter { $0.isRules }.map { input in
+            var text = RichText("NO RULES", .doubtful)
+            text.add(": \(input.text).")
+            return .paragraph(text)
+        }
     }
 }
 
@@ -65,6 +74,7 @@ public func findReport(
     if !heading.query.isEmpty { title += " with \(heading.query)" }
     document.add(.heading(RichText(title)))
     if isFirst { document.add(contentsOf: heading.remarks()) }
+    document.add(contentsOf: heading.lackOfRules(answer.version))
     if answer.isExhausted {
         document.add(.paragraph(RichText("The question is too large to be answered here: narrow it down.", .bad)))
         return document

@@ -73,7 +73,10 @@ func assemble(
     // The other program's rules are in the input too.
     let backends = Set(node.ruleset.tables.map { $0.backend })
     if backends.count > 1 { node.diagnostics.removeAll { $0.code == "other-tables" } }
-    if node.ruleset.tables.isEmpty { throw noRules(node, root) }
+    // A list of all tables that is empty tells that there are no rules.
+    if node.ruleset.tables.isEmpty, !node.inputs.contains(where: { $0.kind == .nftTables }) {
+        throw noRules(node, root)
+    }
     node.missing = missingInputs(node)
     return node
 }

@@ -46,6 +46,23 @@ struct CheckCommandTests {
         #expect(answer.output.contains("1 statement: 1 holds."))
     }
 
+    /// What no network carries is left aside for each IP version by itself: of IPv6 nothing else is left on a host without
+    /// such addresses.
+    @Test func martiansOfOneVersionAreNoneOfTheStatement() {
+        let answer = check("statements:\n  - name: it\n    allow: {from: internet, to: 'host:22/tcp'}\n")
+        #expect(answer.output.hasPrefix("HOLDS: it"), "\(answer.output)")
+    }
+
+    /// Rules that are not in the snapshot may refuse what the others let through.
+    @Test func withoutRulesOfAVersionNothingIsSaidForSure() {
+        let policy = "statements:\n  - name: it\n    deny: {in: eth0, to: 'host:443/tcp', ip: 6}\n"
+        let addresses = hostSnapshot.replacing(
+            "inet 192.0.2.1/24", with: "inet6 2001:db8::1/64 scope global\n    inet 192.0.2.1/24")
+        let answer = check(policy, snapshot: addresses)
+        #expect(answer.output.contains("NOT PROVED: it") && answer.status == 1, "\(answer.output)\(answer.error)")
+        #expect(answer.output.contains("ip6tables: whether rules that are not in the snapshot"), "\(answer.output)")
+    }
+
     @Test(arguments: [
         ("allow: {in: eth0, to: 'host:80/tcp'}", "-A INPUT -i eth0 -j DROP", "dropped"),
         ("deny: {in: eth0, to: 'host:1-1023/tcp'}", "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT", "delivered"),

@@ -41,7 +41,7 @@ import Testing
 
     @Test func whatDiffersIsToldWithItsPlaces() throws {
         let folder = try Folder(["a": Self.before, "b": Self.after])
-        let answer = call(["diff", folder["a"], folder["b"]])
+        let answer = call(["diff", "--no-packets", folder["a"], folder["b"]])
         #expect(answer.status == 1)
         #expect(answer.error == "")
         #expect(
@@ -60,9 +60,27 @@ import Testing
                 """)
     }
 
+    /// Two files of which nothing tells whose they are count as one node's at two times; what is proposed can be called.
+    @Test func ofTwoFilesPacketsAreComparedToo() throws {
+        let folder = try Folder(["a": Self.before, "b": Self.after])
+        let answer = call(["diff", folder["a"], folder["b"]]).output
+        let example = try #require(answer.split(separator: "\n").first { $0.contains("hookline trace SNAPSHOT ") })
+        let words = example.split(separator: " ").drop { $0 != "SNAPSHOT" }.dropFirst().map(String.init)
+        let ends = ["a", "b"].map { call(["trace", folder[$0]] + words) }
+        #expect(ends.allSatisfy { $0.status == 0 }, "\(example): \(ends[0].error)")
+        #expect(ends[0].output != ends[1].output)
+    }
+
+    @Test func thatPacketsOfTwoNodesAreNotComparedIsTold() {
+        let nodes = ["node-a", "node-b"].map { Self.rulesets("calico-two-nodes/\($0)") }
+        let answer = call(["diff"] + nodes).output
+        #expect(answer.contains("was not asked, as these are two nodes: --packets asks it."))
+        #expect(!answer.contains("Packets that are treated differently"))
+    }
+
     @Test func whatIsEqualIsToldAndThatIsAllThereIs() throws {
         let folder = try Folder(["a": Self.before, "b": Self.before.replacing("[0:0]", with: "[7:9]")])
-        let answer = call(["diff", folder["a"], folder["b"]])
+        let answer = call(["diff", "--no-packets", folder["a"], folder["b"]])
         #expect(answer.status == 0)
         #expect(answer.output.hasSuffix("\nNo difference.\n"))
         #expect(call(["diff", "-u", folder["a"], folder["b"]]).output == "")
@@ -201,7 +219,7 @@ import Testing
     @Test func aLongListIsCutAndAllShowsAll() throws {
         let rules = (0..<50).map { "-A INPUT -s 10.0.0.\($0)/32 -j DROP" }.joined(separator: "\n")
         let folder = try Folder(["a": Self.before, "b": Self.before.replacing("-A INPUT -j DROP", with: rules)])
-        let short = call(["diff", folder["a"], folder["b"]]).output
+        let short = call(["diff", "--no-packets", folder["a"], folder["b"]]).output
         let long = call(["diff", "--all", folder["a"], folder["b"]]).output
         #expect(short.contains("… and 31 more rules (--all shows all)"))
         #expect(short.split(separator: "\n").count < 30)
@@ -213,7 +231,7 @@ import Testing
         let mangle =
             "*mangle\n:FORWARD ACCEPT [0:0]\n:x - [0:0]\n-A FORWARD -j x\n-A x -j MARK --set-xmark 0x1/0x1\nCOMMIT\n"
         let folder = try Folder(["a": Self.before + mangle, "b": Self.before])
-        let answer = call(["diff", folder["a"], folder["b"]]).output
+        let answer = call(["diff", "--no-packets", folder["a"], folder["b"]]).output
         #expect(answer.hasSuffix("\n\n- table ip mangle  is gone: 2 chains, 2 rules, at forward\n"))
         let all = call(["diff", "--all", folder["b"], folder["a"]]).output
         #expect(all.contains("+ table ip mangle  is new: 2 chains, 2 rules, at forward\n"))

@@ -46,6 +46,22 @@ import Testing
         ipv4(6, tcp(), options: [0x94, 4, 0, 0]), ipv4(6, tcp(checksum: 0x1234)),
     ]
 
+    /// A connection table that lacks the packet's connection tells so, as a missing one does.
+    @Test(arguments: [
+        "",
+        "tcp 6 100 ESTABLISHED src=10.1.0.5 dst=10.1.0.6 sport=1 dport=2 src=10.1.0.6 dst=10.1.0.5 sport=2 dport=1\n",
+    ])
+    func packetsOfConnectionsThatAreNotKnownAreCountedFirst(_ table: String) {
+        let answers = [Self.arriving(ipv4(6, tcp(40002, 22, flags: 0x12))), Self.arriving(ipv4(6, tcp(40003, 22)))]
+        let text = replay("", pcap(answers), snapshot: hostSnapshot + "\n" + table).output
+        #expect(text.contains("IN THE MIDDLE OF CONNECTIONS: 1 packet of TCP (first frame 1)"), "\(text)")
+        let known =
+            "tcp 6 100 ESTABLISHED src=192.0.2.1 dst=198.51.100.7 sport=22 dport=40002 src=198.51.100.7 dst=192.0.2.1 "
+            + "sport=40002 dport=22\n"
+        let other = replay("", pcap(answers), snapshot: hostSnapshot + "\n" + known).output
+        #expect(!other.contains("IN THE MIDDLE OF CONNECTIONS"), "\(other)")
+    }
+
     private func hexadecimal(_ bytes: [UInt8]) -> String {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }

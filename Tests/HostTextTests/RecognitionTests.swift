@@ -86,6 +86,8 @@ private func recognised(_ text: String, path: String = "x") -> Recognised {
             "[Unit]\nDescription=x\n", "# a comment\nkey = value\n", "USER PID %CPU COMMAND\nroot 1 0.0 init\n",
             "<html>\n", "State of the union\n", "Chain of events\n", "a,b,c\n1,2,3\n", "1: one\n2: two\n",
             "UP the hill\n",
+            // An answer of `ip route get`, which is no table.
+            "8.8.8.8 via 192.0.2.254 dev eth0 src 192.0.2.1 uid 0 \n    cache \n",
         ])
     func junk(_ text: String) { #expect(recognised(text).listings.isEmpty) }
 

@@ -166,6 +166,19 @@ private func codes(_ node: NodeState) -> [String] { node.diagnostics.map(\.code)
         #expect(node.diagnostics.allSatisfy { $0.severity == .note })
     }
 
+    /// A host of which all tables were listed, and there are none.
+    @Test func aListOfTablesThatIsEmptyTellsThatThereAreNoRules() throws {
+        let files = [
+            SourceFile(path: "nft-tables.txt", text: "# Written by hookline as `nft list tables`\n"),
+            SourceFile(
+                path: "ip-addr.txt", text: "1: lo: <LOOPBACK,UP> mtu 65536\n    inet 127.0.0.1/8 scope host lo\n"),
+        ]
+        let node = try readSnapshot(files: files)
+        #expect(node.ruleset.tables.isEmpty)
+        #expect(!node.missing.contains { $0.name == "iptables" || $0.name == "ip6tables" })
+        #expect(throws: SnapshotFailure.self) { try readSnapshot(files: [files[1]]) }
+    }
+
     @Test(
         "without any rules there is no answer",
         arguments: [

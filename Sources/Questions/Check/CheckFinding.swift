@@ -13,6 +13,8 @@ public struct CheckFinding: Hashable, Sendable {
         case empty
         /// It can't be asked of this node; a sentence without a final stop.
         case unanswerable(String)
+        /// What it asks for takes more memory than one answer may have; a sentence without a final stop.
+        case tooLarge(String)
     }
 
     /// What is wrong with an example.

@@ -18,6 +18,7 @@ public final class Checker {
     let files: [SourceFile]
     private let free: Set<PacketField>
     private let recordsRules: Bool
+    private let missingRules: [MissingInput]
     private var spaces: [IPVersion: CheckedSpace] = [:]
     /// Versions of packets that statements spoke of: of all so far, and of the one that is answered.
     public private(set) var versions: Set<IPVersion> = []
@@ -25,9 +26,14 @@ public final class Checker {
 
     /// - Parameters:
     ///   - models: one for statements on one snapshot, two for those that compare. Their names must come from one table.
+    ///   - missing: what the models' snapshots lack.
     ///   - cluster: what names of pods and services stand for.
     ///   - files: of the last of the models.
-    public init(_ policy: CheckPolicy, on models: [HostModel], cluster: ClusterObjects, files: [SourceFile]) {
+    public init(
+        _ policy: CheckPolicy, on models: [HostModel], missing: [MissingInput], cluster: ClusterObjects,
+        files: [SourceFile]
+    ) {
+        missingRules = missing.filter { $0.isRules }
         self.policy = policy
         self.files = files
         self.models = models
@@ -69,8 +75,9 @@ public final class Checker {
         if spaces.values.contains(where: { $0.space.isExhausted }) {
             findings = [
                 CheckFinding(
-                    .unanswerable("the sets of packets of this node need more memory than one answer may take"),
-                    .refused)
+                    .tooLarge(
+                        "the sets of packets of this node need more memory than one answer may take: narrow the statement down, or ask `hookline find` with --from and --to"
+                    ), .refused)
             ]
         }
         // What can't be read may decide anything.
@@ -91,7 +98,7 @@ public final class Checker {
         for finding in findings {
             switch finding.kind {
             case .violated, .unanswerable: verdict = .fails
-            case .notProved: verdict = max(verdict, statement.takesPossibly ? .conceded : .notProved)
+            case .notProved, .tooLarge: verdict = max(verdict, statement.takesPossibly ? .conceded : .notProved)
             case .empty: verdict = max(verdict, statement.takesNone ? .conceded : .fails)
             }
         }
@@ -183,7 +190,12 @@ public final class Checker {
     ) -> [CheckFinding] {
         let space = asked.space
         let surely = space.always(wrong)
-        let isSure = !surely.isEmpty
+        // Rules that are not in the snapshot may say otherwise.
+        let lack = missingInputs(forAllOf: [space.version], of: missingRules).map {
+            CheckFinding.Unknown(
+                name: $0.name, meaning: "rules that are not in the snapshot (`\($0.command)`) say the same")
+        }
+        let isSure = !surely.isEmpty && lack.isEmpty
         let against = isSure ? wrong : space.or(wrong, doubtful)
         if against.isEmpty { return [] }
         let shown = isSure ? surely : space.possibly(against)
@@ -202,13 +214,13 @@ public final class Checker {
             var finding = CheckFinding(isSure ? .violated : .notProved, fault)
             finding.example = example
             finding.end = one.end
-            if !isSure { finding.unknowns = unknowns(space.and(own, packets), space) }
+            if !isSure { finding.unknowns = lack + unknowns(space.and(own, packets), space) }
             found.append(finding)
         }
         if found.isEmpty {
             var finding = CheckFinding(isSure ? .violated : .notProved, fault)
             finding.example = space.example(of: shown)
-            finding.unknowns = unknowns(against, space)
+            finding.unknowns = lack + unknowns(against, space)
             found.append(finding)
         }
         return found

@@ -10,28 +10,27 @@ internal import SourceText
 extension Checker {
     /// All of `set` get through.
     func allowed(_ set: PolicySet) throws(UnanswerableSet) -> [CheckFinding] {
-        var found: [CheckFinding] = []
-        var isEmpty = true
-        try ask(set, .usual) { (asked) throws(UnanswerableSet) in
-            let space = asked.space
-            let meant = possible(asked, set)
-            isEmpty = false
-            let refused = space.and(meant, asked.followed.refused)
-            let open = space.subtract(meant, asked.followed.through)
-            found += findings(refused, or: open, .refused, asked) { !$0.end.outcome.isThrough }
+        var all: [(asked: Asked, meant: PacketSet)] = []
+        try ask(set, .usual) { (asked) throws(UnanswerableSet) in all.append((asked, possible(asked, set))) }
+        if all.isEmpty { return [CheckFinding(.empty, .refused)] }
+        // All that the set says where no packet of it could be where it is.
+        let usual = all.filter { !$0.meant.isEmpty }
+        let meant = usual.isEmpty ? all.map { (asked: $0.asked, meant: $0.asked.packets) } : usual
+        return meant.flatMap { asked, meant in
+            let refused = asked.space.and(meant, asked.followed.refused)
+            let open = asked.space.subtract(meant, asked.followed.through)
+            return findings(refused, or: open, .refused, asked) { !$0.end.outcome.isThrough }
         }
-        return isEmpty ? [CheckFinding(.empty, .refused)] : found
     }
 
     /// Without packets that could not be where they are: martians, and, unless the set says both source and interface, those
-    /// whose source is routed by another interface, as a trace takes it. All where that leaves none.
+    /// whose source is routed by another interface, as a trace takes it.
     private func possible(_ asked: Asked, _ set: PolicySet) -> PacketSet {
         var impossible = asked.followed.impossible
         if !resolver.traits(of: set).limited.isSuperset(of: [.source, .inInterface]) {
             impossible = asked.space.or(impossible, asked.followed.misplaced)
         }
-        let rest = asked.space.subtract(asked.packets, impossible)
-        return rest.isEmpty ? asked.packets : rest
+        return asked.space.subtract(asked.packets, impossible)
     }
 
     /// None of `set` gets through.

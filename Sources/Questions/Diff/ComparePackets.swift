@@ -36,9 +36,9 @@ public struct PacketComparison {
 }
 
 /// Follows all packets through both hosts and compares what becomes of them.
-public func comparePackets(_ first: HostModel, _ second: HostModel) -> PacketComparison {
-    var (a, b) = (first, second)
-    // Where only rules are known, packets come by interfaces that no rule names, too.
+///
+/// Where only rules are known, packets come by interfaces that no rule names, too: those become names of both hosts.
+public func comparePackets(_ a: inout HostModel, _ b: inout HostModel) -> PacketComparison {
     let strangers = standIns(&a)
     for name in strangers.map({ a.names.text($0) }) + standIns(&b).map({ b.names.text($0) }) { _ = b.intern(name) }
     var parts: [PacketComparison.Part] = []
@@ -66,8 +66,8 @@ public func comparePackets(_ first: HostModel, _ second: HostModel) -> PacketCom
                     differences: space.isExhausted ? [] : sized.map { $0.element.0 }, isExhausted: space.isExhausted))
         }
     }
-    var unfollowed = first.unfollowedDeciders
-    for decider in second.unfollowedDeciders where !unfollowed.contains(where: { $0.text == decider.text }) {
+    var unfollowed = a.unfollowedDeciders
+    for decider in b.unfollowedDeciders where !unfollowed.contains(where: { $0.text == decider.text }) {
         unfollowed.append(decider)
     }
     return PacketComparison(parts: parts, unfollowed: unfollowed)

@@ -8,7 +8,7 @@ public struct DiffNode: Sendable {
     public let name: String
     /// What the input says it is called; empty where it does not.
     public let ownName: String
-    public let model: HostModel
+    public var model: HostModel
     public let annotations: AnnotatedRuleset
 
     public init(name: String, ownName: String = "", model: HostModel, annotations: AnnotatedRuleset) {

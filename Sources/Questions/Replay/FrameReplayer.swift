@@ -185,6 +185,7 @@ public struct FrameReplayer {
         case .madeHere: description.arrival = .host
         case .arrived:
             description.arrival = sight.interface.map { .interface(model.names.text($0)) }
+            description.arrivalMayBeGone = true
             description.mac = seen.link.source
         case .arrivedUnseen: description.ttl = seen.packet.ttl == 255 ? 255 : seen.packet.ttl + 1
         }

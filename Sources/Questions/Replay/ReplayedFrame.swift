@@ -59,6 +59,8 @@ public struct SeenPacket: Hashable, Sendable {
     public var isMadeHere: Bool
     /// What told whether it was made here or came in.
     public var evidence: Evidence
+    /// Whether no entry of the connection table is the packet's.
+    public var isWithoutEntry = false
     /// What was put right or left open, for a summary.
     public private(set) var remarks: Set<Remark> = []
 

@@ -27,7 +27,7 @@ public struct CheckedStatement: Hashable, Sendable {
     public struct Finding: Hashable, Sendable {
         /// Sentences without a final stop.
         public var text: String
-        /// `violated`, `not-proved`, `empty`, `unanswerable`.
+        /// `violated`, `not-proved`, `empty`, `unanswerable`, `too-large`.
         public var kind: String
         public var outcome: String?
         /// What became of it in the earlier snapshot.
@@ -130,6 +130,9 @@ public struct StatementTeller {
             return told
         case .unanswerable(let why):
             told.text = "It can't be asked here: \(why)"
+            return told
+        case .tooLarge(let why):
+            told.text = "It is not known: \(why)"
             return told
         case .violated, .notProved: break
         }
@@ -281,6 +284,7 @@ extension CheckFinding.Kind {
         case .notProved: "not-proved"
         case .empty: "empty"
         case .unanswerable: "unanswerable"
+        case .tooLarge: "too-large"
         }
     }
 }

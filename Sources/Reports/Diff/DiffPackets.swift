@@ -137,8 +137,8 @@ private func words(_ treatment: Treatment) -> String {
     for (name, address, port) in [
         ("from", treatment.source, treatment.sourcePort), ("to", treatment.destination, treatment.destinationPort),
     ] {
-        let ends = [told(address) { "\($0)" }, told(port) { ":\($0)" }].compactMap { $0 }
-        if !ends.isEmpty { text += " \(name) " + ends.joined() }
+        let ends = [told(address) { "\($0)" }, told(port) { "port \($0)" }].compactMap { $0 }
+        if !ends.isEmpty { text += " \(name) " + ends.joined(separator: " ") }
     }
     return text
 }

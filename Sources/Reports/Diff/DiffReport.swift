@@ -30,6 +30,9 @@ public func diffReport(
     if let packets {
         document.add(.space)
         document.add(contentsOf: packetBlocks(packets, nodes, settings))
+    } else if diff.isDifferent, !diff.areOneNode {
+        let text = "Which packets they treat differently was not asked, as these are two nodes: --packets asks it."
+        document.add(contentsOf: [.space, .paragraph(RichText(text, .quiet))])
     }
     return document
 }

@@ -9,7 +9,7 @@ public import SourceText
 
 /// A node that was compared, with the files that it was read from.
 public struct DiffedNode: Sendable {
-    public let node: DiffNode
+    public var node: DiffNode
     public let files: [SourceFile]
     /// What of its input was lost or is not there; sentences without a final stop.
     public let doubts: [String]

@@ -111,7 +111,8 @@ public struct ReplaySummary: Sendable {
                 ReplaySummary.addBounded(frame, assumption.name, assumption.text, to: &assumptions)
             }
         }
-        if told.contains("connection"), isWithoutBeginning(answer.request.packet) {
+        let isTracked = leaves.contains { $0.steps.contains { if case .conntrack = $0.kind { true } else { false } } }
+        if seen.isWithoutEntry, isTracked, isWithoutBeginning(answer.request.packet) {
             ReplaySummary.grow(&withoutBeginning, frame)
         }
     }

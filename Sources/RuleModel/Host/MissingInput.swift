@@ -13,6 +13,9 @@ public struct MissingInput: Hashable, Sendable {
         self.effect = effect
     }
 
+    /// Whether it is all rules of one IP version.
+    public var isRules: Bool { name == "iptables" || name == "ip6tables" }
+
     /// As an answer says what it rests on: a sentence without a final stop.
     public var text: String { "not in the snapshot: \(command) (\(effect))" }
 }

@@ -42,6 +42,7 @@ import Testing
         ("10.0.0.1:9-8", "'9-8' ends before it begins"),
         ("host/8", "'host/8': 'host' has no prefix length"),
         ("10.0.0.9-10.0.0.1", "'10.0.0.9-10.0.0.1' is no range: its last address comes before its first"),
+        ("10.0.0.1/ipip", "'ipip' is 94 to iptables, and 4 (ipencap) where tunnels are meant: give the number"),
         ("10.0.0.1/nothing", "'nothing' is not a protocol: a name such as tcp or a number from 0 to 255"),
         ("10.0.0.1:53/icmp", "'10.0.0.1:53/icmp': a packet of protocol icmp has no ports"),
         ("nobody", "'nobody' is not an address: 192.0.2.1, 10.0.0.0/8, [2001:db8::1]:443, host or internet"),
