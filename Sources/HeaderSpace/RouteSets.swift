@@ -34,10 +34,13 @@ struct CheckedFlow: Hashable {
     /// Of which `ip rule` may ask.
     private let mark: FieldSource
     private let tos: FieldSource
+    private let ttl: FieldSource
     /// A socket's are not passed on.
     private let isGivenToSocket: Bool
 
-    init(_ flow: Flow) { (mark, tos, isGivenToSocket) = (flow[.mark], flow[.tos], flow.isGivenToSocket) }
+    init(_ flow: Flow) {
+        (mark, tos, ttl, isGivenToSocket) = (flow[.mark], flow[.tos], flow[.ttl], flow.isGivenToSocket)
+    }
 }
 
 /// What decides which packets the checks before a hook end.
