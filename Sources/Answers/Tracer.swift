@@ -69,7 +69,7 @@ public struct Tracer: Sendable {
         if settings.flows { remember(trace) }
         var answer = TraceAnswer(trace: trace, request: request)
         answer.notes = losses
-        answer.otherDeciders = open(relevantDeciders(trace, on: model))
+        answer.otherDeciders = open(relevantDeciders(trace, request, on: model))
         answer.missing = missingInputs(for: trace, request, of: node.missing)
         note(trace)
         return answer

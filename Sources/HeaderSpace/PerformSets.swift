@@ -63,10 +63,8 @@ extension SetEvaluator {
             return either(
                 "clusterip@\(cite(rule))", "CLUSTERIP of \(cite(rule)) gives this packet to this node", way, nil, .drop)
         case .unknown(_, let text):
-            return either(
-                "unknown-target@\(cite(rule))",
-                "'\(model.names.text(text))' of \(cite(rule)), which this program can't read, lets the packet on", way,
-                nil, .drop)
+            let open = openVerdict(text, way, rule)
+            return .several(ends: open.ends, onward: open.onward)
         case .set(let target):
             for operation in [target.add, target.delete].compactMap({ $0 })
             where !flow.changedSets.contains(operation.set) { flow.changedSets.append(operation.set) }
@@ -82,8 +80,40 @@ extension SetEvaluator {
 
     private func call(_ name: Symbol, _ rule: RuleReference, isGoto: Bool, _ way: Way) -> SetAction {
         if let chain = model.linked.sibling(of: rule.chain, named: name) { return .call(chain, isGoto: isGoto) }
-        let text = "chain \(model.names.text(name)), which is not in the input, lets the packet return"
-        return either("missing-chain@\(cite(rule))", text, way, nil, .drop)
+        let open = openVerdict(ofMissing: name, way, rule)
+        return .several(ends: open.ends, onward: open.onward)
+    }
+
+    /// Ways that end and such that go on.
+    typealias OpenVerdict = (ends: [(SetVerdict, Way)], onward: [Way])
+
+    /// What may accept packets, drop them or let them go on: a target that nobody here can read.
+    func openVerdict(_ text: Symbol, _ way: Way, _ rule: RuleReference) -> OpenVerdict {
+        let quoted = "'\(model.names.text(text))' of \(cite(rule)), which this program can't read,"
+        return openVerdict(
+            ("unknown-accept@\(cite(rule))", "\(quoted) accepts the packet"),
+            ("unknown-target@\(cite(rule))", "\(quoted) lets the packet on"), way)
+    }
+
+    /// The same of a chain that is not in the input.
+    func openVerdict(ofMissing name: Symbol, _ way: Way, _ rule: RuleReference) -> OpenVerdict {
+        let subject = "chain \(model.names.text(name)), which is not in the input,"
+        return openVerdict(
+            ("missing-accept@\(cite(rule))", "\(subject) accepts the packet"),
+            ("missing-chain@\(cite(rule))", "\(subject) lets the packet return"), way)
+    }
+
+    private func openVerdict(
+        _ accepting: (name: String, text: String), _ passing: (name: String, text: String), _ way: Way
+    ) -> OpenVerdict {
+        let accepts = unknown(accepting.name, accepting.text)
+        let passes = unknown(passing.name, passing.text)
+        func part(_ packets: PacketSet) -> Way { Way(packets: space.and(way.packets, packets), flow: way.flow) }
+        let rest = space.complement(accepts)
+        return (
+            [(.accept, part(accepts)), (.drop, part(space.subtract(rest, passes)))],
+            [part(space.and(rest, passes))]
+        )
     }
 
     /// Without a socket that takes it a packet is dropped.

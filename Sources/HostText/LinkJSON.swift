@@ -75,6 +75,9 @@ extension HostReading {
         {
             host.interfaces[position].isHairpin = port["hairpin"]?.boolean
             host.interfaces[position].isLearning = port["learning"]?.boolean
+            host.interfaces[position].isForwarding = port["state"]?.string.map { $0 == "forwarding" }
+            host.interfaces[position].isIsolated = port["isolated"]?.boolean ?? false
+            host.interfaces[position].isLocked = port["locked"]?.boolean ?? false
         }
         readKind(object["linkinfo"], position, text, place)
         if host.interfaces[position].kind == .other,
@@ -112,6 +115,10 @@ extension HostReading {
             host.interfaces[position].vrfTable = table(data?["table"], at: place)
             addDecider(
                 .vrf, text, place.firstLine(text), interface: host.interfaces[position].name, at: place)
+        case .bridge:
+            host.interfaces[position].callsIptables = data?["nf_call_iptables"]?.number32 == 1
+            host.interfaces[position].callsIp6tables = data?["nf_call_ip6tables"]?.number32 == 1
+            host.interfaces[position].filtersVLANs = data?["vlan_filtering"]?.number32 == 1
         case .vxlan, .ipip, .gre, .sit, .geneve, .wireguard, .vlan:
             var tunnel = host.interfaces[position].tunnel ?? TunnelParameters()
             if let data {

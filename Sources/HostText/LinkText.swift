@@ -105,6 +105,9 @@ struct LinkReader {
         var hasCarrier = true
         var isLoopback = false
         var isPointToPoint = false
+        var isMaster = false
+        var isSlave = false
+        var hasNoNeighbours = false
         var start = flags.lowerBound + 1
         for index in flags {
             let byte = text[index]
@@ -114,13 +117,24 @@ struct LinkReader {
             if text.has(flag, "NO-CARRIER") { hasCarrier = false }
             if text.has(flag, "LOOPBACK") { isLoopback = true }
             if text.has(flag, "POINTOPOINT") { isPointToPoint = true }
+            if text.has(flag, "MASTER") { isMaster = true }
+            if text.has(flag, "SLAVE") { isSlave = true }
+            if text.has(flag, "NOARP") { hasNoNeighbours = true }
             start = index + 1
         }
         reading.host.interfaces[position].isUp = isUp
         reading.host.interfaces[position].hasCarrier = hasCarrier
         reading.host.interfaces[position].isLoopback = isLoopback
         reading.host.interfaces[position].isPointToPoint = isPointToPoint
+        reading.host.interfaces[position].isMaster = isMaster
+        reading.host.interfaces[position].isSlave = isSlave
         if isLoopback { reading.host.interfaces[position].kind = .loopback }
+        // A bond has neighbours. Source: drivers/net/vrf.c `vrf_setup`, Linux 6.18.
+        if isMaster, hasNoNeighbours, reading.host.interfaces[position].kind == .other {
+            let name = reading.host.interfaces[position].name
+            reading.host.interfaces[position].kind = .vrf
+            reading.addDecider(.vrf, text, flags, interface: name, at: reading.host.interfaces[position].place)
+        }
     }
 
     /// `mtu 1500 xdp/id:5 qdisc noqueue master br0 state UP mode DEFAULT group default qlen 1000`.
@@ -239,12 +253,17 @@ struct LinkReader {
     ) {
         if text.has(key, "bridge_slave") {
             while let part = words.next() {
+                let keys: [StaticString] = ["state", "hairpin", "learning", "isolated", "locked"]
                 // `learning` is a port's state too.
-                guard text.has(part, "state") || text.has(part, "hairpin") || text.has(part, "learning"),
-                    let value = words.next()
-                else { continue }
-                if text.has(part, "hairpin") { reading.host.interfaces[position].isHairpin = text.has(value, "on") }
-                if text.has(part, "learning") { reading.host.interfaces[position].isLearning = text.has(value, "on") }
+                guard keys.contains(where: { text.has(part, $0) }), let value = words.next() else { continue }
+                let isOn = text.has(value, "on")
+                if text.has(part, "state") {
+                    reading.host.interfaces[position].isForwarding = text.has(value, "forwarding")
+                }
+                if text.has(part, "hairpin") { reading.host.interfaces[position].isHairpin = isOn }
+                if text.has(part, "learning") { reading.host.interfaces[position].isLearning = isOn }
+                if text.has(part, "isolated") { reading.host.interfaces[position].isIsolated = isOn }
+                if text.has(part, "locked") { reading.host.interfaces[position].isLocked = isOn }
             }
             return
         }
@@ -260,6 +279,14 @@ struct LinkReader {
                 }
             }
             reading.addDecider(.vrf, text, cursor.range, interface: name, at: cursor.place)
+        case .bridge:
+            while let part = words.next() {
+                guard let value = words.peek else { return }
+                let isOn = text.has(value, "1")
+                if text.has(part, "nf_call_iptables") { reading.host.interfaces[position].callsIptables = isOn }
+                if text.has(part, "nf_call_ip6tables") { reading.host.interfaces[position].callsIp6tables = isOn }
+                if text.has(part, "vlan_filtering") { reading.host.interfaces[position].filtersVLANs = isOn }
+            }
         case .vxlan, .ipip, .gre, .sit, .geneve, .wireguard, .vlan:
             var tunnel = reading.host.interfaces[position].tunnel ?? TunnelParameters()
             readTunnel(text, &words, &tunnel, &reading)

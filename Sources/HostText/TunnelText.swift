@@ -7,7 +7,8 @@ func interfaceKind(_ text: Span<UInt8>, _ name: Range<Int>) -> InterfaceKind? {
     let kinds: [(StaticString, InterfaceKind)] = [
         ("bridge", .bridge), ("veth", .veth), ("vxlan", .vxlan), ("ipip", .ipip), ("ip6tnl", .ipip), ("gre", .gre),
         ("gretap", .gre), ("ip6gre", .gre), ("ip6gretap", .gre), ("wireguard", .wireguard), ("vlan", .vlan),
-        ("vrf", .vrf), ("tun", .tun), ("dummy", .dummy), ("bond", .bond), ("sit", .sit), ("geneve", .geneve),
+        ("vrf", .vrf), ("tun", .tun), ("dummy", .dummy), ("bond", .bond), ("team", .bond), ("sit", .sit),
+        ("geneve", .geneve),
         ("loopback", .loopback),
     ]
     for (word, kind) in kinds where text.has(name, word) { return kind }

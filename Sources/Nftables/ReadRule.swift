@@ -4,7 +4,8 @@ internal import SourceText
 
 // Rules: statements one after another.
 extension Reader {
-    /// Reads statements up to the rule's end; what can't be read is kept as unknown, from there to the end.
+    /// Reads statements up to the rule's end; what can't be read is kept as unknown, up to a word that only a statement begins
+    /// with, or to the end.
     mutating func readRule() -> Rule {
         let first = source.position
         counters = nil
@@ -25,7 +26,7 @@ extension Reader {
                 depth = outer
                 report(error)
                 source.position = start
-                skipToRuleEnd()
+                skipUnread()
                 statements.append(.target(.native(.unknown(text(from: start)))))
             }
         }
@@ -36,6 +37,32 @@ extension Reader {
         counters = keptCounters
         if token.kind == .newline, token.handle > 0 { made.handle = token.handle }
         return made
+    }
+
+    /// Goes on to where another statement begins for sure, or to the rule's end. What begins with a field's name may be part
+    /// of what can't be read: `gre ip saddr …` is about the packet inside.
+    private mutating func skipUnread() {
+        var open = 0
+        var isFirst = true
+        while token.kind != .end {
+            if open == 0, token.kind == .newline || isAt(";") || isAt("}") { return }
+            if !isFirst, open == 0, token.kind == .word, beginsStatement { return }
+            if isAt("{") || isAt("(") { open += 1 }
+            if isAt("}") || isAt(")") { open = max(0, open - 1) }
+            isFirst = false
+            advance()
+        }
+    }
+
+    private var beginsStatement: Bool {
+        switch word {
+        case "accept", "drop", "return", "continue", "jump", "goto", "reject", "queue", "counter", "log", "limit",
+            "quota", "notrack", "masquerade", "redirect", "dnat", "snat", "comment":
+            true
+        case "meta", "ct": isAt("set", ahead: 2)
+        case "add", "update", "delete": isAt("@", ahead: 1)
+        default: false
+        }
     }
 
     /// Goes to the end of a rule, over braces that open in it.
@@ -66,10 +93,10 @@ extension Reader {
         case "continue": advance(); return .target(.native(.continue))
         case "jump":
             advance()
-            return .target(.jump(try name("a chain")))
+            return .target(.jump(isAt("{") ? try namelessChain() : try name("a chain")))
         case "goto":
             advance()
-            return .target(.goto(try name("a chain")))
+            return .target(.goto(isAt("{") ? try namelessChain() : try name("a chain")))
         case "comment":
             advance()
             return .match(.comment(try quoted("a comment")))
@@ -111,6 +138,16 @@ extension Reader {
         case "xt": return .target(.native(try readForeign()))
         default: return try readExpressionStatement()
         }
+    }
+
+    /// The block of a chain that one rule alone leads to, as `jump { … }`. It gets a name here that the kernel might give.
+    private mutating func namelessChain() throws(NftFailure) -> Symbol {
+        let kept = (counters, statementPlaces)
+        defer { (counters, statementPlaces) = kept }
+        let number = table < reading.tables.count ? reading.tables[table].chains.count : 0
+        let name = names.intern("__chain\(number)")
+        try readChainBlock(name, at: place(from: source.position))
+        return name
     }
 
     /// `xt match recent`, `xt target "LOG"`: nft can't tell more of them.

@@ -4,12 +4,18 @@ internal import RuleModel
 internal import SourceText
 
 extension Evaluator {
-    /// Whether frames that a bridge passes on go through iptables' chains. Where br_netfilter is not loaded the sysctl
-    /// is absent, which counts as 0 once any sysctl is known.
-    func bridgeCallsIptables(_ version: IPVersion) -> Bool? {
+    /// Whether frames that a bridge passes on go through iptables' chains, by the setting for all bridges or its own. Where
+    /// br_netfilter is not loaded the sysctl is absent, which counts as 0 where most sysctls are known.
+    /// Source: net/bridge/br_netfilter_hooks.c `br_nf_pre_routing`, Linux 6.18; observed there.
+    func bridgeCallsIptables(_ version: IPVersion, _ bridge: InterfaceView) -> Bool? {
         let name = version == .v4 ? "net.bridge.bridge-nf-call-iptables" : "net.bridge.bridge-nf-call-ip6tables"
-        if let value = model.sysctl(name) { return value != 0 }
-        return model.host.sysctls.isEmpty ? nil : false
+        if let value = model.sysctl(name) {
+            guard value == 0, case .known(let bridge) = bridge, let own = model.interface(bridge) else {
+                return value != 0
+            }
+            return version == .v4 ? own.callsIptables : own.callsIp6tables
+        }
+        return model.host.sysctls.count < HostState.mostlyKnownSysctls ? nil : false
     }
 
     func isBridge(_ interface: Symbol) -> Bool { model.isBridge(interface) }
@@ -40,21 +46,22 @@ extension Evaluator {
         entering.packet.packetType = .unicast
         func passes(_ state: WalkState) -> [WalkState] {
             guard case .known(let bridge) = state.arrival else { return [state] }
-            return deliverable(state, by: state.outPort ?? port(of: bridge, toward: state), of: bridge).map { way in
-                if way.outcome != nil { return way }
+            let out = state.outPort ?? port(of: bridge, toward: state)
+            return deliverable(state, by: out, of: bridge).flatMap { way -> [WalkState] in
+                if way.outcome != nil { return [way] }
                 var way = way
                 way.route = RoutingStep(interface: bridge, type: .unicast, table: 0)
                 // Source: net/core/dev.c `__is_skb_forwardable`: with room for a VLAN's tag.
                 if let limit = portLimit(way), way.packet.length > limit + 4 {
-                    return ended(way, .filtered, .tooBig)
+                    return [ended(way, .filtered, .tooBig)]
                 }
-                if let out = atEgress(way, of: way.outPort ?? port(of: bridge, toward: way)) { return out }
-                way.outcome = .forwarded
-                way.position = .ended
-                return way
+                if let out = atEgress(way, of: way.outPort ?? port(of: bridge, toward: way)) { return [out] }
+                return leftByBridge(bridge, way)
             }
         }
-        if let calls = bridgeCallsIptables(entering.packet.version) { return calls ? [entering] : passes(entering) }
+        if let calls = bridgeCallsIptables(entering.packet.version, entering.arrival) {
+            return calls ? [entering] : passes(entering)
+        }
         return decide(bridgeSetting, entering).flatMap { calls, way in calls ? [way] : passes(way) }
     }
 
@@ -66,7 +73,7 @@ extension Evaluator {
     /// net/netfilter/nf_nat_core.c `nf_nat_inet_fn`, Linux 6.18; Rulesets/kernel/seed-2515733582126039449.
     func flooded(_ state: WalkState) -> [WalkState] {
         guard state.position == .routing, !state.isLoopedBack, ranPreroutingOnBridge(state),
-            bridgeCallsIptables(state.packet.version) == true, !isReaddressed(state),
+            bridgeCallsIptables(state.packet.version, state.arrival) == true, !isReaddressed(state),
             case .known(let bridge) = state.arrival, let type = frameType(state),
             type == .broadcast || type == .multicast
         else { return [state] }
@@ -207,6 +214,7 @@ extension Evaluator {
         _ state: WalkState, by out: Symbol?, of bridge: Symbol, through gateway: IPAddress? = nil
     ) -> [WalkState] {
         let came = state.inPort ?? port(of: bridge, where: request.packet.source)
+        if isBlocked(from: came, to: out) { return [ended(state, .filtered, .portBlocked)] }
         // Who talks to itself is behind one port, whichever that is, unless nothing told the bridge; a frame says by itself
         // where it goes. Source: net/bridge/br_input.c `br_handle_frame_finish`, Linux 6.18.
         let isItself =
@@ -228,6 +236,20 @@ extension Evaluator {
         return decide(unknown, state).map { isOn, way in isOn ? way : ended(way, .filtered, .hairpinOff) }
     }
 
+    /// Whether a port passes nothing on: it is down, or the spanning tree has it wait.
+    /// Source: net/bridge/br_input.c `br_handle_frame`, net/bridge/br_forward.c `should_deliver`, Linux 6.18; observed there.
+    func isPortBlocked(_ port: Symbol) -> Bool {
+        guard let own = model.interface(port), let master = own.master, isBridge(master) else { return false }
+        let isDown = !own.isUp || !own.hasCarrier || model.interface(master)?.isUp == false
+        return isDown || own.isForwarding == false
+    }
+
+    private func isBlocked(from came: Symbol?, to out: Symbol?) -> Bool {
+        if [came, out].compactMap({ $0 }).contains(where: { isPortBlocked($0) }) { return true }
+        guard let came, let out else { return false }
+        return model.interface(came)?.isIsolated == true && model.interface(out)?.isIsolated == true
+    }
+
     /// Whether a packet that was translated to a neighbour on the bridge it came by stays a frame: where bridged frames
     /// pass iptables, PREROUTING ran inside the bridge, and the frame never leaves it.
     /// Source: net/bridge/br_netfilter_hooks.c `br_nf_pre_routing_finish`; observed on Linux 6.18.
@@ -236,7 +258,7 @@ extension Evaluator {
         // Where IPv4 is not forwarded the look-up ends at the host, which refuses it: net/ipv4/route.c
         // `ip_route_input_slow`. IPv6 looks at forwarding later alone.
         if state.packet.version == .v4, forwardingSetting(state) == 0 { return [(false, state)] }
-        if let calls = bridgeCallsIptables(state.packet.version) { return [(calls, state)] }
+        if let calls = bridgeCallsIptables(state.packet.version, state.arrival) { return [(calls, state)] }
         return decide(bridgeSetting, state)
     }
 
@@ -269,7 +291,7 @@ extension Evaluator {
         return model.host.forwardingEntries.first { $0.mac == mac && ports.contains($0.interface) }?.interface
     }
 
-    private func ports(of bridge: Symbol) -> [Symbol] {
+    func ports(of bridge: Symbol) -> [Symbol] {
         model.host.interfaces.filter { $0.master == bridge }.map { $0.name }
     }
 

@@ -180,7 +180,9 @@ extension Evaluator {
             context.outInterface = out
         }
         if state.round == 0, !state.isLocal {
-            if state.inPort != nil, bridgeCallsIptables(state.packet.version) != false { context.inPort = state.inPort }
+            if state.inPort != nil, bridgeCallsIptables(state.packet.version, state.arrival) != false {
+                context.inPort = state.inPort
+            }
             if state.isBridged, hook != .prerouting { context.outPort = state.outPort }
         }
         return context

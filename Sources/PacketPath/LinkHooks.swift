@@ -120,9 +120,8 @@ extension Evaluator {
         var state = consume entering
         let passed = state.device
         if passed != nil { state.device = nil }
-        guard !state.isBridged, let interface = state.routeInterface else {
-            return [left(consume state)]
-        }
+        guard let interface = state.routeInterface else { return [left(consume state)] }
+        if state.isBridged { return leftByBridge(interface, state) }
         if passed == nil || passed == interface, isBridge(interface), model.interface(interface)?.master == nil,
             let way = atEgress(state, of: port(of: interface, toward: state))
         {
@@ -133,7 +132,30 @@ extension Evaluator {
             return [state.outcome == nil ? fragmentedAgain(state) : state]
         }
         if let tunnel = tunnel(of: interface), state.layer < 4 { return [encapsulate(interface, tunnel, state)] }
+        if isBridge(interface) { return leftByBridge(interface, state) }
         return [left(consume state)]
+    }
+
+    /// A packet or frame on its way out by a bridge: by a port that is a tunnel's it goes on in that.
+    func leftByBridge(_ bridge: Symbol, _ state: WalkState) -> [WalkState] {
+        guard state.layer < 4 else { return [left(state)] }
+        if let port = state.outPort ?? port(of: bridge, toward: state) {
+            if isPortBlocked(port) { return [ended(state, .filtered, .portBlocked)] }
+            guard let tunnel = tunnel(of: port) else { return [left(state)] }
+            return [encapsulate(port, tunnel, state)]
+        }
+        // `nil`: any of them.
+        for port in ports(of: bridge) where port != state.inPort {
+            guard let tunnel = tunnel(of: port) else { continue }
+            let name = names.text(port)
+            let unknown = Unknown(
+                "port@\(name)", whenYes: "the frame leaves \(names.text(bridge)) by its port \(name), a tunnel",
+                whenNo: "the frame leaves \(names.text(bridge)) by another port than \(name)")
+            return decide(unknown, state).map { isTunnel, way in
+                isTunnel ? encapsulate(port, tunnel, way) : left(way)
+            }
+        }
+        return [left(state)]
     }
 
     private func left(_ entering: __owned WalkState) -> WalkState {

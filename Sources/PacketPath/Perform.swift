@@ -35,8 +35,8 @@ extension Evaluator {
         case .accept: return .accept
         case .drop: return .drop
         case .return: return .return
-        case .jump(let name): return chainAction(name, rule) { .jump($0) }
-        case .goto(let name): return chainAction(name, rule) { .goto($0) }
+        case .jump(let name): return chainAction(name, rule, state, changes) { .jump($0) }
+        case .goto(let name): return chainAction(name, rule, state, changes) { .goto($0) }
         case .queue: return .queue
         case .nfQueue(let queue):
             guard queue.bypass else { return .queue }
@@ -81,7 +81,7 @@ extension Evaluator {
                     "clusterip@\(cite(rule))", whenYes: "CLUSTERIP of \(cite(rule)) gives this packet to this node",
                     whenNo: "CLUSTERIP of \(cite(rule)) gives this packet to another node"),
                 (yes: nil, no: .drop))
-        case .unknown(let name, let text): return unreadable(name, text, rule)
+        case .unknown(_, let text): return unreadable(text, rule, state, changes)
         case .native(let statement): return perform(statement, rule, &state, &changes)
         case .ecn(let target): return setECN(target, &state, &changes)
         case .set(let target):
@@ -97,24 +97,33 @@ extension Evaluator {
     }
 
     /// What a target comes to that nobody here can read.
-    func unreadable(_ name: Symbol, _ text: Symbol, _ rule: RuleReference) -> Action {
-        .either(
-            Unknown(
-                "unknown-target@\(cite(rule))", yes: "continue", no: "drop",
-                whenYes: "'\(names.text(text))' of \(cite(rule)), which this program can't read, lets the packet on",
-                whenNo: "'\(names.text(name))' of \(cite(rule)), which this program can't read, drops the packet"),
-            (yes: nil, no: .drop))
+    func unreadable(_ text: Symbol, _ rule: RuleReference, _ state: WalkState, _ changes: [Change]) -> Action {
+        let quoted = "'\(names.text(text))' of \(cite(rule)), which this program can't read,"
+        return openVerdict("unknown-target", "unknown-accept", quoted, "lets the packet on", rule, state, changes)
+    }
+
+    /// What may accept the packet, drop it or let it go on.
+    private func openVerdict(
+        _ kind: String, _ accepting: String, _ subject: String, _ goesOn: String, _ rule: RuleReference,
+        _ state: WalkState, _ changes: [Change]
+    ) -> Action {
+        let accepts = Unknown(
+            "\(accepting)@\(cite(rule))", whenYes: "\(subject) accepts the packet",
+            whenNo: "\(subject) does not accept the packet")
+        let passes = Unknown(
+            "\(kind)@\(cite(rule))", yes: "continue", no: "drop", whenYes: "\(subject) \(goesOn)",
+            whenNo: "\(subject) drops the packet")
+        return ladder([(accepts, .accept), (passes.negated, .drop)], last: .continue, state, changes)
     }
 
     /// A jump to a chain that is not there: the kernel would have refused the rule set.
-    func chainAction(_ name: Symbol, _ rule: RuleReference, _ make: (ChainID) -> Action) -> Action {
+    func chainAction(
+        _ name: Symbol, _ rule: RuleReference, _ state: WalkState, _ changes: [Change], _ make: (ChainID) -> Action
+    ) -> Action {
         if let chain = model.linked.sibling(of: rule.chain, named: name) { return make(chain) }
-        return .either(
-            Unknown(
-                "missing-chain@\(cite(rule))", yes: "continue", no: "drop",
-                whenYes: "chain \(names.text(name)), which is not in the input, lets the packet return",
-                whenNo: "chain \(names.text(name)), which is not in the input, drops the packet"),
-            (yes: nil, no: .drop))
+        let subject = "chain \(names.text(name)), which is not in the input,"
+        return openVerdict(
+            "missing-chain", "missing-accept", subject, "lets the packet return", rule, state, changes)
     }
 
     /// - Parameter known: bits that are known afterwards even if the mark was not.

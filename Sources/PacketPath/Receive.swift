@@ -6,6 +6,7 @@ internal import SourceText
 extension Evaluator {
     /// How a packet from the wire begins: as a frame on its bridge, or at PREROUTING, unless the IP layer refuses it.
     func receive(_ state: WalkState) -> [WalkState] {
+        if let port = state.inPort, isPortBlocked(port) { return [ended(state, .filtered, .portBlocked)] }
         // Source: net/bridge/br_netfilter_ipv6.c `br_validate_ipv6`, Linux 6.18.
         if ranPreroutingOnBridge(state), hasCutHopOptions(state.packet) {
             return [ended(state, .filtered, .badHeader)]
@@ -24,7 +25,10 @@ extension Evaluator {
         if packet.packetType == .otherHost { return .notAddressed }
         guard packet.version == .v6 else { return nil }
         var isOnLoopback = false
-        if case .known(let arrival) = state.arrival { isOnLoopback = isLoopback(arrival) }
+        if case .known(let arrival) = state.arrival {
+            isOnLoopback = isLoopback(arrival)
+            if model.interfaceSetting(.v6, arrival, "disable_ipv6") == 1 { return .ipv6Disabled }
+        }
         if !packet.unknown.contains(.source),
             packet.source.isMulticast || packet.source.isLoopback && !isOnLoopback
         {
@@ -54,7 +58,7 @@ extension Evaluator {
     /// the packet another destination that is not on that bridge.
     /// Source: net/bridge/br_netfilter_hooks.c `br_nf_pre_routing_finish`; observed on Linux 6.18.
     func isReaddressed(_ state: WalkState) -> Bool {
-        ranPreroutingOnBridge(state) && bridgeCallsIptables(state.packet.version) == true
+        ranPreroutingOnBridge(state) && bridgeCallsIptables(state.packet.version, state.arrival) == true
             && state.packet.destination != request.packet.destination
     }
 
@@ -79,7 +83,7 @@ extension Evaluator {
 
     /// Whether PREROUTING runs within the bridge that the packet came by, before the host looks at it.
     func ranPreroutingOnBridge(_ state: WalkState) -> Bool {
-        state.inPort != nil && state.round == 0 && bridgeCallsIptables(state.packet.version) != false
+        state.inPort != nil && state.round == 0 && bridgeCallsIptables(state.packet.version, state.arrival) != false
     }
 
     /// Hop-by-hop options that don't fit into their header, or a header that is not all there.

@@ -88,7 +88,7 @@ extension Evaluator {
     /// net/ipv4/netfilter/nf_reject_ipv4.c `nf_send_reset`, net/ipv6/netfilter/nf_reject_ipv6.c; observed on Linux 6.18.
     private func isAnsweredByFrame(_ state: WalkState) -> Bool {
         guard state.context.inPort != nil, state.rejectWith.map({ $0.icmp == nil }) == true else { return false }
-        return state.isBridged || bridgeCallsIptables(state.packet.version) == true
+        return state.isBridged || bridgeCallsIptables(state.packet.version, state.arrival) == true
     }
 
     /// No error answers what is routed to many, however its frame is addressed. Source: net/ipv4/icmp.c `icmp_send`,

@@ -134,8 +134,10 @@ extension Evaluator {
     private func reversePathSetting(_ interface: Symbol) -> Int? {
         let all = model.commonSetting(.v4, "rp_filter")
         let own = model.interfaceSetting(.v4, interface, "rp_filter")
-        guard all != nil || own != nil else { return nil }
-        return max(all ?? 0, own ?? 0)
+        // The largest there is settles it; of a smaller one the other may be larger.
+        if all == 2 || own == 2 { return 2 }
+        guard let all, let own else { return nil }
+        return max(all, own)
     }
 
     private func acceptsLocal(_ interface: Symbol) -> Bool {

@@ -35,8 +35,9 @@ extension Outcome {
 /// Why it ended so.
 public enum Reason: UInt8, Hashable, Sendable, CaseIterable {
     case rule, policy, noRoute, blackhole, unreachable, prohibit, rpFilter, martianSource, martianDestination
-    case notAddressed, badHeader, beyondScope, notJoined, forwardingOff, ttl, tooBig, fragmentsApart, hairpinOff
-    case givenToSocket, noTunnelEnd
+    case ipv6Disabled, notAddressed, badHeader, beyondScope, notJoined, forwardingOff, ttl, tooBig, fragmentsApart,
+        hairpinOff
+    case givenToSocket, noTunnelEnd, tunnelLoop, portBlocked
     case natNoAddress, natInterface, noServer, serverGone, unknownRule, tooManyBranches
 
     public var name: String {
@@ -50,6 +51,7 @@ public enum Reason: UInt8, Hashable, Sendable, CaseIterable {
         case .rpFilter: "rp-filter"
         case .martianSource: "martian-source"
         case .martianDestination: "martian-destination"
+        case .ipv6Disabled: "ipv6-disabled"
         case .notAddressed: "not-addressed"
         case .badHeader: "bad-header"
         case .beyondScope: "beyond-scope"
@@ -61,6 +63,8 @@ public enum Reason: UInt8, Hashable, Sendable, CaseIterable {
         case .hairpinOff: "hairpin-off"
         case .givenToSocket: "given-to-socket"
         case .noTunnelEnd: "no-tunnel-end"
+        case .tunnelLoop: "tunnel-loop"
+        case .portBlocked: "port-blocked"
         case .natNoAddress: "nat-no-address"
         case .natInterface: "nat-interface"
         case .noServer: "ipvs-no-server"

@@ -37,7 +37,11 @@ extension Evaluator {
         if let found = connections.find(tuple, zone: zone, asTold: answersDrawnPort(entering.packet)) {
             return [ofEntry(found.entry, found.direction, entering)]
         }
-        return answers(connections.mayAnswer(tuple, zone: zone), tuple, entering) {
+        let questions = connections.mayAnswer(tuple, zone: zone)
+        if questions.isEmpty, let unknown = expectation(of: entering.packet, tuple) {
+            return decide(unknown, entering).map { isExpected, way in ofNoEntry(way, isExpected: isExpected) }
+        }
+        return answers(questions, tuple, entering) {
             ofEntry($0, .reply, $1)
         } none: {
             ofNoEntry($0)
@@ -61,9 +65,41 @@ extension Evaluator {
         return ofNoEntry(state)
     }
 
-    private func ofNoEntry(_ entering: WalkState) -> WalkState {
+    /// Whether a connection of the table that has a helper may have expected this one: helpers read in it what other
+    /// connections its ends are about to make. Which they have read no listing of connections tells.
+    /// Source: net/netfilter/nf_conntrack_core.c `init_conntrack`, Linux 6.18; observed there with FTP.
+    private func expectation(of packet: Packet, _ tuple: ConnectionTuple) -> Unknown? {
+        guard !packet.protocol.isICMP, let begins = beginsExpected(packet), begins else { return nil }
+        let ends = [tuple.source, tuple.destination]
+        let master = connections.entries.last { entry in
+            entry.helper != .empty
+                && [entry.original, entry.reply].contains { ends.contains($0.source) && ends.contains($0.destination) }
+        }
+        guard let master else { return nil }
+        let helper = names.text(master.helper)
+        return Unknown(
+            "expected@\(tuple.source)-\(tuple.destination)",
+            whenYes: "the connection with the helper \(helper) has this one expected",
+            whenNo: "no connection with the helper \(helper) has this one expected")
+    }
+
+    /// Whether `packet` may begin a connection at all.
+    private func beginsExpected(_ packet: Packet) -> Bool? {
+        switch packet.protocol {
+        case .tcp:
+            packet.unknown.contains(.tcpFlags) ? nil : packet.tcpFlags.contains(.syn) && !packet.tcpFlags.contains(.ack)
+        case .udp, .udplite, .gre: true
+        default: false
+        }
+    }
+
+    private func ofNoEntry(_ entering: WalkState, isExpected: Bool = false) -> WalkState {
         var state = entering
-        let new = fresh(ConnectionTuple(state.packet), state)
+        var new = fresh(ConnectionTuple(state.packet), state)
+        if isExpected {
+            new.state = .related
+            new.entry.status.insert(.expected)
+        }
         state.connection = beginsConnection(state.packet, new.entry) ? .entry(new) : .invalid
         if model.host.connections == nil, request.state == nil, isNewEntry(state) {
             assumeNoEntry(&state)

@@ -9,6 +9,8 @@ struct TunnelShape: Hashable, Sendable {
     var parameters: TunnelParameters
     /// Bytes that the outer headers add, IPv4 outside.
     var overhead: UInt32
+    /// Whether its peers, and what its packets are marked with, are its own to know.
+    var isWireGuard = false
     /// Whether the other end hangs on the next hop's hardware address.
     var hasForwardingEntries = false
     /// The kind is read off the interface's name, not off `ip -d link`.
@@ -25,7 +27,8 @@ extension Evaluator {
         case .vxlan:
             return TunnelShape(protocol: .udp, parameters: parameters, overhead: 50, hasForwardingEntries: true)
         case .geneve: return TunnelShape(protocol: .udp, parameters: parameters, overhead: 50)
-        case .wireguard: return TunnelShape(protocol: .udp, parameters: parameters, overhead: 60)
+        case .wireguard:
+            return TunnelShape(protocol: .udp, parameters: parameters, overhead: 60, isWireGuard: true)
         case .ipip: return TunnelShape(protocol: .ipip, parameters: parameters, overhead: 20)
         case .gre: return TunnelShape(protocol: .gre, parameters: parameters, overhead: 24)
         case .sit: return TunnelShape(protocol: .ipv6, parameters: parameters, overhead: 20)
@@ -41,7 +44,7 @@ extension Evaluator {
             return TunnelShape(protocol: .ipip, parameters: parameters, overhead: 20, isGuess: true)
         } else if name == "wireguard.cali" {
             guess.port = guess.port ?? 51820
-            return TunnelShape(protocol: .udp, parameters: guess, overhead: 60, isGuess: true)
+            return TunnelShape(protocol: .udp, parameters: guess, overhead: 60, isWireGuard: true, isGuess: true)
         } else {
             return nil
         }
@@ -53,6 +56,7 @@ extension Evaluator {
     /// with it, its connection does not. Observed on Linux 6.18 for VXLAN.
     func encapsulate(_ interface: Symbol, _ shape: TunnelShape, _ entering: WalkState) -> WalkState {
         var state = entering
+        if isInside(interface, state) { return ended(state, .filtered, .tunnelLoop) }
         let parameters = shape.parameters
         var remote: IPAddress?
         var isUnknown: String?
@@ -67,7 +71,7 @@ extension Evaluator {
         let version = remote?.version ?? parameters.local?.version ?? .v4
         let zero = IPAddress.zero(version)
         var outer = Packet(source: parameters.local ?? zero, destination: remote ?? zero, protocol: shape.protocol)
-        outer.mark = entering.packet.mark | parameters.mark
+        outer.mark = shape.isWireGuard ? 0 : entering.packet.mark | parameters.mark
         outer.length = entering.packet.length + shape.overhead
         outer.isSegmented = entering.packet.isSegmented
         outer.tos = 0
@@ -76,6 +80,9 @@ extension Evaluator {
             outer.sourcePort = 0
             outer.sourcePortChoices = PortRange(1, 65535)
         }
+        // `wg show` tells the peer's port, and the mark that all its packets get. Source: drivers/net/wireguard/send.c,
+        // Linux 6.18.
+        if shape.isWireGuard { outer.unknown.formUnion([.destinationPort, .mark]) }
         if remote == nil, let isUnknown {
             outer.unknown.insert(.destination)
             state.history.assumptions.append(
@@ -93,6 +100,8 @@ extension Evaluator {
         }
         state.inner.append(entering.packet)
         state.packet = outer
+        state.isBridged = false
+        (state.inPort, state.outPort) = (nil, nil)
         leaveConnection(&state)
         state.isLocal = true
         state.isLoopedBack = false
@@ -103,6 +112,17 @@ extension Evaluator {
         state.hasVerifiedChecksum = false
         state.position = .localRouting
         return state
+    }
+
+    /// Whether the packet is one that `interface` itself has wrapped: such go nowhere.
+    /// Source: net/ipv4/ip_tunnel.c `ip_tunnel_xmit`, drivers/net/vxlan/vxlan_core.c `vxlan_xmit_one`,
+    /// drivers/net/wireguard/socket.c `send4`, Linux 6.18.
+    private func isInside(_ interface: Symbol, _ state: WalkState) -> Bool {
+        guard state.layer > 0, state.isLocal else { return false }
+        for step in state.history.steps.reversed() {
+            if case .encapsulation(let last) = step.kind { return last == interface }
+        }
+        return false
     }
 
     /// Where a tunnel sends a packet.
@@ -139,9 +159,10 @@ extension Evaluator {
             $0.interface == interface && ($0.destination != nil || $0.isByNexthops)
         }
         let others = entries.filter { $0.mac.bits == 0 }
-        if let mac = hardwareAddress(of: hop, by: interface, state) {
+        let bridge = model.interface(interface)?.master.flatMap { isBridge($0) ? $0 : nil }
+        if let mac = hardwareAddress(of: hop, by: bridge ?? interface, state) {
             if let entry = entries.first(where: { $0.mac == mac }) { return end(by: [entry]) }
-        } else if entries.count > others.count, !model.host.knowsNeighbours {
+        } else if entries.count > others.count, bridge != nil || !model.host.knowsNeighbours {
             return .unknown("`ip neigh` tells no hardware address of \(hop)")
         }
         if !others.isEmpty { return end(by: others) }
@@ -151,6 +172,7 @@ extension Evaluator {
     /// That of a neighbour, of a group, or of all on the link. Source: include/net/ip.h `ip_eth_mc_map`, include/net/if_inet6.h
     /// `ipv6_eth_mc_map`, Linux 6.18.
     private func hardwareAddress(of hop: IPAddress, by interface: Symbol, _ state: WalkState) -> MACAddress? {
+        if let mac = request.destinationMAC, state.layer == 0, hop == request.packet.destination { return mac }
         if state.route?.type == .broadcast { return MACAddress(bits: 0xffff_ffff_ffff) }
         if hop.isMulticast {
             return MACAddress(

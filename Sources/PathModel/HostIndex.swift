@@ -33,7 +33,14 @@ struct HostIndex: Sendable {
             places.put(UInt32(place + 1), at: interface.name, insteadOf: 0)
             for own in interface.addresses { addresses.insert(own.address) }
             if interface.kind == .bridge { bridges.put(true, at: interface.name, insteadOf: false) }
-            if let master = interface.master { bridges.put(true, at: master, insteadOf: false) }
+        }
+        // Where kinds are not told, what has ports is a bridge, unless flags tell that it is a bond or a VRF, or its name
+        // that it is Open vSwitch's own.
+        for interface in host.interfaces where !interface.isSlave {
+            guard let master = interface.master, names.text(master) != "ovs-system" else { continue }
+            let own = host.interface(master)
+            guard own?.kind ?? .other == .other, own?.isMaster != true else { continue }
+            bridges.put(true, at: master, insteadOf: false)
         }
         self.places = places
         self.addresses = addresses

@@ -91,7 +91,10 @@ private struct KernelLogLine {
     }
 
     func finish(_ packet: inout PacketDescription) throws(PacketFailure) {
-        if !inInterface.isEmpty {
+        if inInterface == "lo" {
+            packet.arrival = .host
+            packet.notes.append("what comes in by lo was made on this host: it is followed from there")
+        } else if !inInterface.isEmpty {
             packet.arrival = .interface(inInterface)
             packet.arrivalMayBeGone = true
         } else if !outInterface.isEmpty {

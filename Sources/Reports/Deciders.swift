@@ -7,13 +7,17 @@ internal import SourceText
 
 /// What else on the host may decide about a packet that took this way: programs of the kernel beside the rules, and
 /// rules that could not be read. Those bound to an interface that the packet does not pass are left out.
-public func relevantDeciders(_ trace: Trace, on model: HostModel) -> [UnfollowedDecider] {
+public func relevantDeciders(
+    _ trace: Trace, _ request: TraceRequest, on model: HostModel
+) -> [UnfollowedDecider] {
     if model.hasNoDeciders { return [] }
     var way = PassedPlaces()
+    way.take(request)
     way.take(trace)
     var found: [UnfollowedDecider] = []
     found += model.unreadRules.about(way.versions)
     found += way.unwalkedChains(model)
+    found += way.filteringBridges(model)
     found += model.host.otherDeciders.filter { way.meets($0, on: model) }.map { model.told($0) }
     return found
 }
@@ -22,6 +26,7 @@ extension HostModel {
     /// Whether there is nothing that `relevantDeciders` looks for.
     fileprivate var hasNoDeciders: Bool {
         unreadRules.isEmpty && host.otherDeciders.isEmpty
+            && !host.interfaces.contains { $0.filtersVLANs }
             && linked.ruleset.tables.allSatisfy { table in
                 switch table.family {
                 case .inet, .bridge, .netdev: table.isDormant
@@ -49,6 +54,14 @@ private struct PassedPlaces {
     var isUnsure = false
     /// Base chains that were walked.
     var walked: [ChainID] = []
+
+    /// A frame that a bridge keeps may pass no step of a trace.
+    mutating func take(_ request: TraceRequest) {
+        if case .interface(let name) = request.origin { inInterfaces.note(name) }
+        if let port = request.inPort { inInterfaces.note(port) }
+        if let port = request.outPort { outInterfaces.note(port) }
+        versions.note(request.packet.version)
+    }
 
     mutating func take(_ trace: Trace) {
         for step in trace.steps {
@@ -140,8 +153,37 @@ private struct PassedPlaces {
     private func isBridged(_ model: HostModel) -> Bool {
         model.host.interfaces.contains { interface in
             let isNear = inInterfaces.contains(interface.name) || outInterfaces.contains(interface.name)
-            let isPort = interface.master.flatMap { model.interface($0) }?.kind == .bridge
-            return isNear && (interface.kind == .bridge || isPort)
+            return isNear
+                && (model.isBridge(interface.name) || interface.master.map { model.isBridge($0) } ?? false)
+        }
+    }
+
+    /// Bridges on the way that tell VLANs apart: which of their ports take a frame is not followed.
+    func filteringBridges(_ model: HostModel) -> [UnfollowedDecider] {
+        model.host.interfaces.compactMap { bridge in
+            let isPassed = model.host.interfaces.contains { port in
+                (port.name == bridge.name || port.master == bridge.name)
+                    && (inInterfaces.contains(port.name) || outInterfaces.contains(port.name))
+            }
+            guard bridge.filtersVLANs, isPassed else { return nil }
+            let text =
+                "bridge \(model.names.text(bridge.name)) tells VLANs apart (vlan_filtering 1): by which ports a frame goes is "
+                + "not followed"
+            return UnfollowedDecider(name: "vlan-filtering", text: text, place: bridge.place)
+        }
+    }
+
+    /// Whether a packet that passes one of `interfaces` may pass `device`: a port of a bridge or bond that it passes, or the
+    /// device below a VLAN.
+    private func touches(_ device: Symbol, _ interfaces: [Symbol], on model: HostModel) -> Bool {
+        if interfaces.contains(device) { return true }
+        if let master = model.interface(device)?.master, interfaces.contains(master) { return true }
+        // `ip addr` tells no kinds: eth0.10 is what everyone calls it.
+        let start = Array((model.names.text(device) + ".").utf8)
+        return interfaces.contains { name in
+            let own = model.interface(name)
+            return own?.kind == .vlan && own?.tunnel?.device == device
+                || model.names.text(name).utf8.starts(with: start)
         }
     }
 
@@ -155,8 +197,8 @@ private struct PassedPlaces {
             return hooks.contains(.input) || hooks.contains(.output)
         }
         if let interface = decider.interface {
-            let isIn = inInterfaces.contains(interface)
-            return decider.kind == .xdp ? isIn : isIn || outInterfaces.contains(interface) || isUnsure
+            let isIn = touches(interface, inInterfaces, on: model)
+            return decider.kind == .xdp ? isIn : isIn || isUnsure || touches(interface, outInterfaces, on: model)
         }
         switch decider.kind {
         case .flowtable: return mayBeOffloaded

@@ -195,6 +195,11 @@ struct OutcomeWords {
             return "would leave by the bridge port it came in by, and that port is not in hairpin mode"
         case .givenToSocket?:
             return "is not forwarded: TPROXY gave it to a socket of this host, and its route is not one of type local"
+        case .ipv6Disabled?:
+            return "is not taken: IPv6 is off on the interface it comes in by (disable_ipv6 is 1)"
+        case .tunnelLoop?: return "goes nowhere: its route leads into the tunnel that it is in already"
+        case .portBlocked?:
+            return "is not passed on: a port of the bridge is down, blocked or isolated (`ip -d link` shows it)"
         case .noTunnelEnd?:
             let device = lastRouting(way)?.interface.map { quotes.name($0) } ?? "the tunnel"
             let hop = lastRouting(way)?.nextHop ?? last.destination

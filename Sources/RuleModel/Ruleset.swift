@@ -122,6 +122,18 @@ public struct Rule: Hashable, Sendable {
         for case .target(let target) in statements.reversed() { return target }
         return nil
     }
+
+    /// Whether what ends it could not be read: it may be a verdict.
+    public var endsWithUnread: Bool {
+        for statement in statements.reversed() {
+            switch statement {
+            case .match(.comment): continue
+            case .target(.native(.unknown)): return true
+            case .match, .target: return false
+            }
+        }
+        return false
+    }
 }
 
 /// Where a rule's counters lie in its chain's `ruleCounters`; most dumps have none.

@@ -237,6 +237,7 @@ import Testing
         with:
             "-A INPUT -p udp --dport 4789 -j ACCEPT\n-A INPUT -i eth0 -j DROP\n-A FORWARD -i vxlan.calico -p tcp --dport 80 -j ACCEPT"
     ).replacing("10.1.0.0/24 dev eth1", with: "10.244.1.5 dev eth1 scope link\n10.1.0.0/24 dev eth1")
+        .replacing("# sysctl -a", with: "# sysctl -a\nnet.ipv4.conf.vxlan/calico.rp_filter = 0")
 
     @Test func whatATunnelCarriesIsFollowedBehindIt() throws {
         let pod: [UInt8] = [10, 244, 1, 5]

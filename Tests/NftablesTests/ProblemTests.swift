@@ -60,12 +60,50 @@ import Testing
             #expect(read.rules.last?.statements == [.target(.accept)])
         }
         let rule = try #require(read.rules.count > 1 ? read.rules[1] : nil)
-        #expect(rule.statements.count == row.before + 1)
-        guard case .target(.native(.unknown(let text)))? = rule.statements.last else {
+        guard rule.statements.count > row.before,
+            case .target(.native(.unknown(let text))) = rule.statements[row.before]
+        else {
             Issue.record("it is not kept")
             return
         }
-        #expect(plain.hasSuffix(read.names.text(text)) || row.code == "unterminated-quote")
+        // A verdict behind it is the rule's all the same.
+        let verdict: [Statement] =
+            plain.hasSuffix(" accept") ? [.target(.accept)] : plain.hasSuffix(" drop") ? [.target(.drop)] : []
+        #expect(Array(rule.statements[(row.before + 1)...]) == verdict)
+        let ending = verdict.isEmpty ? "" : plain.hasSuffix(" drop") ? " drop" : " accept"
+        #expect(plain.hasSuffix(read.names.text(text) + ending) || row.code == "unterminated-quote")
+    }
+
+    /// What only statements begin with goes on behind what can't be read; a field's name may be of a packet inside.
+    @Test func statementsBehindWhatCanNotBeReadAreRead() {
+        let read = Read(
+            "table inet t {\n\tchain c {\n\t\tgre ip saddr 1.2.3.4 tcp dport 22 counter meta mark set 5 jump { drop }\n\t}\n}\n"
+        )
+        let kinds = read.rules.first?.statements.map { statement -> String in
+            switch statement {
+            case .target(.native(.unknown(let text))): read.names.text(text)
+            case .target(.native(.counter)): "counter"
+            case .target(.native(.assign)): "set"
+            case .target(.jump): "jump"
+            default: "other"
+            }
+        }
+        #expect(kinds == ["gre ip saddr 1.2.3.4 tcp dport 22", "counter", "set", "jump"])
+    }
+
+    /// As nft lists a chain that one rule alone leads to.
+    @Test func aChainWithoutANameIsTheRulesOwn() throws {
+        let read = Read(
+            "table inet t {\n\tchain c {\n\t\ttcp dport 80 jump {\n\t\t\tip saddr 10.0.0.5 accept\n\t\t}\n\t\tgoto { return; }\n\t\tdrop\n\t}\n}\n"
+        )
+        #expect(read.reading.diagnostics.isEmpty)
+        let chains = try #require(read.reading.tables.first?.chains)
+        #expect(chains.map { $0.rules.count } == [3, 1, 1])
+        #expect(
+            chains[0].rules.map { $0.statements.last } == [
+                .target(.jump(chains[1].name)), .target(.goto(chains[2].name)), .target(.drop),
+            ])
+        #expect(chains[1].rules[0].statements.last == .target(.accept))
     }
 
     @Test func aProblemIsShownWithItsLine() {

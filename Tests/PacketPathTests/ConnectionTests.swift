@@ -121,7 +121,7 @@ import Testing
             "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -j ACCEPT\nCOMMIT\n", routerAddresses,
             routerRoutes + "default via 192.0.2.253 dev eth0 table 100\n",
             "0:\tfrom all lookup local\n100:\tfrom all iif eth0 lookup 100\n32766:\tfrom all lookup main\n",
-            "net.ipv4.ip_forward = 1\nnet.ipv4.conf.all.rp_filter = 1\n")
+            "net.ipv4.ip_forward = 1\nnet.ipv4.conf.all.rp_filter = 1\nnet.ipv4.conf.eth1.rp_filter = 0\n")
         // It leaves by eth0, so the way back to 198.51.100.7 is asked of table 100, which says eth0 and not eth1.
         let trace = world.trace(try world.packet("198.51.100.7", "203.0.113.9"), in: "eth1")
         #expect(trace.outcome == .filtered)

@@ -414,7 +414,18 @@ import Testing
             .target(.native(unknown)), .target(.reject(.icmpPortUnreachable)),
         ]
         world.model = HostModel(ruleset, world.model.host, names: names)
-        #expect(Set(world.trace().branches.map(\.trace.outcome)) == [.forwarded, .dropped, .rejected])
+        // No verdict stands before another.
+        #expect(Set(world.trace().branches.map(\.trace.outcome)) == [.forwarded, .rejected])
+        // The last of a rule may be one: the way that accepts does not meet the next rule.
+        let rules = [[.target(.native(unknown))], [.target(.reject(.icmpPortUnreachable))]] as [[Statement]]
+        let place = ruleset.tables[0].chains[0].rules[0].place
+        ruleset.tables[0].chains[0].rules = rules.map { Rule(statements: $0, place: place) }
+        world.model = HostModel(ruleset, world.model.host, names: names)
+        #expect(Set(outcomes(world.trace())) == [.forwarded, .dropped, .rejected])
+    }
+
+    private func outcomes(_ trace: Trace) -> [Outcome] {
+        trace.branches.isEmpty ? [trace.outcome] : trace.branches.flatMap { outcomes($0.trace) }
     }
 
     /// An address of one version translates that version, and asks for connections of that version alone. Source:

@@ -28,7 +28,7 @@ import Testing
         var packet = try World.packet("198.51.100.7", destination)
         packet.tcpFlags = .ack
         let answer = world.answer(packet) { if listing == nil { $0.state = .established } }
-        return relevantDeciders(answer.trace, on: world.model).map(\.text)
+        return relevantDeciders(answer.trace, answer.request, on: world.model).map(\.text)
     }
 
     private static let entry =
@@ -67,7 +67,8 @@ import Testing
 
                 """
             var world = try World(rules, links + World.network)
-            return relevantDeciders(world.answer(try World.packet()).trace, on: world.model).map(\.name)
+            let answer = world.answer(try World.packet())
+            return relevantDeciders(answer.trace, answer.request, on: world.model).map(\.name)
         }
         #expect(try told("\"eth0\"", "") == [])
         #expect(try told("\"eth1\"", "") == [])

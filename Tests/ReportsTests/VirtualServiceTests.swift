@@ -77,14 +77,15 @@ import Testing
     @Test func ipvsIsNoOtherDeciderWhereItIsFollowed() throws {
         var followed = try world()
         let plain = followed.answer(try World.packet())
-        #expect(relevantDeciders(plain.trace, on: followed.model).isEmpty)
+        #expect(relevantDeciders(plain.trace, plain.request, on: followed.model).isEmpty)
         var error = try World.packet()
         error.protocol = .icmp
         error.icmpType = 3
-        #expect(relevantDeciders(followed.answer(error).trace, on: followed.model).map(\.name) == ["ipvs"])
+        let refused = followed.answer(error)
+        #expect(relevantDeciders(refused.trace, refused.request, on: followed.model).map(\.name) == ["ipvs"])
         let link = "4: kube-ipvs0: <BROADCAST,NOARP> mtu 1500 qdisc noop state DOWN group default qlen 1000\n"
         var unknown = try world(link)
         let answer = unknown.answer(try World.packet())
-        #expect(relevantDeciders(answer.trace, on: unknown.model).map(\.name) == ["ipvs"])
+        #expect(relevantDeciders(answer.trace, answer.request, on: unknown.model).map(\.name) == ["ipvs"])
     }
 }

@@ -132,19 +132,19 @@ extension SetEvaluator {
         return ways.action
     }
 
-    /// A statement that nobody here can read may drop the packet, end the rule or let it go on.
+    /// A statement that nobody here can read may end the rule or let it go on; the last of its rule may be a verdict.
     private func unreadable(_ text: Symbol, _ way: Way, _ asked: Asked) -> SetAction {
+        if model.linked.rule(asked.rule).endsWithUnread {
+            let open = openVerdict(text, way, asked.rule)
+            return .several(ends: open.ends, onward: open.onward)
+        }
         let quoted = "'\(model.names.text(text))' of \(cite(asked.rule)), which this program can't read,"
-        let passes = space.unknown(
-            "unknown-target@\(cite(asked.rule))", whenYes: "\(quoted) lets the packet on",
-            whenNo: "\(quoted) drops the packet")
         let holds = space.unknown(
             "unknown-match@\(cite(asked.rule))", whenYes: "\(quoted) goes on with the rule",
             whenNo: "\(quoted) ends the rule")
         var ways = StatementWays()
-        ways.ends.append((.drop, part(way, space.complement(passes))))
-        ways.onward.append(part(way, space.and(passes, holds)))
-        ways.missed.append(part(way, space.subtract(passes, holds)))
+        ways.onward.append(part(way, holds))
+        ways.missed.append(part(way, space.complement(holds)))
         return ways.action
     }
 
@@ -179,19 +179,12 @@ extension SetEvaluator {
             case .several(let options): ladder(key, options.map { $0.data }, own, asked, take)
             case .open(let data): ladder(key, data, own, asked, take)
             case .unknown:
-                for (end, part) in either(map, own, asked) {
-                    if let end { ways.ends.append((end, part)) } else { ways.onward.append(part) }
-                }
+                let open = openVerdict(map, own, asked.rule)
+                ways.ends += open.ends
+                ways.onward += open.onward
             }
         }
         return ways.action
-    }
-
-    private func either(_ map: Symbol, _ way: Way, _ asked: Asked) -> [(SetVerdict?, Way)] {
-        let holds = unknown(
-            "unknown-target@\(cite(asked.rule))",
-            "'\(model.names.text(map))' of \(cite(asked.rule)), which this program can't read, lets the packet on")
-        return [(nil, part(way, holds)), (.drop, part(way, space.complement(holds)))]
     }
 
     /// One of several things, of which each but the last has an unknown that says that it is this one.
@@ -237,11 +230,9 @@ extension SetEvaluator {
             var isGoto = false
             if case .goto = verdict { isGoto = true }
             guard let chain = model.linked.sibling(of: rule.chain, named: name) else {
-                let holds = unknown(
-                    "missing-chain@\(cite(rule))",
-                    "chain \(model.names.text(name)), which is not in the input, lets the packet return")
-                ways.onward.append(part(way, holds))
-                ways.ends.append((.drop, part(way, space.complement(holds))))
+                let open = openVerdict(ofMissing: name, way, rule)
+                ways.ends += open.ends
+                ways.onward += open.onward
                 return
             }
             ways.calls.append((chain, isGoto, way))

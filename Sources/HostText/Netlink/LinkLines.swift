@@ -195,6 +195,9 @@ extension LineWriter {
         // IFLA_BRPORT_MODE and IFLA_BRPORT_LEARNING
         if let mode = port.byte(4) { add("hairpin", mode == 0 ? "off" : "on") }
         if let learns = port.byte(8) { add("learning", learns == 0 ? "off" : "on") }
+        // IFLA_BRPORT_ISOLATED and IFLA_BRPORT_LOCKED
+        if port.byte(33) == 1 { add("isolated", "on") }
+        if port.byte(39) == 1 { add("locked", "on") }
     }
 
     /// `inet 10.0.0.1/24 brd 10.0.0.255 scope global eth0`

@@ -71,7 +71,10 @@ struct LinkCommands {
         interface.isLoopback || names.text(interface.name) == "lo"
     }
 
-    private func isBridge(_ name: Symbol) -> Bool { host.interface(name)?.vrfTable == nil }
+    private func isBridge(_ name: Symbol) -> Bool {
+        guard let own = host.interface(name) else { return true }
+        return own.vrfTable == nil && (own.kind == .bridge || own.kind == .other && !own.isMaster)
+    }
 
     private mutating func make(_ interface: NetworkInterface, isBridge: Bool, _ tunnels: inout [String]) {
         let name = names.text(interface.name)

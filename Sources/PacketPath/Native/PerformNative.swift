@@ -44,7 +44,7 @@ extension Evaluator {
         case .resetOption(let kind):
             if !isOf(.tcp, state.packet) { return .miss }
             return stripOptions([kind], &state)
-        case .xtables(let text): return unreadable(text, text, rule)
+        case .xtables(let text): return unreadable(text, rule, state, changes)
         case .unknown(let text): return unreadableStatement(text, rule, state, changes)
         }
     }
@@ -67,19 +67,17 @@ extension Evaluator {
         return .sendOut
     }
 
-    /// A statement that nobody here can read may be anything: it may drop the packet, end the rule or let it go on.
+    /// A statement that nobody here can read may be anything: it may end the rule or let it go on, and where it is the rule's
+    /// last, it may be a verdict.
     private func unreadableStatement(
         _ text: Symbol, _ rule: RuleReference, _ state: WalkState, _ changes: [Change]
     ) -> Action {
+        if model.linked.rule(rule).endsWithUnread { return unreadable(text, rule, state, changes) }
         let quoted = "'\(names.text(text))' of \(cite(rule)), which this program can't read,"
-        let passes = Unknown(
-            "unknown-target@\(cite(rule))", yes: "continue", no: "drop", whenYes: "\(quoted) lets the packet on",
-            whenNo: "\(quoted) drops the packet")
         let holds = Unknown(
             "unknown-match@\(cite(rule))", whenYes: "\(quoted) goes on with the rule",
             whenNo: "\(quoted) ends the rule")
-        return ladder(
-            [(passes.negated, .drop), (holds, .continue)], last: .miss, state, changes)
+        return ladder([(holds, .continue)], last: .miss, state, changes)
     }
 
     /// The ways that hang on yes-or-no variables, of which the first that holds decides: each with that variable's place,
@@ -174,7 +172,7 @@ extension Evaluator {
         func action(_ data: NativeElements.Data?) -> Action {
             guard let data else { return .miss }
             guard case .verdict(let verdict) = data else { return .continue }
-            return self.action(verdict, rule)
+            return self.action(verdict, rule, state, changes)
         }
         switch lookUp(value, in: map, state, rule) {
         case .miss: return .miss
@@ -190,18 +188,20 @@ extension Evaluator {
             let rungs = zip(unknowns, possibilities).map { (unknown: $0, action: action($1.data)) }
             return ladder(rungs, last: action(possibilities.last?.data), state, changes)
         case .unknown:
-            return unreadable(map, map, rule)
+            return unreadable(map, rule, state, changes)
         }
     }
 
-    private func action(_ verdict: NativeVerdict, _ rule: RuleReference) -> Action {
+    private func action(
+        _ verdict: NativeVerdict, _ rule: RuleReference, _ state: WalkState, _ changes: [Change]
+    ) -> Action {
         switch verdict {
         case .accept: .accept
         case .drop: .drop
         case .continue: .continue
         case .return: .return
-        case .jump(let name): chainAction(name, rule) { .jump($0) }
-        case .goto(let name): chainAction(name, rule) { .goto($0) }
+        case .jump(let name): chainAction(name, rule, state, changes) { .jump($0) }
+        case .goto(let name): chainAction(name, rule, state, changes) { .goto($0) }
         case .queue: .queue
         }
     }

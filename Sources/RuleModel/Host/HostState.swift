@@ -45,6 +45,9 @@ public struct HostState: Hashable, Sendable {
     public var otherDeciders: [OtherDecider] = []
     public init() {}
 
+    /// From so many settings on, one that is not there is taken to be none of the host's.
+    public static let mostlyKnownSysctls = 20
+
     /// The interface named `name`.
     public func interface(_ name: Symbol) -> NetworkInterface? {
         for interface in interfaces where interface.name == name { return interface }
@@ -92,6 +95,19 @@ public struct NetworkInterface: Hashable, Sendable {
     public var isHairpin: Bool?
     /// Whether this port of a bridge learns who is behind it; `nil` where that is not told.
     public var isLearning: Bool?
+    /// Whether this port of a bridge passes frames on (`state forwarding`); `nil` where that is not told.
+    public var isForwarding: Bool?
+    /// Whether this port of a bridge sends nothing to others that are so too, and takes frames of known senders alone.
+    public var isIsolated = false
+    public var isLocked = false
+    /// Of a bridge by `ip -d link`: whether its frames pass iptables and ip6tables by its own setting, and whether it tells
+    /// VLANs apart.
+    public var callsIptables = false
+    public var callsIp6tables = false
+    public var filtersVLANs = false
+    /// Whether flags say that it is a bond or a VRF, or belongs to a bond (`MASTER`, `SLAVE`).
+    public var isMaster = false
+    public var isSlave = false
     public var group: UInt32 = 0
     /// Whether the group was told by a name whose number is not known.
     public var hasUnknownGroup = false
