@@ -1,6 +1,7 @@
 /// Every check, in the order of `known-causes`: what breaks most first.
 public let doctorChecks: [DoctorCheck] = [
     forwardPolicyDrop,
+    podLinks,
     reversePath,
     conntrackInvalid,
     twoBackends,
@@ -38,7 +39,6 @@ public let doctorChecks: [DoctorCheck] = [
     tunnelInterface,
     twoPlugins,
     nodeNaming,
-    podLinks,
     addressPool,
     timestampRecycling,
     forgottenDNS,
