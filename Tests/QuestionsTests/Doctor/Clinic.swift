@@ -30,6 +30,8 @@ struct Clinic {
         }
     }
 
+    func text(of file: String) -> String? { texts.first { $0.path == file }?.text }
+
     /// With every `old` of a listing, which must be there, replaced.
     func replacing(_ file: String, _ old: String, _ new: String) throws -> Clinic {
         var copy = self
