@@ -76,6 +76,15 @@ public struct Fleet: Sendable {
     /// Other nodes that route `address` to a pod's link.
     func nodes(withPod address: IPAddress, but number: Int) -> [NodeFacts] { others(byPodRoute[address], number) }
 
+    /// A pod of another node whose address is in `range`.
+    func pod(of range: IPPrefix, but number: Int) -> (node: NodeFacts, address: IPAddress)? {
+        for (index, node) in nodes.enumerated() where index != number {
+            let inside = node.podRoutes.keys.filter { range.contains($0) }
+            if let address = inside.min() { return (node, address) }
+        }
+        return nil
+    }
+
     /// Other nodes whose rules know endpoints, and not just those that the rules of the node with `number` do.
     func nodes(withOtherEndpointsThan number: Int) -> [NodeFacts] {
         guard endpointKinds.indices.contains(number) else { return [] }

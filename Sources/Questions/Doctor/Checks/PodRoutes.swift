@@ -5,13 +5,13 @@ internal import PathModel
 internal import RuleModel
 internal import SourceText
 
-/// The way to pods of another node is broken: no route to its block, a next hop that is not that node's, or a wrong entry
-/// of the neighbour or forwarding table of the tunnel.
+/// The way to pods of another node is broken: no route to its block, one that refuses, a next hop that is not that node's,
+/// or a wrong entry of the neighbour or forwarding table of the tunnel.
 /// Source: felix/dataplane/linux/vxlan_mgr.go, flannel pkg/backend/vxlan; guides of operators.
 let podRoutes = DoctorCheck(
     "pod-routes", "the way to pods of other nodes is broken: route, next hop, neighbour or forwarding entry"
 ) { patient in
-    patient.missingRoutes + patient.wrongNextHops + patient.wrongNeighbours
+    patient.missingRoutes + patient.refusingRoutes + patient.wrongNextHops + patient.wrongNeighbours
 }
 
 extension Patient {
@@ -28,8 +28,8 @@ extension Patient {
             }
     }
 
-    /// Whether a route other than a default one leads to `address`.
-    private func hasOwnRoute(_ address: IPAddress) -> Bool {
+    /// Whether a route other than a default one is for `address`; one that refuses is told of by itself.
+    func hasOwnRoute(_ address: IPAddress) -> Bool {
         host.routes.contains { $0.destination.length > 0 && $0.destination.contains(address) }
     }
 
