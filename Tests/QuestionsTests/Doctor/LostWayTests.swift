@@ -44,4 +44,47 @@ struct LostWayTests {
                 "problem: the route to 10.244.7.0/26 drops what goes to the pod 10.244.7.20 of another node"
             ])
     }
+
+    @Test func `a tunnel that is set up, and no route by it`() throws {
+        #expect(
+            try Clinic(folder: "calico-node").without("ip-route.txt", "10.244.2.0/24 via").titles("pod-routes") == [
+                "problem: no route leads to the pods of the node behind 10.244.2.0, though vxlan.calico knows the way there"
+            ])
+    }
+
+    @Test func `a tunnel that Calico's rules are for is missing`() throws {
+        #expect(
+            try Clinic(folder: "calico-node-ipip").titles("tunnel-interface").isEmpty)
+        func lacking(_ folder: String, _ files: [String], _ device: String) throws -> Clinic {
+            try files.reduce(Clinic(folder: folder)) { node, file in
+                try node.replacing(file, device, "other0")
+            }
+        }
+        let node = try lacking("calico-node", ["ip-addr.txt", "ip-link.txt"], "vxlan.calico:")
+        #expect(
+            try node.findings("tunnel-interface").map(\.title) == ["the tunnel vxlan.calico is missing"])
+        let other = try lacking("calico-node-ipip", ["ip-addr.txt", "ip-link.txt"], "tunl0@NONE:")
+        #expect(try other.titles("tunnel-interface") == ["problem: the tunnel tunl0 is missing"])
+    }
+
+    @Test func `a tunnel that flannel's annotation is for is missing`() throws {
+        func object(_ backend: String) -> String {
+            """
+            apiVersion: v1
+            kind: Node
+            metadata: {name: node-a, annotations: {flannel.alpha.coreos.com/backend-type: \(backend)}}
+            status: {addresses: [{type: InternalIP, address: 192.168.10.11}]}
+
+            """
+        }
+        let node = try Clinic(folder: "flannel-docker")
+        #expect(try node.with(object("vxlan")).titles("tunnel-interface").isEmpty)
+        let lacking = try node.replacing("ip-addr.txt", "flannel.1:", "other0:")
+            .replacing("ip-link.txt", "flannel.1:", "other0:")
+        #expect(try lacking.with(object("host-gw")).titles("tunnel-interface").isEmpty)
+        #expect(
+            try lacking.with(object("vxlan")).titles("tunnel-interface") == [
+                "problem: the tunnel flannel.1 is missing"
+            ])
+    }
 }
