@@ -1,6 +1,7 @@
 /// Every check, in the order of `known-causes`: what breaks most first.
 public let doctorChecks: [DoctorCheck] = [
     forwardPolicyDrop,
+    forwardingOff,
     podLinks,
     reversePath,
     conntrackInvalid,
