@@ -2,6 +2,7 @@
 public let doctorChecks: [DoctorCheck] = [
     forwardPolicyDrop,
     forwardingOff,
+    answersDropped,
     podLinks,
     reversePath,
     conntrackInvalid,

@@ -94,4 +94,23 @@ struct ForwardingTests {
         #expect(try router(policy: "ACCEPT", forwarding: 0, nat: all).titles("forwarding-off").isEmpty)
         #expect(try router(forwarding: 0).titles("forwarding-off").isEmpty, "a host that is no router")
     }
+
+    @Test func `a rule for one direction without one for answers`() throws {
+        let oneWay = "-i eth1 -o eth0 -j ACCEPT"
+        let found = try router(oneWay).findings("answers-dropped")
+        #expect(
+            found.map { "\($0.severity.name): \($0.title)" } == [
+                "problem: the policy of filter/FORWARD drops the answers to what this host routes from eth1 to eth0, which it lets through"
+            ])
+        #expect(
+            try router(oneWay).quotes(try #require(found.first)) == ["-A FORWARD \(oneWay)", ":FORWARD DROP [0:0]"])
+        let answers = "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
+        #expect(try router(oneWay, answers).titles("answers-dropped").isEmpty)
+        #expect(try router(oneWay, "-i eth0 -o eth1 -j ACCEPT").titles("answers-dropped").isEmpty)
+        #expect(try router().titles("answers-dropped").isEmpty, "nothing is let through")
+        #expect(
+            try router("-i eth0 -o eth1 -j DROP", policy: "ACCEPT").titles("answers-dropped") == [
+                "problem: filter/FORWARD:1 drops the answers to what this host routes from eth1 to eth0, which it lets through"
+            ])
+    }
 }
