@@ -14,6 +14,7 @@ public let doctorChecks: [DoctorCheck] = [
     natOutgoingSurprise,
     ruleOrder,
     acceptNotFinal,
+    foreignDrops,
     hostEndpointDeny,
     endpointToHost,
     untrackedPolicy,

@@ -113,4 +113,44 @@ struct ForwardingTests {
                 "problem: filter/FORWARD:1 drops the answers to what this host routes from eth1 to eth0, which it lets through"
             ])
     }
+
+    /// Where the rules of FORWARD begin.
+    private let start = "[0:0] -A FORWARD -m comment --comment \"cali:wUHhoiAYhphO9Mso\" -j cali-FORWARD\n"
+
+    @Test func `a rule before the dataplane's drops what pods ask of DNS`() throws {
+        let node = try Clinic(folder: "calico-node")
+        #expect(try node.titles("foreign-drop").isEmpty)
+        let found = try node.replacing(
+            "iptables-save.txt", start, "[0:0] -A FORWARD -p udp -m udp --dport 53 -j DROP\n" + start
+        ).findings("foreign-drop")
+        #expect(
+            found.map { "\($0.severity.name): \($0.title)" } == [
+                "problem: filter/FORWARD:1 drops what pods send to kube-system/kube-dns:dns (10.96.0.10:53/udp)"
+            ])
+        #expect(found.first?.example == "--in cali11111111111 --from 10.244.1.10:40000 --to 10.96.0.10:53/udp")
+    }
+
+    @Test func `a rule drops what comes from outside for node ports`() throws {
+        let drop = "[0:0] -A FORWARD -i eth0 -m conntrack --ctstate NEW -j DROP\n"
+        let found = try Clinic(folder: "calico-node").replacing("iptables-save.txt", start, drop + start)
+            .findings("foreign-drop")
+        #expect(found.map(\.severity) == [.risk])
+        #expect(
+            found.first?.title.hasPrefix(
+                "filter/FORWARD:1 drops what comes from outside for default/web:http (node port 30080/tcp)") == true)
+        #expect(found.first?.doubts == ["whether it is meant to keep these clients out"])
+        // Behind kube-proxy's and Calico's, which have accepted the packets.
+        let last =
+            "[0:0] -A FORWARD -m comment --comment \"cali:mp77cMpurHhyjLrM\" -j MARK --set-xmark 0x10000/0x10000\n"
+        #expect(
+            try Clinic(folder: "calico-node").replacing("iptables-save.txt", last, drop + last)
+                .titles("foreign-drop").isEmpty)
+    }
+
+    @Test func `a limit that may drop is none that does`() throws {
+        let limited = "[0:0] -A FORWARD -p udp -m udp --dport 53 -m limit --limit 10/sec -j DROP\n"
+        #expect(
+            try Clinic(folder: "calico-node").replacing("iptables-save.txt", start, limited + start)
+                .titles("foreign-drop").isEmpty)
+    }
 }
