@@ -114,6 +114,19 @@ struct KubeProxyDriftTests {
             found.first?.evidence.first?.text
                 == "here default/web:http has 10.244.1.10:80, there 10.244.2.20:80")
     }
+
+    @Test func `of many nodes the one that differs is told, and told once`() throws {
+        let usual = Clinic(Self.rules)
+        let stale = Clinic(Self.rules.replacing("10.244.1.10:80", with: "10.244.2.20:80"))
+        #expect(
+            try stale.beside(usual).beside(usual).beside(usual).titles("stale-kube-proxy") == [
+                "risk: kube-proxy's rules differ from those on 3 other nodes: default/web:http"
+            ])
+        #expect(try usual.beside(usual).beside(usual).beside(stale).titles("stale-kube-proxy").isEmpty)
+        // A traffic policy of Local leaves every node its own pods.
+        let third = Clinic(Self.rules.replacing("10.244.1.10:80", with: "10.244.3.30:80"))
+        #expect(try usual.beside(stale).beside(third).titles("stale-kube-proxy").isEmpty)
+    }
 }
 
 extension KubeProxyDriftTests {
