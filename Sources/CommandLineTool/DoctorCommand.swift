@@ -73,24 +73,39 @@ private func doctor(_ arguments: [String], _ console: borrowing Console) throws(
         names: Set(settings.checks),
         telling: NodeTelling(paths, isJSON: settings.json, settings.common, console))
     let input = try NodeInput(paths, settings.common, console)
-    // Nodes are read twice, since what all of them say is known only then.
-    var fleet = Fleet()
-    if input.count > 1 {
-        fleet = Fleet(
-            try input.map(console, tells: false) { _, loaded in
-                let model = loaded.makeModel()
-                return NodeFacts(
-                    model, annotations: AnnotatedRuleset(model.linked, cluster: loaded.node.cluster))
-            }.results)
-    }
-    let (looked, haveProblems) = try input.map(console) { [fleet] number, loaded in
-        request.look(at: loaded, number, of: fleet)
+    let (fleet, first) = try fleet(of: input, paths, settings.common, console)
+    let (looked, haveProblems) = try input.map(console) { number, loaded in
+        request.look(at: loaded, first + number, of: fleet)
     }
     var output = console.output()
     for node in looked { output.write(node.text) }
     try console.finish(&output)
     let isGrave = looked.contains { $0.gravest.map { $0 >= settings.failOn } ?? false }
     return settings.common.status(isGrave ? ExitStatus.notAsExpected : ExitStatus.answered, haveProblems)
+}
+
+/// What all nodes say of each other, and which of them the first one of `input` is. One that `--node` chooses is compared
+/// with the others all the same, where they can be read a second time.
+private func fleet(
+    of input: NodeInput, _ paths: [String], _ common: CommonSettings, _ console: borrowing Console
+) throws(Stop) -> (fleet: Fleet, first: Int) {
+    var all = input
+    if common.node != nil, !paths.contains("-") {
+        var every = common
+        every.node = nil
+        all = try NodeInput(paths, every, console, tells: false)
+    }
+    guard all.count > 1 else { return (Fleet(), 0) }
+    // Nodes are read twice, since what all of them say is known only then.
+    let facts = try all.map(console, tells: false) { number, loaded in
+        let model = loaded.makeModel()
+        let facts = NodeFacts(model, annotations: AnnotatedRuleset(model.linked, cluster: loaded.node.cluster))
+        return (facts, loaded.folder == common.node ? number : nil)
+    }.results
+    guard common.node != nil else { return (Fleet(facts.map { $0.0 }), 0) }
+    // A folder within a node's own may be what was asked for.
+    guard let chosen = facts.compactMap({ $0.1 }).first else { return (Fleet(), 0) }
+    return (Fleet(facts.map { $0.0 }), chosen)
 }
 
 /// What is asked of each node, and how it is told.
