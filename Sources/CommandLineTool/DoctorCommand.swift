@@ -132,9 +132,8 @@ private struct DoctorRequest: Sendable {
                 writeDoctorJSON(diagnosis, node: loaded.name, model: model, files: files, into: &json)
             }
         } report: { snapshot in
-            let checked = names.isEmpty ? doctorChecks.count : names.count
-            return doctorReport(
-                found, checked: checked, snapshot: snapshot, missing: loaded.node.missing, model: model, files: files)
+            let gaps = doctorGaps(patient, only: names, missing: loaded.node.missing)
+            return doctorReport(found, gaps: gaps, snapshot: snapshot, model: model, files: files)
         }
         return Answer(text: text, gravest: found.map { $0.finding.severity }.max())
     }

@@ -104,6 +104,8 @@ public struct Fleet: Sendable {
         }
     }
 
+    var count: Int { nodes.count }
+
     /// What a node of the input calls itself.
     func name(_ number: Int) -> String { nodes[number].name }
 

@@ -8,7 +8,7 @@ internal import SourceText
 /// FORWARD lets connections begin in one direction and drops what is answered: a rule for NEW, or for one pair of
 /// interfaces, and none for ESTABLISHED.
 let answersDropped = DoctorCheck(
-    "answers-dropped", "FORWARD lets packets through one way, and drops the answers to them"
+    "answers-dropped", "FORWARD lets packets through one way, and drops the answers to them", needs: [.interfaces]
 ) { patient in
     var findings: [DoctorFinding] = []
     var told: Set<Place> = []

@@ -10,7 +10,8 @@ internal import SourceText
 /// another hook. Found by following packets for the addresses and ports that kube-proxy's rules name.
 /// Source: kubernetes#39823, #40182; guides of operators.
 let foreignDrops = DoctorCheck(
-    "foreign-drop", "a rule that is not the dataplane's drops what goes to Services, node ports or the pods' DNS"
+    "foreign-drop", "a rule that is not the dataplane's drops what goes to Services, node ports or the pods' DNS",
+    needs: [.interfaces]
 ) { patient in
     let isTold = patient.decidedBeforeCalico.compactMap { $0.evidence.first?.place }
     return patient.droppedServices.compactMap { rule, hits in

@@ -11,7 +11,8 @@ internal import SourceText
 /// Source: net/ipv4/route.c `ip_route_input_slow` (the interface that a packet comes in by decides), net/ipv6/ip6_output.c
 /// `ip6_forward` (`conf.all` decides), Linux 6.18.
 let forwardingOff = DoctorCheck(
-    "forwarding-off", "forwarding is off (net.ipv4.ip_forward) though pods, containers or rules need it"
+    "forwarding-off", "forwarding is off (net.ipv4.ip_forward) though pods, containers or rules need it",
+    needs: [.interfaces, .sysctls]
 ) { patient in
     var findings: [DoctorFinding] = []
     for version in [IPVersion.v4, .v6] {

@@ -16,7 +16,7 @@ let hairpin = DoctorCheck(
 /// Bridged packets that iptables does not see: answers of a Service's endpoint on the same bridge keep the pod's address.
 /// Source: kubernetes#21613, #87426, #38802.
 let bridgeNetfilter = DoctorCheck(
-    "bridge-nf-call-iptables", "packets between pods of one bridge pass by the rules"
+    "bridge-nf-call-iptables", "packets between pods of one bridge pass by the rules", needs: [.interfaces, .sysctls]
 ) { patient in
     let bridges = patient.podBridges
     guard let bridge = bridges.first, patient.hasServices else { return [] }

@@ -9,7 +9,8 @@ internal import SourceText
 /// What pods send to pods of other nodes, or to Services, leaves with the node's address.
 /// Source: flannel#835, #2176; ip-masq-agent#65, #35; calico#499 (masquerade-all); moby's `-s SUBNET ! -o docker0`.
 let podMasquerade = DoctorCheck(
-    "pod-masquerade", "pods of other nodes, or Services, see the node's address in place of the pod's"
+    "pod-masquerade", "pods of other nodes, or Services, see the node's address in place of the pod's",
+    needs: [.interfaces]
 ) { patient in
     var findings: [DoctorFinding] = []
     var rules: Set<RuleReference> = []

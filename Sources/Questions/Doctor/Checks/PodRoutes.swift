@@ -9,7 +9,8 @@ internal import SourceText
 /// or a wrong entry of the neighbour or forwarding table of the tunnel.
 /// Source: felix/dataplane/linux/vxlan_mgr.go, flannel pkg/backend/vxlan; guides of operators.
 let podRoutes = DoctorCheck(
-    "pod-routes", "the way to pods of other nodes is broken: route, next hop, neighbour or forwarding entry"
+    "pod-routes", "the way to pods of other nodes is broken: route, next hop, neighbour or forwarding entry",
+    needs: [.routes]
 ) { patient in
     let missing = patient.missingRoutes
     return missing + (missing.isEmpty ? patient.unroutedTunnels : []) + patient.refusingRoutes

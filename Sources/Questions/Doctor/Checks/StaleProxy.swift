@@ -8,7 +8,8 @@ internal import SourceText
 /// kube-proxy's rules on this node are behind the objects, or differ from another node's.
 /// Source: kubernetes#28674, #35641, #47589, #121362.
 let staleProxy = DoctorCheck(
-    "stale-kube-proxy", "kube-proxy's rules differ from the Services and endpoints of the cluster, or between nodes"
+    "stale-kube-proxy", "kube-proxy's rules differ from the Services and endpoints of the cluster, or between nodes",
+    needs: [.objectsOrNodes]
 ) { patient in
     patient.staleServices + patient.missingServices + patient.staleEndpoints + patient.driftingEndpoints
 }

@@ -9,7 +9,8 @@ internal import SourceText
 /// can't carry.
 /// Source: calico/node/pkg/allocateip; felix/dataplane/linux/mtu (overheads); flannel#1155 (subnet changed); guides.
 let tunnelInterface = DoctorCheck(
-    "tunnel-interface", "the tunnel's interface is missing, down, without its address, or its MTU is too large"
+    "tunnel-interface", "the tunnel's interface is missing, down, without its address, or its MTU is too large",
+    needs: [.interfaces]
 ) { patient in
     var findings = patient.missingTunnels
     for link in patient.tunnelLinks {
