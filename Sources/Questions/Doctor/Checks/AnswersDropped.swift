@@ -13,10 +13,10 @@ let answersDropped = DoctorCheck(
     var findings: [DoctorFinding] = []
     var told: Set<Place> = []
     for flow in patient.flowsThatAreAnswered {
-        guard let there = patient.follow(flow.packet)?.agreed, there.outcome == .forwarded,
-            let answer = patient.answer(to: flow.packet, by: there), let followed = patient.follow(answer),
-            let way = followed.agreed, way.isLost, let decider = patient.forwardDecider(way),
-            told.insert(decider.place).inserted
+        guard let (trace, options) = patient.trace(flow.packet, andReply: true), let there = trace.ways.first,
+            trace.branches.isEmpty, trace.outcome == .forwarded, let answer = trace.reply.first,
+            let way = FollowedPacket(ways: answer.ways, options: options).agreed, way.isLost,
+            let decider = patient.forwardDecider(way), told.insert(decider.place).inserted
         else { continue }
         let acceptor = there.rules.last { $0.verdict == .accept && patient.isReached($0.rule.chain, from: .forward) }
         var finding = DoctorFinding(
@@ -27,7 +27,7 @@ let answersDropped = DoctorCheck(
                 "let answers through first thing in FORWARD: iptables -I FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
             ])
         finding.traffic = "every connection that begins so: it never opens"
-        finding.example = followed.options
+        finding.example = options
         findings.append(finding)
     }
     return findings
@@ -37,18 +37,6 @@ extension Patient {
     fileprivate var flowsThatAreAnswered: [SampleFlow] {
         let outside = podFlows.filter { $0.packet.destination == .internet }
         return networkFlows.map { $0.sample } + outside
-    }
-
-    /// The second packet of the connection, as FORWARD sees it: translated back already.
-    fileprivate func answer(to question: PacketDescription, by way: TracedWay) -> PacketDescription? {
-        guard let out = way.outInterface, let source = question.source, let destination = question.destination,
-            let port = question.destinationPort
-        else { return nil }
-        var answer = packet(in: name(out), from: destination, to: source, port: question.sourcePort)
-        answer.sourcePort = port
-        answer.tcpFlags = [.syn, .ack]
-        answer.state = .established
-        return answer
     }
 
     /// The rule or policy of FORWARD that ended a way, with words for it.
