@@ -31,6 +31,10 @@ struct LostWayTests {
             try node("prohibit 10.244.2.0/24").titles("pod-routes").contains(
                 "problem: the route to 10.244.2.0/24 refuses what goes to the endpoint 10.244.2.20:80 of default/web:http"
             ))
+        // The tunnel has its address of a block of the node's own.
+        #expect(
+            try node("prohibit 10.244.2.0/24").replacing("ip-addr.txt", "10.244.1.0/32", "10.244.2.0/32")
+                .titles("pod-routes").allSatisfy { !$0.contains("refuses") })
     }
 
     @Test func `a route that refuses the pod of another node of the input`() throws {
@@ -82,6 +86,9 @@ struct LostWayTests {
         let lacking = try node.replacing("ip-addr.txt", "flannel.1:", "other0:")
             .replacing("ip-link.txt", "flannel.1:", "other0:")
         #expect(try lacking.with(object("host-gw")).titles("tunnel-interface").isEmpty)
+        let calico = try Clinic(folder: "calico-node").with(
+            object("vxlan").replacing("192.168.10.11", with: "192.0.2.10"))
+        #expect(try calico.titles("tunnel-interface").isEmpty, "Calico has taken flannel's place")
         #expect(
             try lacking.with(object("vxlan")).titles("tunnel-interface") == [
                 "problem: the tunnel flannel.1 is missing"

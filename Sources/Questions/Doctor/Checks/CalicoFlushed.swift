@@ -25,7 +25,9 @@ extension Patient {
                         $0.family == table.family && $0.table == table.table && calicoChain(in: $0) != nil
                     }
                 }
-                guard let traffic = loss(of: table.table), !isElsewhere else { continue }
+                guard let traffic = loss(of: table.table), !isElsewhere, table.table == .filter || !usesBPF else {
+                    continue
+                }
                 let there = linked.table(of: witness)
                 var finding = DoctorFinding(
                     .problem,
@@ -46,6 +48,12 @@ extension Patient {
     private func calicoChain(in table: WholeTable) -> ChainID? {
         let own = linked.ruleset.tables[table.index].chains.first { name($0.name).hasPrefix("cali-") }
         return own.flatMap { linked.chainID(table: table.index, named: $0.name) }
+    }
+
+    /// Whether Calico's programs of the kernel may do what its rules of nat and raw else do.
+    private var usesBPF: Bool {
+        host.otherDeciders.contains { $0.kind == .bpf }
+            || cluster.felixConfigurations.contains { $0.value("bpfEnabled") == "true" }
     }
 
     /// What is hit where a table lacks Calico's chains; mangle's decide before DNAT only, where a policy asks for it.

@@ -25,7 +25,7 @@ let forwardingOff = DoctorCheck(
         for flow in hit where !links.contains(flow.interface) { links.append(flow.interface) }
         let isPartly = version == .v4 && patient.model.sysctl("net.ipv4.ip_forward") == 1
         var finding = DoctorFinding(
-            first.rule == nil ? .problem : .risk,
+            hit.contains { $0.isUsed } ? .problem : .risk,
             "this host does not forward \(version == .v4 ? "IPv4" : "IPv6") packets"
                 + (isPartly ? " that come in by \(list(links))" : "") + ": \(first.text) is dropped",
             evidence: evidence + (first.rule.map { [patient.evidence($0, "is for packets that are forwarded")] } ?? []),
@@ -51,38 +51,46 @@ extension Patient {
         var interface: String
         /// The operator's rule that is for such packets; `nil` where pods or containers send them.
         var rule: RuleReference?
+        /// Whether someone is known who sends such packets.
+        var isUsed: Bool
         var options: String
     }
 
     /// Packets that are to be forwarded and are not, since the kernel does not forward what comes in there.
     fileprivate func unforwarded(_ version: IPVersion) -> [Unforwarded] {
-        var flows: [(text: String, packet: PacketDescription, rule: RuleReference?)] = []
+        var flows: [(text: String, packet: PacketDescription, rule: RuleReference?, isUsed: Bool)] = []
         if Self.forwardingMakers.contains(where: hasMaker) {
             let pods = localPods.filter { $0.address.version == version && !isUplink($0.interface) }
             var asked: [Symbol] = []
             for pod in pods.prefix(64) where !asked.contains(pod.interface.name) {
                 asked.append(pod.interface.name)
                 let out = packet(in: name(pod.interface.name), from: .address(pod.address), to: .internet)
-                flows.append(("what pods send to the outside", out, nil))
+                flows.append(("what pods send to the outside", out, nil, isInhabited(pod.interface)))
             }
             if let pod = pods.first, let uplink = uplinks.first {
                 let back = packet(in: name(uplink.name), from: .internet, to: .address(pod.address))
-                flows.append(("what comes for pods from outside", back, nil))
+                flows.append(("what comes for pods from outside", back, nil, isInhabited(pod.interface)))
             }
         }
         if flows.isEmpty, version == .v4 {
             for flow in networkFlows {
                 if let rule = forwardingRule(flow) {
-                    flows.append((flow.sample.text, flow.sample.packet, rule))
+                    flows.append((flow.sample.text, flow.sample.packet, rule, false))
                 }
             }
         }
-        return flows.compactMap { text, packet, rule in
+        return flows.compactMap { text, packet, rule, isUsed in
             guard case .interface(let interface)? = packet.arrival, let followed = follow(packet),
                 followed.agreed?.reason == .forwardingOff, !isForced(interface, version)
             else { return nil }
-            return Unforwarded(text: text, interface: interface, rule: rule, options: followed.options)
+            return Unforwarded(text: text, interface: interface, rule: rule, isUsed: isUsed, options: followed.options)
         }
+    }
+
+    /// Whether a pod or container is behind a link: a bridge may be there for none.
+    private func isInhabited(_ link: NetworkInterface) -> Bool {
+        link.kind != .bridge || host.interfaces.contains { $0.master == link.name && $0.isUp }
+            || host.neighbours.contains { $0.interface == link.name && !$0.isUnreachable }
     }
 
     private static let forwardingMakers: [Maker] = [

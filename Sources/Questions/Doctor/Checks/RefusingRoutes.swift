@@ -11,6 +11,7 @@ extension Patient {
     private struct Refused {
         var text: String
         var evidence: DoctorFinding.Evidence
+        var doubts: [String] = []
     }
 
     var refusingRoutes: [DoctorFinding] {
@@ -22,9 +23,10 @@ extension Patient {
                 .problem, "the route to \(route.destination) \(verb) what goes to \(refused.text)",
                 evidence: [DoctorFinding.Evidence(route.place), refused.evidence],
                 remedies: [
-                    "ip route del \(route.destination), and restart the network plugin's pod on this node, which writes the route to the node that has these addresses; if it comes back, this node takes the block for its own: calicoctl ipam check"
+                    "see whose block it is (calicoctl ipam show --show-blocks, calicoctl ipam check); if it is another node's: ip route del \(route.destination), and restart the network plugin's pod on this node, which writes the route to that node"
                 ])
             finding.traffic = "all that this node and its pods send there"
+            finding.doubts = refused.doubts
             return finding
         }
     }
@@ -62,15 +64,18 @@ extension Patient {
                 text: "the pod \(address) of \(node.name.isEmpty ? "another node" : node.name)",
                 evidence: DoctorFinding.Evidence(.none, "another node of the input has a route to it by a pod's link"))
         }
-        // Without objects: a block that no pod of this node is in is not its own, or has nobody to send to.
-        guard !localPods.contains(where: { range.contains($0.address) }) else { return nil }
+        // Without objects: a block that neither a pod of this node nor its tunnel has an address of is another's.
+        guard !localPods.contains(where: { range.contains($0.address) }),
+            !host.interfaces.contains(where: { $0.addresses.contains { range.contains($0.address) } })
+        else { return nil }
         for (name, endpoints) in serviceEndpoints.sorted(by: { $0.key.text < $1.key.text }) {
             for endpoint in endpoints {
                 guard let address = addressPart(endpoint), isOthers(address) else { continue }
                 return Refused(
                     text: "the endpoint \(endpoint) of \(name.text)",
                     evidence: DoctorFinding.Evidence(
-                        .none, "kube-proxy's rules translate to it, and no pod of this node is in that range"))
+                        .none, "kube-proxy's rules translate to it, and no pod of this node is in that range"),
+                    doubts: ["whether the block is this node's own, and the pod with this address is gone"])
             }
         }
         return nil

@@ -92,7 +92,9 @@ extension Patient {
                 }
             }
         }
-        if let node = cluster.nodes.first(where: { $0.name == ownNode && $0.flannelBackend == "vxlan" }) {
+        // A node keeps the annotation when another plugin has taken flannel's place.
+        let isReplaced = !hasMaker(.flannel) && [.calico, .cilium, .weave, .kubeRouter].contains(where: hasMaker)
+        if !isReplaced, let node = cluster.nodes.first(where: { $0.name == ownNode && $0.flannelBackend == "vxlan" }) {
             note("flannel.", DoctorFinding.Evidence(node.place, "flannel's backend on this node is vxlan"))
         }
         return called.map { device, evidence in
