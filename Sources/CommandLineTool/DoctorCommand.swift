@@ -84,28 +84,38 @@ private func doctor(_ arguments: [String], _ console: borrowing Console) throws(
     return settings.common.status(isGrave ? ExitStatus.notAsExpected : ExitStatus.answered, haveProblems)
 }
 
-/// What all nodes say of each other, and which of them the first one of `input` is. One that `--node` chooses is compared
-/// with the others all the same, where they can be read a second time.
+/// What all nodes say of each other, and which of them the first one of `input` is.
 private func fleet(
     of input: NodeInput, _ paths: [String], _ common: CommonSettings, _ console: borrowing Console
 ) throws(Stop) -> (fleet: Fleet, first: Int) {
-    var all = input
-    if common.node != nil, !paths.contains("-") {
-        var every = common
-        every.node = nil
-        all = try NodeInput(paths, every, console, tells: false)
+    guard let name = common.node else { return (Fleet(try facts(of: input, console).map { $0.facts }), 0) }
+    // Standard input can't be read a second time.
+    if paths.contains("-") { return (Fleet(), 0) }
+    // The chosen one is compared with the others all the same, as far as they can be read.
+    var every = common
+    every.node = nil
+    do {
+        let all = try facts(of: NodeInput(paths, every, console, tells: false), console)
+        // What was asked for may be a folder within a node's own.
+        guard let first = all.firstIndex(where: { $0.folder == name }) else { return (Fleet(), 0) }
+        return (Fleet(all.map { $0.facts }), first)
+    } catch {
+        guard case .message(let text) = error else { throw error }
+        console.error("hookline: warning: '\(name)' is not compared with the other nodes: \(text)")
+        return (Fleet(), 0)
     }
-    guard all.count > 1 else { return (Fleet(), 0) }
-    // Nodes are read twice, since what all of them say is known only then.
-    let facts = try all.map(console, tells: false) { number, loaded in
+}
+
+/// What each node tells the others. Nodes are read twice, since what all of them say is known only then.
+private func facts(
+    of input: NodeInput, _ console: borrowing Console
+) throws(Stop) -> [(facts: NodeFacts, folder: String)] {
+    guard input.count > 1 else { return [] }
+    return try input.map(console, tells: false) { _, loaded in
         let model = loaded.makeModel()
         let facts = NodeFacts(model, annotations: AnnotatedRuleset(model.linked, cluster: loaded.node.cluster))
-        return (facts, loaded.folder == common.node ? number : nil)
+        return (facts, loaded.folder)
     }.results
-    guard common.node != nil else { return (Fleet(facts.map { $0.0 }), 0) }
-    // A folder within a node's own may be what was asked for.
-    guard let chosen = facts.compactMap({ $0.1 }).first else { return (Fleet(), 0) }
-    return (Fleet(facts.map { $0.0 }), chosen)
 }
 
 /// What is asked of each node, and how it is told.

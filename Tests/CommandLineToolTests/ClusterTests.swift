@@ -115,6 +115,9 @@ import Testing
             let answer = call([command, folder.path])
             #expect(answer.status == 2 && answer.output.isEmpty && answer.error.contains("is dumped twice"))
         }
+        let chosen = call(["doctor", folder.path, "--node", "node-a"])
+        #expect(chosen.status == 1 && chosen.output.contains("no endpoint"))
+        #expect(chosen.error.contains("'node-a' is not compared with the other nodes: "))
     }
 
     @Test func aFileOfNoNodeIsToldAndNotTakenInSilence() throws {
