@@ -247,7 +247,11 @@ extension Patient {
 
     /// Endpoints that rules of most nodes have, and this node's not, or the other way.
     fileprivate var driftingEndpoints: [DoctorFinding] {
-        let differing = fleet.otherEndpoints(than: number)
+        let services = servicesByName
+        // A policy of Local leaves every node the pods of its own.
+        let differing = fleet.otherEndpoints(than: number).filter {
+            services[$0.name.serviceText]?.internalPolicy != .local
+        }
         guard let first = differing.first else { return [] }
         var others: Set<Int> = []
         for port in differing { others.formUnion(port.usual.nodes) }
