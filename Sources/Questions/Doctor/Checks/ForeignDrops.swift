@@ -62,11 +62,12 @@ extension Patient {
 
     /// Packets to Services: of a pod to cluster IPs, DNS first, and from outside to node ports and load balancers.
     private var serviceQuestions: [(front: ServiceFront, packet: PacketDescription, isFromPod: Bool)] {
+        let pod = samplePods.first { $0.interface.kind != .bridge } ?? samplePods.first
+        if pod == nil, uplinks.isEmpty { return [] }
         let fronts = serviceFronts.filter { $0.address?.version != .v6 }
         let inner = fronts.filter { $0.kind == .cluster }
         let ordered = inner.filter { $0.port == 53 } + inner.filter { $0.port != 53 }
         var found: [(front: ServiceFront, packet: PacketDescription, isFromPod: Bool)] = []
-        let pod = samplePods.first { $0.interface.kind != .bridge } ?? samplePods.first
         for front in ordered.prefix(8) {
             guard let pod, let address = front.address else { continue }
             let packet = packet(

@@ -159,13 +159,17 @@ extension Patient {
     fileprivate var takenBeforeMasquerade: [DoctorFinding] {
         var findings: [DoctorFinding] = []
         var told: Set<RuleReference> = []
-        let endpoints = serviceEndpoints
+        let pods = localPods
+        if pods.isEmpty { return [] }
+        // A Service that leads to each address; thousands lead to other nodes.
+        var services: [IPAddress: ServicePortName] = [:]
+        for (name, endpoints) in serviceEndpoints.sorted(by: { $0.key.text < $1.key.text }) {
+            for address in endpoints.compactMap(addressPart) where services[address] == nil { services[address] = name }
+        }
         let fronts = serviceFronts.filter { $0.kind == .cluster }
-        for pod in localPods {
-            guard
-                let front = fronts.first(where: { front in
-                    endpoints[front.name]?.contains { addressPart($0) == pod.address } ?? false
-                }), let address = front.address, address.version == pod.address.version
+        for pod in pods {
+            guard let service = services[pod.address], let front = fronts.first(where: { $0.name == service }),
+                let address = front.address, address.version == pod.address.version
             else { continue }
             let packet = packet(
                 in: name(pod.interface.name), from: .address(pod.address), to: .address(address), front.transport,
