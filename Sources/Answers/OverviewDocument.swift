@@ -29,7 +29,7 @@ public func overviewDocument(_ node: NodeState, _ model: HostModel, owners: Anno
     rows.append([RichText("Sets", .strong), RichText("\(sets)")])
     rows.append([RichText("Written by", .strong), RichText(makers(model.linked, owners))])
     document.add(.table(rows))
-    var notes = linkNotes(model.linked).map { RichText($0) }
+    var notes = linkNotes(model.linked, owners).map { RichText($0) }
     notes += model.unreadRules.map { RichText($0.text, .doubtful) }
     for diagnostic in node.diagnostics.prefix(shownNotes) where diagnostic.severity > .note {
         let place = node.file(of: diagnostic.place).map { "\($0.path):\(diagnostic.place.line): " } ?? ""

@@ -73,24 +73,49 @@ private func doctor(_ arguments: [String], _ console: borrowing Console) throws(
         names: Set(settings.checks),
         telling: NodeTelling(paths, isJSON: settings.json, settings.common, console))
     let input = try NodeInput(paths, settings.common, console)
-    // Nodes are read twice, since what all of them say is known only then.
-    var fleet = Fleet()
-    if input.count > 1 {
-        fleet = Fleet(
-            try input.map(console, tells: false) { _, loaded in
-                let model = loaded.makeModel()
-                return NodeFacts(
-                    model, annotations: AnnotatedRuleset(model.linked, cluster: loaded.node.cluster))
-            }.results)
-    }
-    let (looked, haveProblems) = try input.map(console) { [fleet] number, loaded in
-        request.look(at: loaded, number, of: fleet)
+    let (fleet, first) = try fleet(of: input, paths, settings.common, console)
+    let (looked, haveProblems) = try input.map(console) { number, loaded in
+        request.look(at: loaded, first + number, of: fleet)
     }
     var output = console.output()
     for node in looked { output.write(node.text) }
     try console.finish(&output)
     let isGrave = looked.contains { $0.gravest.map { $0 >= settings.failOn } ?? false }
     return settings.common.status(isGrave ? ExitStatus.notAsExpected : ExitStatus.answered, haveProblems)
+}
+
+/// What all nodes say of each other, and which of them the first one of `input` is.
+private func fleet(
+    of input: NodeInput, _ paths: [String], _ common: CommonSettings, _ console: borrowing Console
+) throws(Stop) -> (fleet: Fleet, first: Int) {
+    guard let name = common.node else { return (Fleet(try facts(of: input, console).map { $0.facts }), 0) }
+    // Standard input can't be read a second time.
+    if paths.contains("-") { return (Fleet(), 0) }
+    // The chosen one is compared with the others all the same, as far as they can be read.
+    var every = common
+    every.node = nil
+    do {
+        let all = try facts(of: NodeInput(paths, every, console, tells: false), console)
+        // What was asked for may be a folder within a node's own.
+        guard let first = all.firstIndex(where: { $0.folder == name }) else { return (Fleet(), 0) }
+        return (Fleet(all.map { $0.facts }), first)
+    } catch {
+        guard case .message(let text) = error else { throw error }
+        console.error("hookline: warning: '\(name)' is not compared with the other nodes: \(text)")
+        return (Fleet(), 0)
+    }
+}
+
+/// What each node tells the others. Nodes are read twice, since what all of them say is known only then.
+private func facts(
+    of input: NodeInput, _ console: borrowing Console
+) throws(Stop) -> [(facts: NodeFacts, folder: String)] {
+    guard input.count > 1 else { return [] }
+    return try input.map(console, tells: false) { _, loaded in
+        let model = loaded.makeModel()
+        let facts = NodeFacts(model, annotations: AnnotatedRuleset(model.linked, cluster: loaded.node.cluster))
+        return (facts, loaded.folder)
+    }.results
 }
 
 /// What is asked of each node, and how it is told.
@@ -117,9 +142,8 @@ private struct DoctorRequest: Sendable {
                 writeDoctorJSON(diagnosis, node: loaded.name, model: model, files: files, into: &json)
             }
         } report: { snapshot in
-            let checked = names.isEmpty ? doctorChecks.count : names.count
-            return doctorReport(
-                found, checked: checked, snapshot: snapshot, missing: loaded.node.missing, model: model, files: files)
+            let gaps = doctorGaps(patient, only: names, missing: loaded.node.missing)
+            return doctorReport(found, gaps: gaps, snapshot: snapshot, model: model, files: files)
         }
         return Answer(text: text, gravest: found.map { $0.finding.severity }.max())
     }

@@ -12,6 +12,8 @@ struct LoadedNode {
     var hasProblems: Bool
     /// What it is called among several; empty where it is the only one.
     var name = ""
+    /// The folder that it was read from, as `--node` names it; empty where no other node is beside it.
+    var folder = ""
 
     /// The status for an answer, by `--strict`.
     func status(_ answered: Int32, _ common: CommonSettings) -> Int32 { common.status(answered, hasProblems) }

@@ -12,8 +12,10 @@ struct NodeInput: Sendable {
     private let isTold: Bool
     private let read: @Sendable (Int) throws(SnapshotFailure) -> LoadedNode
 
-    /// Finds the nodes at `paths`, as `loadNodes` does, and tells of what is no node's.
-    init(_ paths: [String], _ common: CommonSettings, _ console: borrowing Console) throws(Stop) {
+    /// Finds the nodes at `paths`, as `loadNodes` does, and tells of what is no node's, unless `tells` is false.
+    init(
+        _ paths: [String], _ common: CommonSettings, _ console: borrowing Console, tells: Bool = true
+    ) throws(Stop) {
         self.paths = paths
         if common.isOfOneNode {
             let node = try load(paths, common, console)
@@ -27,7 +29,7 @@ struct NodeInput: Sendable {
             (paths, settings, input) throws(SnapshotFailure) in
             try findNodes(paths, settings: settings, standardInput: input)
         }
-        tellLeftOut(input.common, paths, console)
+        if tells { tellLeftOut(input.common, paths, console) }
         count = input.count
         isTold = false
         hadProblems = !input.common.passedOver.isEmpty
@@ -35,7 +37,10 @@ struct NodeInput: Sendable {
         read = { (number) throws(SnapshotFailure) in
             let member = try input.node(number)
             var node = LoadedNode(node: member.state, hasProblems: false)
-            if areSeveral { node.name = member.state.name ?? member.folder }
+            if areSeveral {
+                node.name = member.state.name ?? member.folder
+                node.folder = member.folder
+            }
             return node
         }
     }

@@ -11,7 +11,8 @@ struct NodeTelling: Sendable {
     init(_ paths: [String], isJSON: Bool, _ common: CommonSettings, _ console: borrowing Console) {
         self.isJSON = isJSON
         style = common.style(console.surroundings)
-        snapshot = common.isLive ? "--live" : paths.joined(separator: " ")
+        let chosen = common.node.map { " --node \($0)" } ?? ""
+        snapshot = common.isLive ? "--live" : paths.joined(separator: " ") + chosen
     }
 
     /// - Parameters:

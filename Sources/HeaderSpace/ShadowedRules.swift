@@ -10,6 +10,8 @@ public struct ShadowedRule: Hashable, Sendable {
     public var rule: RuleReference
     /// Rules that together take them, in their order; empty where there were too many shadowed rules to look for each.
     public var takers: [RuleReference]
+    /// The first of all rules before it that takes them by itself; `nil` where none does.
+    public var soleTaker: RuleReference?
 }
 
 /// What was found by looking through all chains.
@@ -75,7 +77,12 @@ extension SetEvaluator {
             let reference = RuleReference(chain: chain, index: index)
             guard let own = steadyPackets(rule, reference, domain), !own.isEmpty else { continue }
             if space.isSubset(own, of: all) {
-                found.append(ShadowedRule(rule: reference, takers: found.count < 200 ? takers(of: own, taken) : []))
+                var shadowed = ShadowedRule(rule: reference, takers: [])
+                if found.count < 200 {
+                    shadowed.takers = takers(of: own, taken)
+                    shadowed.soleTaker = taken.first { space.isSubset(own, of: $0.packets) }?.rule
+                }
+                found.append(shadowed)
                 continue
             }
             if leaves(rule) {

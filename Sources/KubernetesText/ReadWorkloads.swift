@@ -67,6 +67,7 @@ extension ClusterReading {
             }
         }
         node.autonomousSystem = object.annotation("projectcalico.org/ASNumber") ?? ""
+        node.flannelBackend = object.annotation("flannel.alpha.coreos.com/backend-type") ?? ""
         objects.nodes.append(node)
     }
 

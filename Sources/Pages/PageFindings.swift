@@ -15,7 +15,7 @@ extension PageSession {
         let patient = Patient(model, annotations: owners, cluster: node.cluster)
         page.write(
             doctorReport(
-                examine(patient), checked: doctorChecks.count, snapshot: snapshot, missing: node.missing, model: model,
+                examine(patient), gaps: doctorGaps(patient, missing: node.missing), snapshot: snapshot, model: model,
                 files: node.files))
         page.markup("<h3>In the rules themselves</h3>\n")
         let found = lint(LintedNode(model, annotations: owners, diagnostics: node.diagnostics))

@@ -1,22 +1,18 @@
 internal import ChainGraph
 public import PathModel
 public import Questions
-public import RuleModel
+internal import RuleModel
 public import SourceText
 
 /// What the doctor found, the gravest first, each with its evidence quoted, and what to do.
 ///
-/// - Parameter missing: what the snapshot lacks: causes that are found by it are not.
+/// - Parameter gaps: what could not be looked for, and what the snapshot lacks: causes that are found by it are not.
 public func doctorReport(
-    _ diagnoses: [Diagnosis], checked: Int, snapshot: String, missing: [MissingInput], model: HostModel,
-    files: [SourceFile]
+    _ diagnoses: [Diagnosis], gaps: DoctorGaps, snapshot: String, model: HostModel, files: [SourceFile]
 ) -> Document {
     let quotes = Quotes(model: model, files: files)
     var document = Document()
-    if diagnoses.isEmpty {
-        let end = missing.isEmpty ? "." : ", as far as the snapshot tells."
-        document.add(.paragraph(RichText("Nothing found: none of \(checked) known causes is at work here\(end)")))
-    }
+    if diagnoses.isEmpty { document.add(.paragraph(RichText(nothingFound(gaps)))) }
     for (index, diagnosis) in diagnoses.enumerated() {
         if index > 0 { document.add(.space) }
         let finding = diagnosis.finding
@@ -34,13 +30,31 @@ public func doctorReport(
         for doubt in finding.doubts { blocks.append(.paragraph(RichText("Not sure: \(doubt).", .quiet))) }
         document.add(.indented(blocks))
     }
-    if !missing.isEmpty {
+    if !gaps.missing.isEmpty {
         document.add(.space)
-        let commands = missing.map { $0.command }.joined(separator: "; ")
+        let commands = gaps.missing.map { $0.command }.joined(separator: "; ")
+        let count =
+            diagnoses.isEmpty || gaps.unlooked == 0
+            ? "" : " \(gaps.unlooked) of \(gaps.checked) known causes could not be looked for."
         document.add(
-            .paragraph(RichText("Not in the snapshot, so that causes found by them are not: \(commands).", .quiet)))
+            .paragraph(
+                RichText("Not in the snapshot, so that causes found by them are not: \(commands).\(count)", .quiet)))
     }
     return document
+}
+
+/// That nothing was found, and of how many causes that can be said.
+private func nothingFound(_ gaps: DoctorGaps) -> String {
+    let looked = gaps.checked - gaps.unlooked
+    let end = gaps.missing.isEmpty ? "." : ", as far as the snapshot tells."
+    if looked == 0 { return "Nothing was looked for: the snapshot lacks what shows it." }
+    if gaps.unlooked == 0 {
+        return gaps.checked == 1
+            ? "Nothing found: the known cause is not at work here\(end)"
+            : "Nothing found: none of \(gaps.checked) known causes is at work here\(end)"
+    }
+    return
+        "Nothing found, but \(gaps.unlooked) of \(gaps.checked) known causes could not be looked for: none of the other \(looked) is at work here\(end)"
 }
 
 private func evidenceBlocks(_ evidence: DoctorFinding.Evidence, _ quotes: Quotes) -> [Block] {

@@ -1,12 +1,23 @@
+public import Annotations
 public import ChainGraph
 internal import RuleModel
 internal import SourceText
 
-/// What is wrong with how chains hang together, a sentence each, without a final stop.
+/// What is wrong with how chains hang together, a sentence each, without a final stop. Canaries and hints of kube-proxy
+/// and kubelet hold no rules, and nothing is to lead to them.
+public func linkNotes(_ linked: LinkedRuleset, _ owners: AnnotatedRuleset) -> [String] {
+    linkNotes(linked) { kind in
+        guard case .unreferenced(let chain) = kind, linked.chain(chain).rules.isEmpty else { return true }
+        let maker = owners.purpose(of: chain)?.maker
+        return maker != .kubeProxy && maker != .kubelet
+    }
+}
+
+/// Those notes that are asked for.
 ///
 /// - Parameter isTold: which findings are told of.
 public func linkNotes(
-    _ linked: LinkedRuleset, where isTold: (LinkFinding.Kind) -> Bool = { _ in true }
+    _ linked: LinkedRuleset, where isTold: (LinkFinding.Kind) -> Bool
 ) -> [String] {
     var notes: [String] = []
     func cite(_ rule: RuleReference) -> String { "\(linked.path(of: rule.chain)):\(rule.index + 1)" }

@@ -16,7 +16,7 @@ public func writeRulesetJSON(
     json.beginArray()
     for index in model.linked.ruleset.tables.indices { writeTable(index, quotes, owners, into: &json) }
     json.endArray()
-    json.member("notes", linkNotes(model.linked))
+    json.member("notes", linkNotes(model.linked, owners))
     json.endObject()
     json.endLine()
 }

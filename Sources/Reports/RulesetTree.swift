@@ -45,7 +45,7 @@ private struct TreeWriter {
             line(0, [TextRun("Reached from no hook", .strong)], into: &output)
             for chain in others where !isShown[chain.index] { writeTree(chain, indent: 1, into: &output) }
         }
-        let notes = linkNotes(linked)
+        let notes = linkNotes(linked, owners)
         if !notes.isEmpty {
             line(0, [TextRun("To be noted", .strong)], into: &output)
             for note in notes { line(1, [TextRun("- " + note)], into: &output) }

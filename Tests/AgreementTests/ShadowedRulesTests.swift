@@ -35,6 +35,19 @@ private func filter(_ rules: String) throws -> HostModel {
                 """) == [[3, 1, 2]])
     }
 
+    @Test func theRuleThatTakesAllByItselfIsTold() throws {
+        let rules = shadowedRules(
+            try filter(
+                """
+                -A INPUT -p tcp -m tcp --dport 22 -j ACCEPT
+                -A INPUT -s 10.0.0.0/8 -j ACCEPT
+                -A INPUT -s 10.1.0.0/16 -j DROP
+                """), .v4
+        ).rules
+        #expect(rules.map { $0.takers.map { $0.index } } == [[0, 1]])
+        #expect(rules.map { $0.soleTaker?.index } == [1])
+    }
+
     @Test func aLaterFragmentHasNoPort() throws {
         // Both take every port of TCP, and yet a later fragment comes to the third.
         #expect(

@@ -37,6 +37,13 @@ import Testing
         #expect(shown.contains("- nothing jumps to filter/B"))
     }
 
+    @Test func nothingIsToLeadToACanary() throws {
+        let shown = try tree(
+            filter("-A INPUT -j KUBE-FIREWALL", chains: ["KUBE-FIREWALL", "KUBE-KUBELET-CANARY", "KUBE-PROXY-CANARY"]))
+        #expect(shown.contains("  filter/KUBE-PROXY-CANARY"))
+        #expect(!shown.contains("nothing jumps to"))
+    }
+
     @Test func tenThousandNestedJumpsAreShown() throws {
         let count = 10_000
         let names = (0..<count).map { "C\($0)" }

@@ -1,6 +1,9 @@
 /// Every check, in the order of `known-causes`: what breaks most first.
 public let doctorChecks: [DoctorCheck] = [
     forwardPolicyDrop,
+    forwardingOff,
+    answersDropped,
+    podLinks,
     reversePath,
     conntrackInvalid,
     twoBackends,
@@ -11,6 +14,7 @@ public let doctorChecks: [DoctorCheck] = [
     natOutgoingSurprise,
     ruleOrder,
     acceptNotFinal,
+    foreignDrops,
     hostEndpointDeny,
     endpointToHost,
     untrackedPolicy,
@@ -38,7 +42,6 @@ public let doctorChecks: [DoctorCheck] = [
     tunnelInterface,
     twoPlugins,
     nodeNaming,
-    podLinks,
     addressPool,
     timestampRecycling,
     forgottenDNS,

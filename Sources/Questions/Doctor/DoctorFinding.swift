@@ -62,11 +62,17 @@ public struct DoctorCheck: Sendable {
     public let name: String
     /// A line for the list of checks.
     public let summary: String
+    /// All of what it can find nothing without; the rules are always there.
+    let needs: [DoctorNeed]
     let run: @Sendable (Patient) -> [DoctorFinding]
 
-    init(_ name: String, _ summary: String, run: @escaping @Sendable (Patient) -> [DoctorFinding]) {
+    init(
+        _ name: String, _ summary: String, needs: [DoctorNeed] = [],
+        run: @escaping @Sendable (Patient) -> [DoctorFinding]
+    ) {
         self.name = name
         self.summary = summary
+        self.needs = needs
         self.run = run
     }
 }

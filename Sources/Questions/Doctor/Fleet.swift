@@ -44,22 +44,26 @@ public struct Fleet: Sendable {
     private var byAddress: [IPAddress: [Int]] = [:]
     private var byPodRoute: [IPAddress: [Int]] = [:]
     private var byName: [String: [Int]] = [:]
-    /// Equal for nodes whose rules lead to the same endpoints.
-    private var endpointKinds: [Int] = []
+    /// Ports of Services to which rules of different nodes have different endpoints.
+    private var contested: [(name: ServicePortName, views: [EndpointView])] = []
+
+    /// What some nodes' rules have for a port of a Service; nothing where they do not have it.
+    struct EndpointView: Sendable {
+        var endpoints: Set<String>
+        /// Ascending.
+        var nodes: [Int]
+    }
 
     public init(_ nodes: [NodeFacts] = []) {
         self.nodes = nodes
-        var kinds: [[ServicePortName: Set<String>]: Int] = [:]
         for (number, node) in nodes.enumerated() {
             byName[node.name, default: []].append(number)
             for address in node.links.flatMap({ $0.addresses }) where byAddress[address]?.last != number {
                 byAddress[address, default: []].append(number)
             }
             for address in node.podRoutes.keys { byPodRoute[address, default: []].append(number) }
-            let kind = kinds[node.endpoints] ?? kinds.count
-            kinds[node.endpoints] = kind
-            endpointKinds.append(kind)
         }
+        contested = contestedEndpoints
     }
 
     /// Other nodes than the one with `number` that call themselves `name`.
@@ -76,11 +80,54 @@ public struct Fleet: Sendable {
     /// Other nodes that route `address` to a pod's link.
     func nodes(withPod address: IPAddress, but number: Int) -> [NodeFacts] { others(byPodRoute[address], number) }
 
-    /// Other nodes whose rules know endpoints, and not just those that the rules of the node with `number` do.
-    func nodes(withOtherEndpointsThan number: Int) -> [NodeFacts] {
-        guard endpointKinds.indices.contains(number) else { return [] }
-        return nodes.indices.filter { endpointKinds[$0] != endpointKinds[number] && !nodes[$0].endpoints.isEmpty }
-            .map { nodes[$0] }
+    /// A pod of another node whose address is in `range`.
+    func pod(of range: IPPrefix, but number: Int) -> (node: NodeFacts, address: IPAddress)? {
+        for (index, node) in nodes.enumerated() where index != number {
+            let inside = node.podRoutes.keys.filter { range.contains($0) }
+            if let address = inside.min() { return (node, address) }
+        }
+        return nil
+    }
+
+    /// Ports of Services to which the rules of the node with `number` have other endpoints than the rules of most nodes,
+    /// or, where no more nodes have one thing than another, than those of some.
+    ///
+    /// Where of several nodes each has its own, it is meant so: a traffic policy of `Local` leaves every node its own pods.
+    func otherEndpoints(than number: Int) -> [(name: ServicePortName, own: Set<String>, usual: EndpointView)] {
+        contested.compactMap { name, views in
+            guard let own = views.first(where: { $0.nodes.contains(number) }) else { return nil }
+            let others = views.filter { $0.endpoints != own.endpoints }
+            guard let most = others.map({ $0.nodes.count }).max(), most >= own.nodes.count,
+                most > 1 || views.count == 2, let usual = others.first(where: { $0.nodes.count == most })
+            else { return nil }
+            return (name, own.endpoints, usual)
+        }
+    }
+
+    var count: Int { nodes.count }
+
+    /// What a node of the input calls itself.
+    func name(_ number: Int) -> String { nodes[number].name }
+
+    private var contestedEndpoints: [(name: ServicePortName, views: [EndpointView])] {
+        // Most nodes' rules have the same: those are one kind.
+        var kinds: [[ServicePortName: Set<String>]: [Int]] = [:]
+        for (number, node) in nodes.enumerated() where !node.endpoints.isEmpty {
+            kinds[node.endpoints, default: []].append(number)
+        }
+        guard kinds.count > 1 else { return [] }
+        var names: Set<ServicePortName> = []
+        for kind in kinds.keys { names.formUnion(kind.keys) }
+        return names.sorted { $0.text < $1.text }.compactMap { name in
+            var views: [Set<String>: [Int]] = [:]
+            for (kind, numbers) in kinds { views[kind[name] ?? [], default: []] += numbers }
+            guard views.count > 1 else { return nil }
+            return (
+                name,
+                views.map { EndpointView(endpoints: $0.key, nodes: $0.value.sorted()) }
+                    .sorted { $0.nodes[0] < $1.nodes[0] }
+            )
+        }
     }
 
     private func others(_ numbers: [Int]?, _ own: Int) -> [NodeFacts] {

@@ -51,8 +51,8 @@ public struct Patient: Sendable {
         return found
     }
 
-    /// Follows a packet; `nil` where it can't be described so on this node.
-    func trace(_ description: PacketDescription) -> (trace: Trace, options: String)? {
+    /// Follows a packet, and what answers it where that is asked; `nil` where it can't be described so on this node.
+    func trace(_ description: PacketDescription, andReply: Bool = false) -> (trace: Trace, options: String)? {
         var own = model
         var known = description
         if case .address(let address)? = description.destination, description.source == .internet {
@@ -60,8 +60,9 @@ public struct Patient: Sendable {
         } else if case .address(let address)? = description.source, description.destination == .internet {
             known.destination = internet[address.version].map { .address($0) } ?? .internet
         }
-        guard let prepared = try? prepare(known, cluster, on: &own) else { return nil }
-        return (PacketPath.trace(prepared.request, on: own), traceOptions(description))
+        guard var request = try? prepare(known, cluster, on: &own).request else { return nil }
+        request.traceReply = andReply
+        return (PacketPath.trace(request, on: own), traceOptions(description) + (andReply ? " --round-trip" : ""))
     }
 }
 

@@ -62,6 +62,20 @@ extension Patient {
     /// What this host routes from one network to another, where it forwards at all.
     var routedFlows: [SampleFlow] {
         guard model.sysctl("net.ipv4.ip_forward") == 1 else { return [] }
+        return networkFlows.filter { $0.isInOrder }.map { $0.sample }
+    }
+
+    /// A packet from one network that this host has an address in to the next.
+    struct NetworkFlow {
+        var from: NetworkInterface
+        var to: NetworkInterface
+        /// Whether it goes to the network that is listed behind its own; else it is the other way.
+        var isInOrder: Bool
+        var sample: SampleFlow
+    }
+
+    /// What hosts of neighbouring networks send each other by this one, whether it forwards or not.
+    var networkFlows: [NetworkFlow] {
         var networks: [(interface: NetworkInterface, peer: IPAddress)] = []
         for interface in host.interfaces where interface.isUp && !interface.isLoopback && interface.kind != .bridge {
             for own in interface.addresses where own.address.version == .v4 && own.prefixLength <= 29 {
@@ -72,15 +86,16 @@ extension Patient {
                 }
             }
         }
-        var flows: [SampleFlow] = []
-        for (from, to) in zip(networks, networks.dropFirst()) {
-            flows.append(
-                SampleFlow(
-                    text: "what this host routes from \(name(from.interface.name)) to \(name(to.interface.name))",
-                    packet: packet(
-                        in: name(from.interface.name), from: .address(from.peer), to: .address(to.peer))))
+        return zip(networks, networks.dropFirst()).flatMap { first, second in
+            [(first, second, true), (second, first, false)].map { from, to, isInOrder in
+                NetworkFlow(
+                    from: from.interface, to: to.interface, isInOrder: isInOrder,
+                    sample: SampleFlow(
+                        text: "what this host routes from \(name(from.interface.name)) to \(name(to.interface.name))",
+                        packet: packet(
+                            in: name(from.interface.name), from: .address(from.peer), to: .address(to.peer))))
+            }
         }
-        return flows
     }
 
     /// Whether one of `maker`'s chains is here.

@@ -65,6 +65,8 @@ public struct ClusterNode: Hashable, Sendable {
     /// `public-ip` is none of them.
     public var tunnelAddresses: [IPAddress] = []
     public var autonomousSystem = ""
+    /// How flannel carries packets between nodes: `vxlan`, `host-gw`; empty where it does not, or is not told to.
+    public var flannelBackend = ""
     public var place: Place
 
     public init(name: String, source: Source, place: Place) {

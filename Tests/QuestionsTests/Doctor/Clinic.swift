@@ -30,6 +30,8 @@ struct Clinic {
         }
     }
 
+    func text(of file: String) -> String? { texts.first { $0.path == file }?.text }
+
     /// With every `old` of a listing, which must be there, replaced.
     func replacing(_ file: String, _ old: String, _ new: String) throws -> Clinic {
         var copy = self
@@ -57,6 +59,13 @@ struct Clinic {
         return copy
     }
 
+    /// Without the listings of these names.
+    func lacking(_ files: String...) -> Clinic {
+        var copy = self
+        copy.texts.removeAll { files.contains($0.path) }
+        return copy
+    }
+
     /// With another node in the input.
     func beside(_ other: Clinic) -> Clinic {
         var copy = self
@@ -80,15 +89,7 @@ struct Clinic {
     /// What one check finds.
     func findings(_ check: String) throws -> [DoctorFinding] {
         try #require(doctorChecks.contains { $0.name == check }, "\(check)")
-        let (model, own) = try read()
-        let owners = AnnotatedRuleset(model.linked, cluster: own)
-        let facts = try others.map { other in
-            let model = try other.read().model
-            return NodeFacts(model, annotations: AnnotatedRuleset(model.linked, cluster: own))
-        }
-        let patient = Patient(
-            model, annotations: owners, cluster: own, of: Fleet([NodeFacts(model, annotations: owners)] + facts))
-        let found = examine(patient, only: [check]).map(\.finding)
+        let found = examine(try patient(), only: [check]).map(\.finding)
         for finding in found {
             #expect(!finding.evidence.isEmpty, "\(finding.title)")
             #expect(finding.evidence.allSatisfy { !$0.place.isNone || !$0.text.isEmpty }, "\(finding.title)")
@@ -98,6 +99,18 @@ struct Clinic {
             }
         }
         return found
+    }
+
+    /// The node as checks see it.
+    func patient() throws -> Patient {
+        let (model, own) = try read()
+        let owners = AnnotatedRuleset(model.linked, cluster: own)
+        let facts = try others.map { other in
+            let model = try other.read().model
+            return NodeFacts(model, annotations: AnnotatedRuleset(model.linked, cluster: own))
+        }
+        return Patient(
+            model, annotations: owners, cluster: own, of: Fleet([NodeFacts(model, annotations: owners)] + facts))
     }
 
     private func read() throws -> (model: HostModel, cluster: ClusterObjects) {

@@ -49,6 +49,60 @@ struct FlushedRulesTests {
         #expect(found.first?.evidence.count == 2)
     }
 
+    /// A Calico node with these tables emptied.
+    private func flushed(_ isFlushed: (String) -> Bool) throws -> Clinic {
+        let node = try Clinic(folder: "calico-node")
+        let text = try #require(node.text(of: "iptables-save.txt"))
+        var kept: [Substring] = []
+        var table = ""
+        for line in text.split(separator: "\n") {
+            if line.hasPrefix("*") { table = String(line.dropFirst()) }
+            let isRule = line.contains("-A ") || (line.hasPrefix(":") && line.contains(" - "))
+            if !isRule || !isFlushed(table) { kept.append(line) }
+        }
+        return try node.replacing("iptables-save.txt", text, kept.joined(separator: "\n") + "\n")
+    }
+
+    @Test func `one table was flushed, and Calico's chains with it`() throws {
+        #expect(
+            try flushed { $0 == "filter" }.titles("rules-flushed").contains(
+                "problem: filter has no chain of Calico's, though mangle has: something flushed filter"))
+        #expect(
+            try flushed { $0 == "nat" }.titles("rules-flushed").contains(
+                "problem: nat has no chain of Calico's, though mangle has: something flushed nat"))
+    }
+
+    @Test func `all tables were flushed on a node of Calico's`() throws {
+        let node = try flushed { _ in true }
+        let found = try node.findings("rules-flushed")
+        #expect(
+            found.map { "\($0.severity.name): \($0.title)" } == [
+                "problem: Calico's pods are here, and not one chain of its own: something flushed all tables"
+            ])
+        #expect(found.first?.doubts.count == 1, "the other iptables may have them")
+        let objects = """
+            apiVersion: v1
+            kind: Node
+            metadata: {name: node-a}
+            status: {addresses: [{type: InternalIP, address: 192.0.2.10}]}
+            ---
+            apiVersion: v1
+            kind: Service
+            metadata: {name: web, namespace: default}
+            spec: {clusterIP: 10.96.10.10, ports: [{port: 80}]}
+
+            """
+        #expect(
+            try node.with(objects).titles("rules-flushed").first
+                == "problem: Services are here, and nothing of kube-proxy's: no Service is translated on this node")
+        // Pods of another plugin, and no sign of Felix.
+        #expect(
+            try node.replacing("ip-addr.txt", "vxlan.calico", "vxlan1").replacing(
+                "ip-link.txt", "vxlan.calico", "vxlan1"
+            )
+            .replacing("ipset-save.txt", "cali40", "mine40").titles("rules-flushed").isEmpty)
+    }
+
     static let hint = """
         *mangle
         :PREROUTING ACCEPT [0:0]

@@ -114,6 +114,27 @@ struct KubeProxyDriftTests {
             found.first?.evidence.first?.text
                 == "here default/web:http has 10.244.1.10:80, there 10.244.2.20:80")
     }
+
+    @Test func `of many nodes the one that differs is told, and told once`() throws {
+        let usual = Clinic(Self.rules)
+        let stale = Clinic(Self.rules.replacing("10.244.1.10:80", with: "10.244.2.20:80"))
+        #expect(
+            try stale.beside(usual).beside(usual).beside(usual).titles("stale-kube-proxy") == [
+                "risk: kube-proxy's rules differ from those on 3 other nodes: default/web:http"
+            ])
+        #expect(try usual.beside(usual).beside(usual).beside(stale).titles("stale-kube-proxy").isEmpty)
+        let local = """
+            apiVersion: v1
+            kind: Service
+            metadata: {name: web, namespace: default}
+            spec: {clusterIP: 10.96.10.10, internalTrafficPolicy: Local, ports: [{name: http, port: 80}]}
+
+            """
+        #expect(try stale.with(local).beside(usual).beside(usual).titles("stale-kube-proxy").isEmpty)
+        // Where nothing tells of the policy, that each node has its own does.
+        let third = Clinic(Self.rules.replacing("10.244.1.10:80", with: "10.244.3.30:80"))
+        #expect(try usual.beside(stale).beside(third).titles("stale-kube-proxy").isEmpty)
+    }
 }
 
 extension KubeProxyDriftTests {

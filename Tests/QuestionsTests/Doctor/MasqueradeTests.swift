@@ -13,8 +13,26 @@ struct MasqueradeTests {
             found.map(\.title) == [
                 "pods of other nodes see 172.30.24.0 and not the pod: nat/POSTROUTING:2 masquerades what pods of this node send to them"
             ])
-        #expect(found.first?.remedies.first?.hasPrefix("start dockerd with --ip-masq=false") == true)
+        let remedy = try #require(found.first?.remedies.first)
+        #expect(remedy.hasPrefix("start dockerd with --ip-masq=false"))
+        // Behind KUBE-POSTROUTING's jump, and for no more packets than Docker's rule takes.
+        #expect(
+            remedy.contains("iptables -t nat -I POSTROUTING 2 -s 172.30.24.0/24 -d PODS ! -o docker0 -j ACCEPT"))
         #expect(try Clinic(folder: "flannel-docker-replaced").titles("pod-masquerade").isEmpty)
+    }
+
+    @Test func `a rule that leaves pods' packets alone leaves out what kube-proxy has marked and not yet seen`() throws
+    {
+        let masquerade = "[0:0] -A POSTROUTING -s 172.30.24.0/24 ! -o docker0 -j MASQUERADE\n"
+        let jump =
+            "[1:40] -A POSTROUTING -m comment --comment \"kubernetes postrouting rules\" -j KUBE-POSTROUTING\n"
+        let found = try Clinic(folder: "flannel-docker")
+            .replacing("iptables-save.txt", masquerade, "").replacing("iptables-save.txt", jump, masquerade + jump)
+            .findings("pod-masquerade")
+        #expect(
+            found.first?.remedies.first?.contains(
+                "-I POSTROUTING 1 -s 172.30.24.0/24 -d PODS ! -o docker0 -m mark ! --mark 0x4000/0x4000 -j ACCEPT")
+                == true)
     }
 
     @Test func `a pool that Calico is not told of is masqueraded`() throws {

@@ -113,6 +113,19 @@ struct ReversePathTests {
         #expect(finding.remedies.first?.contains("allowedSourcePrefixes: '[\"10.9.9.9/32\"]'") == true)
     }
 
+    @Test func `a pod whose route is gone is to get it back, not leave to spoof`() throws {
+        let node = try Clinic(folder: "calico-node")
+            .without("ip-route.txt", "10.244.1.10 dev cali11111111111")
+        let found = try node.findings("reverse-path")
+        #expect(found.count == 1 && found.first?.remedies.count == 1)
+        #expect(found.first?.remedies.first?.hasPrefix("give the pod its route back") == true)
+        let names = doctorChecks.map(\.name)
+        let links = try #require(names.firstIndex(of: "pod-links"))
+        #expect(try links < #require(names.firstIndex(of: "reverse-path")), "the cause comes first")
+        #expect(
+            try node.titles("pod-links") == ["problem: no route leads to the pod behind cali11111111111"])
+    }
+
     @Test func `drops of Calico's rule are told by its counter`() throws {
         let node = try Clinic(folder: "calico-node")
         let line = "[0:0] -A cali-PREROUTING -m comment --comment \"cali:\(hash)\""

@@ -129,6 +129,21 @@ struct ServiceTests {
             ])
     }
 
+    @Test func `a rule before kube-proxy's takes what is to be masqueraded`() throws {
+        let node = try Clinic(folder: "flannel-docker")
+        let jump =
+            "[1:40] -A POSTROUTING -m comment --comment \"kubernetes postrouting rules\" -j KUBE-POSTROUTING\n"
+        let rule = "[0:0] -A POSTROUTING -s 172.30.0.0/16 -d 172.30.0.0/16 -j ACCEPT\n"
+        let found = try node.replacing("iptables-save.txt", jump, rule + jump).findings("hairpin")
+        #expect(
+            found.map { "\($0.severity.name): \($0.title)" } == [
+                "problem: nat/POSTROUTING:1 takes what a pod sends to itself by a Service before kube-proxy's rule masquerades it: the pod gets a packet from its own address, and no answer"
+            ])
+        #expect(try node.replacing("iptables-save.txt", jump, jump + rule).titles("hairpin").isEmpty)
+        let careful = rule.replacing("-j ACCEPT", with: "-m mark ! --mark 0x4000/0x4000 -j ACCEPT")
+        #expect(try node.replacing("iptables-save.txt", jump, careful + jump).titles("hairpin").isEmpty)
+    }
+
     @Test func `packets between pods of one bridge pass by iptables`() throws {
         let node = try Clinic(folder: "flannel-docker")
         #expect(try node.titles("bridge-nf-call-iptables").isEmpty)

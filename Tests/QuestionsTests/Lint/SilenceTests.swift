@@ -100,6 +100,14 @@ import Testing
         #expect(found.finding.subjects == ["filter/INPUT"])
     }
 
+    @Test func theOneRuleThatTakesAllIsQuotedAlone() throws {
+        let all = "-A INPUT -s 10.0.0.0/8 -j ACCEPT"
+        let dropped = "-A INPUT -s 10.1.0.0/16 -j DROP"
+        let bench = try LintBench(
+            [saved("filter", Self.twice[0], all, dropped)], checks: ["shadowed-rule"])
+        #expect(bench.quotes(try #require(bench.results.first)) == [dropped, all])
+    }
+
     @Test func theGravestIsToldFirst() throws {
         let bench = try LintBench([saved("filter", Self.twice[0], Self.twice[1], "-A INPUT -o eth0 -j DROP")])
         #expect(bench.results.map(\.check) == ["refused-interface", "duplicate-rule"])

@@ -7,7 +7,7 @@ internal import SourceText
 /// A pool has fewer blocks than there are nodes, or no free address.
 /// Source: libcalico-go/lib/ipam/ipam_errors.go (noFreeBlocksError); guides of operators.
 let addressPool = DoctorCheck(
-    "address-pool", "a pool of Calico's that is used up, or has too few blocks for the nodes"
+    "address-pool", "a pool of Calico's that is used up, or has too few blocks for the nodes", needs: [.objects]
 ) { patient in
     patient.smallPools + patient.fullPools + patient.leakedAddresses
 }

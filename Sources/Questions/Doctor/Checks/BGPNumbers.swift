@@ -4,7 +4,8 @@ internal import SourceText
 
 /// A BGP session opens only between the AS numbers that either side expects of the other.
 /// Source: RFC 4271, 6.2 ("Bad Peer AS"); Calico's BGPPeer, BGPConfiguration and Node (spec.bgp.asNumber).
-let bgpNumbers = DoctorCheck("bgp-numbers", "a BGPPeer expects another AS number than its node has") { patient in
+let bgpNumbers = DoctorCheck("bgp-numbers", "a BGPPeer expects another AS number than its node has", needs: [.objects])
+{ patient in
     var findings: [DoctorFinding] = []
     for peer in patient.cluster.bgpPeers {
         guard let expected = asNumber(peer.autonomousSystem), let address = peer.peerAddress,

@@ -9,7 +9,8 @@ internal import SourceText
 /// as long as the client asks from the same port.
 /// Source: kubernetes#48370, #125467, #66651; pkg/proxy/conntrack/cleanup.go.
 let staleConnections = DoctorCheck(
-    "stale-conntrack", "UDP entries of the connection table that lead to an endpoint that a Service no longer has"
+    "stale-conntrack", "UDP entries of the connection table that lead to an endpoint that a Service no longer has",
+    needs: [.connections]
 ) { patient in
     guard let connections = patient.host.connections else { return [] }
     let endpoints = patient.serviceEndpoints
@@ -73,7 +74,7 @@ let staleConnections = DoctorCheck(
 /// The connection table is nearly full: then packets of new connections are dropped.
 /// Source: net/netfilter/nf_conntrack_core.c `__nf_conntrack_alloc`; kubernetes#18604; weave#3287.
 let connectionTableFull = DoctorCheck(
-    "conntrack-full", "the connection table is nearly full"
+    "conntrack-full", "the connection table is nearly full", needs: [.sysctls]
 ) { patient in
     guard
         let most = patient.model.sysctl("net.netfilter.nf_conntrack_max")

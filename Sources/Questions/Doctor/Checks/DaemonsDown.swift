@@ -4,7 +4,7 @@ internal import RuleModel
 /// Rules, sets and routes of pods are kept by daemons: where one stopped, they stay as they were.
 /// Source: calicoctl/calicoctl/commands/node/status.go, v3.31; guides of operators.
 let daemonsDown = DoctorCheck(
-    "daemons-down", "a daemon that keeps this node's rules or routes is not running, or not ready"
+    "daemons-down", "a daemon that keeps this node's rules or routes is not running, or not ready", needs: [.objects]
 ) { patient in
     patient.missingDaemons + patient.unreadyAgents
 }

@@ -10,7 +10,7 @@ internal import SourceText
 /// it is needed.
 /// Source: felix/rules/endpoints.go; calico#6418; troubleshooting guides of Calico's.
 let forgottenDNS = DoctorCheck(
-    "forgotten-dns", "egress policies under which pods can't ask DNS"
+    "forgotten-dns", "egress policies under which pods can't ask DNS", needs: [.interfaces]
 ) { patient in
     patient.pods(withoutDNS: patient.nameServers)
 }

@@ -7,7 +7,8 @@ internal import RuleModel
 /// Docker sets FORWARD's policy to DROP when it turns on forwarding itself; what no rule accepts is then dropped.
 /// Source: moby libnetwork/drivers/bridge/setup_ip_forwarding.go; kubernetes#40182, moby#39439.
 let forwardPolicyDrop = DoctorCheck(
-    "forward-policy-drop", "the policy of FORWARD drops what pods send and get, or what this host routes"
+    "forward-policy-drop", "the policy of FORWARD drops what pods send and get, or what this host routes",
+    needs: [.interfaces]
 ) { patient in
     let isDocker = patient.hasMaker(.docker)
     // A router that drops by default may be meant so; one that Docker came upon is not.

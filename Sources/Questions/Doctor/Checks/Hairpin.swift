@@ -11,12 +11,12 @@ internal import SourceText
 /// Source: kubernetes#13375, #20475; kube-router#637; net/bridge/br_forward.c `should_deliver`.
 let hairpin = DoctorCheck(
     "hairpin", "a pod that reaches itself by a Service gets no answer"
-) { patient in patient.portsWithoutHairpin + patient.endpointsWithoutMark }
+) { patient in patient.portsWithoutHairpin + patient.endpointsWithoutMark + patient.takenBeforeMasquerade }
 
 /// Bridged packets that iptables does not see: answers of a Service's endpoint on the same bridge keep the pod's address.
 /// Source: kubernetes#21613, #87426, #38802.
 let bridgeNetfilter = DoctorCheck(
-    "bridge-nf-call-iptables", "packets between pods of one bridge pass by the rules"
+    "bridge-nf-call-iptables", "packets between pods of one bridge pass by the rules", needs: [.interfaces, .sysctls]
 ) { patient in
     let bridges = patient.podBridges
     guard let bridge = bridges.first, patient.hasServices else { return [] }
@@ -151,5 +151,58 @@ extension Patient {
             remedies: ["restart kube-proxy, which writes that rule (-s ENDPOINT -j KUBE-MARK-MASQ) for every endpoint"])
         finding.traffic = "what the endpoint's pod sends to its own Service and is sent to itself"
         return [finding]
+    }
+
+    // MARK: The rule that masquerades
+
+    /// Rules that end the way through nat for what kube-proxy has marked, before it is masqueraded.
+    fileprivate var takenBeforeMasquerade: [DoctorFinding] {
+        var findings: [DoctorFinding] = []
+        var told: Set<RuleReference> = []
+        let pods = localPods
+        if pods.isEmpty { return [] }
+        // A Service that leads to each address; thousands lead to other nodes.
+        var services: [IPAddress: ServicePortName] = [:]
+        for (name, endpoints) in serviceEndpoints.sorted(by: { $0.key.text < $1.key.text }) {
+            for address in endpoints.compactMap(addressPart) where services[address] == nil { services[address] = name }
+        }
+        let fronts = serviceFronts.filter { $0.kind == .cluster }
+        for pod in pods {
+            guard let service = services[pod.address], let front = fronts.first(where: { $0.name == service }),
+                let address = front.address, address.version == pod.address.version
+            else { continue }
+            let packet = packet(
+                in: name(pod.interface.name), from: .address(pod.address), to: .address(address), front.transport,
+                port: front.port)
+            guard let followed = follow(packet) else { continue }
+            let ways = followed.ways.filter { $0.destination == pod.address && !$0.isLost }
+            guard let way = ways.first, ways.allSatisfy({ $0.sourceTranslation == nil }),
+                let taker = way.rules.last(where: { isTaker($0.rule) && $0.verdict == .accept })?.rule,
+                let marker = way.rules.last(where: { isHairpinMark($0.rule) })?.rule, told.insert(taker).inserted
+            else { continue }
+            var finding = DoctorFinding(
+                .problem,
+                "\(cite(taker)) takes what a pod sends to itself by a Service before kube-proxy's rule masquerades it: the pod gets a packet from its own address, and no answer",
+                evidence: [evidence(taker), evidence(marker, "marks it, so that it is masqueraded")],
+                remedies: [
+                    "put that rule behind the jump to KUBE-POSTROUTING, or let it leave out what is marked: -m mark ! --mark 0x4000/0x4000"
+                ])
+            finding.traffic =
+                "what \(podText(pod.address, pod.interface)) sends to \(front.name.text) (\(front.text)) and kube-proxy sends to that pod"
+            finding.example = followed.options
+            findings.append(finding)
+        }
+        return findings
+    }
+
+    /// Whether a rule is another's than kube-proxy's, where source addresses are translated.
+    private func isTaker(_ rule: RuleReference) -> Bool {
+        linked.table(of: rule.chain).iptables == .nat && annotations.maker(of: rule) != .kubeProxy
+            && isReached(rule.chain, from: .postrouting)
+    }
+
+    private func isHairpinMark(_ rule: RuleReference) -> Bool {
+        guard case .kubeProxy(.markHairpin)? = annotations.purpose(of: rule) else { return false }
+        return true
     }
 }

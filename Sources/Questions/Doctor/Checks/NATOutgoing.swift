@@ -9,7 +9,8 @@ internal import SourceText
 /// Calico's pools cover what are no pods: the node's own network. What pods send there keeps the pod's address.
 /// Source: calico#9508, #3440, #4138 (pool covers the LAN), #2222 (natOutgoingAddress).
 let natOutgoingSurprise = DoctorCheck(
-    "nat-outgoing-surprise", "Calico's pools cover the nodes' own network, or its SNAT has an address that is not here"
+    "nat-outgoing-surprise", "Calico's pools cover the nodes' own network, or its SNAT has an address that is not here",
+    needs: [.interfaces]
 ) { patient in
     var findings: [DoctorFinding] = []
     // Where nothing is masqueraded, the network knows the way to pods.

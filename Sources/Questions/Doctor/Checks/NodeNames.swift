@@ -7,7 +7,7 @@ internal import SourceText
 /// Calico knows nodes by their names: two with one name are one to it, and one that was renamed is a new one.
 /// Source: calico/node/pkg/lifecycle/startup (determineNodeName); guides of operators.
 let nodeNaming = DoctorCheck(
-    "node-names", "nodes with the same host name, or one whose name is not that of its object"
+    "node-names", "nodes with the same host name, or one whose name is not that of its object", needs: [.objectsOrNodes]
 ) { patient in
     guard patient.hasCalico, !patient.host.name.isEmpty, !patient.host.isRedacted else { return [] }
     return patient.sharedHostNames + patient.renamedHost

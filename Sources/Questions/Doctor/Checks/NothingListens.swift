@@ -7,7 +7,7 @@ internal import SourceText
 
 /// Rules let packets in, or lead them to a port of this host, and no socket listens there.
 let nothingListens = DoctorCheck(
-    "nothing-listens", "ports that rules accept or redirect to, where nothing listens"
+    "nothing-listens", "ports that rules accept or redirect to, where nothing listens", needs: [.listeners]
 ) { patient in
     patient.deafRedirects + patient.deafPorts
 }

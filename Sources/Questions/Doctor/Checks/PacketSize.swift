@@ -9,7 +9,7 @@ internal import SourceText
 /// Pods that may send larger packets than the tunnel to other nodes takes: it works only while the sender is told.
 /// Source: net/ipv4/ip_forward.c `ip_exceeds_mtu`; flannel#1009, #2152; calico#9645.
 let packetSize = DoctorCheck(
-    "mtu", "pods send larger packets than the way to other nodes takes"
+    "mtu", "pods send larger packets than the way to other nodes takes", needs: [.interfaces]
 ) { patient in
     guard let pod = patient.samplePods.first, let remote = patient.remotePods.first,
         let way = mainRoute(to: remote.address, on: patient.model)?.interface,

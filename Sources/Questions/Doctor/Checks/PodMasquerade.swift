@@ -9,7 +9,8 @@ internal import SourceText
 /// What pods send to pods of other nodes, or to Services, leaves with the node's address.
 /// Source: flannel#835, #2176; ip-masq-agent#65, #35; calico#499 (masquerade-all); moby's `-s SUBNET ! -o docker0`.
 let podMasquerade = DoctorCheck(
-    "pod-masquerade", "pods of other nodes, or Services, see the node's address in place of the pod's"
+    "pod-masquerade", "pods of other nodes, or Services, see the node's address in place of the pod's",
+    needs: [.interfaces]
 ) { patient in
     var findings: [DoctorFinding] = []
     var rules: Set<RuleReference> = []
@@ -54,8 +55,7 @@ extension Patient {
     func isUplink(_ interface: NetworkInterface) -> Bool { uplinks.contains { $0.name == interface.name } }
 
     fileprivate func remedy(for rule: RuleReference, pod: IPAddress, remote: RemotePods) -> String {
-        let exempt =
-            "put a rule before it that leaves pod traffic alone: iptables -t nat -I POSTROUTING -s PODS -d PODS -j ACCEPT, with the range of all pods for PODS"
+        let exempt = exemption(before: rule)
         switch annotations.maker(of: rule) {
         case .docker?:
             return
@@ -70,6 +70,27 @@ extension Patient {
         case .kubeProxy?: return "start kube-proxy without --masquerade-all"
         default: return exempt
         }
+    }
+
+    /// A rule that keeps what pods send to pods from `rule`, and nothing else: what kube-proxy has marked must still get to
+    /// its own rule, or a pod that reaches itself by a Service gets no answer.
+    private func exemption(before rule: RuleReference) -> String {
+        let ask = asks(rule)
+        let base = baseChains(.postrouting).first { $0 == rule.chain || leads($0, to: rule.chain) } ?? rule.chain
+        let jumps = linked.jumps[base.index]
+        let index =
+            base == rule.chain
+            ? rule.index : jumps.first(where: { $0.target.map { leads($0, to: rule.chain) } ?? false })?.rule ?? 0
+        let proxy = jumps.first { jump in
+            jump.target.map { annotations.purpose(of: $0) == .kubeProxy(.postrouting) } ?? false
+        }
+        var words = ["iptables -t nat -I \(name(linked.chain(base).name)) \(index + 1)"]
+        words.append("-s \(ask.source.map { "\($0)" } ?? "PODS") -d PODS")
+        if let output = ask.notOutput { words.append("! -o \(output)") }
+        if let proxy, proxy.rule > index { words.append("-m mark ! --mark 0x4000/0x4000") }
+        words.append("-j ACCEPT")
+        return
+            "put a rule before it that leaves pod traffic alone: \(words.joined(separator: " ")), with the range of all pods for PODS"
     }
 
     /// Services that see the node's address when a pod asks them.

@@ -5,13 +5,16 @@ internal import PathModel
 internal import RuleModel
 internal import SourceText
 
-/// The way to pods of another node is broken: no route to its block, a next hop that is not that node's, or a wrong entry
-/// of the neighbour or forwarding table of the tunnel.
+/// The way to pods of another node is broken: no route to its block, one that refuses, a next hop that is not that node's,
+/// or a wrong entry of the neighbour or forwarding table of the tunnel.
 /// Source: felix/dataplane/linux/vxlan_mgr.go, flannel pkg/backend/vxlan; guides of operators.
 let podRoutes = DoctorCheck(
-    "pod-routes", "the way to pods of other nodes is broken: route, next hop, neighbour or forwarding entry"
+    "pod-routes", "the way to pods of other nodes is broken: route, next hop, neighbour or forwarding entry",
+    needs: [.routes]
 ) { patient in
-    patient.missingRoutes + patient.wrongNextHops + patient.wrongNeighbours
+    let missing = patient.missingRoutes
+    return missing + (missing.isEmpty ? patient.unroutedTunnels : []) + patient.refusingRoutes
+        + patient.wrongNextHops + patient.wrongNeighbours
 }
 
 extension Patient {
@@ -28,8 +31,8 @@ extension Patient {
             }
     }
 
-    /// Whether a route other than a default one leads to `address`.
-    private func hasOwnRoute(_ address: IPAddress) -> Bool {
+    /// Whether a route other than a default one is for `address`; one that refuses is told of by itself.
+    func hasOwnRoute(_ address: IPAddress) -> Bool {
         host.routes.contains { $0.destination.length > 0 && $0.destination.contains(address) }
     }
 
@@ -61,6 +64,33 @@ extension Patient {
             ])
         finding.traffic =
             "packets of this node and its pods to these addresses: they leave by the default route, or not at all"
+        return [finding]
+    }
+
+    /// Tunnels to other nodes that are set up, by which no route leads: a plugin writes neighbours and routes together.
+    fileprivate var unroutedTunnels: [DoctorFinding] {
+        guard host.routesKnownV4 != .none else { return [] }
+        var lacking: [(neighbour: Neighbour, device: String)] = []
+        for neighbour in host.neighbours where neighbour.address.version == .v4 && neighbour.mac != nil {
+            guard !neighbour.isUnreachable, let link = host.interface(neighbour.interface), link.kind == .vxlan,
+                isPodTunnel(link), !hasOwnRoute(neighbour.address)
+            else { continue }
+            lacking.append((neighbour, name(link.name)))
+        }
+        guard let first = lacking.first else { return [] }
+        let gateways = list(lacking.map { "\($0.neighbour.address)" })
+        var finding = DoctorFinding(
+            .problem,
+            "no route leads to the pods of the \(lacking.count == 1 ? "node" : "nodes") behind \(gateways), though \(first.device) knows the way there",
+            evidence: lacking.prefix(4).map {
+                DoctorFinding.Evidence($0.neighbour.place, "the other end of the tunnel")
+            }
+                + [DoctorFinding.Evidence(.none, "ip route has no route there but the default one")],
+            remedies: [
+                "restart \(first.device == "vxlan.calico" ? "calico-node's" : "flannel's") pod on this node, which writes the routes anew; if it does not, its log tells why"
+            ])
+        finding.traffic =
+            "packets of this node and its pods to pods there: they leave by the default route, or not at all"
         return [finding]
     }
 

@@ -7,7 +7,7 @@ internal import SourceText
 /// A policy does not take effect: it selects no pod, or Felix has not put it into the rules of one that it selects.
 /// Source: guides of operators; calico#9290.
 let policyWithoutEffect = DoctorCheck(
-    "policy-without-effect", "policies that select no pod, or that the rules of a pod do not have"
+    "policy-without-effect", "policies that select no pod, or that the rules of a pod do not have", needs: [.objects]
 ) { patient in
     patient.selectingNothing + patient.unapplied
 }

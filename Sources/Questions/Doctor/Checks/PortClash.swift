@@ -8,7 +8,8 @@ internal import SourceText
 /// another connection.
 /// Source: net/netfilter/nf_nat_core.c (get_unique_tuple); observed on Linux 6.18.
 let portClash = DoctorCheck(
-    "port-clash", "connections whose source port was changed without a rule, since another has the same answers"
+    "port-clash", "connections whose source port was changed without a rule, since another has the same answers",
+    needs: [.connections]
 ) { patient in
     guard let connections = patient.host.connections else { return [] }
     var byReply: [ConnectionTuple: ConnectionEntry] = [:]

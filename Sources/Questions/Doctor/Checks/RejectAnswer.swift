@@ -9,7 +9,7 @@ internal import SourceText
 /// REJECT's answer is a packet of this host's own, and OUTPUT drops it: clients wait instead of being refused.
 /// Source: net/ipv4/netfilter/nf_reject_ipv4.c (ip_local_out); observed on Linux 6.18.
 let rejectAnswer = DoctorCheck(
-    "reject-unheard", "REJECT whose answer is dropped in OUTPUT: a timeout in place of a refusal"
+    "reject-unheard", "REJECT whose answer is dropped in OUTPUT: a timeout in place of a refusal", needs: [.interfaces]
 ) { patient in
     var findings: [DoctorFinding] = []
     for (rule, hook) in patient.rejects {

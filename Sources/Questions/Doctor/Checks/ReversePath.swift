@@ -52,8 +52,7 @@ let reversePath = DoctorCheck(
                 evidence: [DoctorFinding.Evidence(peer.place, peer.evidence), patient.evidence(rule)],
                 remedies: [
                     patient.annotations.maker(of: rule) == .calico
-                        ? "let the pod use the address: workloadSourceSpoofing: Any in FelixConfiguration, and the annotation cni.projectcalico.org/allowedSourcePrefixes: '[\"\(peer.address)/32\"]' on the pod; no sysctl turns this rule off"
-                        : "take the rule out, or add --loose to it"
+                        ? patient.wayPastCalico(peer) : "take the rule out, or add --loose to it"
                 ])
         default: continue
         }
@@ -139,6 +138,29 @@ extension Patient {
     fileprivate func isLoose(_ interface: NetworkInterface) -> Bool {
         let own = model.interfaceSetting(.v4, interface.name, "rp_filter") ?? 0
         return max(own, model.commonSetting(.v4, "rp_filter") ?? 0) == 2
+    }
+
+    /// How what a pod sends gets past Calico's rule: an address of its own lacks a route, another one leave to be used.
+    fileprivate func wayPastCalico(_ peer: Peer) -> String {
+        isOwnAddress(ofPodOf: peer)
+            ? "give the pod its route back: restart calico-node's pod on this node, which writes the routes of pods anew, or delete the pod, so that it is made anew; the rule is right as it is"
+            : "let the pod use the address: workloadSourceSpoofing: Any in FelixConfiguration, and the annotation cni.projectcalico.org/allowedSourcePrefixes: '[\"\(peer.address)/32\"]' on the pod; no sysctl turns this rule off"
+    }
+
+    /// Whether the address is the pod's by its object, or the only one that its link can be for.
+    private func isOwnAddress(ofPodOf peer: Peer) -> Bool {
+        let link = name(peer.interface.name)
+        for endpoint in cluster.workloadEndpoints where endpoint.interface == link {
+            return endpoint.addresses.contains(peer.address)
+        }
+        let isPods =
+            podRanges.contains { $0.contains(peer.address) }
+            || runningPods.contains { $0.addresses.contains(peer.address) }
+        return isPods && mainRoute(to: peer.address, on: model)?.destination.isHost != true
+            && !host.routes.contains { route in
+                route.destination.isHost && route.destination.address.version == peer.address.version
+                    && route.interface == peer.interface.name
+            }
     }
 
     /// The route by which this host itself would answer a peer.

@@ -47,7 +47,7 @@ let acceptNotFinal = DoctorCheck(
 extension Patient {
     // MARK: Before Calico
 
-    fileprivate var decidedBeforeCalico: [DoctorFinding] {
+    var decidedBeforeCalico: [DoctorFinding] {
         let entries = chains { $0 == .calico(.entry(.filter, hook: "FORWARD")) }
         guard let entry = entries.first(where: { linked.table(of: $0).family.sees(.v4) }) else { return [] }
         var findings: [DoctorFinding] = []

@@ -11,12 +11,12 @@ internal import SourceText
 let rulesFlushed = DoctorCheck(
     "rules-flushed", "rules of kube-proxy, Calico, Docker or flannel that something has flushed"
 ) { patient in
-    patient.lostCanaries + patient.lostServices + patient.unreachedEntries + patient.lostDocker
+    patient.lostCanaries + patient.lostServices + patient.lostCalico + patient.unreachedEntries + patient.lostDocker
 }
 
 extension Patient {
     /// Tables of one version of IP and one backend together.
-    private var tableGroups: [[WholeTable]] {
+    var tableGroups: [[WholeTable]] {
         var groups: [[WholeTable]] = []
         for table in wholeTables {
             let index = groups.firstIndex { $0.first?.family == table.family && $0.first?.backend == table.backend }
@@ -39,7 +39,7 @@ extension Patient {
             "find what flushed them: 'iptables -F', an iptables-restore or a firewall's service (journalctl -u firewalld -u ufw -u iptables)"
     }
 
-    private func remedies(_ maker: Maker) -> [String] { [maker.restart, flusher] }
+    func remedies(_ maker: Maker) -> [String] { [maker.restart, flusher] }
 
     // MARK: Canaries
 
@@ -83,7 +83,8 @@ extension Patient {
                     findings.append(
                         lostServicesFinding(
                             "nat has no KUBE-SERVICES, though filter has kube-proxy's chains: no Service is translated",
-                            .problem, witness, evidence(nat, "has no KUBE-SERVICES")))
+                            .problem, DoctorFinding.Evidence(linked.chain(witness).place),
+                            evidence(nat, "has no KUBE-SERVICES")))
                     continue
                 }
             }
@@ -92,7 +93,8 @@ extension Patient {
             {
                 var finding = lostServicesFinding(
                     "filter has neither KUBE-FORWARD nor KUBE-SERVICES, though nat has kube-proxy's chains",
-                    .problem, services, evidence(filter, "has no chain of kube-proxy's"))
+                    .problem, DoctorFinding.Evidence(linked.chain(services).place),
+                    evidence(filter, "has no chain of kube-proxy's"))
                 finding.traffic = "packets to Services where FORWARD's policy drops, and to those without endpoints"
                 findings.append(finding)
                 continue
@@ -100,13 +102,22 @@ extension Patient {
             guard !hasServices, !hasOtherProxy else { continue }
             let hints = ["KUBE-IPTABLES-HINT", "KUBE-KUBELET-CANARY"]
             let hint = group.flatMap { table in hints.compactMap { chain($0, in: table) } }.first
-            guard let hint, group.first?.family == .ip || !cluster.services.isEmpty else { continue }
+            let service = cluster.services.first { service in
+                service.clusterAddresses.contains { ($0.version == .v4) == (nat.family == .ip) }
+            }
+            let witness =
+                hint.map { DoctorFinding.Evidence(linked.chain($0).place) }
+                ?? service.map { DoctorFinding.Evidence($0.place, "a Service that this node is to translate") }
+            guard let witness, hint != nil || ownNode != nil, group.first?.family == .ip || service != nil else {
+                continue
+            }
             var finding = lostServicesFinding(
-                "kubelet's chains are here, and nothing of kube-proxy's: no Service is translated on this node",
-                cluster.services.isEmpty ? .risk : .problem, hint, evidence(nat, "has no KUBE-SERVICES"))
+                "\(hint == nil ? "Services are" : "kubelet's chains are") here, and nothing of kube-proxy's: no Service is translated on this node",
+                service == nil ? .risk : .problem, witness, evidence(nat, "has no KUBE-SERVICES"))
             finding.doubts = [
                 "whether this cluster does without kube-proxy (Cilium, Calico's eBPF mode, a router that does it)"
             ]
+            if hint == nil { finding.doubts.append(otherIptables) }
             findings.append(finding)
         }
         return findings
@@ -128,11 +139,10 @@ extension Patient {
     }
 
     private func lostServicesFinding(
-        _ title: String, _ severity: DoctorFinding.Severity, _ witness: ChainID, _ lack: DoctorFinding.Evidence
+        _ title: String, _ severity: DoctorFinding.Severity, _ witness: DoctorFinding.Evidence,
+        _ lack: DoctorFinding.Evidence
     ) -> DoctorFinding {
-        var finding = DoctorFinding(
-            severity, title, evidence: [DoctorFinding.Evidence(linked.chain(witness).place), lack],
-            remedies: remedies(.kubeProxy))
+        var finding = DoctorFinding(severity, title, evidence: [witness, lack], remedies: remedies(.kubeProxy))
         finding.traffic = "packets to cluster IPs, node ports and load balancers"
         return finding
     }

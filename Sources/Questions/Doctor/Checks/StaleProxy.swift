@@ -8,7 +8,8 @@ internal import SourceText
 /// kube-proxy's rules on this node are behind the objects, or differ from another node's.
 /// Source: kubernetes#28674, #35641, #47589, #121362.
 let staleProxy = DoctorCheck(
-    "stale-kube-proxy", "kube-proxy's rules differ from the Services and endpoints of the cluster, or between nodes"
+    "stale-kube-proxy", "kube-proxy's rules differ from the Services and endpoints of the cluster, or between nodes",
+    needs: [.objectsOrNodes]
 ) { patient in
     patient.staleServices + patient.missingServices + patient.staleEndpoints + patient.driftingEndpoints
 }
@@ -244,44 +245,39 @@ extension Patient {
         return findings
     }
 
-    /// Endpoints that rules of other nodes have, and this node's not, or the other way.
+    /// Endpoints that rules of most nodes have, and this node's not, or the other way.
     fileprivate var driftingEndpoints: [DoctorFinding] {
-        let own = serviceEndpoints
-        guard !own.isEmpty else { return [] }
-        var findings: [DoctorFinding] = []
-        for other in fleet.nodes(withOtherEndpointsThan: number) {
-            let theirs = other.endpoints
-            var differing: [ServicePortName] = []
-            for (name, endpoints) in own where Set(endpoints) != theirs[name] ?? [] { differing.append(name) }
-            for name in theirs.keys where own[name] == nil { differing.append(name) }
-            guard !differing.isEmpty else { continue }
-            differing.sort { $0.text < $1.text }
-            let first = differing[0]
-            let place = ruleEndpoints.first { $0.name == first }?.place ?? .none
-            let otherName = other.name.isEmpty ? "another node of the input" : other.name
-            var finding = DoctorFinding(
-                .risk, "kube-proxy's rules differ from those on \(otherName): \(list(differing.map({ $0.text })))",
-                evidence: [
-                    DoctorFinding.Evidence(
-                        place,
-                        "here \(first.text) has \(words(own[first])), there \(words(theirs[first].map(Array.init)))")
-                ],
-                remedies: [
-                    "compare both with the Service's EndpointSlices, and restart kube-proxy's pod on the node that is behind"
-                ])
-            finding.traffic = "packets to these Services, on one of the two nodes"
-            finding.doubts = [
-                "whether both nodes were saved at the same time",
-                "whether topology hints or a traffic policy make them differ",
-            ]
-            findings.append(finding)
+        let services = servicesByName
+        // A policy of Local leaves every node the pods of its own.
+        let differing = fleet.otherEndpoints(than: number).filter {
+            services[$0.name.serviceText]?.internalPolicy != .local
         }
-        return findings
+        guard let first = differing.first else { return [] }
+        var others: Set<Int> = []
+        for port in differing { others.formUnion(port.usual.nodes) }
+        let only = others.count == 1 ? others.first.map { fleet.name($0) } : nil
+        let those = only.map { $0.isEmpty ? "another node of the input" : $0 } ?? "\(others.count) other nodes"
+        let places = ruleEndpoints
+        var finding = DoctorFinding(
+            .risk, "kube-proxy's rules differ from those on \(those): \(list(differing.map({ $0.name.text })))",
+            evidence: differing.prefix(3).map { port in
+                DoctorFinding.Evidence(
+                    places.first { $0.name == port.name }?.place ?? .none,
+                    "here \(port.name.text) has \(words(port.own)), there \(words(port.usual.endpoints))")
+            },
+            remedies: [
+                "compare \(others.count == 1 ? "both" : "them") with the EndpointSlices of \(first.name.text), and restart kube-proxy's pod on the node that is behind"
+            ])
+        finding.traffic = "packets to these Services, on one of the nodes"
+        finding.doubts = [
+            "whether all nodes were saved at the same time",
+            "whether topology hints or a traffic policy make them differ",
+        ]
+        return [finding]
     }
 
-    private func words(_ endpoints: [String]?) -> String {
-        guard let endpoints, !endpoints.isEmpty else { return "none" }
-        return list(Array(Set(endpoints)).sorted(), first: 4)
+    private func words(_ endpoints: Set<String>) -> String {
+        endpoints.isEmpty ? "none" : list(endpoints.sorted(), first: 4)
     }
 
     // MARK: Duplicates

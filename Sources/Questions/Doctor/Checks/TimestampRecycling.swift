@@ -6,7 +6,7 @@ internal import RuleModel
 /// With `tcp_tw_recycle` a host drops SYNs whose timestamp goes back, and those of several clients behind one address do.
 /// Source: net/ipv4/tcp_ipv4.c, Linux 4.11 (tcp_peer_is_proven); taken away in 4.12; a guide of operators.
 let timestampRecycling = DoctorCheck(
-    "tcp-tw-recycle", "net.ipv4.tcp_tw_recycle: connections of clients behind one address hang"
+    "tcp-tw-recycle", "net.ipv4.tcp_tw_recycle: connections of clients behind one address hang", needs: [.sysctls]
 ) { patient in
     guard patient.model.sysctl("net.ipv4.tcp_tw_recycle") == 1, patient.model.sysctl("net.ipv4.tcp_timestamps") != 0,
         let setting = patient.told(sysctl: "net.ipv4.tcp_tw_recycle")

@@ -9,7 +9,7 @@ internal import SourceText
 /// drops the packet.
 /// Source: net/netfilter/nf_nat_masquerade.c (inet_select_addr), nf_nat_redirect.c; observed on Linux 6.18.
 let translationAddress = DoctorCheck(
-    "no-nat-address", "MASQUERADE or REDIRECT at an interface without an address"
+    "no-nat-address", "MASQUERADE or REDIRECT at an interface without an address", needs: [.interfaces]
 ) { patient in
     patient.addresslessMasquerades + patient.addresslessRedirects
 }

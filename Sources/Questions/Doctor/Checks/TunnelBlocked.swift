@@ -10,7 +10,8 @@ internal import SourceText
 /// hosts lacks a node.
 /// Source: felix/rules/static.go (cali40all-hosts-net, cali40all-vxlan-net); calico#4297, #4456; microk8s#3519.
 let tunnelBlocked = DoctorCheck(
-    "tunnel-blocked", "packets of the tunnel to another node (IP-in-IP, VXLAN, WireGuard) are dropped"
+    "tunnel-blocked", "packets of the tunnel to another node (IP-in-IP, VXLAN, WireGuard) are dropped",
+    needs: [.interfaces]
 ) { patient in
     var findings: [DoctorFinding] = []
     for peer in patient.tunnelPeers {

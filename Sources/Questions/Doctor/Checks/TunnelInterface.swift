@@ -5,13 +5,14 @@ internal import PathModel
 internal import RuleModel
 internal import SourceText
 
-/// The tunnel between nodes is down, has no address, one outside the node's own blocks, or an MTU that the network below
+/// The tunnel between nodes is missing or down, has no address, one outside the node's own blocks, or an MTU that the network below
 /// can't carry.
 /// Source: calico/node/pkg/allocateip; felix/dataplane/linux/mtu (overheads); flannel#1155 (subnet changed); guides.
 let tunnelInterface = DoctorCheck(
-    "tunnel-interface", "the tunnel's interface is down, without its address, or its MTU is too large"
+    "tunnel-interface", "the tunnel's interface is missing, down, without its address, or its MTU is too large",
+    needs: [.interfaces]
 ) { patient in
-    var findings: [DoctorFinding] = []
+    var findings = patient.missingTunnels
     for link in patient.tunnelLinks {
         findings += patient.downTunnel(link) + patient.wrongTunnelAddress(link) + patient.wrongTunnelMTU(link)
     }
@@ -45,10 +46,12 @@ extension Patient {
     }
 
     /// Whether a pool has this kind of tunnel.
-    private func isCalledFor(_ link: NetworkInterface) -> Bool {
-        cluster.pools.contains { pool in
+    private func isCalledFor(_ link: NetworkInterface) -> Bool { pool(for: name(link.name)) != nil }
+
+    private func pool(for device: String) -> IPPool? {
+        cluster.pools.first { pool in
             guard !pool.isDisabled, pool.range.address.version == .v4 else { return false }
-            switch name(link.name) {
+            switch device {
             case "tunl0": return pool.ipip != .never
             case "vxlan.calico": return pool.vxlan != .never
             default: return false
@@ -64,8 +67,48 @@ extension Patient {
         return [DoctorFinding.Evidence(link.place)] + (route.map { [DoctorFinding.Evidence($0.place)] } ?? [])
     }
 
-    private func plugin(_ link: NetworkInterface) -> String {
-        name(link.name).hasPrefix("flannel") ? "flannel's pod" : "calico-node's pod"
+    private func plugin(_ device: String) -> String {
+        device.hasPrefix("flannel") ? "flannel's pod" : "calico-node's pod"
+    }
+
+    /// Tunnels that rules or objects are for, and that are no interface of this host.
+    fileprivate var missingTunnels: [DoctorFinding] {
+        guard host.knowsInterfaces else { return [] }
+        var called: [(device: String, evidence: DoctorFinding.Evidence)] = []
+        func note(_ device: String, _ evidence: DoctorFinding.Evidence) {
+            let isHere = host.interfaces.contains { name($0.name).hasPrefix(device) }
+            if !isHere, !called.contains(where: { $0.device == device }) { called.append((device, evidence)) }
+        }
+        for chain in chains(where: { $0.maker == .calico }) {
+            for (index, purpose) in annotations.purposes(ofRulesIn: chain).enumerated() {
+                guard case .calico(.tunnelMasquerade(let device))? = purpose else { continue }
+                note(device, evidence(RuleReference(chain: chain, index: index)))
+            }
+        }
+        if hasCalico, nodeNames.count > 1 {
+            for device in ["vxlan.calico", "tunl0"] {
+                if let pool = pool(for: device) {
+                    note(device, DoctorFinding.Evidence(pool.place, "a pool whose pods are reached by it"))
+                }
+            }
+        }
+        // A node keeps the annotation when another plugin has taken flannel's place.
+        let isReplaced = !hasMaker(.flannel) && [.calico, .cilium, .weave, .kubeRouter].contains(where: hasMaker)
+        if !isReplaced, let node = cluster.nodes.first(where: { $0.name == ownNode && $0.flannelBackend == "vxlan" }) {
+            note("flannel.", DoctorFinding.Evidence(node.place, "flannel's backend on this node is vxlan"))
+        }
+        return called.map { device, evidence in
+            let text = device == "flannel." ? "flannel.1" : device
+            let module = device == "tunl0" ? "ipip" : device == "wireguard.cali" ? "wireguard" : "vxlan"
+            var finding = DoctorFinding(
+                .problem, "the tunnel \(text) is missing",
+                evidence: [evidence, DoctorFinding.Evidence(.none, "ip link has no \(text)")],
+                remedies: [
+                    "restart \(plugin(device)) on this node, which makes it anew; if it does not, see its log, and whether the kernel has the module (modprobe \(module))"
+                ])
+            finding.traffic = "all that pods of this node and pods of others send each other"
+            return finding
+        }
     }
 
     fileprivate func downTunnel(_ link: NetworkInterface) -> [DoctorFinding] {
@@ -75,7 +118,7 @@ extension Patient {
             .problem, link.isUp ? "the tunnel \(device) has no carrier" : "the tunnel \(device) is down",
             evidence: shows(link),
             remedies: [
-                "ip link set \(device) up, and restart \(plugin(link)) on this node, which makes its routes anew"
+                "ip link set \(device) up, and restart \(plugin(device)) on this node, which makes its routes anew"
             ])
         finding.traffic = "all that pods of this node and pods of others send each other"
         return [finding]
@@ -89,7 +132,7 @@ extension Patient {
             var finding = DoctorFinding(
                 .problem, "the tunnel \(device) has no address", evidence: shows(link),
                 remedies: [
-                    "restart \(plugin(link)) on this node; if it gets none, the pool is used up (calicoctl ipam show) or the node's object lost it"
+                    "restart \(plugin(device)) on this node; if it gets none, the pool is used up (calicoctl ipam show) or the node's object lost it"
                 ])
             finding.traffic = "what this host sends to pods of other nodes, and node ports whose pod is on another node"
             return [finding]

@@ -8,14 +8,14 @@ internal import SourceText
 /// Two network plugins at once, and what an earlier one left.
 /// Source: guides of operators.
 let twoPlugins = DoctorCheck(
-    "two-plugins", "two network plugins at once, or interfaces and rules that one has left"
+    "two-plugins", "two network plugins at once, or interfaces and rules that one has left", needs: [.interfaces]
 ) { patient in
     patient.pluginsTogether + patient.emptyBridges
 }
 
 /// Links of pods that nothing is routed to, and routes to links that are gone.
 let podLinks = DoctorCheck(
-    "pod-links", "links of pods without a route, and routes of pods without a link"
+    "pod-links", "links of pods without a route, and routes of pods without a link", needs: [.routes]
 ) { patient in
     patient.unroutedLinks + patient.deadRoutes
 }

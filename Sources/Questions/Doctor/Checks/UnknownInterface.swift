@@ -9,7 +9,7 @@ internal import SourceText
 /// Links of pods that Calico's dispatch chains do not know, or whose names do not begin as Calico thinks.
 /// Source: felix/rules/dispatch.go; felix#2117, #1423; calico#5761 (`eni`), #4520.
 let unknownInterface = DoctorCheck(
-    "unknown-pod-interface", "pod links that Calico's rules do not know"
+    "unknown-pod-interface", "pod links that Calico's rules do not know", needs: [.interfaces]
 ) { patient in patient.undispatchedLinks + patient.otherPrefixes }
 
 extension Patient {

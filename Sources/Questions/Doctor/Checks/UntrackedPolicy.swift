@@ -10,7 +10,7 @@ internal import SourceText
 /// policy of their own.
 /// Source: felix/rules/static.go, felix/rules/policy.go; calico#2609 = felix#2021, calico#1134.
 let untrackedPolicy = DoctorCheck(
-    "untracked-policy", "answers to what an untracked policy (doNotTrack) lets in are dropped"
+    "untracked-policy", "answers to what an untracked policy (doNotTrack) lets in are dropped", needs: [.interfaces]
 ) { patient in
     var findings: [DoctorFinding] = []
     for chain in patient.chainIDs {

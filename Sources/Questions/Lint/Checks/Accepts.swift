@@ -169,9 +169,10 @@ extension LintedNode {
         return nil
     }
 
-    /// What rules that are reached from a chain say of answers.
+    /// What rules that are reached from a base chain say of answers.
     fileprivate func answersSeen(from chain: ChainID) -> (acceptsSome: Bool, mayAcceptAnswers: Bool) {
-        var acceptsSome = false
+        var accepting: [Passage] = []
+        var taking: [Passage] = []
         var seen: Set<ChainID> = []
         var waiting = [chain]
         while let next = waiting.popLast() {
@@ -180,22 +181,60 @@ extension LintedNode {
             for rule in linked.chain(next).rules {
                 switch rule.target {
                 case .accept?:
-                    if takesAnswers(rule, next) { return (true, true) }
-                    acceptsSome = acceptsSome || !isForLoopback(rule)
+                    if let states = askedStates(rule, next, self), states.contains(.established) { return (true, true) }
+                    if isForLoopback(rule) { continue }
+                    accepting.append(passage(of: rule))
+                    if takesAnswers(rule, next) { taking.append(passage(of: rule)) }
                 // Verdicts of maps, of programs and of what is not understood may be anything.
-                case .native?, .unknown?, .queue?, .nfQueue?: return (acceptsSome, true)
+                case .native?, .unknown?, .queue?, .nfQueue?: return (!accepting.isEmpty, true)
                 default: continue
                 }
             }
         }
-        return (acceptsSome, false)
+        // What is forwarded is answered by the same two interfaces, the other way round.
+        let isForwarded = linked.chain(chain).base?.hook == .forward
+        let mayAccept = taking.contains { back in
+            !isForwarded || accepting.contains { $0.isAnswered(by: back) }
+        }
+        return (!accepting.isEmpty, mayAccept)
     }
 
-    /// Whether an accepting rule may be for answers: it asks for their state, or for a source port, or for too little.
+    /// The interfaces that a rule is for; `nil` for any, and for what is no plain name.
+    private struct Passage {
+        var input: String?
+        var output: String?
+
+        /// Whether some answer to a packet of this passage is one of `back`.
+        func isAnswered(by back: Passage) -> Bool {
+            if let input, let other = back.output, input != other { return false }
+            if let output, let other = back.input, output != other { return false }
+            let near = input ?? back.output
+            let far = output ?? back.input
+            return near == nil || near != far
+        }
+    }
+
+    private func passage(of rule: Rule) -> Passage {
+        var passage = Passage()
+        for match in conditions(of: rule) {
+            switch match {
+            case .inInterface(.is(let pattern)) where !pattern.isPrefix: passage.input = name(pattern.name)
+            case .outInterface(.is(let pattern)) where !pattern.isPrefix: passage.output = name(pattern.name)
+            case .native(let comparison) where interfaceTest(match)?.isNegated == false:
+                guard let name = comparison.right.name, !name.isPrefix else { continue }
+                if interfaceTest(match)?.isIn == true { passage.input = name.text } else { passage.output = name.text }
+            default: continue
+            }
+        }
+        return passage
+    }
+
+    /// Whether an accepting rule that does not ask for ESTABLISHED may be for answers: it asks for a source port, or for
+    /// too little.
     private func takesAnswers(_ rule: Rule, _ chain: ChainID) -> Bool {
-        if let states = askedStates(rule, chain, self) { return states.contains(.established) }
+        if askedStates(rule, chain, self) != nil { return false }
         let own = conditions(of: rule).filter { !isOnlyInterface($0) }
-        if own.isEmpty { return !isForLoopback(rule) }
+        if own.isEmpty { return true }
         return !own.contains(where: limitsDestinationPort) || own.contains(where: asksForSourcePort)
     }
 

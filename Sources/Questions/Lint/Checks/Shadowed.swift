@@ -43,17 +43,22 @@ let shadowedRule = LintCheck(
 private func finding(_ shadowed: ShadowedRule, _ node: LintedNode) -> LintFinding {
     let own = node.linked.rule(shadowed.rule).target
     let differs = shadowed.takers.contains { node.linked.rule($0).target != own }
+    var takers = shadowed.takers
+    // One that takes all is enough to be shown, unless it is the others that do otherwise.
+    if let sole = shadowed.soleTaker, !differs || node.linked.rule(sole).target != own { takers = [sole] }
     var finding = node.finding(
         differs ? .warning : .hint, "No packet gets to match \(node.path(shadowed.rule))", at: shadowed.rule,
         remedies: [
             differs ? "Move it before the rules that take its packets, or remove it" : "Remove it: it changes nothing"
         ])
-    for taker in shadowed.takers.prefix(6) { finding.citations.append(node.cite(taker, "takes them before it")) }
+    for taker in takers.prefix(6) { finding.citations.append(node.cite(taker, "takes them before it")) }
     finding.meaning =
-        shadowed.takers.count > 1
-        ? "\(shadowed.takers.count) rules before it in its chain together take every packet that it asks for"
+        takers.count > 1
+        ? "\(takers.count) rules before it in its chain together take every packet that it asks for"
         : "a rule before it in its chain takes every packet that it asks for"
-    if differs { finding.meaning += ", and do otherwise with some of them" }
+    if differs {
+        finding.meaning += takers.count > 1 ? ", and do otherwise with some of them" : ", and does otherwise with them"
+    }
     return finding
 }
 
