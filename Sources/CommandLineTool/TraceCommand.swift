@@ -81,7 +81,9 @@ private func trace(_ arguments: [String], _ console: borrowing Console) throws(S
         console.error(
             "hookline: note: nothing on this packet's way asks for the assumption '\(escapedForTerminal(name))'")
     }
-    let isExpected = settings.expectation?.isMet(by: answer.finalOutcome) ?? true
+    let isThere = settings.expectation?.isMet(by: answer.finalOutcome) ?? true
+    // Who asks for both ways means both.
+    let isExpected = isThere && !(settings.expectation == .accept && answer.losesReply)
     // Of several nodes the kernel is asked about the first alone.
     let isAgreed = answer.kernel?.agrees ?? true
     return nodes.status(isExpected && isAgreed ? ExitStatus.answered : ExitStatus.notAsExpected, settings.common)

@@ -76,7 +76,7 @@ public final class RoutingTables: Sendable {
 }
 
 /// The routes that the kernel adds to the local table for each address: the address, its subnet's broadcast
-/// addresses, 127/8. Source: net/ipv4/fib_frontend.c `fib_add_ifaddr`.
+/// addresses, 127/8, as far as they are known. Source: net/ipv4/fib_frontend.c `fib_add_ifaddr`.
 private func localRoutes(of host: HostState, _ version: IPVersion) -> [Route] {
     var routes: [Route] = []
     func add(_ prefix: IPPrefix, _ type: RouteType, _ interface: NetworkInterface) {
@@ -86,6 +86,15 @@ private func localRoutes(of host: HostState, _ version: IPVersion) -> [Route] {
         route.scope = type == .local ? .host : .link
         route.nextHops = [NextHop(interface: interface.name)]
         routes.append(route)
+    }
+    // Where addresses are not in the input, routes tell some: what is sent by them is sent from there.
+    if !host.knowsAddresses(version) {
+        for route in host.routes {
+            guard let source = route.source, source.version == version, let hop = route.nextHops.first?.interface
+            else { continue }
+            let interface = host.interface(hop) ?? NetworkInterface(name: hop, place: route.place)
+            add(IPPrefix(host: source), .local, interface)
+        }
     }
     for interface in host.interfaces {
         for own in interface.addresses where own.address.version == version {

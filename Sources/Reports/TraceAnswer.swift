@@ -71,6 +71,15 @@ extension TraceAnswer {
     }
 }
 
+extension TraceAnswer {
+    /// Whether an answer to the packet was followed, and does not come back for sure.
+    public var losesReply: Bool {
+        trace.ends.contains { end in
+            end.outcome.isThrough && end.reply.first.map { !$0.outcome.isThrough } ?? false
+        } || back.values.contains { !$0.answer.finalOutcome.isThrough }
+    }
+}
+
 extension Trace {
     /// The traces without branches, in order.
     public var ends: [Trace] { branches.isEmpty ? [self] : branches.flatMap { $0.trace.ends } }

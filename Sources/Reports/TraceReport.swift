@@ -68,12 +68,19 @@ struct TraceReporter {
 
     /// The sentence and why it is so.
     func head(_ way: Way) -> [Block] {
-        var sentence = RichText([words.word(way.trace)])
+        var sentence = RichText()
+        let final = answer.finalOutcome
+        // What another node does with it comes first.
+        if !answer.onward.isEmpty, answer.otherDeciders.isEmpty, way.trace == answer.trace, final != way.trace.outcome {
+            sentence.add(final.title, final.role)
+            sentence.add(" beyond this node; here ")
+        }
+        sentence.runs.append(words.word(way.trace))
         let isInside = way.ownPacket != way.packet
         if isInside { sentence.add(": \(packetText(way.ownPacket)) inside") } else { sentence.add(":") }
         sentence.add(" \(packetText(way.packet))\(arrival(way)) \(words.predicate(way))")
         sentence.add(way.trace.branches.isEmpty ? "." : ":")
-        var blocks: [Block] = [.paragraph(sentence)]
+        var blocks: [Block] = [.paragraph(sentence)] + lostReplies(way)
         if way.trace.branches.isEmpty {
             blocks += explained(way) + decision(way)
         } else {
@@ -81,6 +88,19 @@ struct TraceReporter {
             blocks += translations(way, &told) + [.space] + branches(way) + settling(way)
         }
         return blocks
+    }
+
+    /// That the answer to a packet that gets through does not come back, where that was asked.
+    private func lostReplies(_ way: Way) -> [Block] {
+        way.leaves.compactMap { leaf in
+            guard leaf.trace.outcome.isThrough, let reply = leaf.trace.reply.first, !reply.outcome.isThrough,
+                let packet = reply.firstPacket
+            else { return nil }
+            let own = Way(withoutSender(reply), packet: packet)
+            var text = RichText([words.word(reply)])
+            text.add(" on the way back: its answer \(words.predicate(own)).")
+            return .paragraph(text)
+        }
     }
 
     /// The way in the words of those who run the cluster.

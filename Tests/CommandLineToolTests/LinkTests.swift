@@ -205,4 +205,28 @@ import Testing
         #expect(answer.contains("its route leads into the tunnel that it is in already"), "\(answer)")
         #expect(answer.contains("by br0"), "\(answer)")
     }
+
+    /// What is sent by a route is sent from an address of this host's.
+    @Test func routesTellAddressesToo() {
+        var around = Around()
+        around.input = rules.replacing("LINK", with: "eth0").replacing(
+            "local 10.0.0.1 dev eth0 table local proto kernel scope host src 10.0.0.1\n", with: ""
+        ).replacing("local 127.0.0.0/8 dev lo table local proto kernel scope host src 127.0.0.1\n", with: "")
+            .replacing("ip route show table all", with: "ip route")
+        let answer = call("trace - --in eth1 --from 10.9.0.5:1 --to 10.0.0.1:80/tcp", around)
+        #expect(answer.output.hasPrefix("DELIVERED"), "\(answer.output)\(answer.error)")
+    }
+
+    @Test func anAnswerThatDoesNotComeBackIsToldFirst() {
+        var around = Around()
+        around.input =
+            rules.replacing("LINK", with: "br0").replacing(
+                "-A FORWARD -m physdev --physdev-is-bridged -j DROP", with: "-A FORWARD -s 10.9.0.0/24 -j DROP")
+            + links("br0", portFlags: up)
+        let options = "trace - --in br0 --from 10.0.0.5:1 --to 10.9.0.6:80/tcp --round-trip"
+        let answer = call(options, around)
+        #expect(answer.output.contains("DROPPED on the way back: its answer is dropped by rule 1 of filter/FORWARD."))
+        #expect(call(options + " --expect accept", around).status == 1)
+        #expect(call(options.replacing(" --round-trip", with: " --expect accept"), around).status == 0)
+    }
 }

@@ -165,4 +165,31 @@ import Testing
         let name = try #require(world.model.names.find("s"))
         #expect(trace.setChanges[name]?.isUncertain == true)
     }
+
+    /// A list of two sets of which neither is known: that one does not have the packet says nothing of the other.
+    /// Observed on Linux 6.18.
+    @Test func aListAsksEachOfItsMembers() throws {
+        let rules = """
+            *mangle
+            :PREROUTING ACCEPT [0:0]
+            -A PREROUTING -j TEE --gateway 192.0.2.9
+            COMMIT
+            *filter
+            :FORWARD DROP [0:0]
+            -A FORWARD -m set --match-set a src -j REJECT
+            -A FORWARD -m set --match-set all src -j ACCEPT
+            -A FORWARD -p gre -j SET --add-set a src
+            -A FORWARD -p gre -j SET --add-set b src
+            COMMIT
+
+            """
+        let sets =
+            "create a hash:ip family inet\ncreate b hash:ip family inet\ncreate all list:set size 8\nadd all a\nadd all b\n"
+        let world = try World(rules, routerAddresses, routerRoutes, routerSettings, sets)
+        let trace = world.trace(try world.packet("198.51.100.7", "203.0.113.9"), in: "eth1")
+        func outcomes(_ trace: Trace) -> [Outcome] {
+            trace.branches.isEmpty ? [trace.outcome] : trace.branches.flatMap { outcomes($0.trace) }
+        }
+        #expect(Set(outcomes(trace)) == [.rejected, .forwarded, .dropped])
+    }
 }

@@ -9,6 +9,11 @@ extension LineWriter {
         of kind: String, _ data: MessageParts, _ link: MessageParts, _ names: LinkNames, _ tables: TableWords
     ) {
         switch kind {
+        // IFLA_BR_VLAN_FILTERING, IFLA_BR_NF_CALL_IPTABLES and IFLA_BR_NF_CALL_IP6TABLES, where they are on
+        case "bridge":
+            if data.byte(7) == 1 { add("vlan_filtering", "1") }
+            if data.byte(36) == 1 { add("nf_call_iptables", "1") }
+            if data.byte(37) == 1 { add("nf_call_ip6tables", "1") }
         case "vxlan": addVXLAN(data, names)
         case "geneve": addGeneve(data)
         case "vlan": addVLAN(data)

@@ -55,24 +55,35 @@ extension Evaluator {
         var inner = match
         inner.packets = nil
         inner.bytes = nil
-        var doubt: Answer?
+        var doubts: [Answer] = []
         for element in entry.set.elements {
             guard let member = element.member else { continue }
-            switch isIn(member, inner, state, isMember: true) {
+            switch settled(isIn(member, inner, state, isMember: true), state) {
             case .no: continue
-            case .perhaps(let unknown): doubt = doubt ?? .perhaps(unknown)
+            case .perhaps(let unknown): doubts.append(.perhaps(unknown))
             case .yes:
                 switch element.passes(match, entry.set, state.packet) {
                 case true?: return .yes
                 case false?: continue
-                case nil:
-                    doubt = doubt ?? unknownSet(entry.set.name, match, state, "has counters that are not known")
+                case nil: doubts.append(unknownSet(entry.set.name, match, state, "has counters that are not known"))
                 }
             }
         }
-        if let doubt { return doubt }
+        // That one member does not have it says nothing of the others.
+        if doubts.count > 1 {
+            return unknownSet(entry.set.name, match, state, "has several members of which it is not known")
+        }
+        if let doubt = doubts.first { return doubt }
         return entry.set.isIncomplete
             ? unknownSet(entry.set.name, match, state, "may have elements that could not be read") : .no
+    }
+
+    /// What was answered on this way is answered for a list, too.
+    private func settled(_ answer: Answer, _ state: WalkState) -> Answer {
+        guard case .perhaps(let unknown) = answer,
+            let known = state.history.settled.first(where: { $0.name == unknown.name })
+        else { return answer }
+        return Answer(known.isYes != unknown.isNegated)
     }
 
     /// One unknown for each set and what is looked up in it, so that another rule that asks the same agrees.
