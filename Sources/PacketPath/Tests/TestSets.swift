@@ -96,7 +96,9 @@ extension Evaluator {
             parts += (index > 0 ? "," : "") + text(of: kind, isSource, state)
         }
         // A set that a rule has changed since it was asked may answer otherwise.
-        if let count = state.setChanges[name]?.count, count > 0 { parts += "#\(count)" }
+        let members = model.sets.entries[name]?.set.elements.compactMap { $0.member } ?? []
+        let count = ([name] + members).reduce(0) { $0 + (state.setChanges[$1]?.count ?? 0) }
+        if count > 0 { parts += "#\(count)" }
         // What is told of exceptions and of counters does not tell of elements alone.
         if match.returnsNoMatch { parts += "!nomatch" }
         if match.packets != nil || match.bytes != nil { parts += "!counted" }
