@@ -144,7 +144,10 @@ private func readPolicyBytes(_ path: String, _ console: borrowing Console) throw
             bytes += piece
         }
     } catch {
-        throw .message("\(escapedForTerminal(path)): error: \(error.call): \(error.reason)")
+        let isFolder = (try? fileKind(path, followsLinks: true)) == .directory
+        throw .message(
+            "\(escapedForTerminal(path)): error: \(error.call): \(error.reason)"
+                + (isFolder ? "; the policy, a file, stands last: hookline check SNAPSHOT… POLICY" : ""))
     }
     throw .message("\(escapedForTerminal(path)): error: a policy has \(policyLimit >> 20) MiB at most")
 }

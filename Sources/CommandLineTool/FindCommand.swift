@@ -50,6 +50,12 @@ private struct FindCall {
     init(_ words: [String], _ settings: FindSettings) throws(UsageFailure) {
         guard let place = words.firstIndex(where: { FindWord.named($0) != nil }) else {
             paths = words
+            for word in words.dropFirst() {
+                guard let near = nearest(to: word, among: FindWord.all.map { $0.name }),
+                    (try? fileKind(word, followsLinks: true)) == nil
+                else { continue }
+                throw UsageFailure("'\(word)' is neither a snapshot nor a word of find; did you mean '\(near)'?")
+            }
             if let text = settings.leavesAs {
                 word = FindWord.named("leaves-as")
                 argument = text

@@ -19,6 +19,9 @@ func missingInputs(_ node: NodeState) -> [MissingInput] {
     if !isWhole, !families.contains(.ip6), !families.contains(.inet) {
         add("ip6tables", "ip6tables-save -c", "IPv6 packets meet no rules")
     }
+    if !isWhole, node.lacksTranslations {
+        add("tables", "iptables-save", "table nat is not in the snapshot, so what is translated is not known")
+    }
     if !host.knowsInterfaces || !host.knowsAddressesV4 {
         add("addresses", "ip -d addr", "which addresses are this host's is not known")
     }
@@ -51,6 +54,22 @@ func missingInputs(_ node: NodeState) -> [MissingInput] {
 }
 
 extension NodeState {
+    /// Whether a table nat should be there and is not: `iptables -S` and `iptables-save -t` tell of one table alone, and
+    /// programs that translate have chains in filter, too.
+    fileprivate var lacksTranslations: Bool {
+        let own = ruleset.tables.filter { $0.family == .ip }
+        if own.contains(where: { $0.iptables == .nat }) { return false }
+        if inputs.contains(where: { $0.kind == .iptablesRules }) { return true }
+        let starts: [StaticString] = ["KUBE-", "cali-", "DOCKER"]
+        return own.contains { table in
+            table.iptables != nil
+                && table.chains.contains { chain in
+                    let name = names.bytes(chain.name)
+                    return starts.contains { name.span.starts(with: $0) }
+                }
+        }
+    }
+
     /// Whether any rule asks an ipset.
     var usesSets: Bool {
         for table in ruleset.tables {

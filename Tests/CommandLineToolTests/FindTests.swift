@@ -100,4 +100,9 @@ import Testing
             json.output.contains("\"megaflow\":{\"isComplete\":true,\"found\":[{\"what\":\"dropped by filter/INPUT:4\"")
         )
     }
+
+    @Test func aWordThatIsMisspelledIsToldSo() {
+        let answer = call(["find", "-", "whoreaches", "host"])
+        #expect(answer.status == 2 && answer.error.contains("did you mean 'who-reaches'?"), "\(answer.error)")
+    }
 }

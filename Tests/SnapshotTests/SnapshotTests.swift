@@ -166,6 +166,19 @@ private func codes(_ node: NodeState) -> [String] { node.diagnostics.map(\.code)
         #expect(node.diagnostics.allSatisfy { $0.severity == .note })
     }
 
+    /// One table alone says nothing of translations, which programs with chains in it make.
+    @Test func whereTheTableNatShouldBeItIsMissed() throws {
+        func missing(_ text: String) throws -> Bool {
+            try readSnapshot(files: [SourceFile(path: "rules", text: text)]).missing.contains { $0.name == "tables" }
+        }
+        #expect(try missing("-P INPUT ACCEPT\n-A INPUT -j ACCEPT\n"))
+        #expect(try missing("*filter\n:INPUT ACCEPT [0:0]\n:KUBE-FIREWALL - [0:0]\nCOMMIT\n"))
+        #expect(try !missing("*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n"))
+        #expect(
+            try !missing(
+                "*filter\n:INPUT ACCEPT [0:0]\n:KUBE-FIREWALL - [0:0]\nCOMMIT\n*nat\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n"))
+    }
+
     /// A host of which all tables were listed, and there are none.
     @Test func aListOfTablesThatIsEmptyTellsThatThereAreNoRules() throws {
         let files = [

@@ -86,12 +86,20 @@ struct Explainer {
         }
     }
 
+    /// Why none of kube-proxy's rules took a packet to a Service.
+    private var whyNotTaken: String {
+        let translates = reporter.quotes.linked.ruleset.tables.contains { table in
+            table.chains.contains { $0.base?.type == .nat }
+        }
+        return translates
+            ? "no such Service or port, or no endpoints" : "the snapshot has no table nat, where they are"
+    }
+
     private func denial(_ purpose: CalicoPurpose) -> String? {
         switch purpose {
         case .serviceLoop:
             "\(way.steps.last?.view.packet.destination ?? way.packet.destination) is in a Service range, and no rule of"
-                + " kube-proxy's took the packet (no such Service or port, or no endpoints): Calico's loop prevention"
-                + " drops it before any REJECT answers"
+                + " kube-proxy's took the packet (\(whyNotTaken)): Calico's loop prevention drops it before any REJECT answers"
         case .antiSpoofing:
             "Calico lets a workload send from its own addresses only, and no route leads back to"
                 + " \(way.packet.source) by the interface it came from"
