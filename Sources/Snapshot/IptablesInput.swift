@@ -126,7 +126,7 @@ struct IptablesInput {
                 ? Int(result.tables[end].place.line) - 1 : excerpt.firstLine + result.lineCount - 1
             inputs.append(
                 RecognisedInput(
-                    kind: .iptablesSave, place: first.place, lastLine: last,
+                    kind: origin.isListing ? .iptablesRules : .iptablesSave, place: first.place, lastLine: last,
                     summary: "\(program)\(version) \(first.backend.name): \(first.family.name), "
                         + "\(count(end - position, "table")), \(count(ruleCount, "rule"))"))
             position = end
