@@ -52,13 +52,13 @@ struct AlikePackets {
             result.isKept = true
             return result
         }
-        var answer = tracer.answer(packet, id)
-        tracer.write(answer, files: files, rendered: rendered, into: &json)
+        let answer = tracer.answer(packet, id)
         if case .follow(let key) = advice {
-            answer.identifier = .none
-            answers.take(key, packet.request.packet, answer, &memory) {
+            answers.take(key, packet.request.packet, answer, &memory, into: &json) {
                 tracer.write(answer, files: files, rendered: rendered, into: &$0)
             }
+        } else {
+            tracer.write(answer, files: files, rendered: rendered, into: &json)
         }
         return LineResult(outcome: answer.finalOutcome)
     }

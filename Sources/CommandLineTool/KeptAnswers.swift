@@ -109,11 +109,13 @@ final class KeptAnswers: Sendable {
         }
     }
 
-    /// Keeps the answer to a packet that was followed, or holds one that is kept against it.
+    /// Has the answer to a packet that was followed written, and keeps it, or holds one that is kept against it.
     ///
-    /// - Parameter write: writes the answer, which has no identifier.
+    /// - Parameters:
+    ///   - json: keeps what is written.
+    ///   - write: writes the answer.
     func take(
-        _ key: Key, _ packet: Packet, _ answer: TraceAnswer, _ memory: inout Memory,
+        _ key: Key, _ packet: Packet, _ answer: TraceAnswer, _ memory: inout Memory, into json: inout JSONWriter,
         _ write: (inout JSONWriter) -> Void
     ) {
         let values = PacketValues(packet)
@@ -123,7 +125,8 @@ final class KeptAnswers: Sendable {
             var bytes = 2 * MemoryLayout<(Key, State)>.stride
             if !key.isTurned, answer.trace.isAnswered {
                 state = .turned
-            } else if let form = AnswerForm(values, key.open, isTurned: key.isTurned, write) {
+                write(&json)
+            } else if let form = AnswerForm(values, key.open, isTurned: key.isTurned, into: &json, write) {
                 state = .kept(Kept(form: form, outcome: answer.finalOutcome, values: values))
                 bytes += form.byteCount
             }
@@ -135,12 +138,12 @@ final class KeptAnswers: Sendable {
             }
             return
         }
+        let start = json.output.count
+        write(&json)
         guard case .kept(let kept) = state else { return }
-        var told = JSONWriter(OutputBuffer(keeping: 16 << 10))
-        kept.form.write(values, .none, into: &told)
-        var own = JSONWriter(OutputBuffer(keeping: 16 << 10))
-        write(&own)
-        let isSame = kept.outcome == answer.finalOutcome && told.output.gathered == own.output.gathered
+        let isSame =
+            kept.outcome == answer.finalOutcome
+            && kept.form.isLine(from: start, of: json, values, answer.identifier)
         if !isSame { memory.refutedCount += 1 }
         shard.states.withLock { states in
             guard isSame else { return states.byKey[key] = .left }

@@ -44,21 +44,33 @@ public struct AnswerForm: Sendable {
     private let text: [UInt8]
     private let blanks: [Blank]
 
-    /// Makes a form of the line that `write` writes about a packet with these values.
+    /// Has `write` write a line about a packet with these values, and makes a form of it.
     ///
     /// - Parameters:
+    ///   - json: keeps what is written.
     ///   - fields: those of which it has blanks. The packet's own values in them are known to be no one else's.
     ///   - isTurned: whether that is so of ports wherever they stand, as answers to the packet have them at the other end.
     /// - Returns: `nil` where a value stands in a sentence.
     public init?(
-        _ values: PacketValues, _ fields: PacketFields, isTurned: Bool, _ write: (inout JSONWriter) -> Void
+        _ values: PacketValues, _ fields: PacketFields, isTurned: Bool, into json: inout JSONWriter,
+        _ write: (inout JSONWriter) -> Void
     ) {
-        var json = JSONWriter(OutputBuffer(keeping: 16 << 10))
+        let start = json.output.count
         json.watch = ValueWatch(values, fields, isTurned: isTurned)
         write(&json)
+        defer { json.watch = nil }
         guard let watch = json.watch, !watch.isMissed else { return nil }
-        text = Array(json.output.gathered.dropLast())
-        blanks = watch.blanks
+        text = json.output.gathered(from: start, droppingLast: 1)
+        blanks = watch.blanks.map { Blank(start: $0.start - start, end: $0.end - start, value: $0.value) }
+    }
+
+    /// Whether the line that `json` has from `start` on is the one for a packet with these values.
+    public func isLine(
+        from start: Int, of json: borrowing JSONWriter, _ values: PacketValues, _ identifier: TraceAnswer.Identifier
+    ) -> Bool {
+        var told = JSONWriter(OutputBuffer(keeping: 16 << 10))
+        write(values, identifier, into: &told)
+        return told.output.gathered == json.output.gathered(from: start, droppingLast: 0)
     }
 
     /// How much memory it takes.

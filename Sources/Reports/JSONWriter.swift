@@ -115,6 +115,9 @@ public struct JSONWriter: ~Copyable {
     /// What the asker calls the packet, behind another member.
     mutating func write(_ identifier: TraceAnswer.Identifier) {
         let start = output.count
+        // The asker's own words are no place of the packet's values.
+        let kept = watch
+        watch = nil
         switch identifier {
         case .none: break
         case .string(let text): member("id", text)
@@ -122,6 +125,7 @@ public struct JSONWriter: ~Copyable {
             key("id")
             number(text)
         }
+        watch = kept
         watch?.identifier(start, output.count)
     }
 

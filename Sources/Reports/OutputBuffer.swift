@@ -31,7 +31,12 @@ public struct OutputBuffer: ~Copyable {
     public var gathered: [UInt8] { bytes.array }
 
     /// How many bytes those are.
-    var count: Int { bytes.count }
+    public var count: Int { bytes.count }
+
+    /// Those from `start` on but for the last few.
+    func gathered(from start: Int, droppingLast count: Int) -> [UInt8] {
+        bytes.array(start..<max(start, bytes.count - count))
+    }
 
     public mutating func write(_ text: String) {
         bytes.append(text.utf8.span)

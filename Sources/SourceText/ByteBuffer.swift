@@ -16,6 +16,12 @@ public struct ByteBuffer: ~Copyable {
     /// A copy of what is in it.
     public var array: [UInt8] { unsafe [UInt8](UnsafeBufferPointer(start: base, count: count)) }
 
+    /// Those of `range` that there are.
+    public func array(_ range: Range<Int>) -> [UInt8] {
+        let own = range.clamped(to: 0..<count)
+        return unsafe [UInt8](UnsafeBufferPointer(start: base + own.lowerBound, count: own.count))
+    }
+
     public mutating func append(_ byte: UInt8) {
         if count == capacity { grow(by: 1) }
         unsafe base[count] = byte
