@@ -33,7 +33,7 @@ extension Evaluator {
         var isMartian = packet.source.isMulticast || source == .max
         if packet.source.isLoopback, !routesLocalnet(known(state.arrival)) { isMartian = true }
         let isOfLink = packet.destination.v4Bits >> 8 == 0xe000_00
-        if source >> 24 == 0 {
+        if isNoAddress(packet.source) {
             isMartian = isMartian || !isOfLink && packet.protocol != .igmp
             return isMartian ? [ended(state, .filtered, .martianSource)] : input(state, .multicast)
         }

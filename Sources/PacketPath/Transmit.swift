@@ -145,7 +145,7 @@ extension Evaluator {
         case .prohibit: return ended(state, .unroutable, .prohibit)
         case .unicast, .local, .broadcast, .multicast, .anycast: break
         }
-        if state.packet.version == .v4, state.packet.destination.v4Bits >> 24 == 0, !state.packet.destination.isZero {
+        if isNoAddress(state.packet.destination), !state.packet.destination.isZero {
             return ended(state, .unroutable, .martianDestination)
         }
         // 127.0.0.1 does not leave the host: why what is published on it needs route_localnet.

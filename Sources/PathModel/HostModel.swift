@@ -123,6 +123,26 @@ public struct HostModel: Sendable {
     /// Whether `interface` is a bridge, or has ports and so is one.
     public func isBridge(_ interface: Symbol) -> Bool { parts.index.isBridge(interface) }
 
+    /// Whether the host's kernel is older than Linux `major`.`minor`; one that the input does not tell of is not.
+    public func isKernelBefore(_ major: Int, _ minor: Int) -> Bool {
+        guard let own = kernelVersion else { return false }
+        return (own.major, own.minor) < (major, minor)
+    }
+
+    /// What the release of the host's kernel begins with (`6.1.0-18-amd64`); `nil` where the input does not tell.
+    public var kernelVersion: (major: Int, minor: Int)? {
+        var numbers: [Int] = []
+        for part in parts.host.kernelRelease.utf8.split(separator: UInt8(ascii: "."), maxSplits: 2).prefix(2) {
+            var number = 0
+            for byte in part {
+                guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9"), number < 1000 else { break }
+                number = number * 10 + Int(byte - UInt8(ascii: "0"))
+            }
+            numbers.append(number)
+        }
+        return numbers.count == 2 && numbers[0] > 0 ? (numbers[0], numbers[1]) : nil
+    }
+
     /// The number set by a sysctl, or `nil` where the input does not tell.
     public func sysctl(_ name: String) -> Int? { parts.index.numbers[name] }
 

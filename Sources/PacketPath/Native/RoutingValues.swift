@@ -136,7 +136,7 @@ extension Evaluator {
                 return state.context.inInterface
             }
         }
-        if packet.version == .v4, packet.source.v4Bits >> 24 == 0, isLimitedOrLocalMulticast(packet.destination) {
+        if packet.version == .v4, isNoAddress(packet.source), isLimitedOrLocalMulticast(packet.destination) {
             return state.arrival
         }
         var route = RouteQuery(destination: packet.destination)
@@ -158,7 +158,7 @@ extension Evaluator {
         if packet.unknown.contains(.dscp) { route.unknown.insert(.dscp) }
         switch packet.version {
         case .v4:
-            let isPlain = !other.isMulticast && other.v4Bits != .max && other.v4Bits >> 24 != 0
+            let isPlain = !other.isMulticast && other.v4Bits != .max && !isNoAddress(other)
             route.source = isPlain ? other : .zero(.v4)
             if state.context.hook == .forward, query.flags.contains(.inInterface),
                 !query.flags.contains(.destination), case .known(let out) = state.context.outInterface
