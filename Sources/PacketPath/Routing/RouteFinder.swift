@@ -236,7 +236,10 @@ struct RouteFinder {
         guard let name = hop.interface else { return true }
         let link = model.linkState(name)
         if let link, !link.isUp { return false }
-        if !hop.isLinkDown, link?.hasCarrier ?? true { return true }
+        // Nor do a carrier's loss and return matter to those of IPv6, and to its anycast addresses: net/ipv6/route.c
+        // `fib6_ifdown`, `fib6_nh_init`, Linux 6.18; observed there.
+        let isOwn = version == .v6 && (route.type == .local || route.type == .anycast)
+        if !hop.isLinkDown, isOwn || link?.hasCarrier ?? true { return true }
         return query.ignoresLinkState || !ignoresLinkDown(name)
     }
 
