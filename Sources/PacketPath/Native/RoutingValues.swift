@@ -15,7 +15,18 @@ extension Evaluator {
         case .nextHopV6: if packet.version != .v6 { return .absent }
         case .classIdentifier, .mtu: break
         }
-        guard let route = state.route else { return .absent }
+        guard let route = state.route else {
+            // What is delivered has a route too, which leads to no gateway. Observed on Linux 6.18.
+            guard state.context.hook == .input else { return .absent }
+            switch key {
+            case .classIdentifier:
+                return routeTag(state).map { NativeValue(UInt64($0), bits: 32) } ?? .hidden(bits: 32)
+            case .nextHopV4, .nextHopV6:
+                return packet.unknown.contains(.destination)
+                    ? .hidden(bits: packet.version.addressBits) : NativeValue(packet.destination.bytes)
+            case .mtu, .isSecured: return .absent
+            }
+        }
         switch key {
         case .classIdentifier:
             return routeTag(state).map { NativeValue(UInt64($0), bits: 32) } ?? .hidden(bits: 32)
