@@ -300,7 +300,7 @@ extension Evaluator {
         if let end = apart(state, keptBy: .host) { return [end] }
         if let whole = state.fragments?.whole, state.packet.isFragment {
             state.record(.defragmentation)
-            state.record(.delivery(listener: listener(for: whole)))
+            state.record(.delivery(listener: listener(for: whole, state)))
             state.outcome = .delivered
             state.position = .ended
             return [state]
@@ -321,20 +321,24 @@ extension Evaluator {
             state.position = .hook(.prerouting, step: 0)
             return [atIngress(state, of: state.arrival) ?? state]
         }
-        state.record(.delivery(listener: listener(for: state.packet)))
+        state.record(.delivery(listener: listener(for: state.packet, state)))
         state.outcome = .delivered
         state.position = .ended
         return [state]
     }
 
-    /// The index of the socket that takes `packet`: one bound to its address before one bound to any.
-    private func listener(for packet: Packet) -> Int? {
+    /// The index of the socket that takes `packet`: one bound to its address before one bound to any, and among those one
+    /// of its device. Source: net/ipv4/inet_hashtables.c `__inet_lookup_listener`, `compute_score`, net/ipv4/udp.c
+    /// `__udp4_lib_lookup`, Linux 6.18; observed there.
+    private func listener(for packet: Packet, _ state: WalkState) -> Int? {
         var wildcard: Int?
+        var isOfDevice = false
         for (index, socket) in (model.host.listeners ?? []).enumerated()
-        where socket.protocol == packet.protocol && socket.port == packet.destinationPort {
-            if socket.address == packet.destination { return index }
-            if socket.address == nil, socket.version == nil || socket.version == packet.version {
-                wildcard = wildcard ?? index
+        where fits(socket, packet.protocol, state, packet.destination, packet.destinationPort) {
+            if socket.address != nil { return index }
+            if wildcard == nil || socket.interface != nil && !isOfDevice {
+                wildcard = index
+                isOfDevice = socket.interface != nil
             }
         }
         return wildcard
