@@ -20,6 +20,7 @@ extension Evaluator {
 
     /// A port that nobody listens on answers with a reset or an ICMP error.
     private func deliveredView(_ state: WalkState) -> SenderView {
+        if silencesEcho(state) { return .timeout }
         guard model.host.listeners != nil, case .delivery(let listener)? = state.history.steps.last?.kind else {
             return .answer
         }

@@ -153,4 +153,24 @@ public struct HostModel: Sendable {
 
     /// The number that `net.ipv4.conf.all.key` or its like of IPv6 has.
     public func commonSetting(_ version: IPVersion, _ key: String) -> Int? { parts.index.ofAll(version, key) }
+
+    /// What an echo request is to who gets it.
+    public enum EchoKind: Hashable, Sendable {
+        case plain, toMany, anycast
+    }
+
+    /// The sysctl by which the host leaves an echo request unanswered; `nil` where it answers.
+    /// Source: net/ipv4/icmp.c `icmp_echo`, `icmp_rcv`, net/ipv6/icmp.c `icmpv6_rcv`, `icmpv6_echo_reply`, Linux 6.18;
+    /// observed there. Only what IPv4 sends to many is left unanswered unasked.
+    public func settingAgainstEcho(_ version: IPVersion, _ kind: EchoKind) -> String? {
+        let start = version == .v4 ? "net.ipv4.icmp_" : "net.ipv6.icmp."
+        var names = [(start + "echo_ignore_all", 0)]
+        switch (version, kind) {
+        case (.v4, .toMany): names.append((start + "echo_ignore_broadcasts", 1))
+        case (.v6, .toMany): names.append((start + "echo_ignore_multicast", 0))
+        case (.v6, .anycast): names.append((start + "echo_ignore_anycast", 0))
+        case (.v4, .anycast), (_, .plain): break
+        }
+        return names.first { (sysctl($0.0) ?? $0.1) != 0 }?.0
+    }
 }

@@ -274,7 +274,8 @@ struct TraceReporter {
             delivered = step.view.packet
             listener = index
         }
-        guard let packet = delivered, packet.protocol.hasPorts else { return nil }
+        guard let packet = delivered else { return nil }
+        guard packet.protocol.hasPorts else { return silence(packet, way) }
         let port = "\(packet.protocol.shortName) port \(packet.destinationPort)"
         guard let listeners = quotes.model.host.listeners else {
             return "whether anything listens on \(port) is not known"
