@@ -35,7 +35,7 @@ extension Evaluator {
     private func trackPlain(_ entering: WalkState, zone: ConnectionZone) -> [WalkState] {
         let tuple = ConnectionTuple(entering.packet)
         if let found = connections.find(tuple, zone: zone, asTold: answersDrawnPort(entering.packet)) {
-            return [ofEntry(found.entry, found.direction, entering)]
+            return perhapsReopened(found.entry, found.direction, entering)
         }
         return answers(connections.mayAnswer(tuple, zone: zone), tuple, entering) {
             ofEntry($0, .reply, $1)
@@ -45,7 +45,7 @@ extension Evaluator {
     }
 
     /// A packet that `entry` is found for.
-    private func ofEntry(
+    func ofEntry(
         _ entry: ConnectionEntry, _ direction: ConnectionDirection, _ entering: WalkState
     ) -> WalkState {
         var state = entering
@@ -328,7 +328,7 @@ extension Evaluator {
 
 extension WalkState {
     /// `entry` as this packet has left it where it was looked up before, over lo.
-    fileprivate func latest(_ entry: ConnectionEntry) -> ConnectionEntry {
+    func latest(_ entry: ConnectionEntry) -> ConnectionEntry {
         history.entries.last { $0.original == entry.original && $0.fullZone == entry.fullZone && !$0.isGone } ?? entry
     }
 }
