@@ -210,6 +210,7 @@ extension SetEvaluator {
         return cuts
     }
 
+        limits.formUnion(model.host.interfaces.compactMap { model.mtu($0.name, space.version) })
     /// The same of what a bridge passes on, with the room that it leaves for a VLAN's tag.
     /// Source: net/core/dev.c `is_skb_forwardable`, Linux 6.18.
     func bridgedLengthCuts(_ flow: Flow) -> [PacketSet] {
@@ -227,7 +228,7 @@ extension SetEvaluator {
     func byLength(_ way: Way) -> [Way] {
         guard space.free.contains(.length), let route = way.flow.route else { return [way] }
         var limits: Set<UInt32> = []
-        if let limit = route.route?.mtu ?? route.interface.flatMap({ model.interface($0)?.mtu }) {
+        if let limit = route.route?.mtu ?? route.interface.flatMap({ model.mtu($0, space.version) }) {
             // No link of IPv6 takes less than 1280.
             limits = space.version == .v6 ? [limit, max(1280, limit)] : [limit]
         }

@@ -209,7 +209,8 @@ extension Evaluator {
     /// Source: include/net/ip.h `ip_dst_mtu_maybe_forward`, include/net/ip6_route.h `ip6_dst_mtu_maybe_forward`,
     /// net/ipv6/ip6_output.c `ip6_forward`, Linux 6.18.
     private func forwardLimit(_ state: WalkState) -> UInt32? {
-        guard let interface = state.routeInterface, let own = model.mtu(interface) else { return nil }
+        let version = state.packet.version
+        guard let interface = state.routeInterface, let own = model.mtu(interface, version) else { return nil }
         let route = state.route?.route
         if state.packet.version == .v4 { return route?.mtu ?? own }
         return max(1280, route?.isMTULocked == true ? route?.mtu ?? own : own)

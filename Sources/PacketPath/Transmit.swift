@@ -276,7 +276,7 @@ extension Evaluator {
             state.packet.version == .v6 || state.packet.dontFragment
         else { return false }
         let isForMany = isSentToMany(state.packet.destination, route.type, route.route)
-        guard let limit = (isForMany ? nil : route.route?.mtu) ?? model.interface(interface)?.mtu else {
+        guard let limit = (isForMany ? nil : route.route?.mtu) ?? model.mtu(interface, state.packet.version) else {
             return false
         }
         return state.packet.length > (state.packet.version == .v6 ? max(1280, limit) : limit)

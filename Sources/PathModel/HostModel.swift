@@ -108,6 +108,14 @@ public struct HostModel: Sendable {
         return parts.host.interfaces[place].mtu
     }
 
+    /// The longest packet of `version` that is sent by the interface: IPv6 has a limit of its own, which is no larger.
+    /// Source: net/ipv6/addrconf.c `addrconf_sysctl_mtu`, net/ipv6/route.c `ip6_mtu`, Linux 6.18; observed there.
+    public func mtu(_ name: Symbol, _ version: IPVersion) -> UInt32? {
+        let own = mtu(name)
+        guard version == .v6, let limit = interfaceSetting(.v6, name, "mtu"), limit >= 1280 else { return own }
+        return min(own ?? .max, UInt32(truncatingIfNeeded: limit))
+    }
+
     /// Whether the interface is a loopback one, where the input speaks of it.
     public func isLoopback(_ name: Symbol) -> Bool? {
         guard let place = parts.index.place(of: name) else { return nil }
