@@ -216,9 +216,15 @@ extension Evaluator {
         return max(1280, route?.isMTULocked == true ? route?.mtu ?? own : own)
     }
 
-    /// Forwarding is a property of the incoming interface in IPv4, of the host in IPv6. Observed on Linux 6.18.
+    /// Forwarding is a property of the incoming interface in IPv4, of the host in IPv6, where since Linux 6.17 an interface
+    /// may forward for itself. Source: net/ipv6/ip6_output.c `ip6_forward`; observed on Linux 6.18.
     func forwardingSetting(_ state: WalkState) -> Int? {
-        if state.packet.version == .v6 { return model.commonSetting(.v6, "forwarding") }
+        if state.packet.version == .v6 {
+            if case .known(let name) = state.arrival, model.interfaceSetting(.v6, name, "force_forwarding") == 1 {
+                return 1
+            }
+            return model.commonSetting(.v6, "forwarding")
+        }
         if case .known(let name) = state.arrival, let own = model.interfaceSetting(.v4, name, "forwarding") {
             return own
         }

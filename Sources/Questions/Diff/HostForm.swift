@@ -22,7 +22,7 @@ private let settingsOfInterfaces: Set<String> = [
     "forwarding", "rp_filter", "accept_local", "route_localnet", "src_valid_mark", "disable_ipv6",
     "accept_source_route", "proxy_arp", "arp_filter", "arp_ignore", "arp_announce", "send_redirects",
     "accept_redirects", "disable_policy", "disable_xfrm", "ignore_routes_with_linkdown", "accept_ra", "bc_forwarding",
-    "mc_forwarding", "proxy_ndp", "drop_unicast_in_l2_multicast",
+    "mc_forwarding", "proxy_ndp", "drop_unicast_in_l2_multicast", "force_forwarding", "use_tempaddr",
 ]
 
 extension NodeForm {
