@@ -385,6 +385,7 @@ extension SetEvaluator {
         }
         for route in model.routes(space.version).routes {
             if route.tos != 0 { cuts.append(typeOfService(route.tos, flow)) }
+            cuts += ownSources(of: route, flow)
             if let from = route.from, let own = space.packets(flow[.source], of: .source, in: from) { cuts.append(own) }
         }
         return cuts
