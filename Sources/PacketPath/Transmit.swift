@@ -224,6 +224,7 @@ extension Evaluator {
             if isTooBigForPort(state) { return [ended(state, .filtered, .tooBig)] }
             return atEgress(state, of: state.outPort).map { [$0] } ?? departed(state)
         }
+        if let ways = encapsulatedLate(state) { return ways }
         // Source: net/ipv6/ip6_output.c `ip6_fragment`, Linux 6.18: what is passed on is not fragmented here.
         if !state.startedHere, state.packet.version == .v6, let limit = state.route?.route?.mtu,
             state.packet.length > limit, !state.packet.isSegmented
