@@ -133,7 +133,7 @@ extension Evaluator {
     func input(_ state: WalkState, _ type: RouteType) -> [WalkState] {
         var state = state
         if type == .broadcast, !knowsFrame(state) { state.packet.packetType = .broadcast }
-        return [toInput(state)]
+        return withOptionsRead(state).map { $0.outcome == nil ? toInput($0) : $0 }
     }
 
     /// On to INPUT; of IPv4 as a whole packet, also where conntrack did not put it together.
