@@ -7,6 +7,10 @@ import Testing
 /// `ip_rcv_options`.
 @Suite struct IPv4OptionTests {
     private func outcome(_ options: [UInt8], _ destination: String, _ settings: String = "") throws -> Outcome {
+        try trace(options, destination, settings).outcome
+    }
+
+    private func trace(_ options: [UInt8], _ destination: String, _ settings: String = "") throws -> Trace {
         let world = try World(
             "*raw\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n", routerAddresses, routerRoutes, routerSettings + settings)
         var packet = try world.packet("198.51.100.7", destination, .udp)
@@ -15,7 +19,7 @@ import Testing
             [0x45 + UInt8(options.count / 4), 0, 0, length, 0, 0, 0, 0, 64, 17, 0, 0] + packet.source.bytes
             + packet.destination.bytes + options + [0x9c, 0x40, 0, 80, 0, 8, 0, 0]
         packet.length = UInt32(length)
-        return world.trace(packet, in: "eth1").outcome
+        return world.trace(packet, in: "eth1")
     }
 
     @Test(
@@ -40,5 +44,17 @@ import Testing
         #expect(try outcome(options, "192.0.2.1", allowed) == .undecided)
         let ofOne = "net.ipv4.conf.all.accept_source_route = 0\nnet.ipv4.conf.eth1.accept_source_route = 1\n"
         #expect(try outcome(options, "192.0.2.1", ofOne) == .filtered)
+    }
+
+    @Test func brokenOptionsAreAnsweredAndSourceRoutesAreNot() throws {
+        #expect(try trace([7, 9, 4, 0, 0, 0, 0, 0], "192.0.2.1").senderView == .unreachable(type: 12, code: 0))
+        #expect(try trace([131, 7, 4, 203, 0, 113, 9, 0], "192.0.2.1").senderView == .timeout)
+    }
+
+    /// Source: net/ipv4/cipso_ipv4.c `cipso_v4_validate`: only who knows the domain takes the label.
+    @Test func aSecurityLabelLeavesItOpen() throws {
+        let label: [UInt8] = [134, 10, 0, 0, 0, 0, 1, 4, 0, 0, 0, 0]
+        let branches = try trace(label, "192.0.2.1").branches
+        #expect(Set(branches.map { $0.trace.outcome }) == [.delivered, .filtered])
     }
 }
