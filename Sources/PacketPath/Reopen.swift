@@ -15,7 +15,7 @@ extension Evaluator {
         let old = entering.latest(entry)
         guard packet.protocol == .tcp, direction == .original, old.tcpState == .close, old.tcp == nil,
             !packet.unknown.contains(.tcpFlags), isNewFlow(entering), !packet.tcpFlags.contains(.rst)
-        else { return [ofEntry(entry, direction, entering)] }
+        else { return [withWindowTold(old, ofEntry(entry, direction, entering))] }
         let ends = "\(old.original.source):\(old.original.sourcePort)"
         let unknown = Unknown(
             "reopened@\(ends)",
@@ -28,5 +28,19 @@ extension Evaluator {
             record(&way, isFromEntry: true)
             return way
         }
+    }
+
+    /// Tells that a segment is taken to lie in the windows of its connection, which no listing has: one outside of them is
+    /// invalid. Source: net/netfilter/nf_conntrack_proto_tcp.c `tcp_in_window`, Linux 6.18.
+    private func withWindowTold(_ entry: ConnectionEntry, _ entering: WalkState) -> WalkState {
+        guard case .entry(let tracked) = entering.connection, !tracked.isNew, entry.tcp == nil, !entry.isFollowed,
+            TCPSegment(entering.packet) != nil, model.sysctl("net.netfilter.nf_conntrack_tcp_be_liberal") != 1
+        else { return entering }
+        var way = entering
+        way.history.assumptions.append(
+            Assumption(
+                name: "tcp-window", value: "in",
+                text: "the packet's sequence numbers fit its connection, of which the listing tells none", step: nil))
+        return way
     }
 }

@@ -101,6 +101,19 @@ import Testing
         }
     }
 
+    /// Source: net/netfilter/nf_conntrack_proto_tcp.c `tcp_in_window`, Linux 6.18.
+    @Test func thatASegmentFitsItsConnectionIsTold() throws {
+        let world = try world("ESTABLISHED")
+        var packet = try world.packet("198.51.100.7", "203.0.113.9")
+        (packet.tcpFlags, packet.length) = (.ack, 40)
+        func isTold(_ packet: Packet) -> Bool {
+            world.trace(packet, in: "eth1").assumptions.contains { $0.name == "tcp-window" }
+        }
+        #expect(!isTold(packet))
+        packet.bytes = packet.encoded()
+        #expect(isTold(packet))
+    }
+
     @Test func aConnectionGoesThroughTheStatesOfItsPackets() throws {
         var state = try #require(TCPState(name: "SYN_SENT"))
         let world = try world(state.name)
