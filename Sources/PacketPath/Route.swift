@@ -179,8 +179,9 @@ extension Evaluator {
         if checked.outcome != nil { return [checked] }
         var ways = sourceChecked(consume checked)
         if ways.count == 1, ways[0].outcome == nil, ways[0].packet.bytes.count > 20 { ways = withOptionsRead(ways[0]) }
-        if ways.contains(where: { $0.outcome == nil && encapsulatedEarly($0) != nil }) {
-            return ways.flatMap { $0.outcome == nil ? encapsulatedEarly($0) ?? [$0] : [$0] }
+        if ways.contains(where: { $0.isEncapsulating }) {
+            let early = ways.map { $0.outcome == nil ? encapsulatedEarly($0) : nil }
+            if early.contains(where: { $0 != nil }) { return zip(ways, early).flatMap { $1 ?? [$0] } }
         }
         for index in ways.indices where ways[index].outcome == nil {
             if let reason = forwardRefusal(ways[index]) {

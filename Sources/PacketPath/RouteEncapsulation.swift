@@ -21,7 +21,7 @@ extension Evaluator {
 
     /// What the packet's route puts it into, but for the tunnel that its device makes of what the route says.
     private func encapsulation(_ state: WalkState) -> String? {
-        guard let hops = state.route?.route?.nextHops else { return nil }
+        guard state.isEncapsulating, let hops = state.route?.route?.nextHops else { return nil }
         let own = hops.first { $0.interface == state.routeInterface && $0.gateway == state.routeNextHop }
         guard let words = (own ?? hops.first)?.encapsulation, words != .empty else { return nil }
         // `encap seg6 mode …`
