@@ -33,6 +33,15 @@ extension SetEvaluator {
         return order.map { space.union(classes[$0] ?? []) }
     }
 
+    /// Of what this host sends by one of several next hops, packets from each address of their interfaces: the next hop may go
+    /// with the source (`RouteFinder.bySource`).
+    func ownSources(of route: Route, _ flow: Flow) -> [PacketSet] {
+        guard space.version == .v4, flow.startedHere, route.nextHops.count > 1 else { return [] }
+        let interfaces = route.nextHops.compactMap { $0.interface.flatMap { model.interface($0) } }
+        let own = interfaces.flatMap { $0.addresses }.filter { $0.address.version == .v4 }
+        return own.compactMap { space.packets(flow[.source], of: .source, in: IPPrefix(host: $0.address)) }
+    }
+
     /// Sources by the port of a bridge that they are known to be behind.
     func sourcesByPort() -> [PacketSet] {
         var ports: [Symbol: [PacketSet]] = [:]
@@ -201,6 +210,7 @@ extension SetEvaluator {
     func lengthCuts(_ flow: Flow) -> [PacketSet] {
         guard space.free.contains(.length) else { return [] }
         var limits = Set(model.host.interfaces.map { $0.mtu })
+        limits.formUnion(model.host.interfaces.compactMap { model.mtu($0.name, space.version) })
         for route in model.routes(space.version).routes { if let mtu = route.mtu { limits.insert(mtu) } }
         limits.insert(1280)
         var cuts = [mayNotBeCut(flow)]
@@ -227,7 +237,7 @@ extension SetEvaluator {
     func byLength(_ way: Way) -> [Way] {
         guard space.free.contains(.length), let route = way.flow.route else { return [way] }
         var limits: Set<UInt32> = []
-        if let limit = route.route?.mtu ?? route.interface.flatMap({ model.interface($0)?.mtu }) {
+        if let limit = route.route?.mtu ?? route.interface.flatMap({ model.mtu($0, space.version) }) {
             // No link of IPv6 takes less than 1280.
             limits = space.version == .v6 ? [limit, max(1280, limit)] : [limit]
         }

@@ -163,7 +163,7 @@ extension SetEvaluator {
     private func refusals(_ group: RoutedDestinations, _ packets: PacketSet, _ flow: Flow, _ part: PacketSet)
         -> Refusals
     {
-        let limits = Set(group.route.ownMTUs + group.route.interfaces.compactMap { model.interface($0)?.mtu })
+        let limits = Set(group.route.ownMTUs + group.route.interfaces.compactMap { model.mtu($0, space.version) })
         let key = RefusalKey(
             part: part, type: group.route.type, interfaces: group.route.interfaces, limits: limits,
             destination: group.destination, source: flow[.source], flow: CheckedFlow(flow))
@@ -385,6 +385,7 @@ extension SetEvaluator {
         }
         for route in model.routes(space.version).routes {
             if route.tos != 0 { cuts.append(typeOfService(route.tos, flow)) }
+            cuts += ownSources(of: route, flow)
             if let from = route.from, let own = space.packets(flow[.source], of: .source, in: from) { cuts.append(own) }
         }
         return cuts

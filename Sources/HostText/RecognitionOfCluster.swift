@@ -30,7 +30,9 @@ private func isBirdRoute(_ text: Span<UInt8>, _ line: Range<Int>) -> Bool {
     let space = text.firstIndex(of: UInt8(ascii: " "), in: line) ?? line.upperBound
     guard text.firstIndex(of: UInt8(ascii: "/"), in: line.lowerBound..<space) != nil,
         let bracket = text.find(" [", in: space..<line.upperBound),
-        text.find("] ", in: bracket..<line.upperBound) != nil
+        text.find("] ", in: bracket..<line.upperBound) != nil,
+        // `203.0.113.0/24 encap seg6 mode encap segs 1 [ fc00::1 ] dev eth1` is one of `ip route`.
+        text.find(" encap ", in: space..<bracket) == nil
     else { return false }
     return IPPrefix(text, line.lowerBound..<space) != nil
 }

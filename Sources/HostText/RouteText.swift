@@ -172,7 +172,9 @@ struct RouteReader {
         if text.has(key, "pref") {
             if !pendingHasVersion { version = .v6 }
             pendingHasVersion = true
-            _ = words.next()
+            if let value = words.next() {
+                route.preference = text.has(value, "high") ? 1 : text.has(value, "low") ? -1 : 0
+            }
             return true
         }
         for flag: StaticString in [
@@ -231,11 +233,17 @@ struct RouteReader {
         }
         if text.has(key, "nhid"), let id = text.decimal32(value) {
             objectHops = reading.nextHopObjects[id] ?? []
+            route.isByNextHopObject = true
+            return true
+        }
+        if text.has(key, "proto") {
+            // `ra`, or its number where names are not told. Source: include/uapi/linux/rtnetlink.h `RTPROT_RA`.
+            route.isAnnounced = text.has(value, "ra") || text.has(value, "9")
             return true
         }
         // Settings that no decision hangs on.
         for name: StaticString in [
-            "proto", "advmss", "hoplimit", "initcwnd", "initrwnd", "rtt", "rttvar", "rto_min",
+            "advmss", "hoplimit", "initcwnd", "initrwnd", "rtt", "rttvar", "rto_min",
             "window",
             "cwnd", "ssthresh", "reordering", "quickack", "features", "congctl", "fastopen_no_cookie", "expires",
             "error",

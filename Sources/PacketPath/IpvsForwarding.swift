@@ -120,7 +120,7 @@ extension Evaluator {
         if packet.ttl <= 1 { return [ended(state, .filtered, .ttl)] }
         let isTunnelled = connection.method == .tunnel
         let overhead: UInt32 = isTunnelled ? (connection.server.version == .v4 ? 20 : 40) : 0
-        if let limit = route.route?.mtu ?? route.interface.flatMap({ model.interface($0)?.mtu }),
+        if let limit = route.route?.mtu ?? route.interface.flatMap({ model.mtu($0, packet.version) }),
             packet.length + overhead > limit, !packet.isSegmented, packet.version == .v6 || packet.dontFragment
         {
             return [ended(state, .filtered, .tooBig)]

@@ -13,7 +13,8 @@ extension Evaluator {
     }
 
     /// Goes on where the host has joined the packet's group on the interface that it came in by.
-    func ofGroup(_ state: WalkState, then goOn: (WalkState) -> [WalkState]) -> [WalkState] {
+    func ofGroup(_ entering: WalkState, then goOn: (WalkState) -> [WalkState]) -> [WalkState] {
+        let state = tellingMulticastRouting(entering)
         if let isJoined = hasJoined(state.packet.destination, state.arrival) {
             return isJoined ? goOn(state) : [ended(state, .filtered, .notJoined)]
         }
@@ -25,6 +26,28 @@ extension Evaluator {
         }
     }
 
+    /// Tells that a daemon routes packets to groups, whose copies are not followed.
+    /// Source: net/ipv4/route.c `ip_route_input_rcu`, net/ipv6/ip6_input.c `ip6_mc_input`, Linux 6.18; observed there.
+    private func tellingMulticastRouting(_ entering: WalkState) -> WalkState {
+        let group = entering.packet.destination
+        let isOn: Bool
+        switch group.version {
+        case .v4:
+            let own = known(entering.arrival).flatMap { model.interfaceSetting(.v4, $0, "mc_forwarding") } ?? 0
+            isOn = own != 0 && model.commonSetting(.v4, "mc_forwarding") != 0 && group.v4Bits >> 8 != 0xe000_00
+        case .v6:
+            let scope = group.high >> 48 & 15
+            isOn = (model.commonSetting(.v6, "mc_forwarding") ?? 0) != 0 && scope != 1 && scope != 2
+        }
+        guard isOn else { return entering }
+        var state = entering
+        state.history.assumptions.append(
+            Assumption(
+                name: "multicast-routing", value: "not-followed",
+                text: "copies that a multicast routing daemon has sent on (mc_forwarding) are not followed", step: nil))
+        return state
+    }
+
     /// Source: net/ipv4/route.c `ip_mc_validate_source`, Linux 6.18. IPv6 asks nothing.
     private func sourceOfGroup(_ state: WalkState) -> [WalkState] {
         let packet = state.packet
@@ -33,7 +56,7 @@ extension Evaluator {
         var isMartian = packet.source.isMulticast || source == .max
         if packet.source.isLoopback, !routesLocalnet(known(state.arrival)) { isMartian = true }
         let isOfLink = packet.destination.v4Bits >> 8 == 0xe000_00
-        if source >> 24 == 0 {
+        if isNoAddress(packet.source) {
             isMartian = isMartian || !isOfLink && packet.protocol != .igmp
             return isMartian ? [ended(state, .filtered, .martianSource)] : input(state, .multicast)
         }

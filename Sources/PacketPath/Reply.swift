@@ -32,19 +32,21 @@ extension Evaluator {
                 trace.senderView = nil
             }
         case .forwarded, .sent, .delivered:
-            guard request.traceReply, let (reply, start) = reply(to: state) else { return }
-            let back = with(reply, entries: trace.connections, trace.virtualConnections).tree(of: start)
+            guard request.traceReply, let (reply, starts) = replies(to: state) else { return }
+            let evaluator = with(reply, entries: trace.connections, trace.virtualConnections)
+            let back = evaluator.tree(of: evaluator.explore(starts))
             trace.reply = [back]
             trace.setChanges = back.setChanges
-            if trace.senderView == .answer {
-                trace.senderView = getsThrough(back).map { $0 ? .answer : .timeout }
+            if let view = trace.senderView, view != .timeout {
+                let isAnswered = state.outcome == .delivered ? reachesAsker(back) : getsThrough(back)
+                trace.senderView = isAnswered.map { $0 ? view : .timeout }
             }
         case .dropped, .queued, .unroutable, .filtered, .undecided: break
         }
     }
 
     /// This evaluator for another packet, after the entries made so far.
-    private func with(
+    func with(
         _ request: TraceRequest, entries: [ConnectionEntry], _ virtual: [VirtualConnection] = []
     ) -> Evaluator {
         var table = connections
@@ -60,7 +62,7 @@ extension Evaluator {
     private func tree(of start: WalkState) -> Trace { tree(of: explore([start])) }
 
     /// Whether a packet gets where it is sent; `nil` where its branches differ.
-    private func getsThrough(_ trace: Trace) -> Bool? {
+    func getsThrough(_ trace: Trace) -> Bool? {
         if trace.branches.isEmpty {
             switch trace.outcome {
             case .forwarded, .sent, .delivered: return true
@@ -104,7 +106,7 @@ extension Evaluator {
 
     /// The ICMP error or reset that REJECT sends: made here, RELATED to the packet's connection.
     /// Source: net/ipv4/netfilter/nf_reject_ipv4.c `nf_send_unreach`, `nf_send_reset`; observed on Linux 6.18.
-    private func rejectAnswer(_ state: WalkState) -> WalkState? {
+    func rejectAnswer(_ state: WalkState) -> WalkState? {
         guard let with = state.rejectWith else { return nil }
         let packet = state.packet
         let isByDevice = isAnsweredByDevice(state)
@@ -205,7 +207,7 @@ extension Evaluator {
 
     /// Whether what the kernel answers a packet with has the packet's mark.
     /// Source: include/net/ip.h `IP4_REPLY_MARK`, include/net/ipv6.h `IP6_REPLY_MARK`, Linux 6.18.
-    private func reflectsMarks(of packet: Packet) -> Bool {
+    func reflectsMarks(of packet: Packet) -> Bool {
         let name = packet.version == .v4 ? "net.ipv4.fwmark_reflect" : "net.ipv6.fwmark_reflect"
         return model.sysctl(name).map { $0 != 0 } ?? false
     }
@@ -349,68 +351,5 @@ extension Evaluator {
     private func lacksICMPType(_ packet: Packet) -> Bool {
         guard packet.protocol == .icmp, let layout = PacketLayout(packet.bytes) else { return false }
         return !packet.unknown.contains(.length) && Int(packet.length) <= layout.transport.offset
-    }
-
-    /// The receiver's answer: back by the interface the packet left by, or made here where it was delivered.
-    private func reply(to state: WalkState) -> (TraceRequest, WalkState)? {
-        var packet = turned(state.packet)
-        var request = self.request
-        var start: WalkState
-        if state.outcome == .delivered {
-            request.origin = .host
-            request.packet = packet
-            request.inner = []
-            start = WalkState(position: .localRouting, packet: packet)
-            start.isLocal = true
-            start.startedHere = true
-        } else {
-            guard let interface = state.route?.interface else { return nil }
-            if state.layer > 0, packet.protocol == .udp {
-                // The other end of a tunnel sends to the same port, from one of its own.
-                packet.destinationPort = state.packet.destinationPort
-                packet.unknown.remove(.destinationPort)
-                packet.sourcePort = 0
-                packet.sourcePortChoices = PortRange(1, 65535)
-            }
-            request.origin = .interface(interface)
-            request.packet = packet
-            request.inner = state.inner.map { turned($0) }
-            start = WalkState(position: .hook(.prerouting, step: 0), packet: packet)
-            start.arrival = .known(interface)
-            start.inner = request.inner
-            start.layer = UInt8(truncatingIfNeeded: request.inner.count)
-            start.isBridged = state.isBridged
-            start.inPort = state.outPort
-            start.outPort = state.inPort
-        }
-        start.setChanges = state.setChanges
-        return (request, start)
-    }
-
-    /// The usual answer to `packet`: ends exchanged, SYN answered by SYN and ACK, an echo request by its reply.
-    private func turned(_ packet: Packet) -> Packet {
-        var reply = Packet(source: packet.destination, destination: packet.source, protocol: packet.protocol)
-        reply.sourcePort = packet.destinationPort
-        reply.destinationPort = packet.sourcePort
-        reply.length = packet.length
-        reply.icmpIdentifier = packet.icmpIdentifier
-        let tuple = ConnectionTuple(packet).inverted
-        reply.icmpType = tuple.icmpType
-        reply.icmpCode = packet.icmpCode
-        if packet.protocol == .tcp {
-            reply.tcpFlags = packet.tcpFlags.contains(.syn) && !packet.tcpFlags.contains(.ack) ? [.syn, .ack] : .ack
-        }
-        reply.unknown = packet.unknown.intersection([.tcpOptions, .payload, .otherHeaders, .mac, .owner])
-        if packet.unknown.contains(.source) { reply.unknown.insert(.destination) }
-        if packet.unknown.contains(.destination) { reply.unknown.insert(.source) }
-        // It goes to what NAT drew.
-        if packet.protocol.isICMP {
-            reply.sourcePortChoices = packet.sourcePortChoices
-        } else if packet.sourcePortChoices != nil {
-            reply.destinationPortChoices = packet.sourcePortChoices
-            reply.unknown.insert(.destinationPort)
-        }
-        if packet.unknown.contains(.destinationPort) { reply.unknown.insert(.sourcePort) }
-        return reply
     }
 }

@@ -127,7 +127,7 @@ extension Evaluator {
 
     /// Source: include/net/ip.h `ip_dst_mtu_maybe_forward`, include/net/ip6_route.h `ip6_dst_mtu_maybe_forward`, Linux 6.18.
     private func pathMTU(_ route: Route?, _ interface: Symbol?, _ version: IPVersion) -> UInt32? {
-        guard let mtu = route?.mtu ?? interface.flatMap({ model.interface($0)?.mtu }) else { return nil }
+        guard let mtu = route?.mtu ?? interface.flatMap({ model.mtu($0, version) }) else { return nil }
         return min(mtu, version == .v4 ? 65535 : 65535 + 40)
     }
 

@@ -133,7 +133,7 @@ extension Evaluator {
     func input(_ state: WalkState, _ type: RouteType) -> [WalkState] {
         var state = state
         if type == .broadcast, !knowsFrame(state) { state.packet.packetType = .broadcast }
-        return [toInput(state)]
+        return withOptionsRead(state).map { $0.outcome == nil ? toInput($0) : $0 }
     }
 
     /// On to INPUT; of IPv4 as a whole packet, also where conntrack did not put it together.
@@ -178,6 +178,11 @@ extension Evaluator {
         let checked = forwardingChecked(consume entering)
         if checked.outcome != nil { return [checked] }
         var ways = sourceChecked(consume checked)
+        if ways.count == 1, ways[0].outcome == nil, ways[0].packet.bytes.count > 20 { ways = withOptionsRead(ways[0]) }
+        if ways.contains(where: { $0.isEncapsulating }) {
+            let early = ways.map { $0.outcome == nil ? encapsulatedEarly($0) : nil }
+            if early.contains(where: { $0 != nil }) { return zip(ways, early).flatMap { $1 ?? [$0] } }
+        }
         for index in ways.indices where ways[index].outcome == nil {
             if let reason = forwardRefusal(ways[index]) {
                 ways[index] = ended(ways[index], .filtered, reason)
@@ -209,15 +214,22 @@ extension Evaluator {
     /// Source: include/net/ip.h `ip_dst_mtu_maybe_forward`, include/net/ip6_route.h `ip6_dst_mtu_maybe_forward`,
     /// net/ipv6/ip6_output.c `ip6_forward`, Linux 6.18.
     private func forwardLimit(_ state: WalkState) -> UInt32? {
-        guard let interface = state.routeInterface, let own = model.mtu(interface) else { return nil }
+        let version = state.packet.version
+        guard let interface = state.routeInterface, let own = model.mtu(interface, version) else { return nil }
         let route = state.route?.route
         if state.packet.version == .v4 { return route?.mtu ?? own }
         return max(1280, route?.isMTULocked == true ? route?.mtu ?? own : own)
     }
 
-    /// Forwarding is a property of the incoming interface in IPv4, of the host in IPv6. Observed on Linux 6.18.
+    /// Forwarding is a property of the incoming interface in IPv4, of the host in IPv6, where since Linux 6.17 an interface
+    /// may forward for itself. Source: net/ipv6/ip6_output.c `ip6_forward`; observed on Linux 6.18.
     func forwardingSetting(_ state: WalkState) -> Int? {
-        if state.packet.version == .v6 { return model.commonSetting(.v6, "forwarding") }
+        if state.packet.version == .v6 {
+            if case .known(let name) = state.arrival, model.interfaceSetting(.v6, name, "force_forwarding") == 1 {
+                return 1
+            }
+            return model.commonSetting(.v6, "forwarding")
+        }
         if case .known(let name) = state.arrival, let own = model.interfaceSetting(.v4, name, "forwarding") {
             return own
         }

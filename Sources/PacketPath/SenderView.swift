@@ -20,6 +20,7 @@ extension Evaluator {
 
     /// A port that nobody listens on answers with a reset or an ICMP error.
     private func deliveredView(_ state: WalkState) -> SenderView {
+        if silencesEcho(state) { return .timeout }
         guard model.host.listeners != nil, case .delivery(let listener)? = state.history.steps.last?.kind else {
             return .answer
         }
@@ -43,6 +44,8 @@ extension Evaluator {
         case .beyondScope? where !state.startedHere: return .unreachable(type: 1, code: 2)
         case .ttl? where isForMany(state.packet): return .timeout
         case .ttl?: return isV4 ? .unreachable(type: 11, code: 0) : .unreachable(type: 3, code: 0)
+        case .badHeader? where hasBrokenOptions(state.packet) && !isForMany(state.packet):
+            return .unreachable(type: 12, code: 0)
         // A bridge drops what is too long without a word.
         case .tooBig? where state.isBridged || isTooLongForBridge(state): return .timeout
         case .tooBig?: return isV4 ? .unreachable(type: 3, code: 4) : .unreachable(type: 2, code: 0)

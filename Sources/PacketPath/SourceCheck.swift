@@ -14,14 +14,21 @@ extension Evaluator {
         if packet.unknown.contains(.source) { return nil }
         if packet.source.isMulticast || source == .max { return ended(state, .filtered, .martianSource) }
         if destination == .max || (source == 0 && destination == 0) { return nil }
-        if source >> 24 == 0 { return ended(state, .filtered, .martianSource) }
-        if destination >> 24 == 0 { return ended(state, .filtered, .martianDestination) }
+        if isNoAddress(packet.source) { return ended(state, .filtered, .martianSource) }
+        if isNoAddress(packet.destination) { return ended(state, .filtered, .martianDestination) }
         var arrival: Symbol?
         if case .known(let name) = state.arrival { arrival = name }
         guard !routesLocalnet(arrival) else { return nil }
         if packet.destination.isLoopback { return ended(state, .filtered, .martianDestination) }
         if packet.source.isLoopback { return ended(state, .filtered, .martianSource) }
         return nil
+    }
+
+    /// Whether `address` is no host's: 0.0.0.0, and before Linux 5.3 all of 0.0.0.0/8.
+    /// Source: include/linux/in.h `ipv4_is_zeronet`; observed on Linux 6.18.
+    func isNoAddress(_ address: IPAddress) -> Bool {
+        guard address.version == .v4, address.v4Bits >> 24 == 0 else { return false }
+        return address.isZero || model.isKernelBefore(5, 3)
     }
 
     /// Why IPv6 does not forward a packet that it would route. Source: net/ipv6/ip6_output.c `ip6_forward`, Linux 6.18:

@@ -35,7 +35,7 @@ extension Evaluator {
     private func trackPlain(_ entering: WalkState, zone: ConnectionZone) -> [WalkState] {
         let tuple = ConnectionTuple(entering.packet)
         if let found = connections.find(tuple, zone: zone, asTold: answersDrawnPort(entering.packet)) {
-            return [ofEntry(found.entry, found.direction, entering)]
+            return perhapsReopened(found.entry, found.direction, entering)
         }
         let questions = connections.mayAnswer(tuple, zone: zone)
         if questions.isEmpty, let unknown = expectation(of: entering.packet, tuple) {
@@ -49,7 +49,7 @@ extension Evaluator {
     }
 
     /// A packet that `entry` is found for.
-    private func ofEntry(
+    func ofEntry(
         _ entry: ConnectionEntry, _ direction: ConnectionDirection, _ entering: WalkState
     ) -> WalkState {
         var state = entering
@@ -364,7 +364,7 @@ extension Evaluator {
 
 extension WalkState {
     /// `entry` as this packet has left it where it was looked up before, over lo.
-    fileprivate func latest(_ entry: ConnectionEntry) -> ConnectionEntry {
+    func latest(_ entry: ConnectionEntry) -> ConnectionEntry {
         history.entries.last { $0.original == entry.original && $0.fullZone == entry.fullZone && !$0.isGone } ?? entry
     }
 }

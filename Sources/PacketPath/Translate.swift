@@ -298,6 +298,15 @@ extension Evaluator {
                 state.reason = .natNoAddress
                 return .drop
             }
+            if version == .v6,
+                RouteFinder(model, .v6).hangsOnTemporaryAddresses(interface, to: state.packet.destination)
+            {
+                state.history.assumptions.append(
+                    Assumption(
+                        name: "temporary-addresses", value: "preferred",
+                        text: "\(names.text(interface)) prefers its temporary addresses (use_tempaddr is 2)", step: nil)
+                )
+            }
             let action = chooseSource(address, nat, .masquerade, rule, &state)
             if case .entry(var masqueraded) = state.connection {
                 masqueraded.entry.masqueradeInterface = interface

@@ -145,7 +145,7 @@ extension Evaluator {
         case .prohibit: return ended(state, .unroutable, .prohibit)
         case .unicast, .local, .broadcast, .multicast, .anycast: break
         }
-        if state.packet.version == .v4, state.packet.destination.v4Bits >> 24 == 0, !state.packet.destination.isZero {
+        if isNoAddress(state.packet.destination), !state.packet.destination.isZero {
             return ended(state, .unroutable, .martianDestination)
         }
         // 127.0.0.1 does not leave the host: why what is published on it needs route_localnet.
@@ -224,6 +224,7 @@ extension Evaluator {
             if isTooBigForPort(state) { return [ended(state, .filtered, .tooBig)] }
             return atEgress(state, of: state.outPort).map { [$0] } ?? departed(state)
         }
+        if let ways = encapsulatedLate(state) { return ways }
         // Source: net/ipv6/ip6_output.c `ip6_fragment`, Linux 6.18: what is passed on is not fragmented here.
         if !state.startedHere, state.packet.version == .v6, let limit = state.route?.route?.mtu,
             state.packet.length > limit, !state.packet.isSegmented
@@ -276,7 +277,7 @@ extension Evaluator {
             state.packet.version == .v6 || state.packet.dontFragment
         else { return false }
         let isForMany = isSentToMany(state.packet.destination, route.type, route.route)
-        guard let limit = (isForMany ? nil : route.route?.mtu) ?? model.interface(interface)?.mtu else {
+        guard let limit = (isForMany ? nil : route.route?.mtu) ?? model.mtu(interface, state.packet.version) else {
             return false
         }
         return state.packet.length > (state.packet.version == .v6 ? max(1280, limit) : limit)
@@ -300,7 +301,7 @@ extension Evaluator {
         if let end = apart(state, keptBy: .host) { return [end] }
         if let whole = state.fragments?.whole, state.packet.isFragment {
             state.record(.defragmentation)
-            state.record(.delivery(listener: listener(for: whole)))
+            state.record(.delivery(listener: listener(for: whole, state)))
             state.outcome = .delivered
             state.position = .ended
             return [state]
@@ -321,20 +322,24 @@ extension Evaluator {
             state.position = .hook(.prerouting, step: 0)
             return [atIngress(state, of: state.arrival) ?? state]
         }
-        state.record(.delivery(listener: listener(for: state.packet)))
+        state.record(.delivery(listener: listener(for: state.packet, state)))
         state.outcome = .delivered
         state.position = .ended
         return [state]
     }
 
-    /// The index of the socket that takes `packet`: one bound to its address before one bound to any.
-    private func listener(for packet: Packet) -> Int? {
+    /// The index of the socket that takes `packet`: one bound to its address before one bound to any, and among those one
+    /// of its device. Source: net/ipv4/inet_hashtables.c `__inet_lookup_listener`, `compute_score`, net/ipv4/udp.c
+    /// `__udp4_lib_lookup`, Linux 6.18; observed there.
+    private func listener(for packet: Packet, _ state: WalkState) -> Int? {
         var wildcard: Int?
+        var isOfDevice = false
         for (index, socket) in (model.host.listeners ?? []).enumerated()
-        where socket.protocol == packet.protocol && socket.port == packet.destinationPort {
-            if socket.address == packet.destination { return index }
-            if socket.address == nil, socket.version == nil || socket.version == packet.version {
-                wildcard = wildcard ?? index
+        where fits(socket, packet.protocol, state, packet.destination, packet.destinationPort) {
+            if socket.address != nil { return index }
+            if wildcard == nil || socket.interface != nil && !isOfDevice {
+                wildcard = index
+                isOfDevice = socket.interface != nil
             }
         }
         return wildcard

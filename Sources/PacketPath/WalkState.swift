@@ -188,6 +188,11 @@ struct WalkState: Hashable, Sendable {
 
         /// The interface of its route, read in place.
         var routeInterface: Symbol? { _route.cell.isEmpty ? nil : _route.cell[0].interface }
+        /// Whether its route puts packets into something else, read in place.
+        var isEncapsulating: Bool {
+            if _route.cell.isEmpty { return false }
+            return _route.cell[0].route?.nextHops.contains { $0.encapsulation != .empty } ?? false
+        }
         /// The gateway of its route, read in place.
         var routeNextHop: IPAddress? { _route.cell.isEmpty ? nil : _route.cell[0].nextHop }
     }

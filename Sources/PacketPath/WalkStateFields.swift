@@ -27,6 +27,8 @@ extension WalkState {
     }
     /// The interface that its route leads to; `nil` also without a route.
     var routeInterface: Symbol? { body.routeInterface }
+    /// Whether its route has an encapsulation (`encap …`).
+    var isEncapsulating: Bool { body.isEncapsulating }
     /// The gateway of its route; `nil` also without a route.
     var routeNextHop: IPAddress? { body.routeNextHop }
     var isLocal: Bool {

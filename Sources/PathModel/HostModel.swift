@@ -108,6 +108,14 @@ public struct HostModel: Sendable {
         return parts.host.interfaces[place].mtu
     }
 
+    /// The longest packet of `version` that is sent by the interface: IPv6 has a limit of its own, which is no larger.
+    /// Source: net/ipv6/addrconf.c `addrconf_sysctl_mtu`, net/ipv6/route.c `ip6_mtu`, Linux 6.18; observed there.
+    public func mtu(_ name: Symbol, _ version: IPVersion) -> UInt32? {
+        let own = mtu(name)
+        guard version == .v6, let limit = interfaceSetting(.v6, name, "mtu"), limit >= 1280 else { return own }
+        return min(own ?? .max, UInt32(truncatingIfNeeded: limit))
+    }
+
     /// Whether the interface is a loopback one, where the input speaks of it.
     public func isLoopback(_ name: Symbol) -> Bool? {
         guard let place = parts.index.place(of: name) else { return nil }
@@ -123,6 +131,26 @@ public struct HostModel: Sendable {
     /// Whether `interface` is a bridge, or has ports and so is one.
     public func isBridge(_ interface: Symbol) -> Bool { parts.index.isBridge(interface) }
 
+    /// Whether the host's kernel is older than Linux `major`.`minor`; one that the input does not tell of is not.
+    public func isKernelBefore(_ major: Int, _ minor: Int) -> Bool {
+        guard let own = kernelVersion else { return false }
+        return (own.major, own.minor) < (major, minor)
+    }
+
+    /// What the release of the host's kernel begins with (`6.1.0-18-amd64`); `nil` where the input does not tell.
+    public var kernelVersion: (major: Int, minor: Int)? {
+        var numbers: [Int] = []
+        for part in parts.host.kernelRelease.utf8.split(separator: UInt8(ascii: "."), maxSplits: 2).prefix(2) {
+            var number = 0
+            for byte in part {
+                guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9"), number < 1000 else { break }
+                number = number * 10 + Int(byte - UInt8(ascii: "0"))
+            }
+            numbers.append(number)
+        }
+        return numbers.count == 2 && numbers[0] > 0 ? (numbers[0], numbers[1]) : nil
+    }
+
     /// The number set by a sysctl, or `nil` where the input does not tell.
     public func sysctl(_ name: String) -> Int? { parts.index.numbers[name] }
 
@@ -133,4 +161,24 @@ public struct HostModel: Sendable {
 
     /// The number that `net.ipv4.conf.all.key` or its like of IPv6 has.
     public func commonSetting(_ version: IPVersion, _ key: String) -> Int? { parts.index.ofAll(version, key) }
+
+    /// What an echo request is to who gets it.
+    public enum EchoKind: Hashable, Sendable {
+        case plain, toMany, anycast
+    }
+
+    /// The sysctl by which the host leaves an echo request unanswered; `nil` where it answers.
+    /// Source: net/ipv4/icmp.c `icmp_echo`, `icmp_rcv`, net/ipv6/icmp.c `icmpv6_rcv`, `icmpv6_echo_reply`, Linux 6.18;
+    /// observed there. Only what IPv4 sends to many is left unanswered unasked.
+    public func settingAgainstEcho(_ version: IPVersion, _ kind: EchoKind) -> String? {
+        let start = version == .v4 ? "net.ipv4.icmp_" : "net.ipv6.icmp."
+        var names = [(start + "echo_ignore_all", 0)]
+        switch (version, kind) {
+        case (.v4, .toMany): names.append((start + "echo_ignore_broadcasts", 1))
+        case (.v6, .toMany): names.append((start + "echo_ignore_multicast", 0))
+        case (.v6, .anycast): names.append((start + "echo_ignore_anycast", 0))
+        case (.v4, .anycast), (_, .plain): break
+        }
+        return names.first { (sysctl($0.0) ?? $0.1) != 0 }?.0
+    }
 }

@@ -62,17 +62,22 @@ public final class RoutingTables: Sendable {
                 Table.Level(
                     length: length,
                     routes: (lengths[length] ?? [:]).mapValues { indexes in
-                        // TOS routes come before those for any TOS; then metric; then order of the dump.
-                        indexes.sorted { a, b in
-                            if routes[a].tos != routes[b].tos { return routes[a].tos > routes[b].tos }
-                            return routes[a].metric == routes[b].metric ? a < b : routes[a].metric < routes[b].metric
-                        }
+                        indexes.sorted { isBefore(routes, $0, $1) }
                     })
             }
             tables[table] = Table(levels: levels)
         }
         self.tables = tables
     }
+}
+
+/// TOS routes come before those for any TOS; then metric, IPv6's preference, and order of the dump.
+/// Source: net/ipv6/route.c `rt6_score_route`, `find_rr_leaf`, Linux 6.18; observed there.
+private func isBefore(_ routes: [Route], _ a: Int, _ b: Int) -> Bool {
+    let (one, other) = (routes[a], routes[b])
+    if one.tos != other.tos { return one.tos > other.tos }
+    if one.metric != other.metric { return one.metric < other.metric }
+    return one.preference == other.preference ? a < b : one.preference > other.preference
 }
 
 /// The routes that the kernel adds to the local table for each address: the address, its subnet's broadcast

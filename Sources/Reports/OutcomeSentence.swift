@@ -206,6 +206,8 @@ struct OutcomeWords {
             return "does not leave by \(device): `bridge fdb` has no entry there for the hardware address of \(hop)"
         case .natNoAddress?: return "has no address to be translated to"
         case .natInterface?: return "belongs to a connection that was masqueraded for another interface"
+        case .unknownRule? where way.trace.outcome == .filtered:
+            return "is lost where it is not followed"
         case .rule?, .policy?, .noServer?, .serverGone?, .unknownRule?, .tooManyBranches?, nil:
             return "ends between the rules"
         }

@@ -54,6 +54,7 @@ func icmpName(_ type: UInt8, _ code: UInt8, _ version: IPVersion) -> String? {
         case (3, 10): return "host-prohibited"
         case (3, 13): return "admin-prohibited"
         case (11, _): return "time-exceeded"
+        case (12, 0): return "ip-header-bad"
         default: return nil
         }
     case .v6:

@@ -294,7 +294,8 @@ struct TraceReporter {
             delivered = step.view.packet
             listener = index
         }
-        guard let packet = delivered, packet.protocol.hasPorts else { return nil }
+        guard let packet = delivered else { return nil }
+        guard packet.protocol.hasPorts else { return silence(packet, way) }
         let port = "\(packet.protocol.shortName) port \(packet.destinationPort)"
         guard let listeners = quotes.model.host.listeners else {
             return "whether anything listens on \(port) is not known"
@@ -304,7 +305,19 @@ struct TraceReporter {
         let what = socket.process.isEmpty ? "something" : "a program"
         let who = socket.process.isEmpty ? "" : "\(socket.process), "
         let place = quotes.location(socket.place).map { ", \($0)" } ?? ""
-        return "\(what) listens on \(port) (\(who)\(socket.address.map { "\($0)" } ?? "any address")\(place))"
+        let address = socket.address.map { "\($0)" } ?? "any address"
+        let device = socket.interface.map { " of \(quotes.name($0))" } ?? ""
+        return "\(what) listens on \(port) (\(who)\(address)\(device)\(place))"
+    }
+
+    /// That an echo request is not answered, and by which setting.
+    private func silence(_ packet: Packet, _ way: Way) -> String? {
+        let isEcho = packet.version == .v4 ? packet.icmpType == 8 : packet.icmpType == 128
+        guard packet.protocol.isICMP, isEcho, way.trace.senderView == .timeout else { return nil }
+        let many: HostModel.EchoKind = packet.version == .v4 || packet.destination.isMulticast ? .toMany : .anycast
+        return quotes.model.settingAgainstEcho(packet.version, many).map {
+            "this host leaves the echo request unanswered (\($0))"
+        }
     }
 
     // MARK: The ways back

@@ -62,6 +62,22 @@ import Testing
         #expect(trace.reason == reason)
     }
 
+    /// Source: include/linux/in.h `ipv4_is_zeronet`, net/ipv4/route.c `ip_route_input_slow`, Linux 6.18; before 5.3 all of
+    /// 0.0.0.0/8 was refused.
+    @Test(arguments: [
+        ("0.1.2.3", "192.0.2.1", "6.18.5", Outcome.delivered), ("0.1.2.3", "198.51.100.7", "", .forwarded),
+        ("203.0.113.9", "0.1.2.3", "5.3.0-76-generic", .forwarded), ("0.0.0.0", "198.51.100.7", "6.18.5", .filtered),
+        ("203.0.113.9", "0.0.0.0", "6.18.5", .filtered), ("0.1.2.3", "192.0.2.1", "4.18.0-553.el8.x86_64", .filtered),
+        ("203.0.113.9", "0.1.2.3", "5.2.1", .filtered),
+    ])
+    func onlyAllZerosIsNoAddress(_ source: String, _ destination: String, _ kernel: String, _ outcome: Outcome) throws {
+        let release = kernel.isEmpty ? "" : "# Written by hookline as `uname -r`\n\(kernel)\n"
+        let rules = "*raw\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n"
+        let world = try World(rules, routerAddresses, routerRoutes, routerSettings, release)
+        let trace = world.trace(try world.packet(source, destination, .udp), in: "eth1")
+        #expect(trace.outcome == outcome)
+    }
+
     @Test func aProgramMayHaveJoinedOthers() throws {
         for destination in ["224.0.0.5", "ff02::1:ff00:9", "ff12::1", "ff02::9"] {
             let world = try world()

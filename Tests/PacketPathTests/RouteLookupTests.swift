@@ -26,6 +26,7 @@ import Testing
             inet6 2001:db8:3::1/64 scope global
         5: e3: <NO-CARRIER,BROADCAST,MULTICAST,UP> mtu 1500 qdisc noqueue state LOWERLAYERDOWN group default qlen 1000
             inet 10.33.0.1/24 scope global e3
+            inet6 2001:db8:33::1/64 scope global
 
         """
 
@@ -100,6 +101,8 @@ import Testing
         local 2001:db8:1::1 dev e0 table local proto kernel metric 0 pref medium
         local 2001:db8:2::1 dev e1 table local proto kernel metric 0 pref medium
         local 2001:db8:3::1 dev e2 table local proto kernel metric 0 pref medium
+        anycast 2001:db8:33:: dev e3 table local proto kernel metric 0 pref medium
+        local 2001:db8:33::1 dev e3 table local proto kernel metric 0 pref medium
 
         """
 
@@ -137,6 +140,10 @@ import Testing
         Case(
             "10.33.0.1", "local dev e3 table 255 src 10.33.0.1",
             settings: "net.ipv4.conf.e3.ignore_routes_with_linkdown = 1"),
+        // Addresses of IPv6 stay, too: net/ipv6/route.c `fib6_ifdown`.
+        Case(
+            "2001:db8:33::1", "local dev e3 table 255 src 2001:db8:33::1",
+            settings: "net.ipv6.conf.e3.ignore_routes_with_linkdown = 1"),
         Case("10.8.0.1 mark 0x10", "via 198.51.100.254 dev e1 table 254 src 198.51.100.1"),
         Case("10.7.0.1 mark 0x10", "via 203.0.113.7 dev e2 table 100 src 203.0.113.1"),
         Case("8.8.8.8 from 198.51.100.7 iif e1", "via 192.0.2.254 dev e0 table 254"),

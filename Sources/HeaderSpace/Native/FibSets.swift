@@ -57,11 +57,13 @@ extension SetEvaluator {
         var cuts: [PacketSet] = []
         switch space.version {
         case .v4:
-            let zero = addresses(.source, [IPPrefix(IPAddress(v4: 0), length: 8)], flow)
+            // Before Linux 5.3 all of 0.0.0.0/8 counts as no address.
+            let ofThisNetwork = addresses(.source, [IPPrefix(IPAddress(v4: 0), length: 8)], flow)
+            let zero = addresses(.source, [IPPrefix(host: .zero(.v4))], flow)
             let near = addresses(
                 .destination, [IPPrefix(IPAddress(v4: 0xe000_0000), length: 24), IPPrefix(host: IPAddress(v4: .max))],
                 flow)
-            cuts.append(space.and(zero, near))
+            cuts += [space.and(zero, near), space.and(ofThisNetwork, near)]
         case .v6:
             let groups = (0..<16).map { IPPrefix(IPAddress(v6High: (0xff02 | $0 << 4) << 48, low: 0), length: 16) }
             let near = addresses(

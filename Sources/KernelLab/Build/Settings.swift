@@ -20,8 +20,8 @@ private func isOfPackets(_ name: String) -> Bool {
     let prefixes = ["net.ipv4.conf.", "net.ipv6.conf.", "net.bridge.bridge-nf-", "net.netfilter.nf_conntrack_tcp_"]
     let names = [
         "net.ipv4.ip_forward", "net.ipv4.ip_nonlocal_bind", "net.ipv6.ip_nonlocal_bind", "net.ipv4.fwmark_reflect",
-        "net.ipv6.fwmark_reflect", "net.netfilter.nf_conntrack_checksum", "net.netfilter.nf_conntrack_acct",
-        "net.ipv4.ip_forward_use_pmtu", "net.ipv4.fib_multipath_hash_policy",
+        "net.ipv6.fwmark_reflect", "net.ipv4.tcp_fwmark_accept", "net.netfilter.nf_conntrack_checksum",
+        "net.netfilter.nf_conntrack_acct", "net.ipv4.ip_forward_use_pmtu", "net.ipv4.fib_multipath_hash_policy",
     ]
     // These would make the namespace speak of its own accord, or keep an address from use for a while.
     let silenced = [

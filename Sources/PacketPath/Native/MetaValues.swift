@@ -45,7 +45,7 @@ extension Evaluator {
             }
             return NativeValue(UInt64(type.rawValue), bits: key.bits)
         case .classIdentifier:
-            guard state.route != nil else { return .absent }
+            guard state.route != nil || state.context.hook == .input else { return .absent }
             return routeTag(state).map { NativeValue(UInt64($0), bits: key.bits) } ?? .hidden(bits: key.bits)
         case .isSecured: return hasDecider(.xfrm) ? .hidden(bits: 8) : NativeValue(0, bits: 8)
         case .slaveInIndex, .slaveInName:

@@ -15,7 +15,18 @@ extension Evaluator {
         case .nextHopV6: if packet.version != .v6 { return .absent }
         case .classIdentifier, .mtu: break
         }
-        guard let route = state.route else { return .absent }
+        guard let route = state.route else {
+            // What is delivered has a route too, which leads to no gateway. Observed on Linux 6.18.
+            guard state.context.hook == .input else { return .absent }
+            switch key {
+            case .classIdentifier:
+                return routeTag(state).map { NativeValue(UInt64($0), bits: 32) } ?? .hidden(bits: 32)
+            case .nextHopV4, .nextHopV6:
+                return packet.unknown.contains(.destination)
+                    ? .hidden(bits: packet.version.addressBits) : NativeValue(packet.destination.bytes)
+            case .mtu, .isSecured: return .absent
+            }
+        }
         switch key {
         case .classIdentifier:
             return routeTag(state).map { NativeValue(UInt64($0), bits: 32) } ?? .hidden(bits: 32)
@@ -136,7 +147,7 @@ extension Evaluator {
                 return state.context.inInterface
             }
         }
-        if packet.version == .v4, packet.source.v4Bits >> 24 == 0, isLimitedOrLocalMulticast(packet.destination) {
+        if packet.version == .v4, isNoAddress(packet.source), isLimitedOrLocalMulticast(packet.destination) {
             return state.arrival
         }
         var route = RouteQuery(destination: packet.destination)
@@ -158,7 +169,7 @@ extension Evaluator {
         if packet.unknown.contains(.dscp) { route.unknown.insert(.dscp) }
         switch packet.version {
         case .v4:
-            let isPlain = !other.isMulticast && other.v4Bits != .max && other.v4Bits >> 24 != 0
+            let isPlain = !other.isMulticast && other.v4Bits != .max && !isNoAddress(other)
             route.source = isPlain ? other : .zero(.v4)
             if state.context.hook == .forward, query.flags.contains(.inInterface),
                 !query.flags.contains(.destination), case .known(let out) = state.context.outInterface

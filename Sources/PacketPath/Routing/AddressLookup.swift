@@ -51,7 +51,16 @@ extension RouteFinder {
             return selectV4Address(
                 decision.nextHop?.interface, toward: decision.nextHop?.gateway,
                 scope: decision.route?.scope ?? .global)
-        case .v6: return selectV6Address(decision.nextHop?.interface, to: destination)
+        case .v6:
+            // Of a group of nexthops the first one's counts, whichever is taken: include/net/nexthop.h `nexthop_fib6_nh`,
+            // net/ipv6/route.c `ip6_route_get_saddr`, Linux 6.18; observed there.
+            var interface = decision.nextHop?.interface
+            if let route = decision.route, route.isByNextHopObject {
+                let query = RouteQuery(destination: destination)
+                interface = route.nextHops.first { isUsable($0, route, query) }?.interface
+            }
+            if hangsOnTemporaryAddresses(interface, to: destination) { return nil }
+            return selectV6Address(interface, to: destination)
         }
     }
 
@@ -84,9 +93,19 @@ extension RouteFinder {
             || (model.commonSetting(version, "route_localnet") ?? 0) != 0
     }
 
-    /// Source: RFC 6724 rules 1, 2, 3, 5, 6, 8 as net/ipv6/addrconf.c `ipv6_dev_get_saddr` applies them; temporary
-    /// addresses are not told from others.
-    func selectV6Address(_ interface: Symbol?, to destination: IPAddress) -> IPAddress? {
+    /// Whether the source of IPv6 hangs on `use_tempaddr`, which the input does not tell.
+    func hangsOnTemporaryAddresses(_ interface: Symbol?, to destination: IPAddress) -> Bool {
+        selectV6Address(interface, to: destination, prefersTemporary: false)
+            != selectV6Address(interface, to: destination, prefersTemporary: true)
+    }
+
+    /// Source: RFC 6724 rules 1, 2, 3, 5, 6, 7, 8 as net/ipv6/addrconf.c `ipv6_dev_get_saddr` applies them; observed on
+    /// Linux 6.18.
+    ///
+    /// - Parameter prefersTemporary: what holds for interfaces of which the input does not tell `use_tempaddr`.
+    func selectV6Address(
+        _ interface: Symbol?, to destination: IPAddress, prefersTemporary: Bool = true
+    ) -> IPAddress? {
         // No address is of no scope: include/net/addrconf.h `__ipv6_addr_src_scope`.
         let wanted = destination.isZero ? -1 : scopeV6(destination)
         var best: (address: IPAddress, rank: [Int])?
@@ -94,6 +113,8 @@ extension RouteFinder {
             // Only the outgoing interface's addresses will do for link-local and multicast destinations.
             if wanted <= 2 || destination.isMulticast, owner.name != interface { continue }
             if !owner.isUp { continue }
+            let setting = model.interfaceSetting(.v6, owner.name, "use_tempaddr")
+            let wantsTemporary = setting.map { $0 >= 2 } ?? prefersTemporary
             for own in owner.addresses where own.address.version == .v6 && !own.isTentative {
                 let scope = scopeV6(own.address)
                 let rank = [
@@ -103,6 +124,7 @@ extension RouteFinder {
                     own.isDeprecated ? 0 : 1,
                     owner.name == interface ? 1 : 0,
                     labelV6(own.address) == labelV6(destination) ? 1 : 0,
+                    own.isSecondary == wantsTemporary ? 1 : 0,
                     min(commonBits(own.address, destination), Int(own.prefixLength)),
                 ]
                 if let current = best, !isHigher(rank, than: current.rank) { continue }

@@ -159,7 +159,14 @@ struct RouteFinder {
                 // A route that is too short counts as none, and no other route of this table is tried.
                 if let limit = rule.suppressedPrefixLength, route.destination.length <= limit { return .next }
                 if version == .v6, query.preferredInterface == nil {
-                    ways += siblings(of: route, among: indexes[(place + 1)...], query)
+                    let others = indexes[(place + 1)...]
+                    if let choices = announced(route, ways[0].1, among: others, query) {
+                        return .routes(choices.map { $0.decided(rule, number) })
+                    }
+                    ways += siblings(of: route, among: others, query)
+                }
+                if let choices = bySource(route, ways.compactMap { $0.1 }, query) {
+                    return .routes(choices.map { $0.decided(rule, number) })
                 }
                 // A demanded interface leaves no choice: net/ipv4/fib_semantics.c `fib_select_path`.
                 if query.outInterface != nil || query.preferredInterface != nil { ways = [ways[0]] }
@@ -210,7 +217,7 @@ struct RouteFinder {
         for index in indexes {
             let other = tables.routes[index]
             guard other.metric == route.metric, other.from == route.from, other.type == route.type,
-                other.nextHops.contains(where: { $0.gateway != nil })
+                !other.isAnnounced, other.nextHops.contains(where: { $0.gateway != nil })
             else { continue }
             ways += waysOn(other, query).map { (other, $0) }
         }
@@ -236,7 +243,10 @@ struct RouteFinder {
         guard let name = hop.interface else { return true }
         let link = model.linkState(name)
         if let link, !link.isUp { return false }
-        if !hop.isLinkDown, link?.hasCarrier ?? true { return true }
+        // Nor do a carrier's loss and return matter to those of IPv6, and to its anycast addresses: net/ipv6/route.c
+        // `fib6_ifdown`, `fib6_nh_init`, Linux 6.18; observed there.
+        let isOwn = version == .v6 && (route.type == .local || route.type == .anycast)
+        if !hop.isLinkDown, isOwn || link?.hasCarrier ?? true { return true }
         return query.ignoresLinkState || !ignoresLinkDown(name)
     }
 

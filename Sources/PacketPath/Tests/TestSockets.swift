@@ -181,7 +181,7 @@ extension Evaluator {
     }
 
     /// - Parameter address: `nil` where it is not known.
-    private func fits(
+    func fits(
         _ listener: Listener, _ own: IPProtocol, _ state: WalkState, _ address: IPAddress?, _ port: UInt16
     ) -> Bool {
         let packet = state.packet
@@ -190,7 +190,10 @@ extension Evaluator {
         if let own = listener.address, let address, own != address { return false }
         guard let interface = listener.interface else { return true }
         switch state.context.inInterface {
-        case .known(let name): return name == interface
+        case .known(let name):
+            // A port of a VRF counts as the VRF, too: include/net/inet_sock.h `inet_bound_dev_eq`.
+            return name == interface
+                || model.interface(interface)?.kind == .vrf && model.interface(name)?.master == interface
         case .none, .unknown: return true
         }
     }

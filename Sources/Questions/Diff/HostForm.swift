@@ -10,7 +10,9 @@ private let settingsOfPackets: Set<String> = [
     "net.ipv4.ip_forward", "net.ipv4.ip_nonlocal_bind", "net.ipv4.ip_default_ttl", "net.ipv4.ip_local_port_range",
     "net.ipv4.ip_local_reserved_ports", "net.ipv4.fib_multipath_hash_policy", "net.ipv4.fwmark_reflect",
     "net.ipv4.tcp_fwmark_accept", "net.ipv4.tcp_timestamps", "net.ipv4.tcp_tw_reuse", "net.ipv4.tcp_tw_recycle",
-    "net.ipv4.icmp_echo_ignore_all", "net.ipv4.ip_no_pmtu_disc", "net.ipv4.tcp_mtu_probing",
+    "net.ipv4.icmp_echo_ignore_all", "net.ipv4.icmp_echo_ignore_broadcasts", "net.ipv6.icmp.echo_ignore_all",
+    "net.ipv6.icmp.echo_ignore_multicast", "net.ipv6.icmp.echo_ignore_anycast", "net.ipv4.ip_no_pmtu_disc",
+    "net.ipv4.tcp_mtu_probing",
     "net.ipv4.ip_unprivileged_port_start", "net.ipv6.bindv6only", "net.ipv6.fib_multipath_hash_policy",
     "net.ipv6.fwmark_reflect", "net.ipv6.ip_nonlocal_bind", "net.nf_conntrack_max",
 ]
@@ -20,7 +22,7 @@ private let settingsOfInterfaces: Set<String> = [
     "forwarding", "rp_filter", "accept_local", "route_localnet", "src_valid_mark", "disable_ipv6",
     "accept_source_route", "proxy_arp", "arp_filter", "arp_ignore", "arp_announce", "send_redirects",
     "accept_redirects", "disable_policy", "disable_xfrm", "ignore_routes_with_linkdown", "accept_ra", "bc_forwarding",
-    "mc_forwarding", "proxy_ndp", "drop_unicast_in_l2_multicast",
+    "mc_forwarding", "proxy_ndp", "drop_unicast_in_l2_multicast", "force_forwarding", "use_tempaddr",
 ]
 
 extension NodeForm {

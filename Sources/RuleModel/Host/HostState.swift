@@ -152,8 +152,9 @@ public struct InterfaceAddress: Hashable, Sendable {
     public var peer: IPAddress?
     public var broadcast: IPAddress?
     public var scope = RouteScope.global
+    /// Secondary of IPv4, temporary of IPv6: the kernel has one flag for both.
     public var isSecondary = false
-    /// Deprecated, tentative, temporary: IPv6 only.
+    /// Deprecated, tentative: IPv6 only.
     public var isDeprecated = false
     public var isTentative = false
 

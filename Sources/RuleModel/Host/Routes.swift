@@ -25,6 +25,12 @@ public struct Route: Hashable, Sendable {
     public var isMTULocked = false
     /// Source prefix of a source-specific IPv6 route (`from`).
     public var from: IPPrefix?
+    /// Whether a router has announced it (`proto ra`): IPv6 takes no two of those for one route with several next hops.
+    public var isAnnounced = false
+    /// `pref` of IPv6: -1 low, 0 medium, 1 high.
+    public var preference: Int8 = 0
+    /// Whether its next hops are those of a nexthop object (`nhid`).
+    public var isByNextHopObject = false
     public var place: Place
 
     public init(destination: IPPrefix, place: Place) {
