@@ -27,7 +27,7 @@ extension Evaluator {
     }
 
     /// Tells that a daemon routes packets to groups, whose copies are not followed.
-    /// Source: net/ipv4/route.c `ip_route_input_rcu`, net/ipv6/ip6_input.c `ip6_mc_input`, Linux 6.18; observed there.
+    /// Source: net/ipv4/route.c `ip_route_input_rcu`, net/ipv6/ip6_input.c `ip6_mc_input`, Linux 6.18.
     private func tellingMulticastRouting(_ entering: WalkState) -> WalkState {
         let group = entering.packet.destination
         let isOn: Bool

@@ -300,32 +300,39 @@ extension Evaluator {
         if let next = follower(of: state, keptBy: .host) { return [next] }
         if let end = apart(state, keptBy: .host) { return [end] }
         if let whole = state.fragments?.whole, state.packet.isFragment {
+            let listener = listener(for: whole, state)
             state.record(.defragmentation)
-            state.record(.delivery(listener: listener(for: whole, state)))
+            state.record(.delivery(listener: listener))
             state.outcome = .delivered
             state.position = .ended
             return [state]
         }
-        if let (interface, inner) = decapsulated(state) {
-            state.record(.decapsulation(interface: interface))
-            state.packet = inner
-            state.packet.mark = entering.packet.mark
-            state.isGivenToSocket = false
-            state.inner.removeLast()
-            leaveConnection(&state)
-            state.arrival = .known(interface)
-            state.layer = state.layer > 0 ? state.layer - 1 : 0
-            state.round += 1
-            state.hasVerifiedChecksum = false
-            state.route = nil
-            state.isLoopedBack = false
-            state.position = .hook(.prerouting, step: 0)
-            return [atIngress(state, of: state.arrival) ?? state]
-        }
-        state.record(.delivery(listener: listener(for: state.packet, state)))
+        if let (interface, inner) = decapsulated(state) { return [unpacked(inner, by: interface, state)] }
+        let listener = listener(for: state.packet, state)
+        state.record(.delivery(listener: listener))
         state.outcome = .delivered
         state.position = .ended
         return [state]
+    }
+
+    /// The packet that was inside, as it comes in by the tunnel.
+    private func unpacked(_ inner: Packet, by interface: Symbol, _ entering: WalkState) -> WalkState {
+        var state = entering
+        state.record(.decapsulation(interface: interface))
+        state.packet = inner
+        state.packet.mark = entering.packet.mark
+        state.isGivenToSocket = false
+        state.inner.removeLast()
+        leaveConnection(&state)
+        state.arrival = .known(interface)
+        state.layer = state.layer > 0 ? state.layer - 1 : 0
+        state.round += 1
+        state.hasVerifiedChecksum = false
+        state.route = nil
+        state.isLoopedBack = false
+        state.position = .hook(.prerouting, step: 0)
+        if let way = atIngress(state, of: state.arrival) { return way }
+        return state
     }
 
     /// The index of the socket that takes `packet`: one bound to its address before one bound to any, and among those one
