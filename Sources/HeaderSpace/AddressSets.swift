@@ -127,7 +127,7 @@ extension SetEvaluator {
 
     /// Neighbours on bridges: a frame does not leave by the port that it came by.
     private var bridgeNeighbours: [IPPrefix] {
-        let bridges = Set(model.host.interfaces.filter { $0.kind == .bridge }.map { $0.name })
+        let bridges = Set(model.host.interfaces.filter { stages.isBridge($0.name) }.map { $0.name })
         return model.host.neighbours.filter { bridges.contains($0.interface) && $0.address.version == space.version }
             .map { IPPrefix(host: $0.address) }
     }

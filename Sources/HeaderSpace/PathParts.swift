@@ -98,7 +98,7 @@ extension SetEvaluator {
     /// Parts that the kernel tells apart by addresses alone where a packet leaves: groups, links, this host itself.
     func bySpecialAddress(_ way: Way) -> [Way] {
         var parts = [way]
-        let isBridged = model.host.interfaces.contains { $0.kind == .bridge }
+        let isBridged = model.host.interfaces.contains { stages.isBridge($0.name) }
         for field in [PacketField.destination, .source]
         where field == .destination || way.flow.startedHere || isBridged {
             guard way.flow[field] == .arriving else { continue }
@@ -146,6 +146,13 @@ extension SetEvaluator {
 
     /// Parts with a next hop of their own on a tunnel that asks where each is.
     func byTunnelEnd(_ way: Way) -> [Way] {
+        // Of a bridge with tunnels, or with ports that pass nothing on, packets are followed one by one alone.
+        if let bridge = way.flow.route?.interface, stages.isBridge(bridge), stages.hasSpecialPorts(bridge) {
+            var own = PathEnd(.undecided, nil)
+            own.beyond = bridge
+            end(way, own)
+            return []
+        }
         guard let route = way.flow.route, route.nextHop == nil, let interface = route.interface,
             model.host.knowsForwardingEntries, stages.hasForwardingEntries(interface)
         else { return [way] }

@@ -151,6 +151,10 @@ extension SetEvaluator {
             ask(space.packets(.inInterface, UInt128(number)))
         }
         if space.version == .v6 {
+            for (number, name) in interfaces.enumerated()
+            where name.map({ model.interfaceSetting(.v6, $0, "disable_ipv6") == 1 }) ?? false {
+                ask(space.packets(.inInterface, UInt128(number)))
+            }
             for destination in specialClasses(.destination) {
                 for source in specialClasses(.source) { ask(space.and(destination, source)) }
             }

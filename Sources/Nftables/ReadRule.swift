@@ -25,8 +25,11 @@ extension Reader {
             } catch {
                 depth = outer
                 report(error)
-                source.position = start
-                skipUnread()
+                // What the text ends in is not read again: blocks within blocks would be, each twice.
+                if !isAtEnd {
+                    source.position = start
+                    skipUnread()
+                }
                 statements.append(.target(.native(.unknown(text(from: start)))))
             }
         }
@@ -42,13 +45,18 @@ extension Reader {
     /// Goes on to where another statement begins for sure, or to the rule's end. What begins with a field's name may be part
     /// of what can't be read: `gre ip saddr …` is about the packet inside.
     private mutating func skipUnread() {
-        var open = 0
+        var braces = 0
+        var parentheses = 0
         var isFirst = true
         while token.kind != .end {
-            if open == 0, token.kind == .newline || isAt(";") || isAt("}") { return }
-            if !isFirst, open == 0, token.kind == .word, beginsStatement { return }
-            if isAt("{") || isAt("(") { open += 1 }
-            if isAt("}") || isAt(")") { open = max(0, open - 1) }
+            let isOutside = braces == 0 && parentheses == 0
+            if braces == 0, isAt("}") { return }
+            if isOutside, token.kind == .newline || isAt(";") { return }
+            if !isFirst, isOutside, token.kind == .word, beginsStatement { return }
+            if isAt("{") { braces += 1 }
+            if isAt("}") { braces -= 1 }
+            if isAt("(") { parentheses += 1 }
+            if isAt(")") { parentheses = max(0, parentheses - 1) }
             isFirst = false
             advance()
         }
@@ -57,8 +65,11 @@ extension Reader {
     private var beginsStatement: Bool {
         switch word {
         case "accept", "drop", "return", "continue", "jump", "goto", "reject", "queue", "counter", "log", "limit",
-            "quota", "notrack", "masquerade", "redirect", "dnat", "snat", "comment":
+            "quota", "notrack", "masquerade", "comment":
             true
+        // Values of ICMP's types and of a connection's status are called so, too.
+        case "dnat", "snat": isAt("to", ahead: 1) || isAt("ip", ahead: 1) || isAt("ip6", ahead: 1)
+        case "redirect": isAt("to", ahead: 1) || isAt(":", ahead: 1)
         case "meta", "ct": isAt("set", ahead: 2)
         case "add", "update", "delete": isAt("@", ahead: 1)
         default: false
@@ -140,12 +151,15 @@ extension Reader {
         }
     }
 
-    /// The block of a chain that one rule alone leads to, as `jump { … }`. It gets a name here that the kernel might give.
+    /// The block of a chain that one rule alone leads to, as `jump { … }`. It gets a name here.
     private mutating func namelessChain() throws(NftFailure) -> Symbol {
         let kept = (counters, statementPlaces)
         defer { (counters, statementPlaces) = kept }
-        let number = table < reading.tables.count ? reading.tables[table].chains.count : 0
-        let name = names.intern("__chain\(number)")
+        try enter()
+        defer { leave() }
+        namelessCount += 1
+        // No name that can be written.
+        let name = names.intern("__chain@\(namelessCount)")
         try readChainBlock(name, at: place(from: source.position))
         return name
     }

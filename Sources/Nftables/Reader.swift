@@ -80,6 +80,8 @@ struct Reader {
     var counters: Counters?
     /// Where the statements of the rule that was read last stand; fewer than these where it could not be read.
     var statementPlaces: [Place] = []
+    /// How many chains have no name of their own.
+    var namelessCount = 0
     var depth = 0
     var problemCount = 0
     /// Anonymous sets and maps of each table.

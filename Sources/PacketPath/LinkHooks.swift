@@ -144,18 +144,29 @@ extension Evaluator {
             guard let tunnel = tunnel(of: port) else { return [left(state)] }
             return [encapsulate(port, tunnel, state)]
         }
-        // `nil`: any of them.
-        for port in ports(of: bridge) where port != state.inPort {
-            guard let tunnel = tunnel(of: port) else { continue }
+        // Any of those that pass frames on.
+        var others = ports(of: bridge).filter { $0 != state.inPort && !isPortBlocked($0) }
+        let tunnels = others.filter { tunnel(of: $0) != nil }
+        others.removeAll { tunnels.contains($0) }
+        var ways: [WalkState] = []
+        var open: WalkState? = state
+        for (index, port) in tunnels.enumerated() {
+            guard let way = open, let tunnel = tunnel(of: port) else { break }
+            if others.isEmpty, index == tunnels.count - 1 {
+                ways.append(encapsulate(port, tunnel, way))
+                return ways
+            }
             let name = names.text(port)
             let unknown = Unknown(
                 "port@\(name)", whenYes: "the frame leaves \(names.text(bridge)) by its port \(name), a tunnel",
                 whenNo: "the frame leaves \(names.text(bridge)) by another port than \(name)")
-            return decide(unknown, state).map { isTunnel, way in
-                isTunnel ? encapsulate(port, tunnel, way) : left(way)
+            open = nil
+            for (isTunnel, way) in decide(unknown, way) {
+                if isTunnel { ways.append(encapsulate(port, tunnel, way)) } else { open = way }
             }
         }
-        return [left(state)]
+        if let open { ways.append(left(open)) }
+        return ways
     }
 
     private func left(_ entering: __owned WalkState) -> WalkState {

@@ -245,6 +245,11 @@ package struct Stages: Sendable {
         plain.tunnel(of: interface)?.hasForwardingEntries ?? false
     }
 
+    /// Whether a port of `bridge` is a tunnel, or passes nothing on.
+    package func hasSpecialPorts(_ bridge: Symbol) -> Bool {
+        plain.ports(of: bridge).contains { plain.tunnel(of: $0) != nil || plain.isPortBlocked($0) }
+    }
+
     /// Whether `interface` is a bridge.
     package func isBridge(_ interface: Symbol) -> Bool { plain.isBridge(interface) }
 

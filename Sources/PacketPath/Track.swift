@@ -69,11 +69,16 @@ extension Evaluator {
     /// connections its ends are about to make. Which they have read no listing of connections tells.
     /// Source: net/netfilter/nf_conntrack_core.c `init_conntrack`, Linux 6.18; observed there with FTP.
     private func expectation(of packet: Packet, _ tuple: ConnectionTuple) -> Unknown? {
-        guard !packet.protocol.isICMP, let begins = beginsExpected(packet), begins else { return nil }
+        guard connections.hasHelpers, mayBegin(packet) else { return nil }
         let ends = [tuple.source, tuple.destination]
         let master = connections.entries.last { entry in
-            entry.helper != .empty
-                && [entry.original, entry.reply].contains { ends.contains($0.source) && ends.contains($0.destination) }
+            guard entry.helper != .empty else { return false }
+            // Calls of SIP and H.323 bring in third ones.
+            let isByBoth = [.ftp, .tftp].contains(HelperKind(names.bytes(entry.helper)))
+            return [entry.original, entry.reply].contains { own in
+                let shared = ends.count { $0 == own.source || $0 == own.destination }
+                return isByBoth ? shared == 2 : shared > 0
+            }
         }
         guard let master else { return nil }
         let helper = names.text(master.helper)
@@ -83,11 +88,21 @@ extension Evaluator {
             whenNo: "no connection with the helper \(helper) has this one expected")
     }
 
-    /// Whether `packet` may begin a connection at all.
-    private func beginsExpected(_ packet: Packet) -> Bool? {
+    /// What a helper reads: of FTP and TFTP other connections of the same two hosts.
+    private enum HelperKind {
+        case ftp, tftp, other
+
+        init(_ name: ArraySlice<UInt8>) {
+            self = name.elementsEqual("ftp".utf8) ? .ftp : name.elementsEqual("tftp".utf8) ? .tftp : .other
+        }
+    }
+
+    /// Whether `packet` may begin a connection that is expected.
+    private func mayBegin(_ packet: Packet) -> Bool {
         switch packet.protocol {
         case .tcp:
-            packet.unknown.contains(.tcpFlags) ? nil : packet.tcpFlags.contains(.syn) && !packet.tcpFlags.contains(.ack)
+            packet.unknown.contains(.tcpFlags)
+                || packet.tcpFlags.isSuperset(of: .syn) && !packet.tcpFlags.contains(.ack)
         case .udp, .udplite, .gre: true
         default: false
         }

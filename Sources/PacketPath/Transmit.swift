@@ -307,7 +307,7 @@ extension Evaluator {
             state.position = .ended
             return [state]
         }
-        if let (interface, inner) = decapsulated(state) { return [unpacked(inner, by: interface, state)] }
+        if let (interface, inner) = decapsulated(state) { return unpacked(inner, by: interface, state) }
         let listener = listener(for: state.packet, state)
         state.record(.delivery(listener: listener))
         state.outcome = .delivered
@@ -316,7 +316,7 @@ extension Evaluator {
     }
 
     /// The packet that was inside, as it comes in by the tunnel.
-    private func unpacked(_ inner: Packet, by interface: Symbol, _ entering: WalkState) -> WalkState {
+    private func unpacked(_ inner: Packet, by interface: Symbol, _ entering: WalkState) -> [WalkState] {
         var state = entering
         state.record(.decapsulation(interface: interface))
         state.packet = inner
@@ -331,8 +331,18 @@ extension Evaluator {
         state.route = nil
         state.isLoopedBack = false
         state.position = .hook(.prerouting, step: 0)
-        if let way = atIngress(state, of: state.arrival) { return way }
-        return state
+        // A bridge's port hands it to the bridge, which keeps what is from and to hosts of its own subnet.
+        if let bridge = model.interface(interface)?.master, isBridge(bridge), let own = model.interface(bridge) {
+            state.arrival = .known(bridge)
+            let isKept =
+                !isOwnAddress(inner.destination)
+                && own.addresses.contains {
+                    $0.prefix.contains(inner.source) && $0.prefix.contains(inner.destination)
+                }
+            if isKept { return enterBridge(state) }
+        }
+        if let way = atIngress(state, of: state.arrival) { return [way] }
+        return [state]
     }
 
     /// The index of the socket that takes `packet`: one bound to its address before one bound to any, and among those one

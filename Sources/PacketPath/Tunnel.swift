@@ -162,7 +162,9 @@ extension Evaluator {
         let bridge = model.interface(interface)?.master.flatMap { isBridge($0) ? $0 : nil }
         if let mac = hardwareAddress(of: hop, by: bridge ?? interface, state) {
             if let entry = entries.first(where: { $0.mac == mac }) { return end(by: [entry]) }
-        } else if entries.count > others.count, bridge != nil || !model.host.knowsNeighbours {
+        } else if entries.count > others.count,
+            bridge != nil || !model.host.knowsNeighbours || !others.isEmpty || parameters.remote != nil
+        {
             return .unknown("`ip neigh` tells no hardware address of \(hop)")
         }
         if !others.isEmpty { return end(by: others) }

@@ -1,9 +1,12 @@
 internal import NetTypes
 public import RuleModel
+internal import SourceText
 
 /// Connection entries found by the tuple of either direction.
 public struct ConnectionIndex: Sendable {
     public private(set) var entries: [ConnectionEntry] = []
+    /// Whether one of them has, or had, a helper.
+    public private(set) var hasHelpers = false
     private var byTuple: [ConnectionTuple: [Int]] = [:]
 
     public init(_ entries: [ConnectionEntry]) {
@@ -13,6 +16,7 @@ public struct ConnectionIndex: Sendable {
     public mutating func insert(_ entry: ConnectionEntry) {
         let index = entries.count
         entries.append(entry)
+        if entry.helper != .empty { hasHelpers = true }
         byTuple[ConnectionIndex.key(entry.original), default: []].append(index)
         byTuple[ConnectionIndex.key(entry.reply), default: []].append(index)
         if entry.hasDrawnPort { byTuple[ConnectionIndex.anyPorts(entry.reply), default: []].append(index) }

@@ -161,11 +161,12 @@ private struct PassedPlaces {
     /// Bridges on the way that tell VLANs apart: which of their ports take a frame is not followed.
     func filteringBridges(_ model: HostModel) -> [UnfollowedDecider] {
         model.host.interfaces.compactMap { bridge in
+            guard bridge.filtersVLANs else { return nil }
             let isPassed = model.host.interfaces.contains { port in
                 (port.name == bridge.name || port.master == bridge.name)
                     && (inInterfaces.contains(port.name) || outInterfaces.contains(port.name))
             }
-            guard bridge.filtersVLANs, isPassed else { return nil }
+            guard isPassed else { return nil }
             let text =
                 "bridge \(model.names.text(bridge.name)) tells VLANs apart (vlan_filtering 1): by which ports a frame goes is "
                 + "not followed"

@@ -91,6 +91,30 @@ import Testing
         #expect(kinds == ["gre ip saddr 1.2.3.4 tcp dport 22", "counter", "set", "jump"])
     }
 
+    /// Blocks within blocks that never end are read once each, and no deeper than others.
+    @Test(arguments: ["jump { ) ", "jump { ", "jump { ( goto { "]) func hostileBlocksEnd(_ piece: String) {
+        for count in [40, 20_000] {
+            let read = Read("table ip t {\n chain c {\n" + String(repeating: piece, count: count))
+            #expect(!read.reading.diagnostics.isEmpty)
+        }
+    }
+
+    /// The name of a chain without one is nobody's.
+    @Test func aNamelessChainIsNoOther() throws {
+        let read = Read(
+            "table ip t {\n chain __chain1 { drop; }\n chain __chain2 { drop; }\n chain c { jump { accept }\n jump { return }\n }\n}\n"
+        )
+        let chains = try #require(read.reading.tables.first?.chains)
+        #expect(chains.map { $0.rules.count } == [1, 1, 2, 1, 1])
+    }
+
+    /// Values that are called like statements begin none.
+    @Test func aValueBeginsNoStatement() {
+        let read = Read("table ip t {\n chain c {\n  ip option frobnicate 3 icmp type redirect drop\n }\n}\n")
+        #expect(read.rules.first?.statements.count == 2)
+        #expect(read.rules.first?.statements.last == .target(.drop))
+    }
+
     /// As nft lists a chain that one rule alone leads to.
     @Test func aChainWithoutANameIsTheRulesOwn() throws {
         let read = Read(
