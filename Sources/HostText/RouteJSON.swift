@@ -43,9 +43,10 @@ func readRoutesJSON(_ text: Span<UInt8>, _ listing: Listing, into reading: inout
         if route.table == RoutingRule.localTable { sawLocal = true }
         route.source = object["prefsrc"]?.address
         route.metric = object["metric"]?.number32 ?? 0
-        let preference = object["pref"]?.string
-        route.preference = preference == "high" ? 1 : preference == "low" ? -1 : 0
-        route.isAnnounced = object["protocol"]?.string == "ra"
+        let preference = Array((object["pref"]?.string ?? "").utf8)
+        route.preference = routePreference(preference.span, 0..<preference.count)
+        let origin = Array((object["protocol"]?.string ?? "").utf8)
+        route.isAnnounced = isRouterAnnouncement(origin.span, 0..<origin.count)
         route.isByNextHopObject = object["nhid"] != nil
         if let scope = object["scope"]?.string {
             let bytes = Array(scope.utf8)

@@ -24,6 +24,18 @@ func routeScope(_ text: Span<UInt8>, _ word: Range<Int>) -> RouteScope? {
     return RouteScope(rawValue: UInt8(number))
 }
 
+/// The preference that a router's announcement gave a route: 1 for `high`, -1 for `low`.
+func routePreference(_ text: Span<UInt8>, _ word: Range<Int>) -> Int8 {
+    if text.has(word, "high") { return 1 }
+    return text.has(word, "low") ? -1 : 0
+}
+
+/// Whether a route's protocol says that a router announced it: `ra`, or its number where names are not told.
+/// Source: include/uapi/linux/rtnetlink.h `RTPROT_RA`.
+func isRouterAnnouncement(_ text: Span<UInt8>, _ word: Range<Int>) -> Bool {
+    text.has(word, "ra") || text.has(word, "9")
+}
+
 /// `TO` or `FROM/TO` of a realm, FROM in the upper half; `nil` for a name, whose number is in /etc/iproute2/rt_realms of
 /// its host. `cosmos` is 0 everywhere.
 func realm(_ text: Span<UInt8>, _ word: Range<Int>) -> UInt32? {

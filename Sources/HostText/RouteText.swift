@@ -173,7 +173,7 @@ struct RouteReader {
             if !pendingHasVersion { version = .v6 }
             pendingHasVersion = true
             if let value = words.next() {
-                route.preference = text.has(value, "high") ? 1 : text.has(value, "low") ? -1 : 0
+                route.preference = routePreference(text, value)
             }
             return true
         }
@@ -237,8 +237,7 @@ struct RouteReader {
             return true
         }
         if text.has(key, "proto") {
-            // `ra`, or its number where names are not told. Source: include/uapi/linux/rtnetlink.h `RTPROT_RA`.
-            route.isAnnounced = text.has(value, "ra") || text.has(value, "9")
+            route.isAnnounced = isRouterAnnouncement(text, value)
             return true
         }
         // Settings that no decision hangs on.

@@ -28,7 +28,7 @@ extension Reader {
                 // What the text ends in is not read again: blocks within blocks would be, each twice.
                 if !isAtEnd {
                     source.position = start
-                    skipUnread()
+                    skipToRuleEnd(orStatement: true)
                 }
                 statements.append(.target(.native(.unknown(text(from: start)))))
             }
@@ -40,26 +40,6 @@ extension Reader {
         counters = keptCounters
         if token.kind == .newline, token.handle > 0 { made.handle = token.handle }
         return made
-    }
-
-    /// Goes on to where another statement begins for sure, or to the rule's end. What begins with a field's name may be part
-    /// of what can't be read: `gre ip saddr …` is about the packet inside.
-    private mutating func skipUnread() {
-        var braces = 0
-        var parentheses = 0
-        var isFirst = true
-        while token.kind != .end {
-            let isOutside = braces == 0 && parentheses == 0
-            if braces == 0, isAt("}") { return }
-            if isOutside, token.kind == .newline || isAt(";") { return }
-            if !isFirst, isOutside, token.kind == .word, beginsStatement { return }
-            if isAt("{") { braces += 1 }
-            if isAt("}") { braces -= 1 }
-            if isAt("(") { parentheses += 1 }
-            if isAt(")") { parentheses = max(0, parentheses - 1) }
-            isFirst = false
-            advance()
-        }
     }
 
     private var beginsStatement: Bool {
@@ -76,16 +56,25 @@ extension Reader {
         }
     }
 
-    /// Goes to the end of a rule, over braces that open in it.
-    mutating func skipToRuleEnd() {
-        var open = 0
+    /// Goes to the end of a rule, over braces and parentheses that open in it.
+    ///
+    /// - Parameter orStatement: no further than to where another statement begins for sure. What begins with a field's name
+    ///   may be part of what can't be read: `gre ip saddr …` is about the packet inside.
+    mutating func skipToRuleEnd(orStatement: Bool = false) {
+        var braces = 0
+        var parentheses = 0
+        var isFirst = true
         while token.kind != .end {
-            if isAt("{") || isAt("(") { open += 1 }
-            if isAt("}") || isAt(")") {
-                if open == 0, isAt("}") { return }
-                open = max(0, open - 1)
+            if braces == 0, isAt("}") { return }
+            if braces == 0, parentheses == 0 {
+                if token.kind == .newline || isAt(";") { return }
+                if orStatement, !isFirst, token.kind == .word, beginsStatement { return }
             }
-            if open == 0, token.kind == .newline || isAt(";") { return }
+            if isAt("{") { braces += 1 }
+            if isAt("}") { braces -= 1 }
+            if isAt("(") { parentheses += 1 }
+            if isAt(")") { parentheses = max(0, parentheses - 1) }
+            isFirst = false
             advance()
         }
     }

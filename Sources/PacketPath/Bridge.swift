@@ -33,9 +33,14 @@ extension Evaluator {
             return !isToMany && mac != hardware
                 && !model.host.interfaces.contains { $0.master == interface && $0.mac == mac }
         }
-        return own.addresses.contains {
-            $0.prefix.contains(state.packet.destination) && $0.prefix.contains(state.packet.source)
-        } && !isOwnAddress(state.packet.destination)
+        return isBetweenNeighbours(state.packet, of: own)
+    }
+
+    /// Whether a packet goes from one host of the bridge's own subnet to another.
+    func isBetweenNeighbours(_ packet: Packet, of bridge: NetworkInterface) -> Bool {
+        bridge.addresses.contains {
+            $0.prefix.contains(packet.destination) && $0.prefix.contains(packet.source)
+        } && !isOwnAddress(packet.destination)
     }
 
     /// How a frame that stays on its bridge begins: through iptables' chains, or past all of them.
@@ -55,8 +60,9 @@ extension Evaluator {
                 if let limit = portLimit(way), way.packet.length > limit + 4 {
                     return [ended(way, .filtered, .tooBig)]
                 }
-                if let out = atEgress(way, of: way.outPort ?? port(of: bridge, toward: way)) { return [out] }
-                return leftByBridge(bridge, way)
+                let port = way.outPort ?? out
+                if let way = atEgress(way, of: port) { return [way] }
+                return leftByBridge(bridge, port, way)
             }
         }
         if let calls = bridgeCallsIptables(entering.packet.version, entering.arrival) {

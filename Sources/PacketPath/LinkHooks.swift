@@ -121,25 +121,29 @@ extension Evaluator {
         let passed = state.device
         if passed != nil { state.device = nil }
         guard let interface = state.routeInterface else { return [left(consume state)] }
-        if state.isBridged { return leftByBridge(interface, state) }
-        if passed == nil || passed == interface, isBridge(interface), model.interface(interface)?.master == nil,
-            let way = atEgress(state, of: port(of: interface, toward: state))
-        {
-            return [way]
+        if state.isBridged || isBridge(interface) {
+            let port = state.outPort ?? port(of: interface, toward: state)
+            if !state.isBridged, passed == nil || passed == interface, model.interface(interface)?.master == nil,
+                let way = atEgress(state, of: port)
+            {
+                return [way]
+            }
+            return leftByBridge(interface, port, state)
         }
         if model.isLoopback(interface) ?? false || names.text(interface) == "lo" {
             state = cameBack(state, by: interface, isCopy: false)
             return [state.outcome == nil ? fragmentedAgain(state) : state]
         }
         if let tunnel = tunnel(of: interface), state.layer < 4 { return [encapsulate(interface, tunnel, state)] }
-        if isBridge(interface) { return leftByBridge(interface, state) }
         return [left(consume state)]
     }
 
     /// A packet or frame on its way out by a bridge: by a port that is a tunnel's it goes on in that.
-    func leftByBridge(_ bridge: Symbol, _ state: WalkState) -> [WalkState] {
+    ///
+    /// - Parameter port: `nil` where it is not known.
+    func leftByBridge(_ bridge: Symbol, _ port: Symbol?, _ state: WalkState) -> [WalkState] {
         guard state.layer < 4 else { return [left(state)] }
-        if let port = state.outPort ?? port(of: bridge, toward: state) {
+        if let port {
             if isPortBlocked(port) { return [ended(state, .filtered, .portBlocked)] }
             guard let tunnel = tunnel(of: port) else { return [left(state)] }
             return [encapsulate(port, tunnel, state)]

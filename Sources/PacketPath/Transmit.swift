@@ -334,12 +334,7 @@ extension Evaluator {
         // A bridge's port hands it to the bridge, which keeps what is from and to hosts of its own subnet.
         if let bridge = model.interface(interface)?.master, isBridge(bridge), let own = model.interface(bridge) {
             state.arrival = .known(bridge)
-            let isKept =
-                !isOwnAddress(inner.destination)
-                && own.addresses.contains {
-                    $0.prefix.contains(inner.source) && $0.prefix.contains(inner.destination)
-                }
-            if isKept { return enterBridge(state) }
+            if isBetweenNeighbours(inner, of: own) { return enterBridge(state) }
         }
         if let way = atIngress(state, of: state.arrival) { return [way] }
         return [state]

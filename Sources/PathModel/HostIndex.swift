@@ -38,7 +38,8 @@ struct HostIndex: Sendable {
         // that it is Open vSwitch's own.
         for interface in host.interfaces where !interface.isSlave {
             guard let master = interface.master, names.text(master) != "ovs-system" else { continue }
-            let own = host.interface(master)
+            let place = master.index < places.count ? Int(places[Int(master.index)]) : 0
+            let own = place > 0 ? host.interfaces[place - 1] : nil
             guard own?.kind ?? .other == .other, own?.isMaster != true else { continue }
             bridges.put(true, at: master, insteadOf: false)
         }

@@ -84,12 +84,12 @@ private func isBefore(_ routes: [Route], _ a: Int, _ b: Int) -> Bool {
 /// addresses, 127/8, as far as they are known. Source: net/ipv4/fib_frontend.c `fib_add_ifaddr`.
 private func localRoutes(of host: HostState, _ version: IPVersion) -> [Route] {
     var routes: [Route] = []
-    func add(_ prefix: IPPrefix, _ type: RouteType, _ interface: NetworkInterface) {
-        var route = Route(destination: prefix, place: interface.place)
+    func add(_ prefix: IPPrefix, _ type: RouteType, _ interface: Symbol, _ place: Place) {
+        var route = Route(destination: prefix, place: place)
         route.type = type
         route.table = RoutingRule.localTable
         route.scope = type == .local ? .host : .link
-        route.nextHops = [NextHop(interface: interface.name)]
+        route.nextHops = [NextHop(interface: interface)]
         routes.append(route)
     }
     // Where addresses are not in the input, routes tell some: what is sent by them is sent from there.
@@ -97,24 +97,24 @@ private func localRoutes(of host: HostState, _ version: IPVersion) -> [Route] {
         for route in host.routes {
             guard let source = route.source, source.version == version, let hop = route.nextHops.first?.interface
             else { continue }
-            let interface = host.interface(hop) ?? NetworkInterface(name: hop, place: route.place)
-            add(IPPrefix(host: source), .local, interface)
+            add(IPPrefix(host: source), .local, hop, route.place)
         }
     }
     for interface in host.interfaces {
+        func addOwn(_ prefix: IPPrefix, _ type: RouteType) { add(prefix, type, interface.name, interface.place) }
         for own in interface.addresses where own.address.version == version {
-            add(IPPrefix(host: own.address), .local, interface)
+            addOwn(IPPrefix(host: own.address), .local)
             guard version == .v4 else { continue }
             if interface.isLoopback, own.prefixLength < 32 {
-                add(IPPrefix(own.address, length: own.prefixLength), .local, interface)
+                addOwn(IPPrefix(own.address, length: own.prefixLength), .local)
             }
-            if let broadcast = own.broadcast { add(IPPrefix(host: broadcast), .broadcast, interface) }
+            if let broadcast = own.broadcast { addOwn(IPPrefix(host: broadcast), .broadcast) }
             if own.prefixLength < 31, !interface.isLoopback {
-                add(IPPrefix(host: own.prefix.last), .broadcast, interface)
+                addOwn(IPPrefix(host: own.prefix.last), .broadcast)
             }
         }
         if version == .v6, !interface.isLoopback, interface.isUp {
-            add(IPPrefix(IPAddress(v6High: 0xff00_0000_0000_0000, low: 0), length: 8), .multicast, interface)
+            addOwn(IPPrefix(IPAddress(v6High: 0xff00_0000_0000_0000, low: 0), length: 8), .multicast)
         }
     }
     return routes

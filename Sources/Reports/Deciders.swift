@@ -18,6 +18,7 @@ public func relevantDeciders(
     found += model.unreadRules.about(way.versions)
     found += way.unwalkedChains(model)
     found += way.filteringBridges(model)
+    found += way.lockedPorts(model)
     found += model.host.otherDeciders.filter { way.meets($0, on: model) }.map { model.told($0) }
     return found
 }
@@ -26,7 +27,7 @@ extension HostModel {
     /// Whether there is nothing that `relevantDeciders` looks for.
     fileprivate var hasNoDeciders: Bool {
         unreadRules.isEmpty && host.otherDeciders.isEmpty
-            && !host.interfaces.contains { $0.filtersVLANs }
+            && !host.interfaces.contains { $0.filtersVLANs || $0.isLocked }
             && linked.ruleset.tables.allSatisfy { table in
                 switch table.family {
                 case .inet, .bridge, .netdev: table.isDormant
@@ -171,6 +172,24 @@ private struct PassedPlaces {
                 "bridge \(model.names.text(bridge.name)) tells VLANs apart (vlan_filtering 1): by which ports a frame goes is "
                 + "not followed"
             return UnfollowedDecider(name: "vlan-filtering", text: text, place: bridge.place)
+        }
+    }
+
+    /// Locked ports by which the packet may have come: they drop frames of senders that the bridge's database does not have
+    /// behind them. Source: net/bridge/br_input.c `br_handle_frame_finish`, Linux 6.18.
+    func lockedPorts(_ model: HostModel) -> [UnfollowedDecider] {
+        model.host.interfaces.compactMap { port in
+            guard port.isLocked, let bridge = port.master else { return nil }
+            // The bridge stands for all of its ports where none is named.
+            let isPassed =
+                inInterfaces.contains(port.name)
+                || inInterfaces.contains(bridge)
+                    && !inInterfaces.contains { model.interface($0)?.master == bridge }
+            guard isPassed else { return nil }
+            let text =
+                "port \(model.names.text(port.name)) of bridge \(model.names.text(bridge)) is locked: it takes frames of "
+                + "senders alone that the bridge's database has behind it, which is not followed"
+            return UnfollowedDecider(name: "locked-port", text: text, place: port.place)
         }
     }
 

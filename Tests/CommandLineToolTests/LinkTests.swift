@@ -119,6 +119,22 @@ import Testing
         #expect(vlans.contains("br0 tells VLANs apart"), "\(vlans)")
     }
 
+    /// Source: net/bridge/br_input.c `br_handle_frame_finish`, Linux 6.18.
+    @Test func aLockedPortIsTold() {
+        let words = "port p0 of bridge br0 is locked"
+        func answer(_ ports: [String], _ options: String) -> Bool {
+            trace(links("br0", kind: "bridge", portFlags: up, port: ports), "br0", options: options).contains(words)
+        }
+        let bridged = "--in p0 --from 10.0.0.5:1 --to 10.0.0.6:80/tcp --out-port p1"
+        let locked = ["state forwarding locked on", "state forwarding"]
+        #expect(answer(locked, bridged))
+        #expect(!answer(["state forwarding locked off", "state forwarding"], bridged))
+        // It takes frames from the wire alone, and the bridge may have had them of any port.
+        #expect(!answer(locked, "--in p1 --from 10.0.0.6:1 --to 10.0.0.5:80/tcp --out-port p0"))
+        #expect(answer(locked, "--in br0 --from 10.0.0.5:1 --to 10.9.0.6:80/tcp"))
+        #expect(!answer(locked, "--from host --to 10.0.0.6:80/tcp"))
+    }
+
     @Test func programsOnLowerDevicesAreTold() {
         let tc =
             "# tc filter show\nfilter dev p0 ingress protocol all pref 49152 bpf chain 0 handle 0x1 x.o direct-action\n"

@@ -159,6 +159,18 @@ private func words(_ read: Read) -> [String] {
         #expect(read.host.routes.map { Int($0.place.line) }.prefix(5) == [1, 1, 2, 3, 4])
     }
 
+    /// As `ip route`, `ip -N route`, and the same with `-j`, of iproute2 6.1 printed a route of a router's announcement.
+    @Test(arguments: [
+        "fd01::/64 via fd00::2 dev d0 proto ra metric 1024 pref high",
+        "fd01::/64 via fd00::2 dev d0 proto 9 metric 1024 pref high",
+        #"[{"dst":"fd01::/64","gateway":"fd00::2","dev":"d0","protocol":"ra","metric":1024,"flags":[],"pref":"high"}]"#,
+        #"[{"dst":"fd01::/64","gateway":"fd00::2","dev":"d0","protocol":"9","metric":1024,"flags":[],"pref":"high"}]"#,
+    ])
+    func aRoutersAnnouncementIsKnownByNameAndByNumber(_ text: String) throws {
+        let route = try #require(Read(text + "\n").host.routes.first)
+        #expect(route.isAnnounced && route.preference == 1)
+    }
+
     @Test func aMainTableAloneIsKnownAsThat() {
         let read = Read("default via 192.0.2.1 dev eth0\n10.0.0.0/8 dev eth1\n")
         #expect(read.host.routesKnownV4 == .mainTable)

@@ -57,13 +57,12 @@ extension RouteFinder {
         guard version == .v4, hops.count > 1, query.inInterface == nil, query.outInterface == nil,
             query.preferredInterface == nil, !route.isByNextHopObject, let source = query.source
         else { return nil }
-        let known = model.kernelVersion
-        if let known, (known.major, known.minor) < (6, 16) { return nil }
+        if model.isKernelBefore(6, 16) { return nil }
         let own = hops.filter {
             selectV4Address($0.interface, toward: $0.gateway, scope: route.scope) == source
         }
         if own.isEmpty { return nil }
-        if known != nil {
+        if model.kernelVersion != nil {
             return own.map { hop in
                 WayOn(
                     route: route, hop: hop, weight: own.count > 1 ? max(1, hop.weight) : 0,

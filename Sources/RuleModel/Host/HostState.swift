@@ -97,8 +97,9 @@ public struct NetworkInterface: Hashable, Sendable {
     public var isLearning: Bool?
     /// Whether this port of a bridge passes frames on (`state forwarding`); `nil` where that is not told.
     public var isForwarding: Bool?
-    /// Whether this port of a bridge sends nothing to others that are so too, and takes frames of known senders alone.
+    /// Whether this port of a bridge sends nothing to others that are so too.
     public var isIsolated = false
+    /// Whether this port of a bridge takes frames of known senders alone.
     public var isLocked = false
     /// Of a bridge by `ip -d link`: whether its frames pass iptables and ip6tables by its own setting, and whether it tells
     /// VLANs apart.

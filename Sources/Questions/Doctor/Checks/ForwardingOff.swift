@@ -81,7 +81,7 @@ extension Patient {
         }
         return flows.compactMap { text, packet, rule, isUsed in
             guard case .interface(let interface)? = packet.arrival, let followed = follow(packet),
-                followed.agreed?.reason == .forwardingOff, !isForced(interface, version)
+                followed.agreed?.reason == .forwardingOff
             else { return nil }
             return Unforwarded(text: text, interface: interface, rule: rule, isUsed: isUsed, options: followed.options)
         }
@@ -96,12 +96,6 @@ extension Patient {
     private static let forwardingMakers: [Maker] = [
         .calico, .kubeProxy, .docker, .flannel, .kubeRouter, .cilium, .weave, .netavark, .awsVPC,
     ]
-
-    /// Since Linux 6.17 a single interface may be made to forward IPv6.
-    private func isForced(_ interface: String, _ version: IPVersion) -> Bool {
-        guard version == .v6, let symbol = model.names.find(interface) else { return false }
-        return model.interfaceSetting(.v6, symbol, "force_forwarding") == 1
-    }
 
     fileprivate func forwardingSettings(_ version: IPVersion, _ interfaces: [String]) -> [DoctorFinding.Evidence] {
         if version == .v6 { return told(sysctl: "net.ipv6.conf.all.forwarding").map { [$0] } ?? [] }

@@ -185,7 +185,7 @@ extension Patient {
                 "\(cite(taker)) takes what a pod sends to itself by a Service before kube-proxy's rule masquerades it: the pod gets a packet from its own address, and no answer",
                 evidence: [evidence(taker), evidence(marker, "marks it, so that it is masqueraded")],
                 remedies: [
-                    "put that rule behind the jump to KUBE-POSTROUTING, or let it leave out what is marked: -m mark ! --mark 0x4000/0x4000"
+                    "put that rule behind the jump to KUBE-POSTROUTING, or let it leave out what is marked: \(notMarkedForMasquerade)"
                 ])
             finding.traffic =
                 "what \(podText(pod.address, pod.interface)) sends to \(front.name.text) (\(front.text)) and kube-proxy sends to that pod"

@@ -198,15 +198,14 @@ extension Patient {
 
     /// KUBE-MARK-MASQ sets a bit that KUBE-POSTROUTING does not ask for, or none at all.
     fileprivate var unreadMasqueradeMark: [DoctorFinding] {
-        guard let marking = chains(named: "KUBE-MARK-MASQ").first(where: { linked.table(of: $0).iptables == .nat }),
+        guard let marking = masqueradeMarking,
             let reading = chains(named: "KUBE-POSTROUTING").first(where: {
                 linked.tableIndex(of: $0) == linked.tableIndex(of: marking)
             })
         else { return [] }
         let isUsed = linked.jumps.contains { $0.contains { $0.target == marking } }
         guard isUsed else { return [] }
-        var sets: UInt32 = 0
-        for rule in rules(of: marking) { sets |= markBits(rule).sets }
+        let sets = bitsSet(by: marking)
         var asked: UInt32 = 0
         for rule in rules(of: reading) { asked |= markBits(rule).asks }
         let place = DoctorFinding.Evidence(linked.chain(marking).place)
@@ -228,5 +227,22 @@ extension Patient {
             ])
         finding.traffic = "node ports, load balancers, and what pods send to themselves by a Service"
         return [finding]
+    }
+
+    private func bitsSet(by chain: ChainID) -> UInt32 {
+        rules(of: chain).reduce(0) { $0 | markBits($1).sets }
+    }
+
+    /// kube-proxy's chain that marks what is to be masqueraded.
+    private var masqueradeMarking: ChainID? {
+        chains(named: "KUBE-MARK-MASQ").first { linked.table(of: $0).iptables == .nat }
+    }
+
+    /// What lets a rule leave out packets that kube-proxy has marked to be masqueraded, in iptables' words. The bit may be
+    /// another than by default (`--iptables-masquerade-bit`).
+    var notMarkedForMasquerade: String {
+        let sets = masqueradeMarking.map(bitsSet) ?? 0
+        let bits = hexadecimal(sets == 0 ? 0x4000 : sets)
+        return "-m mark ! --mark \(bits)/\(bits)"
     }
 }

@@ -87,7 +87,7 @@ extension Patient {
         var words = ["iptables -t nat -I \(name(linked.chain(base).name)) \(index + 1)"]
         words.append("-s \(ask.source.map { "\($0)" } ?? "PODS") -d PODS")
         if let output = ask.notOutput { words.append("! -o \(output)") }
-        if let proxy, proxy.rule > index { words.append("-m mark ! --mark 0x4000/0x4000") }
+        if let proxy, proxy.rule > index { words.append(notMarkedForMasquerade) }
         words.append("-j ACCEPT")
         return
             "put a rule before it that leaves pod traffic alone: \(words.joined(separator: " ")), with the range of all pods for PODS"
