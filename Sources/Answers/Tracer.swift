@@ -80,6 +80,9 @@ public struct Tracer: Sendable {
         replayer.take(frame, on: &model, settings.flows ? connections : model.connections)
     }
 
+    /// Knows the names that `model`, which is of the same node, has by now.
+    public mutating func takeNames(of model: HostModel) { self.model = model }
+
     /// Follows a packet of a capture.
     public mutating func answer(_ seen: inout SeenPacket) -> TraceAnswer {
         if settings.flows, let entry = entryWithoutWindows(of: seen.prepared.request.packet, in: connections) {

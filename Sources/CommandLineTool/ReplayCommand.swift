@@ -7,6 +7,7 @@ internal import Questions
 internal import Reports
 internal import Snapshot
 internal import SourceText
+internal import Synchronization
 
 let replayCommand = Command(
     name: "replay", summary: "every packet of a capture, and what the rules do with it",
@@ -50,7 +51,7 @@ private func replay(_ arguments: [String], _ console: borrowing Console) throws(
         throw .message("\(escapedForTerminal(capture)): error: \(error.call): \(error.reason)")
     }
     let loaded = try load(paths, settings.common, console)
-    var run = ReplayRun(loaded, settings, capture, source, settings.common.style(console.surroundings))
+    var run = ReplayRun(loaded, settings, capture, source, console.surroundings)
     var json = JSONWriter(console.output())
     let failure = answerAll(&run, console, into: &json)
     if failure == nil || run.summary.frameCount > 0, !settings.json { run.writeSummary(into: &json.output) }
@@ -65,7 +66,7 @@ private func replay(_ arguments: [String], _ console: borrowing Console) throws(
     return loaded.status(run.isExpected ? ExitStatus.answered : ExitStatus.notAsExpected, settings.common)
 }
 
-/// Answers frame after frame; what ended it before the capture's end.
+/// Answers all frames; what ended it before the capture's end.
 private func answerAll(
     _ run: inout ReplayRun, _ console: borrowing Console, into json: inout JSONWriter
 ) -> ReplayRun.Failure? {
@@ -73,7 +74,7 @@ private func answerAll(
     defer { progress.finish() }
     var nextUpdate = console.surroundings.now() + 1
     do throws(ReplayRun.Failure) {
-        while try run.step(into: &json), !json.output.isClosed {
+        while try run.step(into: &json, console.surroundings), !json.output.isClosed {
             if console.surroundings.now() >= nextUpdate {
                 progress.update("\(run.summary.packetCount) packets")
                 nextUpdate = console.surroundings.now() + 1
@@ -103,24 +104,31 @@ private struct ReplayRun {
     private var reader: CaptureReader
     private var tracer: Tracer
     private var replayer: FrameReplayer
+    /// Several where packets do not hang on each other.
+    private let workers: [FrameWorker]
     private(set) var summary = ReplaySummary()
     private var flows = FlowTable()
-    private let rendered = RenderedRules()
     private(set) var isExpected = true
 
     init(
         _ loaded: LoadedNode, _ settings: ReplaySettings, _ path: String, _ source: @escaping ByteSource,
-        _ style: TextStyle
+        _ surroundings: Surroundings
     ) {
         self.settings = settings
         self.path = path
-        self.style = style
+        style = settings.common.style(surroundings)
         let model = loaded.makeModel()
         files = loaded.node.files
         filter = settings.filter.map { CaptureFilter($0) }
         reader = CaptureReader(source)
         tracer = Tracer(loaded.node, model, settings.trace)
         replayer = FrameReplayer(settings.frames, loaded.node.cluster, on: model)
+        // What assumptions were asked for is told in order.
+        let isAlone = settings.flows || !settings.assumptions.isEmpty
+        let count = isAlone ? 1 : surroundings.threadCount
+        workers = (0..<count).map { [tracer] _ in
+            FrameWorker(tracer, settings, loaded.node.files)
+        }
     }
 
     var isDrained: Bool { reader.isDrained }
@@ -128,46 +136,73 @@ private struct ReplayRun {
     /// With the names that interfaces of the capture have made new.
     private var writer: ReplayWriter { ReplayWriter(tracer.model, files: files) }
 
-    /// Answers the next frame; `false` at the end.
-    mutating func step(into json: inout JSONWriter) throws(Failure) -> Bool {
-        guard let captured = try nextFrame() else {
-            summary.noteLost(reader.lostCount)
-            return false
+    /// Answers the frames that are here, in order; `false` at the end.
+    mutating func step(into json: inout JSONWriter, _ surroundings: Surroundings) throws(Failure) -> Bool {
+        var frames: [ReplayedFrame] = []
+        var failure: Failure?
+        var isAtEnd = false
+        do throws(Failure) {
+            let count = workers.count == 1 ? 1 : workers.count * FrameWorker.frameCount
+            while frames.isEmpty || frames.count < count && reader.hasNext {
+                guard let captured = try nextFrame() else {
+                    isAtEnd = true
+                    break
+                }
+                guard try takes(captured) else { continue }
+                var frame = tracer.take(captured, by: &replayer)
+                replayer.settle(&frame)
+                frames.append(frame)
+            }
+        } catch {
+            failure = error
         }
-        let frame = tracer.take(captured, by: &replayer)
-        guard case .packet(var seen) = frame.fate else {
+        for (frame, followed) in zip(frames, follow(frames, surroundings)) { tell(frame, followed, into: &json) }
+        if let failure { throw failure }
+        if isAtEnd { summary.noteLost(reader.lostCount) }
+        return !isAtEnd
+    }
+
+    /// Those of `frames` that have a packet, followed: some in vain, where one of `frames` turns out to be answered for them.
+    private mutating func follow(_ frames: [ReplayedFrame], _ surroundings: Surroundings) -> [FollowedFrame?] {
+        if workers.count == 1 || frames.count <= 1 {
+            return frames.map { workers[0].follow($0, by: &tracer) }
+        }
+        let share = (frames.count + workers.count - 1) / workers.count
+        let parts = stride(from: 0, to: frames.count, by: share).map { frames[$0..<min(frames.count, $0 + share)] }
+        surroundings.concurrently(parts.count) { [workers = self.workers, model = tracer.model] in
+            workers[$0].follow(parts[$0], on: model)
+        }
+        return workers.prefix(parts.count).flatMap { $0.takeFollowed() }
+    }
+
+    /// Counts a frame, and tells it where that was asked for.
+    private mutating func tell(_ frame: ReplayedFrame, _ followed: FollowedFrame?, into json: inout JSONWriter) {
+        var frame = frame
+        replayer.settle(&frame)
+        guard case .packet = frame.fate, let followed else {
             summary.add(frame)
             if settings.json { writer.write(frame, path: path, into: &json) }
             if !settings.json, settings.listing == .all { renderLine(writer.line(frame), style, into: &json.output) }
-            return true
+            return
         }
-        let answer = tracer.answer(&seen)
+        let answer = followed.answer
         replayer.note(answer.trace, of: frame.number)
-        summary.add(frame, seen, answer)
+        summary.add(frame, followed.seen, answer)
         if let expected = settings.expectation, !expected.isMet(by: answer.finalOutcome) { isExpected = false }
-        let isThrough = answer.finalOutcome.isThrough
         if settings.json {
-            if settings.listing != .dropped || !isThrough { writer.write(frame, seen, answer, rendered, into: &json) }
+            json.output.write(followed.json)
         } else if settings.flows {
-            let writer = writer
             flows.add(frame, answer, writer)
-        } else if settings.listing == .all || settings.listing == .dropped && !isThrough {
+        } else if settings.listing == .all || settings.listing == .dropped && !answer.finalOutcome.isThrough {
             renderLine(writer.line(frame, answer), style, into: &json.output)
         }
-        return true
     }
 
-    /// The next frame that the filter takes.
     private mutating func nextFrame() throws(Failure) -> CapturedFrame? {
-        while true {
-            let frame: CapturedFrame?
-            do {
-                frame = try reader.next()
-            } catch {
-                throw Failure(message: "\(escapedForTerminal(path)): error: " + error.words)
-            }
-            guard let frame else { return nil }
-            if try takes(frame) { return frame }
+        do {
+            return try reader.next()
+        } catch {
+            throw Failure(message: "\(escapedForTerminal(path)): error: " + error.words)
         }
     }
 
@@ -194,6 +229,70 @@ private struct ReplayRun {
     }
 
     func unusedAssumptions() -> (names: [String], wrongValues: [UsageFailure]) { tracer.unusedAssumptions() }
+}
+
+/// A packet of a capture with its answer, and that as JSON where it is told so.
+private struct FollowedFrame: Sendable {
+    var seen: SeenPacket
+    var answer: TraceAnswer
+    var json: [UInt8] = []
+}
+
+/// Follows packets of a capture, on whatever thread.
+private final class FrameWorker: Sendable {
+    /// How many frames one is given at a time: enough to be worth a thread, and of answers no more than a few megabytes.
+    static let frameCount = 64
+
+    private struct Work {
+        var tracer: Tracer
+        let rendered = RenderedRules()
+        var followed: [FollowedFrame?] = []
+    }
+
+    private let work: Mutex<Work>
+    private let settings: ReplaySettings
+    private let files: [SourceFile]
+
+    init(_ tracer: Tracer, _ settings: ReplaySettings, _ files: [SourceFile]) {
+        work = Mutex(Work(tracer: tracer))
+        self.settings = settings
+        self.files = files
+    }
+
+    /// - Parameter model: the node's, with all names that the frames have.
+    func follow(_ frames: ArraySlice<ReplayedFrame>, on model: HostModel) {
+        work.withLock { work in
+            work.tracer.takeNames(of: model)
+            work.followed = frames.map { follow($0, by: &work.tracer, work.rendered) }
+        }
+    }
+
+    /// Follows a packet by the rules, connections and sets that `tracer` has.
+    func follow(_ frame: ReplayedFrame, by tracer: inout Tracer) -> FollowedFrame? {
+        work.withLock { follow(frame, by: &tracer, $0.rendered) }
+    }
+
+    /// What was followed last.
+    func takeFollowed() -> [FollowedFrame?] {
+        work.withLock { work in
+            defer { work.followed = [] }
+            return work.followed
+        }
+    }
+
+    private func follow(
+        _ frame: ReplayedFrame, by tracer: inout Tracer, _ rendered: RenderedRules
+    ) -> FollowedFrame? {
+        guard case .packet(var seen) = frame.fate else { return nil }
+        let answer = tracer.answer(&seen)
+        var followed = FollowedFrame(seen: seen, answer: answer)
+        if settings.json, settings.listing != .dropped || !answer.finalOutcome.isThrough {
+            var json = JSONWriter(OutputBuffer(keeping: 16 << 10))
+            ReplayWriter(tracer.model, files: files).write(frame, seen, answer, rendered, into: &json)
+            followed.json = json.output.gathered
+        }
+        return followed
+    }
 }
 
 extension CaptureFailure {

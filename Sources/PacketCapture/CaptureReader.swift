@@ -33,6 +33,23 @@ public struct CaptureReader {
     /// Whether all that came was read: the next frame may be long in coming.
     public var isDrained: Bool { bytes.available == 0 }
 
+    /// Whether the next frame, of pcapng the next block, is here whole: reading it does not wait.
+    public var hasNext: Bool {
+        let head: Int
+        let numbers: ByteNumbers
+        switch format {
+        case nil: return false
+        case .pcap(let header):
+            head = header.kind.isPatched ? 24 : 16
+            numbers = ByteNumbers(bytes: bytes.peek(12), isLittle: header.kind.isLittle)
+        case .pcapng:
+            head = 0
+            numbers = ByteNumbers(bytes: bytes.peek(12), isLittle: section.isLittle)
+        }
+        guard let length = numbers.word32(head == 0 ? 4 : 8) else { return false }
+        return bytes.available - head >= Int(length)
+    }
+
     /// The next frame; `nil` at the end.
     public mutating func next() throws(CaptureFailure) -> CapturedFrame? {
         let format: Format

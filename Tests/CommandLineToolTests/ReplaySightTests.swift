@@ -22,8 +22,12 @@ import Testing
     private func results(_ options: String, _ capture: [UInt8], snapshot: String = router) throws -> [JSONValue] {
         var around = Around(captures: ["cap": capture])
         around.input = snapshot
-        let call = call("replay - cap --json \(options)", around)
+        let line = "replay - cap --json \(options)"
+        let call = call(line, around)
         #expect(call.error == "")
+        // However many threads follow the packets, what one shows of another is the same.
+        around.threads = 3
+        #expect(CommandLineToolTests.call(line, around).output == call.output)
         return try call.output.split(separator: "\n").map { try readJSON(Array($0.utf8).span) }
     }
 

@@ -22,7 +22,12 @@ import Testing
         var around = Around(captures: ["cap": capture])
         around.input = snapshot
         change(&around)
-        return call("replay - cap \(options)", around)
+        let line = "replay - cap \(options)"
+        let alone = call(line, around)
+        around.threads = 3
+        let shared = call(line, around)
+        #expect(shared.output == alone.output && shared.status == alone.status)
+        return alone
     }
 
     private func objects(_ call: Call) throws -> [JSONValue] {

@@ -55,6 +55,24 @@ private func message(_ capture: [UInt8]) -> String {
         #expect(other.frames.first?.interface.linkType == .raw)
     }
 
+    /// What looks on at a capture that goes on is not kept waiting for a frame of which a part is here.
+    @Test func whetherTheNextFrameIsHereWhole() throws {
+        let pcap = pcapHeader() + pcapRecord(Self.packet) + pcapRecord(Self.packet)
+        let pcapng =
+            sectionHeader() + interfaceBlock("eth0") + packetBlock(Self.packet) + packetBlock(Self.packet)
+        for capture in [pcap, pcapng] {
+            for missing in [0, 1, Self.packet.count, Self.packet.count + 15] {
+                var pieces = [Array(capture.dropLast(missing)), Array(capture.suffix(missing))]
+                var reader = CaptureReader { () throws(FileFailure) in pieces.isEmpty ? [] : pieces.removeFirst() }
+                #expect(!reader.hasNext)
+                _ = try reader.next()
+                #expect(reader.hasNext == (missing == 0))
+                #expect(try reader.next()?.number == 2)
+                #expect(!reader.hasNext)
+            }
+        }
+    }
+
     /// Pieces of a pipe end anywhere.
     @Test(arguments: [1, 2, 3, 16, 1000]) func howeverTheCaptureIsCut(_ piece: Int) {
         let pcap = pcapHeader() + pcapRecord(Self.packet) + pcapRecord(Self.packet)

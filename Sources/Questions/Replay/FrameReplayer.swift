@@ -34,7 +34,19 @@ public struct FrameReplayer {
     /// Keeps what became of a packet, to know it when it is seen leaving.
     public mutating func note(_ trace: Trace, of frame: Int) { memory.expect(trace, of: frame) }
 
-    /// What the frame is. Interfaces that the host does not know become names of `model`.
+    /// Passes a frame over for which a packet noted before is answered.
+    public func settle(_ frame: inout ReplayedFrame) {
+        guard let outermost = frame.leaving.first else { return }
+        if let question = memory.question(of: outermost) {
+            frame.fate = .passedOver(.init(kind: .answer, answeredBy: question))
+        } else if let origin = frame.leaving.lazy.compactMap({ memory.origin(of: $0) }).first {
+            let kind: ReplayedFrame.PassedOver.Kind = origin.isBlocked ? .leftAllTheSame : .leaving
+            frame.fate = .passedOver(.init(kind: kind, answeredBy: origin.frame))
+        }
+    }
+
+    /// What the frame is, but for whether a packet before is answered for it (`settle`). Interfaces that the host does not
+    /// know become names of `model`.
     ///
     /// - Parameter connections: the connection table as packets before have left it.
     public mutating func take(
@@ -50,7 +62,7 @@ public struct FrameReplayer {
                 result.fate = .unreadable(.init(message: wrongHeader))
                 return result
             }
-            result.fate = fate(seen, frame, result.interface, on: &model, connections)
+            result.fate = fate(seen, frame, &result, on: &model, connections)
         } catch {
             result.interface = settings.interface ?? named(frame)
             var isOther = false
@@ -85,7 +97,7 @@ public struct FrameReplayer {
     }
 
     private mutating func fate(
-        _ outer: FramePacket, _ frame: CapturedFrame, _ name: String?, on model: inout HostModel,
+        _ outer: FramePacket, _ frame: CapturedFrame, _ result: inout ReplayedFrame, on model: inout HostModel,
         _ connections: ConnectionIndex
     ) -> ReplayedFrame.Fate {
         var seen = outer
@@ -94,7 +106,7 @@ public struct FrameReplayer {
             seen = carried.packet
             while let next = seen.carried(vxlanPorts: places.vxlanPorts) { seen = next.packet }
         }
-        var sight = sight(outer.link, frame, name, on: &model)
+        var sight = sight(outer.link, frame, result.interface, on: &model)
         if !outer.link.vlans.isEmpty, let interface = sight.interface, model.host.knowsInterfaces,
             places.places[interface] != nil
         {
@@ -107,7 +119,15 @@ public struct FrameReplayer {
             sight.interface = device
         }
         if settings.takesInner, carried != nil { (sight.interface, sight.direction, sight.place) = (nil, nil, nil) }
-        if let passed = passedOver(seen, sight, carried, frame) { return .passedOver(passed) }
+        if let first = memory.see(seen.packet, frame: frame.number, on: sight.interface) {
+            return .passedOver(.init(kind: .again, answeredBy: first))
+        }
+        if sight.direction == .leaving {
+            result.leaving = [seen.packet] + (carried.map { [$0.packet.packet] } ?? [])
+        } else if let carried {
+            // What is in a tunnel's packet that came in is seen again behind the tunnel.
+            _ = memory.see(carried.packet.packet, frame: frame.number, on: sight.interface)
+        }
         do {
             return .packet(try packet(seen, sight, carried, on: &model, connections))
         } catch {
@@ -142,23 +162,6 @@ public struct FrameReplayer {
         if place.mac == mac { return true }
         let master = model.interface(place.name)?.master
         return master.flatMap { places.places[$0]?.mac } == mac
-    }
-
-    /// Whether the packet is answered by another frame. What is not is kept, to be known when it is seen again.
-    private mutating func passedOver(
-        _ seen: FramePacket, _ sight: Sight, _ carried: CarriedPacket?, _ frame: CapturedFrame
-    ) -> ReplayedFrame.PassedOver? {
-        if let first = memory.see(seen.packet, frame: frame.number, on: sight.interface) {
-            return .init(kind: .again, answeredBy: first)
-        }
-        if sight.direction != .leaving {
-            // What is in a tunnel's packet that came in is seen again behind the tunnel.
-            if let carried { _ = memory.see(carried.packet.packet, frame: frame.number, on: sight.interface) }
-            return nil
-        }
-        if let question = memory.question(of: seen.packet) { return .init(kind: .answer, answeredBy: question) }
-        let origin = memory.origin(of: seen.packet) ?? carried.flatMap { memory.origin(of: $0.packet.packet) }
-        return origin.map { .init(kind: $0.isBlocked ? .leftAllTheSame : .leaving, answeredBy: $0.frame) }
     }
 
     // MARK: The packet

@@ -1,3 +1,4 @@
+public import NetTypes
 public import PacketCapture
 
 /// What a frame of a capture is on the host whose rules are asked.
@@ -7,6 +8,9 @@ public struct ReplayedFrame: Hashable, Sendable {
     /// Where it was seen, as far as the capture tells.
     public var interface: String?
     public var fate: Fate
+    /// What leaves by it, the outermost packet first: perhaps a packet that another frame is answered for. Empty where
+    /// nothing leaves.
+    public var leaving: [Packet] = []
 
     public enum Fate: Hashable, Sendable {
         /// It is followed.
