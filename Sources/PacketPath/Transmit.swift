@@ -172,15 +172,43 @@ extension Evaluator {
             let (own, other) = (tracked.entry.original, tracked.entry.reply)
             isOther = isOriginal ? own.destination != other.source : other.destination != own.source
         }
+        var isPerhaps = false
         if !byNAT {
-            isOther = isOther || old.mark != new.mark || old.source != new.source || old.tos != new.tos
-            // What a rule lost may be another value. Where it is not, the way is the same once more.
+            // Of what a rule lost, or gave a value again, it is not known whether that is another one.
             let asked: PacketFields = [.mark, .source, .dscp]
-            if !new.unknown.intersection(asked).isSubset(of: old.unknown) { isOther = true }
+            let open = new.unknown.symmetricDifference(old.unknown).intersection(asked)
+            isPerhaps = !open.isEmpty
+            isOther = isOther || old.mark != new.mark && !open.contains(.mark)
+            isOther = isOther || old.source != new.source && !open.contains(.source)
+            isOther = isOther || old.tos != new.tos && !open.contains(.dscp)
         }
         // Source: net/ipv6/netfilter/ip6table_mangle.c `ip6t_mangle_out`; observed on Linux 6.18.
         if !byNAT, new.version == .v6, old.ttl != new.ttl { isOther = true }
-        guard isOther else { return [state] }
+        if isOther { return routedAgain(state, from: before) }
+        guard isPerhaps else { return [state] }
+        let again = routedAgain(state, from: before)
+        if again.allSatisfy({ goesOn($0, like: state) }) { return again }
+        let asked = state.history.settled.count { $0.name.hasPrefix("rerouted") }
+        let unknown = Unknown(
+            asked == 0 ? "rerouted" : "rerouted-\(asked + 1)",
+            whenYes:
+                "what rules made of the packet's mark, source or type of service is another value, so it is routed again",
+            whenNo: "what rules made of the packet's mark, source or type of service is what it was, so its route stays"
+        )
+        return again.map { assume([unknown], true, nil, $0) } + [assume([unknown], false, nil, state)]
+    }
+
+    /// Whether a packet that was routed again goes on as it would have done.
+    private func goesOn(_ way: WalkState, like state: WalkState) -> Bool {
+        guard way.outcome == nil, way.packet == state.packet, let own = way.route, let other = state.route else {
+            return false
+        }
+        return own.isKnown && other.isKnown && own.interface == other.interface && own.nextHop == other.nextHop
+            && own.type == other.type && own.route == other.route
+    }
+
+    private func routedAgain(_ state: WalkState, from before: WalkState) -> [WalkState] {
+        let new = state.packet
         func go(by step: RoutingStep, _ way: WalkState) -> WalkState {
             var way = way
             var step = step
