@@ -302,7 +302,8 @@ struct TraceReporter {
         }
         guard let listener, listener < listeners.count else {
             if packet.isWithinConnection {
-                return "whether a socket of this host has this connection is not known: the input lists those that listen"
+                return
+                    "whether a socket of this host has this connection is not known: the input lists those that listen"
             }
             // Of UDP, sockets that are connected are not listed either, and take what comes from their peer.
             let others = packet.protocol == .tcp ? "" : ", unless a socket is connected to the sender"
