@@ -26,7 +26,7 @@ func readNft(
                 file.bytes, range: range, firstLine: excerpt.firstLine, file: excerpt.file, names: &reading.names)
             if result.diagnostics.contains(where: { $0.code == "bad-json" }) {
                 let place = firstLine(of: excerpt, file.bytes.span)
-                node.unreadRulesets.append(UnreadRuleset(kind: .nftJSON, place: place, tables: []))
+                node.unreadRulesets.append(UnreadRuleset(kind: .brokenJSON, place: place, tables: []))
             }
         } else {
             result = readNftables(

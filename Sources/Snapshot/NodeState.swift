@@ -1,4 +1,5 @@
 public import HostText
+public import NetTypes
 public import RuleModel
 public import SourceText
 
@@ -110,16 +111,30 @@ public struct UnrecognisedInput: Hashable, Sendable {
     }
 }
 
-/// A rule set that was recognised and could not be read to its end.
+/// A rule set that is there and could not be read, or not to its end.
 public struct UnreadRuleset: Hashable, Sendable {
-    public var kind: ListingKind
+    public enum Kind: Hashable, Sendable {
+        /// Tables of iptables-legacy that could not be read when the snapshot was made.
+        case refused
+        /// JSON of nft's that is broken.
+        case brokenJSON
+        /// Tables of iptables-legacy that iptables-nft-save says are there.
+        case unshownLegacy
+        /// A table that iptables-nft-save says it can't show.
+        case incompatible
+    }
+
+    public var kind: Kind
     public var place: Place
     /// Its tables, such as `inet firewalld`; empty where they are not known.
     public var tables: [String]
+    /// The version of the packets that it decides about, where it is one alone.
+    public var version: IPVersion?
 
-    public init(kind: ListingKind, place: Place, tables: [String]) {
+    public init(kind: Kind, place: Place, tables: [String], version: IPVersion? = nil) {
         self.kind = kind
         self.place = place
         self.tables = tables
+        self.version = version
     }
 }

@@ -1,6 +1,7 @@
 import HostText
 import IptablesText
 import KubernetesText
+import NetTypes
 import RuleModel
 public import SourceText
 
@@ -9,12 +10,15 @@ public import SourceText
 public func readSnapshot(
     files: [SourceFile], settings: SnapshotSettings = SnapshotSettings()
 ) throws(SnapshotFailure) -> NodeState {
+    var plain: [SourceFile] = []
     var recognised: [Recognised] = []
     for (index, file) in files.enumerated() {
-        recognised.append(recognise(file.bytes.span, file: FileID(index), path: file.path))
+        let (file, found) = recognise(file.bytes, file: FileID(index), path: file.path)
+        plain.append(file)
+        recognised.append(found)
     }
     return try assemble(
-        files: files, recognised: recognised, unrecognised: [], root: nil, folder: settings.node, settings: settings)
+        files: plain, recognised: recognised, unrecognised: [], root: nil, folder: settings.node, settings: settings)
 }
 
 /// Reads the listings that were recognised in `files`, the first of which are `shared`'s and were read before; `root` is
@@ -53,7 +57,10 @@ func assemble(
             }
         }
     }
-    for (index, file) in files.enumerated() { tellUnknownText(file, recognised[index], &reading, &node) }
+    for (index, file) in files.enumerated() {
+        tellUnknownText(file, recognised[index], &reading, &node)
+        tellColours(file, FileID(index), recognised[index], &reading)
+    }
     // What iptables-save showed is there: it says more of those tables than nft does.
     try readNft(nftListings, files, settings, &iptables, &reading, &node)
     node.ruleset = iptables.ruleset
@@ -70,9 +77,7 @@ func assemble(
     node.cluster.addressUsage = reading.cluster.addressUsage
     let hostName = reading.host.name.isEmpty ? nil : reading.host.name
     node.name = nodeName(node, folder: folder, hostName: hostName, root: root)
-    // The other program's rules are in the input too.
-    let backends = Set(node.ruleset.tables.map { $0.backend })
-    if backends.count > 1 { node.diagnostics.removeAll { $0.code == "other-tables" } }
+    keepUnshown(iptables.unshown, &node)
     // A list of all tables that is empty tells that there are no rules.
     if node.ruleset.tables.isEmpty, !node.inputs.contains(where: { $0.kind == .nftTables }) {
         throw noRules(node, root)
@@ -95,9 +100,11 @@ private func noRules(_ node: NodeState, _ root: String?) -> SnapshotFailure {
         }
     } else if let unread = node.unreadRulesets.first, let file = node.file(of: unread.place) {
         message =
-            unread.kind == .unreadRules
-            ? "the rules here could not be read, and there are no others"
-            : "this JSON of nft's is broken, and there are no other rules"
+            switch unread.kind {
+            case .refused: "the rules here could not be read, and there are no others"
+            case .brokenJSON: "this JSON of nft's is broken, and there are no other rules"
+            case .unshownLegacy, .incompatible: "the rules that this line tells of are not in the input, nor are others"
+            }
         return SnapshotFailure(.noRules, file: file, place: unread.place, message: message)
     } else if !node.inputs.isEmpty {
         message = "no rule set among what was recognised; iptables-save writes one"
@@ -115,6 +122,32 @@ private func noRules(_ node: NodeState, _ root: String?) -> SnapshotFailure {
     return SnapshotFailure(.noRules, path: path, message: message)
 }
 
+/// Keeps what dumps say is there beside what they show, where no other listing shows it.
+private func keepUnshown(_ all: [UnshownRules], _ node: inout NodeState) {
+    for unshown in all {
+        let own = node.ruleset.tables.filter { $0.family == unshown.family }
+        let version = IPVersion.allCases.first { unshown.family.sees($0) }
+        switch unshown.kind {
+        case .legacyTables:
+            if own.contains(where: { $0.backend == .legacy }) {
+                node.diagnostics.removeAll { $0.code == "other-tables" && $0.place == unshown.place }
+                continue
+            }
+            node.unreadRulesets.append(
+                UnreadRuleset(kind: .unshownLegacy, place: unshown.place, tables: [], version: version))
+        case .incompatibleTable(let name):
+            if own.contains(where: { $0.name == name && $0.backend == .nfTables }) {
+                node.diagnostics.removeAll { $0.code == "incompatible-table" && $0.place == unshown.place }
+                continue
+            }
+            node.unreadRulesets.append(
+                UnreadRuleset(
+                    kind: .incompatible, place: unshown.place,
+                    tables: ["\(unshown.family.name) \(node.names.text(name))"], version: version))
+        }
+    }
+}
+
 /// `# ip filter: why`: tables that decide about packets and could not be read.
 private func keepUnread(_ text: Span<UInt8>, _ listing: Listing, _ node: inout NodeState) {
     let excerpt = listing.excerpt
@@ -123,7 +156,7 @@ private func keepUnread(_ text: Span<UInt8>, _ listing: Listing, _ node: inout N
         if line.hasPrefix("# "), let end = line.firstIndex(of: ":") { tables.append(String(line[..<end].dropFirst(2))) }
     }
     let place = firstLine(of: excerpt, text)
-    node.unreadRulesets.append(UnreadRuleset(kind: .unreadRules, place: place, tables: tables))
+    node.unreadRulesets.append(UnreadRuleset(kind: .refused, place: place, tables: tables))
     node.inputs.append(
         RecognisedInput(
             kind: .unreadRules, place: place, lastLine: lastLine(of: excerpt, text),
@@ -184,6 +217,21 @@ private func tellUnknownText(
         reading.diagnostics.append(
             Diagnostic(.note, "unknown-text", "\(lines) no output that is known here", at: place))
     }
+}
+
+/// That a file is read without what colours it on a terminal.
+private func tellColours(_ file: SourceFile, _ id: FileID, _ recognised: Recognised, _ reading: inout HostReading) {
+    guard recognised.colouredLine > 0 else { return }
+    let text = file.bytes.span
+    var start = 0
+    for _ in 1..<recognised.colouredLine {
+        start = (text.firstIndex(of: UInt8(ascii: "\n"), in: start..<text.count) ?? text.count - 1) + 1
+    }
+    let whole = Excerpt(file: id, start: start, end: text.count, firstLine: recognised.colouredLine)
+    reading.diagnostics.append(
+        Diagnostic(
+            .note, "colours", "from here on a terminal's colours are left out, and columns are counted without them",
+            at: firstLine(of: whole, text)))
 }
 
 /// Why nothing was recognised in `bytes`.
