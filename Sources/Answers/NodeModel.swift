@@ -37,7 +37,7 @@ extension NodeState {
                 add("cut-off", "policies and rules that may be missing from \(name), of which not all chains are declared,")
             }
             if table.hasUnplacedLines {
-                add("unread-lines", "lines of \(name) that could not be read, and are of a chain that is not known,")
+                add("unread-lines", "lines of \(name) that could not be read, of which the chain is not known,")
             }
             return found
         }
@@ -51,7 +51,9 @@ extension NodeState {
         let cutFiles = Set(ruleset.tables.filter { $0.isCutOff }.compactMap { file(of: $0.place)?.path })
         var files: [(first: String, count: Int)] = []
         var places: [String: Int] = [:]
-        for diagnostic in diagnostics where diagnostic.severity > .note {
+        // Said of every empty set, so it is no problem of the input.
+        let notes: Set = ["empty-sets"]
+        for diagnostic in diagnostics where diagnostic.severity > .note || notes.contains(diagnostic.code) {
             // Told as a decider.
             if told.contains(diagnostic.code) { continue }
             let path = file(of: diagnostic.place)?.path ?? ""

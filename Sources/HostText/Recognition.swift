@@ -9,6 +9,8 @@ public struct Recognised: Hashable, Sendable {
     public var firstUnknown: Place?
     /// The first line of which sequences for a terminal's colours were left out, from 1; 0 where there were none.
     public var colouredLine = 0
+    /// Whether it lies in a host's `/etc`: what is loaded at a start.
+    public var isConfiguration = false
     public init() {}
 }
 

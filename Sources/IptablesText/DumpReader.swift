@@ -132,10 +132,13 @@ struct DumpReader {
             readPolicy(text, word)
         case .unchanging:
             report(.error, "not-a-dump", noLine(quote(rule.words[word]), ": it is not applied"), lineRange)
+        case .changing:
+            report(.error, "not-a-dump", noLine(quote(rule.words[word]), ": what it changes is not known"), lineRange)
+            if let table { reading.tables[table].hasUnplacedLines = true }
         case .other:
             let words = quote(rule.words[word])
             let range = lineRange
-            report(.error, "not-a-dump", noLine(words, ": what it changes is not known"), range)
+            report(.error, "not-a-dump", noLine(words), range)
             keep(text, unread: range)
         case .none:
             keepUnreadable(text, lineRange)
@@ -290,9 +293,7 @@ struct DumpReader {
         let word = rule.counters(in: first.range) == nil ? 1 : 2
         guard word < rule.words.count else { return nil }
         if word + 1 < rule.words.count, !rule.isOption(word + 1), !rule.isNegation(word + 1) {
-            // `-D CHAIN 3`
-            let number: Int? = rule.readNumber(rule.words[word + 1].range)
-            guard number != nil else { return nil }
+            return nil
         }
         let name = symbol(word)
         return rule.chains[name].map { (name, $0) }
@@ -305,6 +306,8 @@ enum Command {
     /// One that asks, or that changes no rule.
     case unchanging
     /// One that changes or removes rules.
+    case changing
+    /// None that is known, with a chain's name where a command has it.
     case other
     /// None: a chain's name is missing.
     case none
@@ -317,7 +320,10 @@ extension RuleReader {
             "-L", "--list", "-S", "--list-rules", "-C", "--check", "-Z", "--zero", "-X", "--delete-chain",
         ]
         for name in unchanging where isWord(word, name) { return .unchanging }
-        if isWord(word, "-F") || isWord(word, "--flush") { return hasRules ? .other : .unchanging }
+        let changing: [StaticString] = [
+            "-F", "--flush", "-D", "--delete", "-R", "--replace", "-E", "--rename-chain",
+        ]
+        for name in changing where isWord(word, name) { return hasRules ? .changing : .unchanging }
         guard word + 1 < words.count, isChainName(word + 1) else { return .none }
         if isWord(word, "-A") || isWord(word, "--append") { return .append }
         if isWord(word, "-I") || isWord(word, "--insert") { return .insert }

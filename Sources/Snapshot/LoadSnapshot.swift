@@ -20,6 +20,7 @@ public func loadSnapshot(
 ) throws(SnapshotFailure) -> NodeState {
     var loader = Loader(settings: settings)
     for path in paths { try loader.load(path, standardInput) }
+    loader.leaveOutConfiguration()
     let chosen = try chooseNode(loader.candidates, settings: settings)
     return try assemble(
         files: chosen.map { $0.file }, recognised: chosen.enumerated().map { $1.recognised(as: FileID($0)) },
@@ -73,6 +74,8 @@ struct Loader {
         do { bytes = try readFile(path, limit: settings.limits.totalBytes) } catch { throw failure(error) }
         keep(bytes, path: path, root: nil, below: "")
     }
+
+    mutating func leaveOutConfiguration() { unrecognised += Snapshot.leaveOutConfiguration(&candidates) }
 
     private func failure(_ cause: FileFailure) -> SnapshotFailure {
         SnapshotFailure(.file(cause), path: cause.path, message: "\(cause.call): \(cause.reason)")

@@ -61,7 +61,15 @@ public struct RecognisedInput: Hashable, Sendable {
 public struct UnrecognisedInput: Hashable, Sendable {
     public enum Reason: Hashable, Sendable {
         case empty, binary, utf16, unknownText
+        /// Frames of pcap or pcapng.
+        case capture
+        /// Rules with something before each line: a log's time, a quotation's mark, numbers.
+        case behindPrefix
+        /// What `kubectl get` prints for people.
+        case kubectlTable
         case symbolicLink, device, tooLarge, tooDeep, nestedArchive, unsafeName, encrypted
+        /// Rules to be loaded at a start, beside those that are in force.
+        case configuration
         case unreadable(String)
         /// In place of a command's output, what said that it failed.
         case failedCommand(String)
@@ -73,6 +81,10 @@ public struct UnrecognisedInput: Hashable, Sendable {
             case .binary: "binary"
             case .utf16: "UTF-16 text; it must be UTF-8 (PowerShell: `| Out-File -Encoding utf8`)"
             case .unknownText: "no output that is known here"
+            case .capture: "a capture of packets, which hookline replay takes behind the snapshot"
+            case .behindPrefix:
+                "rules with something before each line (a time, a number, '>'): without that they can be read"
+            case .kubectlTable: "a table of kubectl's, which does not hold all of an object: kubectl get … -o yaml does"
             case .symbolicLink: "a link, not followed"
             case .device: "no regular file"
             case .tooLarge: "larger than the limit"
@@ -80,6 +92,7 @@ public struct UnrecognisedInput: Hashable, Sendable {
             case .nestedArchive: "an archive within an archive or directory, not opened"
             case .unsafeName: "its name leads out of the archive"
             case .encrypted: "encrypted"
+            case .configuration: "configuration, not what the kernel has; the rules in force are read from elsewhere here"
             case .unreadable(let cause): cause
             case .failedCommand(let words): "a command that failed: \(words)"
             }
@@ -89,9 +102,10 @@ public struct UnrecognisedInput: Hashable, Sendable {
     /// Whether it may be a listing that only could not be read.
     public var mayBeMissed: Bool {
         switch reason {
-        case .unreadable, .encrypted, .utf16: true
-        case .failedCommand: isOfRules
-        case .empty, .binary, .unknownText, .symbolicLink, .device, .tooLarge, .tooDeep, .nestedArchive, .unsafeName:
+        case .unreadable, .encrypted, .utf16, .behindPrefix: true
+        case .failedCommand, .binary: isOfRules
+        case .empty, .unknownText, .capture, .kubectlTable, .symbolicLink, .device, .tooLarge, .tooDeep, .nestedArchive, .unsafeName,
+            .configuration:
             false
         }
     }

@@ -13,6 +13,10 @@ struct DamagedDumpTests {
             inet 10.0.0.1/24 scope global eth0
         3: eth1: <BROADCAST,UP,LOWER_UP> mtu 1500 qdisc fq state UP
             inet 10.1.0.1/24 scope global eth1
+        net.ipv4.conf.all.forwarding = 1
+        net.ipv4.conf.all.rp_filter = 0
+        net.ipv4.conf.eth0.forwarding = 1
+        net.ipv4.conf.eth0.rp_filter = 0
 
         """
     private static let packet = "--in eth0 --from 10.0.0.9:4000 --to 10.1.0.9:80/tcp".split(separator: " ").map(
@@ -101,7 +105,7 @@ struct DamagedDumpTests {
         #expect(try outcome(answer) == "forwarded")
         #expect(answer.error.contains("-:4:1: note: from here on a terminal's colours are left out"))
         let broken = trace(grep.replacing("-j OWN", with: "-j OWN --no-such"))
-        #expect(broken.error.contains("-:8:28: warning: '--no-such'"), "as it is seen, without what colours it")
+        #expect(broken.error.contains("-:8:25: warning: option '--no-such'"), "as it is seen, without what colours it")
     }
 
     @Test func `tables of the other backend that the dump tells of decide too`() throws {
@@ -153,6 +157,6 @@ struct DamagedDumpTests {
         #expect(try outcome(to: "192.0.2.1:22/tcp") == "dropped", "behind a gateway")
         #expect(try outcome(to: "10.1.0.7:22/tcp") == "dropped", "on a route of its own")
         let found = call(["find", "-", "dropped", "-4", "--in", "eth0", "--to", "10.0.0.0/24"], around)
-        #expect(found.output.contains("Perhaps") || found.output.contains("perhaps"), "\(found.output)")
+        #expect(found.output.contains("dropped: possibly"))
     }
 }
