@@ -34,7 +34,9 @@ extension NodeState {
             }
             if table.isCutOff { add("cut-off", "rules that may be missing from \(name), which is cut off,") }
             if table.lacksDeclarations {
-                add("cut-off", "policies and rules that may be missing from \(name), of which not all chains are declared,")
+                add(
+                    "cut-off",
+                    "policies and rules that may be missing from \(name), of which not all chains are declared,")
             }
             if table.hasUnplacedLines {
                 add("unread-lines", "lines of \(name) that could not be read, of which the chain is not known,")

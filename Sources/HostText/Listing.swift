@@ -158,7 +158,8 @@ public struct ListingHint: Hashable, Sendable {
             case "legacy": isLegacy = true
             case "nft": isNFTables = true
             case "terse": isTerse = true
-            case "t" where isNFTables: isTerse = true
+            // A file's name may have a `t` for other reasons.
+            case "t" where isNFTables && isCommand: isTerse = true
             case "table", "t":
                 // A file's name has `t` for other reasons too.
                 guard position < words.count, isCommand || word.utf8.count > 1 else { continue }

@@ -257,7 +257,9 @@ struct DumpReader {
         keep(text, unread: range)
     }
 
-    private func noLine(_ quoted: String, _ effect: String = "") -> String { "'\(quoted)' is no line of a dump\(effect)" }
+    private func noLine(_ quoted: String, _ effect: String = "") -> String {
+        "'\(quoted)' is no line of a dump\(effect)"
+    }
 
     private mutating func keep(_ text: Span<UInt8>, unread range: Range<Int>) {
         storePending()

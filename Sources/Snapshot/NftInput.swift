@@ -83,7 +83,10 @@ private func tellEmptySets(
 ) {
     // What this program wrote has elements, and a list of all tables beside it.
     if listing.hint.isTerse || node.inputs.contains(where: { $0.kind == .nftTables }) { return }
-    let sets = tables.flatMap { $0.sets }.filter { $0.flags.isDisjoint(with: [.anonymous, .dynamic, .timeout]) }
+    // What rules fill is empty for a while.
+    let sets = tables.flatMap { table in
+        table.sets.filter { $0.flags.isDisjoint(with: [.anonymous, .dynamic, .timeout]) && !table.fills($0.name) }
+    }
     guard let first = sets.first, sets.allSatisfy({ $0.isEmpty }) else { return }
     reading.diagnostics.append(
         Diagnostic(
@@ -97,6 +100,17 @@ extension NativeSet {
 }
 
 extension Table {
+    /// Whether a rule puts elements into the set.
+    fileprivate func fills(_ set: Symbol) -> Bool {
+        chains.contains { chain in
+            chain.rules.contains { rule in
+                rule.statements.contains { statement in
+                    if case .target(.native(.changeSet(let change))) = statement { change.set == set } else { false }
+                }
+            }
+        }
+    }
+
     /// Of sets that are listed without elements it is not known what they hold.
     fileprivate mutating func leaveSetsOpen() {
         for index in sets.indices where sets[index].isEmpty && !sets[index].flags.contains(.anonymous) {

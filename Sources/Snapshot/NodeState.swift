@@ -67,6 +67,8 @@ public struct UnrecognisedInput: Hashable, Sendable {
         case behindPrefix
         /// What `kubectl get` prints for people.
         case kubectlTable
+        /// What is known and not read, with what is read instead: a clause.
+        case otherForm(String)
         case symbolicLink, device, tooLarge, tooDeep, nestedArchive, unsafeName, encrypted
         /// Rules to be loaded at a start, beside those that are in force.
         case configuration
@@ -85,6 +87,7 @@ public struct UnrecognisedInput: Hashable, Sendable {
             case .behindPrefix:
                 "rules with something before each line (a time, a number, '>'): without that they can be read"
             case .kubectlTable: "a table of kubectl's, which does not hold all of an object: kubectl get … -o yaml does"
+            case .otherForm(let words): words
             case .symbolicLink: "a link, not followed"
             case .device: "no regular file"
             case .tooLarge: "larger than the limit"
@@ -92,7 +95,8 @@ public struct UnrecognisedInput: Hashable, Sendable {
             case .nestedArchive: "an archive within an archive or directory, not opened"
             case .unsafeName: "its name leads out of the archive"
             case .encrypted: "encrypted"
-            case .configuration: "configuration, not what the kernel has; the rules in force are read from elsewhere here"
+            case .configuration:
+                "configuration, not what the kernel has; the rules in force are read from elsewhere here"
             case .unreadable(let cause): cause
             case .failedCommand(let words): "a command that failed: \(words)"
             }
@@ -104,7 +108,9 @@ public struct UnrecognisedInput: Hashable, Sendable {
         switch reason {
         case .unreadable, .encrypted, .utf16, .behindPrefix: true
         case .failedCommand, .binary: isOfRules
-        case .empty, .unknownText, .capture, .kubectlTable, .symbolicLink, .device, .tooLarge, .tooDeep, .nestedArchive, .unsafeName,
+        case .empty, .unknownText, .capture, .kubectlTable, .otherForm, .symbolicLink, .device, .tooLarge, .tooDeep,
+            .nestedArchive,
+            .unsafeName,
             .configuration:
             false
         }

@@ -58,7 +58,8 @@ func readObjects(_ text: Span<UInt8>, _ listing: Listing, into reading: inout Cl
                     readClusterObjects(value, source, into: &reading)
                     if let key = repeatedKey(value) {
                         tell(
-                            "bad-yaml", "a document has one '\(key.key)': of what stands before this one nothing is read",
+                            "bad-yaml",
+                            "a document has one '\(key.key)': of what stands before this one nothing is read",
                             at: key.keyStart)
                     }
                 }

@@ -63,7 +63,9 @@ extension NodeState {
 
     private func waysOn(_ routes: [Route]) -> Set<WayOn> {
         var ways: Set<WayOn> = []
-        for hop in routes.flatMap({ $0.nextHops }) { ways.insert(WayOn(interface: hop.interface, gateway: hop.gateway)) }
+        for hop in routes.flatMap({ $0.nextHops }) {
+            ways.insert(WayOn(interface: hop.interface, gateway: hop.gateway))
+        }
         return ways
     }
 

@@ -46,7 +46,9 @@ import Testing
 
     @Test func aScriptBesideAListingIsNoSecondDump() throws {
         let listing = Self.script.split(separator: "\n").dropFirst(2).joined(separator: "\n") + "\n"
-        let folder = try Folder(["a/rules.nft": Self.script, "a/nft-list-ruleset.txt": listing, "a/ip_addr": Self.address])
+        let folder = try Folder([
+            "a/rules.nft": Self.script, "a/nft-list-ruleset.txt": listing, "a/ip_addr": Self.address,
+        ])
         #expect(call(["trace", folder["a"]] + Self.packet).output.hasPrefix("DROPPED"))
     }
 }

@@ -93,7 +93,8 @@ struct DamagedDumpTests {
     ])
     func `policies that are not declared are not known`(_ damaged: String) throws {
         let answer = trace(damaged)
-        #expect(answer.output.hasPrefix("NOT ONLY THESE RULES DECIDE: policies and rules that may be missing from table"))
+        #expect(
+            answer.output.hasPrefix("NOT ONLY THESE RULES DECIDE: policies and rules that may be missing from table"))
         #expect(check(damaged, "allow").hasPrefix("NOT PROVED"))
         #expect(check(damaged, "deny").hasPrefix("NOT PROVED"))
         #expect(try outcome(trace(damaged, "--json", "--assume", "cut-off=pass")) != "undecided")

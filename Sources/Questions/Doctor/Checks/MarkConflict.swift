@@ -10,7 +10,8 @@ internal import SourceText
 let markConflict = DoctorCheck(
     "mark-conflict", "programs that use the same bits of the packet's mark, and rules that replace all of it"
 ) { patient in
-    patient.sharedBits + patient.wholeMarks + patient.exactMarks + patient.unreadMasqueradeMark + patient.missingMasquerade
+    patient.sharedBits + patient.wholeMarks + patient.exactMarks + patient.unreadMasqueradeMark
+        + patient.missingMasquerade
 }
 
 extension Patient {
@@ -236,13 +237,15 @@ extension Patient {
             let table = linked.tableIndex(of: chain)
             // Who marks nothing masquerades nothing; what could not be read may do it.
             let isUsed = marking.contains { marking in
-                linked.tableIndex(of: marking) == table && linked.jumps.contains { $0.contains { $0.target == marking } }
+                linked.tableIndex(of: marking) == table
+                    && linked.jumps.contains { $0.contains { $0.target == marking } }
             }
             guard isUsed, !linked.table(of: chain).isPartial,
                 !linked.chain(chain).rules.contains(where: mayMasqueradeMarked)
             else { return nil }
             var finding = DoctorFinding(
-                .problem, "\(linked.path(of: chain)) masquerades nothing: what kube-proxy marks for it keeps its source",
+                .problem,
+                "\(linked.path(of: chain)) masquerades nothing: what kube-proxy marks for it keeps its source",
                 evidence: [DoctorFinding.Evidence(linked.chain(chain).place)],
                 remedies: ["restart kube-proxy: it writes the chain anew"])
             finding.traffic = "node ports, load balancers, and what pods send to themselves by a Service"
