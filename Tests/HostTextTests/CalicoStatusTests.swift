@@ -200,7 +200,9 @@ import Testing
     }
 
     @Test func aConnectionListThatFailedIsNoEmptyList() {
-        #expect(Read("conntrack v1.4.7 (conntrack-tools): Operation failed: invalid parameters\n").kinds.isEmpty)
+        #expect(
+            Read("conntrack v1.4.7 (conntrack-tools): Operation failed: invalid parameters\n").kinds == [.failedCommand]
+        )
         #expect(Read("conntrack v1.4.7 (conntrack-tools): 0 flow entries have been shown.\n").host.connections == [])
     }
 }
