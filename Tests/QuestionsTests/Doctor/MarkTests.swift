@@ -119,10 +119,10 @@ struct MarkTests {
     ])
     func whatIsMarkedForMasqueradingNeedsARuleThatDoesIt(_ node: String, _ file: String, _ rule: String) throws {
         let whole = try Clinic(folder: node)
-        #expect(try whole.titles("mark-conflict").isEmpty)
+        #expect(try whole.titles("rules-flushed").isEmpty)
         let counted = whole.text(of: file)?.contains("[0:0] " + rule) == true ? "[0:0] " + rule : rule
         let left = rule.hasPrefix("^") ? "^ 0x00004000\n" : ""
-        let titles = try whole.replacing(file, counted, left).titles("mark-conflict")
+        let titles = try whole.replacing(file, counted, left).titles("rules-flushed")
         #expect(titles.count == 1)
         #expect(titles.first?.contains("masquerades nothing: what kube-proxy marks for it keeps its source") == true)
     }

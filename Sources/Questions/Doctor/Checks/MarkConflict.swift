@@ -11,7 +11,6 @@ let markConflict = DoctorCheck(
     "mark-conflict", "programs that use the same bits of the packet's mark, and rules that replace all of it"
 ) { patient in
     patient.sharedBits + patient.wholeMarks + patient.exactMarks + patient.unreadMasqueradeMark
-        + patient.missingMasquerade
 }
 
 extension Patient {
@@ -228,46 +227,6 @@ extension Patient {
             ])
         finding.traffic = "node ports, load balancers, and what pods send to themselves by a Service"
         return [finding]
-    }
-
-    /// kube-proxy's chain for what is to be masqueraded has no rule that does it.
-    fileprivate var missingMasquerade: [DoctorFinding] {
-        let marking = chains(where: { $0 == .kubeProxy(.markMasquerade) })
-        return chains(where: { $0 == .kubeProxy(.postrouting) }).compactMap { chain in
-            let table = linked.tableIndex(of: chain)
-            // Who marks nothing masquerades nothing; what could not be read may do it.
-            let isUsed = marking.contains { marking in
-                linked.tableIndex(of: marking) == table
-                    && linked.jumps.contains { $0.contains { $0.target == marking } }
-            }
-            guard isUsed, !linked.table(of: chain).isPartial,
-                !linked.chain(chain).rules.contains(where: mayMasqueradeMarked)
-            else { return nil }
-            var finding = DoctorFinding(
-                .problem,
-                "\(linked.path(of: chain)) masquerades nothing: what kube-proxy marks for it keeps its source",
-                evidence: [DoctorFinding.Evidence(linked.chain(chain).place)],
-                remedies: ["restart kube-proxy: it writes the chain anew"])
-            finding.traffic = "node ports, load balancers, and what pods send to themselves by a Service"
-            return finding
-        }
-    }
-
-    /// Whether a rule may masquerade all that comes to it: that of ipvs mode for what pods send to themselves asks a set.
-    private func mayMasqueradeMarked(_ rule: Rule) -> Bool {
-        rule.statements.contains(where: mayTranslateSource)
-            && !rule.statements.contains { if case .match(.set) = $0 { true } else { false } }
-    }
-
-    private func mayTranslateSource(_ statement: Statement) -> Bool {
-        switch statement {
-        case .target(.masquerade), .target(.snat), .target(.unknown), .target(.native(.unknown)),
-            .target(.native(.xtables)):
-            true
-        case .target(.native(.translate(let translation))):
-            translation.kind == .masquerade || translation.kind == .snat
-        case .target, .match: false
-        }
     }
 
     private func bitsSet(by chain: ChainID) -> UInt32 {

@@ -153,7 +153,7 @@ extension Patient {
         var findings: [DoctorFinding] = []
         for chain in chains(where: { $0 == .kubeProxy(.postrouting) }) {
             let table = linked.tableIndex(of: chain)
-            guard !linked.table(of: chain).isCutOff, !mayMasquerade(chain) else { continue }
+            guard !linked.table(of: chain).isPartial, !mayMasquerade(chain) else { continue }
             let marking = chains { $0 == .kubeProxy(.markMasquerade) }.first { linked.tableIndex(of: $0) == table }
             let isMarked = marking.map { chain in linked.jumps.contains { $0.contains { $0.target == chain } } }
             guard isMarked ?? false else { continue }
@@ -171,16 +171,21 @@ extension Patient {
         return findings
     }
 
-    /// Whether a rule of a chain, or of one that it leads to, translates sources, or can't be read.
+    /// Whether a rule of a chain, or of one that it leads to, translates sources, or can't be read. That of ipvs mode for what
+    /// pods send to themselves, which asks a set, does not for all.
     private func mayMasquerade(_ start: ChainID) -> Bool {
         var seen: Set<ChainID> = []
         var waiting = [start]
         while let chain = waiting.popLast() {
             guard seen.insert(chain).inserted else { continue }
-            if rules(of: chain).contains(where: mayTranslateSource) { return true }
+            if rules(of: chain).contains(where: { mayTranslateSource($0) && !asksSet($0) }) { return true }
             waiting += linked.jumps[chain.index].compactMap { $0.target }
         }
         return false
+    }
+
+    private func asksSet(_ rule: RuleReference) -> Bool {
+        linked.rule(rule).statements.contains { if case .match(.set) = $0 { true } else { false } }
     }
 
     // MARK: Jumps
