@@ -63,33 +63,123 @@ struct ClusterTracer {
     mutating func answer(_ description: PacketDescription, at index: Int) throws(PacketFailure) -> TraceAnswer {
         var answer = try tracers[index].answer(description)
         if settings.asksKernel { answer.askKernel(of: nodes[index].node, tracers[index].model) }
-        follow(&answer, from: index, depth: 1)
+        if nodes.count > 1 {
+            follow(&answer, from: index, Travel(isAsking: settings.roundTrip))
+            judgeSenders(&answer)
+            tellSender(&answer)
+        }
         return answer
     }
 
-    private mutating func follow(_ answer: inout TraceAnswer, from index: Int, depth: Int) {
-        guard depth < Self.limit else { return }
-        for (place, end) in answer.trace.ends.enumerated() {
-            guard let arriving = arrival(of: end, from: index, among: models) else { continue }
-            var there = follow(arriving, reply: settings.roundTrip, with: [])
-            follow(&there, from: arriving.node, depth: depth + 1)
-            answer.back[place] = back(there, to: index, connections: end.connections)
-            answer.onward[place] = nodeAnswer(there, arriving.node)
-        }
-        // The reply that was taken to come straight back is told by the nodes themselves.
-        if !answer.onward.isEmpty { answer.trace.removeReplies() }
+    /// What a packet brought from the nodes that it came by.
+    private struct Travel {
+        /// Whether its answer is followed too.
+        var isAsking: Bool
+        var depth = 1
+        /// The connections that it left on each.
+        var connections: [Int: [ConnectionEntry]] = [:]
     }
 
-    /// The reply that the last node sends, on the node that the packet came from.
-    private mutating func back(_ there: TraceAnswer, to index: Int, connections: [ConnectionEntry]) -> NodeAnswer? {
-        guard settings.roundTrip, there.onward.isEmpty, there.trace.branches.isEmpty,
-            let reply = there.trace.reply.first, reply.branches.isEmpty
-        else { return nil }
-        for node in models.indices where node != index {
-            guard let arriving = arrival(of: reply, from: node, among: models), arriving.node == index else { continue }
-            return nodeAnswer(follow(arriving, reply: false, with: connections), index)
+    private mutating func follow(_ answer: inout TraceAnswer, from index: Int, _ travel: Travel) {
+        for (place, end) in answer.trace.ends.enumerated() {
+            guard let arriving = arrival(of: end, from: index, among: models) else {
+                answer.astray[place] = astray(end, from: index)
+                // What is not sure to get there has no answer that is.
+                if answer.astray[place] != nil { continue }
+                let replies = travel.isAsking ? end.reply.flatMap { $0.ends } : []
+                answer.strayReplies[place] = replies.compactMap { astrayReply($0, from: index) }.first
+                continue
+            }
+            guard travel.depth < Self.limit else {
+                answer.astray[place] = .tooFar(next: nodes[arriving.node].name)
+                continue
+            }
+            var onward = travel
+            onward.depth += 1
+            onward.connections[index, default: []] += end.connections
+            var there = follow(arriving, reply: travel.isAsking, with: travel.connections[arriving.node] ?? [])
+            follow(&there, from: arriving.node, onward)
+            tellSender(&there)
+            answer.onward[place] = nodeAnswer(there, arriving.node)
+            if travel.isAsking { followBack(&answer, place, from: arriving.node, onward) }
         }
-        return nil
+        // The reply that was taken to come straight back is told by the nodes themselves, or not known.
+        let (onward, astray) = (answer.onward, answer.astray)
+        answer.trace.changeEnds { end, place in
+            if onward[place] != nil || astray[place] != nil { end.reply = [] }
+        }
+    }
+
+    /// Follows the answer to one end from the node where it was last, to the node it comes to.
+    private mutating func followBack(_ answer: inout TraceAnswer, _ place: Int, from index: Int, _ travel: Travel) {
+        var arriving: [ArrivingPacket?] = []
+        for reply in answer.lastReplies(at: place) where reply.end.outcome.isThrough && reply.astray == nil {
+            let last = reply.node.flatMap { node in nodes.firstIndex { $0.name == node.node } } ?? index
+            let next = arrival(of: reply.end, from: last, among: models)
+            if !arriving.contains(next) { arriving.append(next) }
+        }
+        guard let next = arriving.first, let next else { return }
+        if arriving.count > 1 {
+            answer.strayReplies[place] = .severalNodes
+            return
+        }
+        var back = follow(next, reply: false, with: travel.connections[next.node] ?? [])
+        follow(&back, from: next.node, Travel(isAsking: false))
+        back.trace.changeEnds { end, _ in end.senderView = nil }
+        answer.back[place] = nodeAnswer(back, next.node)
+    }
+
+    /// That a packet which comes to none of the nodes has its destination on one.
+    private func astray(_ end: Trace, from index: Int) -> Astray? {
+        guard end.outcome == .forwarded || end.outcome == .sent, let last = end.last else { return nil }
+        let packet = end.inner.first ?? last.packet
+        guard !packet.unknown.contains(.destination), let home = home(of: packet.destination, among: models),
+            home != index
+        else { return nil }
+        let outer = end.inner.isEmpty || last.packet.unknown.contains(.destination) ? nil : last.packet.destination
+        return .elsewhere(hop: outer ?? end.nextHop, destination: packet.destination, home: nodes[home].name)
+    }
+
+    private func astrayReply(_ end: Trace, from index: Int) -> Astray? {
+        arrival(of: end, from: index, among: models) == nil ? astray(end, from: index) : nil
+    }
+
+    /// Whether what comes back over other nodes comes from who was asked: only the node that has translated a packet can
+    /// translate its answer.
+    private func judgeSenders(_ answer: inout TraceAnswer) {
+        let asked = answer.request.packet
+        for place in answer.onward.keys {
+            for reply in answer.lastReplies(at: place) where reply.outcome.isThrough {
+                guard let packet = reply.packet, packet.protocol == asked.protocol,
+                    packet.unknown.isDisjoint(with: [.source, .sourcePort]), packet.sourcePortChoices == nil,
+                    !asked.destination.isMulticast
+                else { continue }
+                let isSame =
+                    packet.source == asked.destination
+                    && (!packet.protocol.hasPorts || packet.sourcePort == asked.destinationPort)
+                if !isSame {
+                    answer.strayReplies[place] = .otherSender(asked: asked.destination, answers: packet.source)
+                }
+            }
+        }
+    }
+
+    /// Has the packet's sender notice what other nodes do with it, and with its answer.
+    private func tellSender(_ answer: inout TraceAnswer) {
+        let all = answer
+        answer.trace.changeEnds { end, place in
+            if let next = all.onward[place]?.answer {
+                let views = next.trace.ends.map { $0.senderView }
+                let view = views.first ?? nil
+                end.senderView = views.allSatisfy { $0 == view } ? view : nil
+            }
+            if all.astray[place] != nil { end.senderView = nil }
+            switch all.replyFate(at: place) {
+            case .lost?: if end.senderView != nil { end.senderView = .timeout }
+            case .unknown?: end.senderView = nil
+            case .arrives?, nil: break
+            }
+        }
     }
 
     private mutating func follow(
@@ -120,12 +210,5 @@ struct ClusterTracer {
             common.filter { next.wrongValues.contains($0) }
         }
         return (names, wrong)
-    }
-}
-
-extension Trace {
-    fileprivate mutating func removeReplies() {
-        reply = []
-        for index in branches.indices { branches[index].trace.removeReplies() }
     }
 }
