@@ -131,6 +131,7 @@ struct ClusterTracer {
 
     /// That a packet which comes to none of the nodes has its destination on one.
     private func astray(_ end: Trace, from index: Int) -> Astray? {
+        if end.outcome == .delivered, !end.inner.isEmpty { return .wrapped }
         guard end.outcome == .forwarded || end.outcome == .sent, let last = end.last else { return nil }
         let packet = end.inner.first ?? last.packet
         guard !packet.unknown.contains(.destination), let home = home(of: packet.destination, among: models),

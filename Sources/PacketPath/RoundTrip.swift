@@ -28,6 +28,7 @@ extension Evaluator {
             request.origin = .host
             request.packet = packet
             request.inner = []
+            request.tunnelHeader = nil
             var start = WalkState(position: .localRouting, packet: packet)
             start.isLocal = true
             start.startedHere = true
@@ -45,6 +46,7 @@ extension Evaluator {
         request.origin = .interface(interface)
         request.packet = packet
         request.inner = state.inner.map { turned($0) }
+        request.tunnelHeader = nil
         var start = WalkState(position: .hook(.prerouting, step: 0), packet: packet)
         start.arrival = .known(interface)
         start.inner = request.inner

@@ -4,6 +4,8 @@ public import NetTypes
 public enum Astray: Hashable, Sendable {
     /// It left for what is none of the nodes, and its destination is at home on one of them.
     case elsewhere(hop: IPAddress?, destination: IPAddress, home: String)
+    /// It came to a node, and no tunnel of that node takes it out of the packet that it is in.
+    case wrapped
     /// It comes to one more node than is followed.
     case tooFar(next: String)
     /// Its ways lead to different nodes.
@@ -15,7 +17,7 @@ public enum Astray: Hashable, Sendable {
     public var isLost: Bool {
         switch self {
         case .otherSender: true
-        case .elsewhere, .tooFar, .severalNodes: false
+        case .elsewhere, .wrapped, .tooFar, .severalNodes: false
         }
     }
 
@@ -29,6 +31,8 @@ public enum Astray: Hashable, Sendable {
         case .elsewhere(nil, let destination, let home):
             return
                 "leaves\(by) for none of the nodes; \(destination) is on \(home), and whether it gets there is not known"
+        case .wrapped:
+            return "comes inside another packet, and no tunnel that is known there takes it out"
         case .tooFar(let next): return "goes on to \(next), and is followed through no more nodes"
         case .severalNodes: return "leaves\(by) for one node or another, where it is not followed"
         case .otherSender(let asked, let answers):

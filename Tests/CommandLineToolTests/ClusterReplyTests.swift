@@ -103,6 +103,37 @@ struct ClusterReplyTests {
         #expect(outside.status == 0 && outside.output.hasPrefix("FORWARDED: "))
     }
 
+    /// Observed on Linux 6.18: a VXLAN device drops what has another VNI, and IP drops what is in a frame to another host.
+    @Test func `the other end of a tunnel takes what has its number and its hardware address`() throws {
+        let number = try TwoNodes(["node-b/ip-link.txt": { $0.replacing("vxlan id 4096", with: "vxlan id 4097") }])
+        #expect(trace(number).status == 1)
+        #expect(
+            trace(number).output.contains(
+                "Then, on node-b: FILTERED: it is not taken out of its tunnel: its VNI is 4096, and this host has 4097 (vxlan.calico)."
+            ))
+        let object = try json(number)
+        #expect((object["onward"] as? [String: Any])?["reason"] as? String == "other-tunnel")
+        #expect(object["clientSees"] as? String == "timeout")
+        // By an entry of its own the number is another.
+        let entry = try TwoNodes([
+            "node-b/ip-link.txt": { $0.replacing("vxlan id 4096", with: "vxlan id 4097") },
+            "node-a/bridge-fdb.txt": { $0.replacing("dst 192.0.2.20", with: "dst 192.0.2.20 vni 4097") },
+        ])
+        #expect(trace(entry).output.contains("Then, on node-b: FORWARDED"))
+        let frame: (String) -> String = { $0.replacing("66:00:00:00:00:02", with: "66:00:00:00:00:77") }
+        let address = try TwoNodes(["node-a/ip-neigh.txt": frame, "node-a/bridge-fdb.txt": frame])
+        #expect(trace(address).status == 1)
+        #expect(
+            trace(address).output.contains(
+                "its frame is addressed to another host (66:00:00:00:00:77; vxlan.calico has 66:00:00:00:00:02)."))
+    }
+
+    @Test func `what no tunnel of the other node takes out is not there`() throws {
+        let nodes = try TwoNodes(["node-b/ip-link.txt": { $0.replacing("dstport 4789", with: "dstport 8472") }])
+        #expect(trace(nodes).status == 1)
+        #expect(trace(nodes).output.hasPrefix("UNDECIDED beyond this node"), "\(trace(nodes).output)")
+    }
+
     /// C4: the fdb has an address that no node has.
     @Test func `of a tunnel's end that is no node no answer is made up`() throws {
         let nodes = try TwoNodes([

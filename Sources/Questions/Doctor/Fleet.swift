@@ -19,13 +19,15 @@ public struct NodeFacts: Sendable {
         let name: String
         let mac: MACAddress?
         let addresses: [IPAddress]
+        let tunnel: TunnelParameters?
     }
 
     public init(_ model: HostModel, annotations: AnnotatedRuleset) {
         func text(_ symbol: Symbol) -> String { model.names.text(symbol) }
         name = model.host.name
         links = model.host.interfaces.map { link in
-            Link(name: text(link.name), mac: link.mac, addresses: link.addresses.map { $0.address })
+            Link(
+                name: text(link.name), mac: link.mac, addresses: link.addresses.map { $0.address }, tunnel: link.tunnel)
         }
         var podRoutes: [IPAddress: String] = [:]
         for route in model.host.routes where route.destination.isHost && route.type == .unicast {

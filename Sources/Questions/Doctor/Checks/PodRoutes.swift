@@ -171,6 +171,7 @@ extension Patient {
                 continue
             }
             findings += wrongAddress(neighbour, mac, gateway, link, traffic)
+            findings += wrongNumber(gateway, link, traffic)
             findings += wrongForwarding(neighbour, mac, gateway, link, traffic)
         }
         return findings
@@ -195,6 +196,34 @@ extension Patient {
             evidence: [DoctorFinding.Evidence(neighbour.place)],
             remedies: [
                 "ip neigh replace \(gateway) dev \(device) lladdr \(actual), or delete the entry and restart the plugin's pod on this node: it had the address from before the interface there was made anew"
+            ])
+        finding.traffic = traffic
+        return [finding]
+    }
+
+    /// The device there has another number or port: what it gets is of none of its networks.
+    /// Source: drivers/net/vxlan/vxlan_core.c `vxlan_rcv`, Linux 6.18; observed there.
+    private func wrongNumber(
+        _ gateway: IPAddress, _ link: NetworkInterface, _ traffic: String
+    ) -> [DoctorFinding] {
+        guard let (other, theirs) = fleet.link(with: gateway, but: number), let own = link.tunnel,
+            let there = theirs.tunnel
+        else { return [] }
+        let device = name(link.name)
+        let place = other.name.isEmpty ? "there" : "on \(other.name)"
+        let difference: String
+        if let identifier = own.identifier, let actual = there.identifier, identifier != actual {
+            difference = "has the VNI \(identifier), and \(theirs.name) \(place) has \(actual)"
+        } else if let port = own.port, let actual = there.port, port != actual {
+            difference = "sends to port \(port), and \(theirs.name) \(place) listens on \(actual)"
+        } else {
+            return []
+        }
+        var finding = DoctorFinding(
+            .problem, "\(device) \(difference): each drops what the other sends",
+            evidence: [DoctorFinding.Evidence(link.place)],
+            remedies: [
+                "see which of them is as configured (vxlanVNI and vxlanPort of the FelixConfiguration, Backend of flannel's configuration), and restart the plugin's pod on the other node, which makes its device anew"
             ])
         finding.traffic = traffic
         return [finding]
