@@ -19,9 +19,13 @@ struct ClusterTracer {
     private let settings: TraceSettings
 
     init(_ nodes: [LoadedNode], _ settings: TraceSettings) {
+        self.init(nodes, nodes.map { $0.makeModel() }, settings)
+    }
+
+    init(_ nodes: [LoadedNode], _ models: [HostModel], _ settings: TraceSettings) {
         self.nodes = nodes
         self.settings = settings
-        tracers = nodes.map { Tracer($0.node, $0.makeModel(), settings) }
+        tracers = zip(nodes, models).map { Tracer($0.node, $1, settings) }
     }
 
     private var models: [HostModel] { tracers.map { $0.model } }
@@ -29,6 +33,13 @@ struct ClusterTracer {
     /// The node that the packet starts on.
     func start(_ description: PacketDescription) throws(UsageFailure) -> Int {
         if nodes.count == 1 { return 0 }
+        if let name = settings.startNode {
+            guard let index = nodes.firstIndex(where: { $0.name == name }) else {
+                let names = nodes.map(\.name).joined(separator: ", ")
+                throw UsageFailure("--start: no node is called '\(escapedForTerminal(name))'; there are \(names)")
+            }
+            return index
+        }
         let models = self.models
         let names = nodes.map(\.name).joined(separator: ", ")
         if case .interface(let name)? = description.arrival {
@@ -44,7 +55,8 @@ struct ClusterTracer {
             if case .address(let asked)? = description.destination, let home = home(of: asked, among: models) {
                 return home
             }
-            throw UsageFailure("no one node has \(address); --node says where the packet starts: \(names)")
+            throw UsageFailure(
+                "no one node has \(address); --start says which node the packet comes to first: \(names)")
         case .named(let kind, let name)?:
             if kind == "node", let index = nodes.firstIndex(where: { $0.name == name }) { return index }
             for node in nodes {
@@ -53,9 +65,10 @@ struct ClusterTracer {
                     if let address = pod.addresses.first, let home = home(of: address, among: models) { return home }
                 }
             }
-            throw UsageFailure("it is not known which node \(kind):\(name) is on; --node says it: \(names)")
+            throw UsageFailure("it is not known which node \(kind):\(name) is on; --start says it: \(names)")
         case .host?, .internet?, nil:
-            throw UsageFailure("several nodes are here; --node says where the packet starts: \(names)")
+            throw UsageFailure(
+                "several nodes are here; --start says which one the packet comes to first, or is made on: \(names)")
         }
     }
 
@@ -63,12 +76,22 @@ struct ClusterTracer {
     mutating func answer(_ description: PacketDescription, at index: Int) throws(PacketFailure) -> TraceAnswer {
         var answer = try tracers[index].answer(description)
         if settings.asksKernel { answer.askKernel(of: nodes[index].node, tracers[index].model) }
-        if nodes.count > 1 {
-            follow(&answer, from: index, Travel(isAsking: settings.roundTrip))
-            judgeSenders(&answer)
-            tellSender(&answer)
-        }
+        followOn(&answer, from: index)
         return answer
+    }
+
+    /// Follows a packet that comes to `index`, and on from there.
+    mutating func answer(_ request: TraceRequest, at index: Int) -> TraceAnswer {
+        var answer = tracers[index].follow(request, with: [])
+        followOn(&answer, from: index)
+        return answer
+    }
+
+    private mutating func followOn(_ answer: inout TraceAnswer, from index: Int) {
+        if nodes.count == 1 { return }
+        follow(&answer, from: index, Travel(isAsking: settings.roundTrip))
+        answer.judgeSenders()
+        tellSender(&answer)
     }
 
     /// What a packet brought from the nodes that it came by.
@@ -87,7 +110,9 @@ struct ClusterTracer {
                 // What is not sure to get there has no answer that is.
                 if answer.astray[place] != nil { continue }
                 let replies = travel.isAsking ? end.reply.flatMap { $0.ends } : []
-                answer.strayReplies[place] = replies.compactMap { astrayReply($0, from: index) }.first
+                if let stray = replies.compactMap({ astrayReply($0, from: index) }).first {
+                    answer.strayReplies[place] = stray
+                }
                 continue
             }
             guard travel.depth < Self.limit else {
@@ -97,7 +122,9 @@ struct ClusterTracer {
             var onward = travel
             onward.depth += 1
             onward.connections[index, default: []] += end.connections
+            answer.strayReplies[place] = nil
             var there = follow(arriving, reply: travel.isAsking, with: travel.connections[arriving.node] ?? [])
+            tracers[arriving.node].takeForGranted(in: &there)
             follow(&there, from: arriving.node, onward)
             tellSender(&there)
             answer.onward[place] = nodeAnswer(there, arriving.node)
@@ -125,7 +152,6 @@ struct ClusterTracer {
         }
         var back = follow(next, reply: false, with: travel.connections[next.node] ?? [])
         follow(&back, from: next.node, Travel(isAsking: false))
-        back.trace.changeEnds { end, _ in end.senderView = nil }
         answer.back[place] = nodeAnswer(back, next.node)
     }
 
@@ -143,26 +169,6 @@ struct ClusterTracer {
 
     private func astrayReply(_ end: Trace, from index: Int) -> Astray? {
         arrival(of: end, from: index, among: models) == nil ? astray(end, from: index) : nil
-    }
-
-    /// Whether what comes back over other nodes comes from who was asked: only the node that has translated a packet can
-    /// translate its answer.
-    private func judgeSenders(_ answer: inout TraceAnswer) {
-        let asked = answer.request.packet
-        for place in answer.onward.keys {
-            for reply in answer.lastReplies(at: place) where reply.outcome.isThrough {
-                guard let packet = reply.packet, packet.protocol == asked.protocol,
-                    packet.unknown.isDisjoint(with: [.source, .sourcePort]), packet.sourcePortChoices == nil,
-                    !asked.destination.isMulticast
-                else { continue }
-                let isSame =
-                    packet.source == asked.destination
-                    && (!packet.protocol.hasPorts || packet.sourcePort == asked.destinationPort)
-                if !isSame {
-                    answer.strayReplies[place] = .otherSender(asked: asked.destination, answers: packet.source)
-                }
-            }
-        }
     }
 
     /// Has the packet's sender notice what other nodes do with it, and with its answer.

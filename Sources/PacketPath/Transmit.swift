@@ -337,7 +337,8 @@ extension Evaluator {
         state.position = .hook(.prerouting, step: 0)
         // Whom the frame inside is to. Source: drivers/net/vxlan/vxlan_core.c `vxlan_set_mac`, net/ipv4/ip_input.c
         // `ip_rcv_core`, Linux 6.18; observed there.
-        if let frame = state.tunnelHeader?.destinationMAC, let device = model.interface(interface), device.master == nil,
+        if let frame = state.tunnelHeader?.destinationMAC, let device = model.interface(interface),
+            device.master == nil,
             let own = device.mac, frame != own, frame.bits >> 40 & 1 == 0
         {
             state.packet.packetType = .otherHost

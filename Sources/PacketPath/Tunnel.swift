@@ -231,7 +231,8 @@ extension Evaluator {
             guard let shape = tunnel(of: interface.name), shape.protocol == state.packet.protocol else { continue }
             if shape.protocol == .udp, (shape.parameters.port ?? 4789) != state.packet.destinationPort { continue }
             if let local = shape.parameters.local, local != state.packet.destination { continue }
-            if let identifier = state.tunnelHeader?.identifier, let own = shape.parameters.identifier, identifier != own,
+            if let identifier = state.tunnelHeader?.identifier, let own = shape.parameters.identifier,
+                identifier != own,
                 !shape.parameters.isExternal
             {
                 hasOtherNumber = true

@@ -10,6 +10,8 @@ public enum Astray: Hashable, Sendable {
     case tooFar(next: String)
     /// Its ways lead to different nodes.
     case severalNodes
+    /// The packet left with this private source for an address that is none, so that no answer finds back by itself.
+    case privateSource(IPAddress)
     /// The answer has another sender than who was asked, as it is on its way to who asked.
     case otherSender(asked: IPAddress, answers: IPAddress)
 
@@ -17,7 +19,7 @@ public enum Astray: Hashable, Sendable {
     public var isLost: Bool {
         switch self {
         case .otherSender: true
-        case .elsewhere, .wrapped, .tooFar, .severalNodes: false
+        case .elsewhere, .wrapped, .tooFar, .severalNodes, .privateSource: false
         }
     }
 
@@ -35,6 +37,8 @@ public enum Astray: Hashable, Sendable {
             return "comes inside another packet, and no tunnel that is known there takes it out"
         case .tooFar(let next): return "goes on to \(next), and is followed through no more nodes"
         case .severalNodes: return "leaves\(by) for one node or another, where it is not followed"
+        case .privateSource(let source):
+            return "comes only if something beyond translates \(source), a private address, or has a route back to it"
         case .otherSender(let asked, let answers):
             return "comes from \(answers), which the client never asked: it asked \(asked)"
         }

@@ -1,5 +1,6 @@
 public import NetTypes
 public import PacketPath
+internal import PathModel
 internal import SourceText
 
 /// The answer to a packet at the end of one of its ways, on whichever node it got to.
@@ -21,7 +22,9 @@ public struct LastReply: Sendable {
     }
 
     /// As far as it was followed; undecided where it may go on and end elsewhere.
-    public var outcome: Outcome { hasOtherDeciders || astray != nil ? .undecided : end.outcome }
+    public var outcome: Outcome {
+        hasOtherDeciders || astray != nil && end.outcome.isThrough ? .undecided : end.outcome
+    }
 
     /// The packet that the client gets, unpacked.
     public var packet: Packet? { end.inner.first ?? end.last?.packet }
@@ -60,8 +63,61 @@ extension TraceAnswer {
         return last
     }
 
+    /// Whether the packet gets to an end on whichever node each of its ways leads to, for sure.
+    public var isThroughEverywhere: Bool {
+        otherDeciders.isEmpty
+            && trace.ends.enumerated().allSatisfy { place, end in
+                astray[place] == nil && (onward[place]?.answer.isThroughEverywhere ?? end.outcome.isThrough)
+            }
+    }
+
+    /// `then, on node-b, is dropped by rule 3 of filter/FORWARD`: what becomes on other nodes of a way that is not sure to get
+    /// through; `nil` where there is none.
+    public var lossBeyond: String? {
+        for place in trace.ends.indices {
+            if let astray = astray[place] { return "then \(astray.clause(interface: nil))" }
+            guard let next = onward[place], !next.answer.isThroughEverywhere else { continue }
+            if let loss = next.answer.lossBeyond { return loss }
+            let words = OutcomeWords(quotes: Quotes(model: next.model, files: next.files))
+            let way = Way(next.answer.trace, packet: next.answer.request.packet)
+            if let decider = next.answer.otherDeciders.first {
+                return "then, on \(next.node), hangs on more than its rules: \(decider.text)"
+            }
+            return "then, on \(next.node), \(words.predicate(way))"
+        }
+        return nil
+    }
+
     /// Whether an answer to the packet was followed, and is not sure to come back.
     public var losesReply: Bool { lastReplies.contains { !$0.outcome.isThrough } }
+}
+
+extension TraceAnswer {
+    /// Marks answers that come from another than was asked: only the host that has translated a packet can translate its answer,
+    /// if it comes by.
+    public mutating func judgeSenders() {
+        let asked = request.inner.first ?? request.packet
+        if asked.destination.isMulticast || asked.unknown.contains(.destination) { return }
+        let ends = trace.ends
+        for place in ends.indices where ends[place].outcome == .forwarded || onward[place] != nil {
+            let others = lastReplies(at: place).filter { $0.outcome.isThrough }.map { $0.otherSender(than: asked) }
+            guard let other = others.first ?? nil, others.allSatisfy({ $0 != nil }) else { continue }
+            strayReplies[place] = .otherSender(asked: asked.destination, answers: other)
+        }
+    }
+}
+
+extension LastReply {
+    /// Who answers in the place of who was asked; `nil` where that is the same, or not known.
+    fileprivate func otherSender(than asked: Packet) -> IPAddress? {
+        guard let packet, packet.protocol == asked.protocol, packet.unknown.isDisjoint(with: [.source, .sourcePort]),
+            packet.sourcePortChoices == nil
+        else { return nil }
+        let isSame =
+            packet.source == asked.destination
+            && (!packet.protocol.hasPorts || packet.sourcePort == asked.destinationPort)
+        return isSame ? nil : packet.source
+    }
 }
 
 /// What the sender notices of a packet and its answer together.
@@ -92,7 +148,7 @@ extension TraceAnswer {
 
 extension LastReply {
     fileprivate var fate: ReplyFate {
-        if let astray, astray.isLost { return .lost }
+        if let astray, astray.isLost, end.outcome.isThrough { return .lost }
         let outcome = self.outcome
         return outcome.isThrough ? .arrives : outcome == .undecided || outcome == .queued ? .unknown : .lost
     }

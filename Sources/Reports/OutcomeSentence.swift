@@ -176,7 +176,9 @@ struct OutcomeWords {
             return
                 "is dropped as a martian: what comes from the wire may not have \(last.destination) as its destination"
         case .notAddressed?:
-            if last.packetType == .otherHost { return "is not taken: its frame is addressed to another host" + frame(way) }
+            if last.packetType == .otherHost {
+                return "is not taken: its frame is addressed to another host" + frame(way)
+            }
             let many = "its frame is addressed to many (\(last.packetType == .broadcast ? "broadcast" : "multicast"))"
             let isForwarded = lastRouting(way)?.type == .unicast
             return isForwarded ? "is not forwarded: \(many)" : "is not taken: \(many), of which this host takes none"

@@ -183,3 +183,42 @@ struct ClusterReplyTests {
         #expect(answer.output.contains("The sender sees nothing") != isMasqueraded)
     }
 }
+
+@Suite("Several nodes: check, and where a packet starts")
+struct ClusterStartTests {
+    private func check(_ nodes: TwoNodes, _ set: String) throws -> Call {
+        var around = Around()
+        around.files = ["policy.yaml": ["statements:\n  - name: it\n    allow: {\(set), ip: 4}\n    node: node-a\n"]]
+        return call(["check", nodes.path, "policy.yaml"], around)
+    }
+
+    @Test func `a statement does not hold where the next node drops the packet`() throws {
+        let set = "from: 10.244.1.11, to: '10.244.2.20:80/tcp'"
+        let healthy = try check(TwoNodes(), set)
+        #expect(healthy.status == 0 && healthy.output.hasPrefix("HOLDS"), "\(healthy.output)\(healthy.error)")
+        let lost = try check(
+            TwoNodes(["node-b/ip-link.txt": { $0.replacing("vxlan id 4096", with: "vxlan id 4097") }]), set)
+        #expect(lost.status == 1 && lost.output.hasPrefix("FAILS"), "\(lost.output)\(lost.error)")
+        #expect(lost.output.contains(" --start node-a --in cali"), "\(lost.output)")
+        #expect(lost.output.contains(", and then, on node-b, is not taken out of its tunnel: its VNI is 4096"))
+        let astray = try check(
+            TwoNodes(["node-a/ip-route.txt": { $0.withoutLines(with: "10.244.2.0/24 via 10.244.2.0") }]), set)
+        #expect(astray.status == 1 && astray.output.hasPrefix("NOT PROVED"), "\(astray.output)")
+        #expect(astray.output.contains("for 192.0.2.1, which is none of the nodes; 10.244.2.20 is on node-b"))
+    }
+
+    @Test func `a packet from outside starts where it is said to, and goes on`() throws {
+        let nodes = try TwoNodes()
+        let packet = ["--from", "203.0.113.7:40000", "--to", "10.96.10.10:80/tcp"]
+        let unknown = call(["trace", nodes.path] + packet)
+        #expect(unknown.status == 2)
+        #expect(
+            unknown.error.contains(
+                "no one node has 203.0.113.7; --start says which node the packet comes to first: node-a, node-b"),
+            "\(unknown.error)")
+        let wrong = call(["trace", nodes.path, "--start", "node-c"] + packet)
+        #expect(wrong.status == 2 && wrong.error.contains("no node is called 'node-c'; there are node-a, node-b"))
+        let answer = call(["trace", nodes.path, "--start", "node-a", "--in", "eth0"] + packet)
+        #expect(answer.output.contains("Then, on node-b: "), "\(answer.output)\(answer.error)")
+    }
+}

@@ -314,6 +314,10 @@ struct NodeNetworkTests {
                     link/ether 8a:11:53:0c:b7:f2 brd ff:ff:ff:ff:ff:ff
                     inet 172.30.25.0/32 scope global flannel.1
                        valid_lft forever preferred_lft forever
+                2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue state UP group default
+                    link/ether 02:16:3e:0a:00:0c brd ff:ff:ff:ff:ff:ff
+                    inet 192.168.10.12/24 scope global eth0
+                       valid_lft forever preferred_lft forever
 
                 """)
         }
