@@ -29,6 +29,7 @@ _hookline() {
         --out-port) COMPREPLY=(); return ;;
         --packet) COMPREPLY=(); return ;;
         --packets) COMPREPLY=($(compgen -f -- "$current")); return ;;
+        --start) COMPREPLY=(); return ;;
         --assume) COMPREPLY=(); return ;;
         --detail) COMPREPLY=($(compgen -W "summary path full" -- "$current")); return ;;
         --output|-o) COMPREPLY=($(compgen -f -- "$current")); return ;;
@@ -36,7 +37,7 @@ _hookline() {
         --node) COMPREPLY=(); return ;;
         --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
         esac
-        options="--from --to --in --proto --sport --dport --tcp-flags --icmp-type --icmp-code --mark --ttl --dscp --length --uid --mac --state --ct-mark --in-port --out-port --packet --packets --flows --round-trip --megaflow --assume --detail --kernel --json --output -o --expect --node --live --latest --strict --color --help -h"
+        options="--from --to --in --proto --sport --dport --tcp-flags --icmp-type --icmp-code --mark --ttl --dscp --length --uid --mac --state --ct-mark --in-port --out-port --packet --packets --flows --round-trip --start --megaflow --assume --detail --kernel --json --output -o --expect --node --live --latest --strict --color --help -h"
         ;;
     find)
         case "$previous" in

@@ -39,6 +39,7 @@ complete -c hookline -n '__fish_seen_subcommand_from trace' -l packet -x -d 'a k
 complete -c hookline -n '__fish_seen_subcommand_from trace' -l packets -r -F -d 'one JSON object a line ('\''-'\'' for standard input), one result a line, in order'
 complete -c hookline -n '__fish_seen_subcommand_from trace' -l flows -d 'with --packets: connections that earlier packets made count for later ones'
 complete -c hookline -n '__fish_seen_subcommand_from trace' -l round-trip -d 'trace the reply too'
+complete -c hookline -n '__fish_seen_subcommand_from trace' -l start -x -d 'of several nodes the one that the packet comes to first; it is followed on from there'
 complete -c hookline -n '__fish_seen_subcommand_from trace' -l megaflow -d 'tell all packets that are treated exactly like this one, as sets'
 complete -c hookline -n '__fish_seen_subcommand_from trace' -l assume -x -d 'settle what the snapshot can'\''t, such as limit=under; the answer tells the names'
 complete -c hookline -n '__fish_seen_subcommand_from trace' -l detail -x -a 'summary path full' -d 'summary, path (the default), or full: each rule that was met and did not match, too'

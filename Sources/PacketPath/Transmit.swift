@@ -417,7 +417,11 @@ extension Evaluator {
             state.position = .ended
             return [state]
         }
-        if let (interface, inner) = decapsulated(state) { return unpacked(inner, by: interface, state) }
+        switch takingTunnel(state) {
+        case .device(let interface, let inner): return unpacked(inner, by: interface, state)
+        case .otherNumbers: return [ended(state, .filtered, .otherTunnel)]
+        case .none: break
+        }
         let listener = listener(for: state.packet, state)
         state.record(.delivery(listener: listener))
         state.outcome = .delivered
@@ -441,6 +445,16 @@ extension Evaluator {
         state.route = nil
         state.isLoopedBack = false
         state.position = .hook(.prerouting, step: 0)
+        // Whom the frame inside is to. Source: drivers/net/vxlan/vxlan_core.c `vxlan_set_mac`, net/ipv4/ip_input.c
+        // `ip_rcv_core`, Linux 6.18; observed there.
+        if let frame = state.tunnelHeader?.destinationMAC, let device = model.interface(interface),
+            device.master == nil,
+            let own = device.mac, frame != own, frame.bits >> 40 & 1 == 0
+        {
+            state.packet.packetType = .otherHost
+            return [ended(state, .filtered, .notAddressed)]
+        }
+        state.tunnelHeader = nil
         // A bridge's port hands it to the bridge, which keeps what is from and to hosts of its own subnet.
         if let bridge = model.interface(interface)?.master, isBridge(bridge), let own = model.interface(bridge) {
             state.arrival = .known(bridge)

@@ -1,5 +1,5 @@
 internal import ChainGraph
-internal import HeaderSpace
+public import HeaderSpace
 public import NetTypes
 internal import PacketPath
 public import PathModel
@@ -110,6 +110,38 @@ public final class Checker {
             }
         }
         return StatementAnswer(statement: index, findings: findings, verdict: verdict)
+    }
+
+    /// A packet of each kind that a statement wants through and that leaves the node for another host; the first of many.
+    public func examplesLeaving(_ index: Int) -> [ExamplePacket] {
+        guard case .allow(let set) = policy.statements[index].claim else { return [] }
+        var examples: [ExamplePacket] = []
+        // What can't be asked has been told.
+        try? ask(set, .usual) { (asked) throws(UnanswerableSet) in
+            let meant = possible(asked, set)
+            for one in asked.followed.analysis.classes where one.end.outcome == .forwarded || one.end.outcome == .sent {
+                if examples.count == Checker.leavingCount { return }
+                let own = asked.space.possibly(asked.space.and(one.packets, meant))
+                if let example = asked.space.example(of: own) { examples.append(example) }
+            }
+        }
+        return examples
+    }
+
+    private static let leavingCount = 64
+
+    /// Says that another node does not let through a packet that this one sends on.
+    ///
+    /// - Parameters:
+    ///   - isSure: whether that is so whatever the unknowns are.
+    ///   - beyond: what becomes of it, as a clause.
+    public func refute(_ answer: inout StatementAnswer, by example: ExamplePacket, isSure: Bool, beyond: String) {
+        var finding = CheckFinding(isSure ? .violated : .notProved, .refused)
+        finding.example = example
+        finding.beyond = beyond
+        answer.findings.append(finding)
+        let isConceded = !isSure && policy.statements[answer.statement].takesPossibly
+        answer.verdict = max(answer.verdict, isSure ? .fails : isConceded ? .conceded : .notProved)
     }
 
     private func unknowns(_ unread: [UnfollowedDecider]) -> [CheckFinding.Unknown] {

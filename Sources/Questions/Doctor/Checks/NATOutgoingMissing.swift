@@ -165,12 +165,3 @@ extension Patient {
         return []
     }
 }
-
-extension IPAddress {
-    /// RFC 1918 and RFC 6598: addresses that the Internet does not route.
-    var isPrivate: Bool {
-        guard version == .v4 else { return high >> 57 == 0x7e }
-        let bits = v4Bits
-        return bits >> 24 == 10 || bits >> 20 == 0xac1 || bits >> 16 == 0xc0a8 || bits >> 22 == 0x191
-    }
-}
