@@ -57,6 +57,27 @@ func readNft(
             try iptables.add(native: table, files: files, names: reading.names, &reading.diagnostics)
         }
     }
+    tellListOfChains(results.filter { !included.contains($0.listing.excerpt.file) }, files, &reading)
+}
+
+/// `nft list chains` prints base chains as a listing of the rules does, and none of what they hold.
+private func tellListOfChains(
+    _ results: [(listing: Listing, reading: NftablesReading)], _ files: [SourceFile], _ reading: inout HostReading
+) {
+    let tables = results.flatMap { $0.reading.tables }
+    let hasContent = tables.contains { table in
+        !table.sets.isEmpty || !table.objects.isEmpty || table.chains.contains { !$0.rules.isEmpty }
+    }
+    guard let first = results.first, !hasContent, tables.contains(where: { !$0.chains.isEmpty && $0.mayJoinComparisons })
+    else { return }
+    let file = files[Int(first.listing.excerpt.file.index)]
+    let text = file.bytes.span
+    let place = firstLine(of: first.listing.excerpt, text)
+    reading.diagnostics.append(
+        Diagnostic(
+            .warning, "no-rule-listed",
+            "no chain here has a rule: 'nft list ruleset' shows rules, 'nft list chains' leaves them out",
+            at: place))
 }
 
 private func summary(of result: NftablesReading) -> String {

@@ -74,7 +74,7 @@ func assemble(
     let backends = Set(node.ruleset.tables.map { $0.backend })
     if backends.count > 1 { node.diagnostics.removeAll { $0.code == "other-tables" } }
     // A list of all tables that is empty tells that there are no rules.
-    if node.ruleset.tables.isEmpty, !node.inputs.contains(where: { $0.kind == .nftTables }) {
+    if node.ruleset.tables.isEmpty, !order.isEmpty || !node.inputs.contains(where: { $0.kind == .nftTables }) {
         throw noRules(node, root)
     }
     node.missing = missingInputs(node)
