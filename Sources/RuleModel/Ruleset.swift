@@ -163,6 +163,9 @@ public struct Chain: Hashable, Sendable {
     /// Of a base chain at ingress or egress: the interfaces that it is hung on.
     public var devices: [Symbol] = []
     public var comment: Symbol = .empty
+    /// Of a base chain: which of those of its file it is in the order in which they are hung on their hooks, where that is
+    /// not the order of tables and chains.
+    public var registration: Int?
     /// Where the chain is declared; `.none` where it is only mentioned.
     public var place: Place
 
@@ -206,6 +209,9 @@ public struct Table: Hashable, Sendable {
     public var comment: Symbol = .empty
     /// Whether the dump ended before `COMMIT`: rules may be missing.
     public var isCutOff = false
+    /// Whether the text changes rules of it of which it does not tell which they are, by the kernel's numbers, or has rules in
+    /// a file that is not there: what it holds is not what is written here.
+    public var isInDoubt = false
     public var place: Place
 
     public init(family: TableFamily, backend: Backend, name: Symbol, place: Place) {
@@ -214,6 +220,9 @@ public struct Table: Hashable, Sendable {
         self.name = name
         self.place = place
     }
+
+    /// Whether what is read of it may not be all that it holds.
+    public var isIncomplete: Bool { isCutOff || isInDoubt }
 
     /// Whether its rules are nft's own, and not matches and targets of iptables.
     public var isNative: Bool { backend == .nfTables && iptables == nil }
