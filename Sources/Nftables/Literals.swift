@@ -134,7 +134,7 @@ extension Reader {
         guard IPAddress(text.span)?.version == .v4 else { return nil }
         var bytes: [UInt8] = []
         for part in text.split(separator: UInt8(ascii: ".")) {
-            guard let number = SourceText.number(Array(part).span), let byte = UInt8(exactly: number) else { return nil }
+            guard let byte = SourceText.number(Array(part).span).flatMap({ UInt8(exactly: $0) }) else { return nil }
             bytes.append(byte)
         }
         return bytes

@@ -250,7 +250,8 @@ extension Reader {
     /// in the file that declares the set.
     private mutating func removeElements(_ name: Symbol, _ first: Int) throws(NftFailure) {
         guard let index = reading.tables[table].sets.firstIndex(where: { $0.name == name }) else {
-            throw NftFailure("unknown-set", "there is no set '\(names.text(name))' to take from", at: place(from: first))
+            let message = "there is no set '\(names.text(name))' to take from"
+            throw NftFailure("unknown-set", message, at: place(from: first))
         }
         let set = reading.tables[table].sets[index]
         var removed = NativeSet(name: name, widths: set.elements.widths, place: set.place)

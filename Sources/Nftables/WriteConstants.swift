@@ -92,9 +92,12 @@ extension Writer {
 
     /// A star of the name itself, which ends no pattern.
     private func escaped(_ name: String) -> String {
-        var text = ""
-        for character in name { text += character == "*" ? "\\*" : String(character) }
-        return text
+        var bytes: [UInt8] = []
+        for byte in name.utf8 {
+            if byte == UInt8(ascii: "*") { bytes.append(UInt8(ascii: "\\")) }
+            bytes.append(byte)
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     func numberText(_ literal: Literal) -> String {

@@ -13,7 +13,8 @@ struct InterfaceNumbers {
     private var names: NameTable
 
     /// - Returns: the rule set, and the names that it takes further.
-    static func named(_ ruleset: Ruleset, _ host: HostState, _ names: NameTable) -> (ruleset: Ruleset, names: NameTable) {
+    static func named(_ ruleset: Ruleset, _ host: HostState, _ names: NameTable) -> (ruleset: Ruleset, names: NameTable)
+    {
         guard ruleset.tables.contains(where: { $0.isNative }) else { return (ruleset, names) }
         var changed = ruleset
         var numbers = InterfaceNumbers(host, names)
@@ -140,7 +141,8 @@ struct InterfaceNumbers {
     }
 
     /// The element's keys, one for each interface of a range; `nil` where it is not known which those are.
-    private func keys(_ elements: NativeElements, _ index: Int, _ types: [DataType]) -> [(low: [UInt8], high: [UInt8])]? {
+    private func keys(_ elements: NativeElements, _ index: Int, _ types: [DataType]) -> [(low: [UInt8], high: [UInt8])]?
+    {
         var keys: [(low: [UInt8], high: [UInt8])] = [([], [])]
         var start = 0
         for (part, width) in elements.widths.enumerated() {

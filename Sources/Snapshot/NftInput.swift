@@ -68,8 +68,9 @@ private func tellListOfChains(
     let hasContent = tables.contains { table in
         !table.sets.isEmpty || !table.objects.isEmpty || table.chains.contains { !$0.rules.isEmpty }
     }
-    guard let first = results.first, !hasContent, tables.contains(where: { !$0.chains.isEmpty && $0.mayJoinComparisons })
-    else { return }
+    // What was read of the kernel itself is all there is.
+    let isOfText = tables.contains { !$0.chains.isEmpty && $0.mayJoinComparisons }
+    guard let first = results.first, !hasContent, isOfText else { return }
     let file = files[Int(first.listing.excerpt.file.index)]
     let text = file.bytes.span
     let place = firstLine(of: first.listing.excerpt, text)

@@ -19,7 +19,8 @@ struct WrittenRulesTests {
 
     @Test(arguments: ["delete rule inet t c handle 2", "replace rule inet t c handle 2 tcp dport 23 accept"])
     func `rules that are changed by the kernel's number are in doubt`(command: String) throws {
-        let folder = try Folder(["n/rules.nft": table("tcp dport 22 accept") + command + "\n", "n/addr": Self.addresses])
+        let rules = table("tcp dport 22 accept") + command + "\n"
+        let folder = try Folder(["n/rules.nft": rules, "n/addr": Self.addresses])
         let text = call(["trace", folder["n"]] + Self.packet)
         #expect(text.output.hasPrefix("NOT ONLY THESE RULES DECIDE: what becomes of the rules of table t"))
         #expect(text.error.contains("[unknown-handle]"))
@@ -35,6 +36,35 @@ struct WrittenRulesTests {
         #expect(try outcome(whole) == "dropped", "\(whole.error)")
         let missing = call(["trace", folder["m"], "--json"] + Self.packet)
         #expect(try outcome(missing) == "undecided" && missing.error.contains("[missing-include]"))
+    }
+
+    /// `nft list chains` prints what a listing of the rules does, but the rules.
+    @Test func `a list of chains or tables is no rule set`() throws {
+        let chains = "table inet t {\n\tchain c {\n\t\ttype filter hook input priority 0; policy accept;\n\t}\n}\n"
+        let folder = try Folder([
+            "n/chains": chains, "n/addr": Self.addresses, "m/tables": "table inet t\n", "m/addr": Self.addresses,
+        ])
+        let text = call(["trace", folder["n"]] + Self.packet)
+        #expect(text.output.contains("This rests on") && text.output.contains("no chain here has a rule"))
+        let tables = call(["trace", folder["m"]] + Self.packet)
+        #expect(tables.status == 2 && tables.output.isEmpty)
+    }
+
+    @Test func `a file that begins by removing all rules is one of nft's`() throws {
+        let rules = "#!/usr/sbin/nft -f\nflush ruleset;\ntable inet t { chain c { type filter hook input priority 0; "
+        let folder = try Folder(["n/rules": rules + "tcp dport 22 drop;}\n}\n", "n/addr": Self.addresses])
+        let answer = call(["trace", folder["n"], "--json"] + Self.packet)
+        #expect(try outcome(answer) == "dropped", "\(answer.error)")
+    }
+
+    @Test func `what is shown as nft's text is nft's`() throws {
+        let rules = table("jump { ip saddr 10.0.0.9 accept; goto { tcp dport 22 drop; }; }")
+        let folder = try Folder(["n/rules.nft": rules, "n/addr": Self.addresses])
+        let shown = call(["show", "--format", "nft", folder["n"]])
+        #expect(shown.output.contains("jump { ip saddr 10.0.0.9 accept; goto { tcp dport 22 drop; }; }"))
+        #expect(!shown.output.contains("@"))
+        let again = try Folder(["n/rules.nft": shown.output, "n/addr": Self.addresses])
+        #expect(try outcome(call(["trace", again["n"], "--json"] + Self.packet)) == "dropped")
     }
 
     @Test func `whether a packet may be cut in pieces is taken for granted and told`() throws {

@@ -80,7 +80,8 @@ import Testing
     /// The kernel's numbers of rules are not known of a file that was not loaded.
     @Test(arguments: [
         ("delete rule inet t c handle 2", "unknown-handle"), ("replace rule inet t c handle 2 drop", "unknown-handle"),
-        ("insert rule inet t c position 2 drop", "unknown-handle"), ("add rule inet t c handle 2 drop", "unknown-handle"),
+        ("insert rule inet t c position 2 drop", "unknown-handle"),
+        ("add rule inet t c handle 2 drop", "unknown-handle"),
         ("delete table inet handle 7", "unknown-handle"), ("delete chain inet t handle 7", "unknown-handle"),
         ("rename chain inet t c d", "not-followed"),
     ])
@@ -199,6 +200,16 @@ import Testing
         }
         let isUnknown = expressions.contains { $0.contains { if case .unknown = $0 { true } else { false } } }
         #expect(isUnknown == isOpen)
+    }
+
+    /// `typeof ip ttl` is a type of no size in JSON, and so it is written of the kernel's sets.
+    @Test func plainNumbersOfASetAreRead() throws {
+        let read = Read(
+            "table ip t {\n set s {\n type integer . ipv4_addr\n flags interval\n elements = { 40-60 . 10.0.0.1 }\n }\n"
+                + " map m {\n type integer : integer\n elements = { 5 : 6 }\n }\n}\n")
+        #expect(read.reading.diagnostics.isEmpty, "\(read.rendered)")
+        let sets = try #require(read.reading.tables.first?.sets)
+        #expect(sets.map(\.elements.count) == [1, 1] && sets.allSatisfy { !$0.isTerse })
     }
 
     @Test func aStarOfANameIsNoPattern() {

@@ -11,7 +11,8 @@ import Testing
 @Suite struct InterfaceNumberTests {
     @Test(arguments: [
         ("iif { 2, 3 }", true), ("iif { 2, 4 }", false), ("iif != { 2, 4 }", true), ("iif { 1, \"eth1\" }", true),
-        ("iif 2-3", true), ("iif 1-2", false), ("iif != 1-2", true), ("iif { 1-2, 5 }", false), ("iif { 1, 3-5 }", true),
+        ("iif 2-3", true), ("iif 1-2", false), ("iif != 1-2", true), ("iif { 1-2, 5 }", false),
+        ("iif { 1, 3-5 }", true),
         ("iif \"lo\"-\"eth0\"", false), ("iif > 2", true), ("iif > 3", false), ("iif >= \"eth1\"", true),
         ("iif < \"eth1\"", false), ("iif <= 3", true), ("iif . tcp dport { 3 . 80 }", true),
         ("iif . tcp dport { 2-3 . 70-90 }", true), ("iif . tcp dport { 1-2 . 70-90 }", false), ("iif @s", true),

@@ -70,6 +70,20 @@ import Testing
         #expect(world.trace(NativeWorld.packet()).outcome == (isForwarded ? .forwarded : .dropped))
     }
 
+    /// Sets of plain numbers, of which JSON and the kernel's own lists do not tell how large they are.
+    @Test(arguments: [
+        ("ip ttl @s", "integer", "63", true), ("ip ttl @s", "integer", "64", false),
+        ("meta length . ip saddr @s", "integer . ipv4_addr", "60 . 198.51.100.7", true),
+        ("meta length . ip protocol @s", "integer . inet_proto", "20-59 . tcp", false),
+    ])
+    func aSetOfPlainNumbersIsLookedUp(condition: String, type: String, element: String, holds: Bool) throws {
+        let world = try NativeWorld.forward(
+            "\(condition) drop", table: "set s { type \(type); flags interval; elements = { \(element) }; }")
+        var packet = NativeWorld.packet()
+        packet.ttl = 64
+        #expect(world.trace(packet).outcome == (holds ? .dropped : .forwarded))
+    }
+
     @Test func anElementThatAFileTakesOutIsNotMet() throws {
         let world = try NativeWorld(
             """

@@ -24,7 +24,8 @@ public struct LintedNode: Sendable {
         entries = chainEntries(model.linked)
         setUses = SetUses(model.linked, model.host)
         isPartlyUnread = model.linked.ruleset.tables.map { table in
-            table.isIncomplete || table.chains.contains { $0.rules.contains { $0.statements.contains(where: isUnread) } }
+            if table.isIncomplete { return true }
+            return table.chains.contains { $0.rules.contains { $0.statements.contains(where: isUnread) } }
         }
     }
 
