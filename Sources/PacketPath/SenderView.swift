@@ -19,7 +19,7 @@ extension Evaluator {
     }
 
     /// A port that nobody listens on answers with a reset or an ICMP error.
-    private func deliveredView(_ state: WalkState) -> SenderView {
+    private func deliveredView(_ state: WalkState) -> SenderView? {
         if silencesEcho(state) { return .timeout }
         guard model.host.listeners != nil, case .delivery(let listener)? = state.history.steps.last?.kind else {
             return .answer
@@ -30,6 +30,7 @@ extension Evaluator {
         // `icmp6_send`, net/ipv4/udp.c `__udp4_lib_mcast_deliver`, Linux 6.1.
         if state.packet.packetType != .unicast, state.packet.packetType != .loopback { return .timeout }
         if isForMany(state.packet) { return .timeout }
+        if state.packet.isWithinConnection { return nil }
         if state.packet.protocol == .tcp { return .reset }
         return state.packet.version == .v4 ? .unreachable(type: 3, code: 3) : .unreachable(type: 1, code: 4)
     }
