@@ -60,28 +60,6 @@ func readNft(
     // What was read where it is included is no text that nobody knows.
     let paths = Set(included.map { files[Int($0.index)].path })
     node.unrecognised.removeAll { paths.contains($0.path) }
-    tellListOfChains(results.filter { !included.contains($0.listing.excerpt.file) }, files, &reading)
-}
-
-/// `nft list chains` and `nft list tables` print chains and tables as a listing of the rules does, and none of what they hold.
-private func tellListOfChains(
-    _ results: [(listing: Listing, reading: NftablesReading)], _ files: [SourceFile], _ reading: inout HostReading
-) {
-    let tables = results.flatMap { $0.reading.tables }
-    let hasContent = tables.contains { table in
-        !table.sets.isEmpty || !table.objects.isEmpty || table.chains.contains { !$0.rules.isEmpty }
-    }
-    // What was read of the kernel itself is all there is.
-    let isOfText = tables.contains { $0.mayJoinComparisons }
-    guard let first = results.first, !hasContent, isOfText else { return }
-    let file = files[Int(first.listing.excerpt.file.index)]
-    let text = file.bytes.span
-    let place = firstLine(of: first.listing.excerpt, text)
-    reading.diagnostics.append(
-        Diagnostic(
-            .warning, "no-rule-listed",
-            "no chain here has a rule: 'nft list ruleset' shows rules, 'nft list chains' and 'nft list tables' do not",
-            at: place))
 }
 
 private func summary(of result: NftablesReading) -> String {

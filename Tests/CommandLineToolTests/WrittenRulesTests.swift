@@ -45,18 +45,6 @@ struct WrittenRulesTests {
         #expect(try outcome(missing) == "undecided" && missing.error.contains("[missing-include]"))
     }
 
-    /// `nft list chains` prints what a listing of the rules does, but the rules.
-    @Test func `a list of chains or tables is no rule set`() throws {
-        let chains = "table inet t {\n\tchain c {\n\t\ttype filter hook input priority 0; policy accept;\n\t}\n}\n"
-        let folder = try Folder([
-            "n/chains": chains, "n/addr": Self.addresses, "m/tables": "table inet t\n", "m/addr": Self.addresses,
-        ])
-        for node in ["n", "m"] {
-            let text = call(["trace", folder[node]] + Self.packet)
-            #expect(text.output.contains("This rests on") && text.output.contains("no chain here has a rule"))
-        }
-    }
-
     @Test func `a file that begins by removing all rules is one of nft's`() throws {
         let rules = "#!/usr/sbin/nft -f\nflush ruleset;\ntable inet t { chain c { type filter hook input priority 0; "
         let folder = try Folder(["n/rules": rules + "tcp dport 22 drop;}\n}\n", "n/addr": Self.addresses])
