@@ -212,6 +212,11 @@ public struct Table: Hashable, Sendable {
     /// Whether the text changes rules of it of which it does not tell which they are, by the kernel's numbers, or has rules in
     /// a file that is not there: what it holds is not what is written here.
     public var isInDoubt = false
+    /// Whether the dump begins within it, or has rules of a built-in chain that it does not declare: policies and rules may be
+    /// missing.
+    public var lacksDeclarations = false
+    /// Whether lines of it could not be read of which it is not known in which chain they stand.
+    public var hasUnplacedLines = false
     public var place: Place
 
     public init(family: TableFamily, backend: Backend, name: Symbol, place: Place) {
@@ -221,8 +226,8 @@ public struct Table: Hashable, Sendable {
         self.place = place
     }
 
-    /// Whether what is read of it may not be all that it holds.
-    public var isIncomplete: Bool { isCutOff || isInDoubt }
+    /// Whether it may have rules or policies beside those that are known.
+    public var isPartial: Bool { isCutOff || isInDoubt || lacksDeclarations || hasUnplacedLines }
 
     /// Whether its rules are nft's own, and not matches and targets of iptables.
     public var isNative: Bool { backend == .nfTables && iptables == nil }

@@ -113,7 +113,7 @@ import Testing
         let table = try #require(read.reading.tables.first)
         #expect(table.sets.count == 1 && table.chains.map(\.rules.count) == [1, 4])
         #expect(table.chains.last?.rules.map(\.place.file.index) == [0, 2, 2, 0])
-        #expect(!table.isIncomplete && read.reading.includedFiles == [FileID(1), FileID(2)])
+        #expect(!table.isPartial && read.reading.includedFiles == [FileID(1), FileID(2)])
     }
 
     /// Of a block that lacks a file rules may be missing.
@@ -130,7 +130,7 @@ import Testing
                 IncludableFile(path: "brace", file: FileID(1), bytes: Array("accept\n}\n".utf8)),
                 IncludableFile(path: "open", file: FileID(2), bytes: Array("chain d {\n accept\n".utf8)),
             ])
-        #expect(read.reading.tables.first?.isIncomplete == true)
+        #expect(read.reading.tables.first?.isPartial == true)
         #expect(read.reading.diagnostics.count == 1)
         #expect(read.rules.contains { $0.statements == [.target(.drop)] })
     }

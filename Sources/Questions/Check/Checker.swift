@@ -33,7 +33,7 @@ public final class Checker {
         _ policy: CheckPolicy, on models: [HostModel], missing: [MissingInput], cluster: ClusterObjects,
         files: [SourceFile]
     ) {
-        missingRules = missing.filter { $0.isRules }
+        missingRules = missing.filter { $0.isRules || $0.isTable }
         self.policy = policy
         self.files = files
         self.models = models
@@ -94,6 +94,13 @@ public final class Checker {
             finding.unknowns = unknowns(unread)
             findings.append(finding)
         }
+        // A table that the host may have decides about what the others let through.
+        let lack = missingInputs(forAllOf: Array(ownVersions), of: missingRules).filter { $0.isTable }
+        if !lack.isEmpty, !findings.contains(where: { $0.kind == .violated || $0.kind == .notProved }) {
+            var finding = CheckFinding(.notProved, .refused)
+            finding.unknowns = lack.map { absent($0) }
+            findings.append(finding)
+        }
         var verdict = StatementAnswer.Verdict.holds
         for finding in findings {
             switch finding.kind {
@@ -107,6 +114,11 @@ public final class Checker {
 
     private func unknowns(_ unread: [UnfollowedDecider]) -> [CheckFinding.Unknown] {
         unread.map { CheckFinding.Unknown(name: "unread-rules", meaning: $0.text) }
+    }
+
+    private func absent(_ rules: MissingInput) -> CheckFinding.Unknown {
+        CheckFinding.Unknown(
+            name: rules.name, meaning: "rules that are not in the snapshot (`\(rules.command)`) say the same")
     }
 
     /// Notes that a statement speaks of packets of `version`.
@@ -191,10 +203,7 @@ public final class Checker {
         let space = asked.space
         let surely = space.always(wrong)
         // Rules that are not in the snapshot may say otherwise.
-        let lack = missingInputs(forAllOf: [space.version], of: missingRules).map {
-            CheckFinding.Unknown(
-                name: $0.name, meaning: "rules that are not in the snapshot (`\($0.command)`) say the same")
-        }
+        let lack = missingInputs(forAllOf: [space.version], of: missingRules).map { absent($0) }
         let isSure = !surely.isEmpty && lack.isEmpty
         let against = isSure ? wrong : space.or(wrong, doubtful)
         if against.isEmpty { return [] }

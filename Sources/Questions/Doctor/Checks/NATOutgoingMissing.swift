@@ -99,10 +99,17 @@ extension Patient {
         return nil
     }
 
+    /// Whether an entry or a rule on a way gives the packet another source, known or not: a masquerade to an interface
+    /// whose addresses the input lacks is one.
+    private func mayTranslateSource(_ way: TracedWay) -> Bool {
+        if way.sourceTranslation != nil { return true }
+        return way.rules.contains { mayTranslateSource($0.rule) }
+    }
+
     /// Pods whose packets leave with their own private address.
     fileprivate var untranslatedOutgoing: [DoctorFinding] {
         guard lostMasquerade.isEmpty, let sample = outgoingSample,
-            sample.followed.ways.allSatisfy({ $0.sourceTranslation == nil }), sample.address.isPrivate,
+            !sample.followed.ways.contains(where: mayTranslateSource), sample.address.isPrivate,
             let out = sample.followed.ways.first?.outInterface, uplinks.contains(where: { $0.name == out })
         else { return [] }
         let pool = cluster.pools.first { $0.range.contains(sample.address) }
