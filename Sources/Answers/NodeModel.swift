@@ -9,7 +9,7 @@ internal import SourceText
 extension NodeState {
     /// The node compiled, with what it says of rules that could not be read.
     public func makeModel() -> HostModel {
-        HostModel(ruleset, host, names: names, unreadRules: unreadRulesets.map(told) + partialTables)
+        HostModel(ruleset, host, names: names, unreadRules: unreadRulesets.map(told) + partialTables + inDoubt)
     }
 
     private func told(_ unread: UnreadRuleset) -> UnfollowedDecider {
@@ -42,6 +42,20 @@ extension NodeState {
                 add("unread-lines", "lines of \(name) that could not be read, of which the chain is not known,")
             }
             return found
+        }
+    }
+
+    /// Tables whose text does not tell which rules they hold.
+    private var inDoubt: [UnfollowedDecider] {
+        ruleset.tables.compactMap { table in
+            guard table.isInDoubt else { return nil }
+            let versions = IPVersion.allCases.filter { table.family.sees($0) }
+            return UnfollowedDecider(
+                name: "in-doubt",
+                text:
+                    "what becomes of the rules of table \(names.text(table.name)), which is not all told, decides about packets "
+                    + "too\(location(table.place))",
+                version: versions.count == 1 ? versions.first : nil, isOfRules: true)
         }
     }
 

@@ -211,8 +211,9 @@ public final class LinkedRuleset: Sendable {
         Int(hook.rawValue) * 2 + (version == .v4 ? 0 : 1)
     }
 
-    /// Lower priority first; at equal priority the chain registered last runs first, and a dump lists chains in the
-    /// order of registration. Observed on Linux 6.18.
+    /// Lower priority first; at equal priority the chain registered last runs first. Chains of a table are listed in the order
+    /// of registration, and so are those of several as a rule; a file that was not loaded yet tells where it is another
+    /// (`Chain.registration`). Observed on Linux 6.18.
     private static func order(_ ruleset: Ruleset, _ locations: [(table: Int, chain: Int)]) -> [[ChainID]] {
         var order = [[ChainID]](repeating: [], count: Hook.allCases.count * 2)
         func base(_ id: ChainID) -> BaseChain? {
@@ -228,11 +229,23 @@ public final class LinkedRuleset: Sendable {
                 order[hookIndex(version, chain.hook)].append(id)
             }
         }
+        func chain(_ id: ChainID) -> Chain {
+            ruleset.tables[locations[id.index].table].chains[locations[id.index].chain]
+        }
         for index in order.indices {
+            // Those whose order is told change places among themselves, file by file.
+            let told = order[index].indices.filter { chain(order[index][$0]).registration != nil }
+            let sorted = told.map { order[index][$0] }.sorted { a, b in
+                let (first, second) = (chain(a), chain(b))
+                return first.place.file == second.place.file
+                    ? (first.registration ?? 0) < (second.registration ?? 0) : a < b
+            }
+            for (place, id) in zip(told, sorted) { order[index][place] = id }
+            let places = Dictionary(uniqueKeysWithValues: order[index].enumerated().map { ($0.element, $0.offset) })
             order[index].sort { a, b in
                 let first = base(a)?.priority ?? 0
                 let second = base(b)?.priority ?? 0
-                return first == second ? a > b : first < second
+                return first == second ? places[a] ?? 0 > places[b] ?? 0 : first < second
             }
         }
         return order

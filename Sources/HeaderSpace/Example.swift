@@ -181,6 +181,8 @@ extension PacketSpace {
             packet.packetType = .broadcast
         }
         packet.unknown = .payload
+        // Senders set the flag or not, as they like.
+        if version == .v4 { packet.unknown.insert(.dontFragment) }
         switch proto {
         case .esp, .ah, .ipcomp, .sctp, .dccp, .mobility: packet.unknown.insert(.otherHeaders)
         case .tcp: packet.unknown.insert(.tcpOptions)

@@ -33,7 +33,7 @@ func staysInside(_ text: Span<UInt8>, _ line: Range<Int>) -> Bool {
 
 /// A line outside of braces that only a file for `nft -f` has.
 func isNftCommand(_ text: Span<UInt8>, _ line: Range<Int>) -> Bool {
-    if text.has(text.trimmed(line), "flush ruleset") { return true }
+    if text.begins(line, "flush ruleset") { return true }
     if text.begins(line, "include \"") { return true }
     if text.begins(line, "define "), text.find(" =", in: line) != nil { return true }
     var words = Words()

@@ -28,6 +28,8 @@ public struct PacketFields: OptionSet, Hashable, Sendable {
     public static let connectionMark = PacketFields(rawValue: 1 << 18)
     public static let packetType = PacketFields(rawValue: 1 << 19)
     public static let fragment = PacketFields(rawValue: 1 << 20)
+    /// IPv4's flag that forbids routers to cut the packet in pieces.
+    public static let dontFragment = PacketFields(rawValue: 1 << 21)
 
     /// Each single field with its name on the command line and in JSON.
     public static let names: [(field: PacketFields, name: String)] = [
@@ -36,6 +38,7 @@ public struct PacketFields: OptionSet, Hashable, Sendable {
         (.length, "length"), (.mark, "mark"), (.mac, "mac"), (.owner, "uid"), (.inInterface, "in"),
         (.tcpOptions, "tcp-options"), (.payload, "payload"), (.otherHeaders, "headers"), (.connectionState, "state"),
         (.connectionMark, "ct-mark"), (.packetType, "pkt-type"), (.fragment, "fragment"),
+        (.dontFragment, "df"),
     ]
 }
 

@@ -52,3 +52,8 @@ extension ConnectionKey {
         }
     }
 }
+
+extension HeaderField {
+    /// Bits of its last byte that are behind it.
+    var trailingBits: Int { (8 - (row.offset + row.bits) % 8) % 8 }
+}

@@ -25,7 +25,7 @@ extension Reader {
     private mutating func readCommand() throws(NftFailure) {
         if try readDefinition() { return }
         switch word {
-        case "include": try readInclude(inTable: false)
+        case "include": try readInclude(.file)
         case "table":
             advance()
             try readTable()
@@ -43,7 +43,15 @@ extension Reader {
         case "chain", "set", "map", "element", "flowtable", "counter", "quota", "limit", "ct", "synproxy", "secmark":
             try readAddition()
         case "flush", "delete", "destroy": try readRemoval()
-        case "list", "reset", "monitor", "describe", "export", "rename":
+        case "rename":
+            // Whether the chain is the one that rules are added to under its new name.
+            let start = source.position
+            advance()
+            if take("chain") { try openTableOfCommand(start) }
+            setTable { $0.isInDoubt = true }
+            skipToRuleEnd()
+            report(.warning, "not-followed", "chains keep their names here", at: place(from: start))
+        case "list", "reset", "monitor", "describe", "export":
             let start = source.position
             skipToRuleEnd()
             report(.note, "no-rules", "this command adds no rules: it is passed over", at: place(from: start))
@@ -68,6 +76,9 @@ extension Reader {
         let family = takeFamily()
         let name = try name("a table's name")
         openTable(family, name, at: place(from: first))
+        // Whoever names a table without the flag wakes it. Source: nf_tables_api.c `nf_tables_updtable`, and nft sends the
+        // flags of each such statement; observed with nft 1.0.6.
+        setTable { $0.isDormant = false }
         if isAt("{") {
             try readTableBlock()
         }
@@ -138,6 +149,7 @@ extension Reader {
         if take("handle") || take("position") {
             let handle = try number(UInt32.self)
             let known = reading.tables[table].chains[index].rules.firstIndex { $0.handle == handle }
+            if known == nil { reportUnknownRule(handle, at: place(from: first)) }
             if isReplacement { replaced = known } else if let known { position = isInsertion ? known : known + 1 }
         } else if take("index") {
             let number = try number(UInt32.self)
@@ -146,6 +158,12 @@ extension Reader {
         let rule = readRule()
         if let replaced { reading.tables[table].chains[index].rules.remove(at: replaced) }
         add(rule, to: index, at: replaced ?? position)
+    }
+
+    /// Of a number that the kernel gave to something of the table that is read.
+    private mutating func reportUnknownRule(_ handle: UInt32, at place: Place) {
+        setTable { $0.isInDoubt = true }
+        report(.warning, "unknown-handle", "what has the handle \(handle) is not known here", at: place)
     }
 
     /// `flush ruleset`, `flush chain …`, `delete table …`, …: of what was read before.
@@ -162,8 +180,13 @@ extension Reader {
         advance()
         if kind == "ct" { advance() }
         let family = takeFamily()
-        if kind == "table", isAt("handle") {
-            skipToRuleEnd()
+        if kind == "table", isAt("handle"), token(ahead: 1).kind == .number {
+            advance()
+            let handle = try number(UInt32.self)
+            for index in reading.tables.indices where reading.tables[index].family == family {
+                table = index
+                reportUnknownRule(handle, at: place(from: first))
+            }
             return
         }
         let tableName = try name("a table's name")
@@ -181,6 +204,11 @@ extension Reader {
             }
             return
         }
+        if kind != "rule", isAt("handle"), token(ahead: 1).kind == .number {
+            advance()
+            reportUnknownRule(try number(UInt32.self), at: place(from: first))
+            return
+        }
         let itemName = isAtRuleEnd ? Symbol.empty : try name("a name")
         switch kind {
         case "chain":
@@ -189,8 +217,12 @@ extension Reader {
         case "rule":
             try expect("handle")
             let handle = try number(UInt32.self)
-            if let index = chainIndex[ChainKey(table: known, name: itemName)] {
-                reading.tables[known].chains[index].rules.removeAll { $0.handle == handle }
+            if let index = chainIndex[ChainKey(table: known, name: itemName)],
+                let rule = reading.tables[known].chains[index].rules.firstIndex(where: { $0.handle == handle })
+            {
+                reading.tables[known].chains[index].rules.remove(at: rule)
+            } else {
+                reportUnknownRule(handle, at: place(from: first))
             }
         case "set", "map", "meter":
             if isFlush {
@@ -202,6 +234,7 @@ extension Reader {
             } else {
                 reading.tables[known].sets.removeAll { $0.name == itemName }
             }
+        case "element": return try removeElements(itemName, first)
         default:
             skipToRuleEnd()
             report(
@@ -211,7 +244,46 @@ extension Reader {
         skipToRuleEnd()
     }
 
+    /// At the elements behind `delete element`.
+    ///
+    /// Of a set with ranges it is left open whether they are gone: nft 1.0.6 leaves some in it that it was told to take out
+    /// in the file that declares the set.
+    private mutating func removeElements(_ name: Symbol, _ first: Int) throws(NftFailure) {
+        guard let index = reading.tables[table].sets.firstIndex(where: { $0.name == name }) else {
+            let message = "there is no set '\(names.text(name))' to take from"
+            throw NftFailure("unknown-set", message, at: place(from: first))
+        }
+        let set = reading.tables[table].sets[index]
+        var removed = NativeSet(name: name, widths: set.elements.widths, place: set.place)
+        removed.key = set.key
+        do throws(NftFailure) {
+            let value = isAt("$") ? try variable() : try setValue()
+            guard case .set(let elements) = value.node else {
+                throw NftFailure("bad-value", "a set is wanted here", at: value.place)
+            }
+            let keys = elements.map { ElementSyntax(key: $0.key) }
+            try append(keys, to: &removed, bits: keyBits(set))
+        } catch {
+            // Whichever they were.
+            reading.tables[table].sets[index].elements = NativeElements(widths: set.elements.widths)
+            reading.tables[table].sets[index].isTerse = true
+            throw error
+        }
+        let isOpen = set.flags.contains(.interval)
+        if removed.catchAll != nil { reading.tables[table].sets[index].catchAll = nil }
+        let found = reading.tables[table].sets[index].elements.remove(removed.elements)
+        if isOpen || found < removed.elements.count || (removed.catchAll != nil && set.catchAll == nil) {
+            reading.tables[table].sets[index].isTerse = true
+            report(
+                .warning, "not-followed",
+                "whether set '\(names.text(name))' still holds what this takes out is not known: nor is what else it holds",
+                at: place(from: first))
+        }
+    }
+
     private mutating func removeChain(_ table: Int, _ index: Int) {
+        let name = reading.tables[table].chains[index].name
+        registered.removeAll { $0.table == table && $0.name == name }
         reading.tables[table].chains.remove(at: index)
         indexChains()
     }
@@ -219,12 +291,17 @@ extension Reader {
     private mutating func removeTables(_ isUnwanted: (Table) -> Bool) {
         var kept: [Table] = []
         var managed: [Bool] = []
+        var numbers: [Int: Int] = [:]
         for (index, table) in reading.tables.enumerated() where !isUnwanted(table) {
+            numbers[index] = kept.count
             kept.append(table)
             managed.append(reading.isManagedByIptables[index])
         }
         reading.tables = kept
         reading.isManagedByIptables = managed
+        registered = registered.compactMap { key in
+            numbers[key.table].map { ChainKey(table: $0, name: key.name) }
+        }
         // Numbers of anonymous sets stay unique in each table that is left.
         let most = anonymousCounts.values.max() ?? 0
         anonymousCounts = [:]
@@ -243,16 +320,32 @@ extension Reader {
 
     // MARK: Other files
 
-    /// `include "path"`: the file is one of those that were given.
-    mutating func readInclude(inTable: Bool) throws(NftFailure) {
+    /// What holds an `include`.
+    enum IncludingBlock {
+        case file, table
+        /// By its index in the table that is read.
+        case chain(Int)
+    }
+
+    /// `include "path"`: the file is one of those that were given. What it holds stands in the block that includes it.
+    mutating func readInclude(_ block: IncludingBlock) throws(NftFailure) {
         let first = source.position
+        do throws(NftFailure) {
+            try readInclude(block, first)
+        } catch {
+            switch block {
+            case .file: break
+            case .table, .chain: setTable { $0.isInDoubt = true }
+            }
+            throw error
+        }
+    }
+
+    private mutating func readInclude(_ block: IncludingBlock, _ first: Int) throws(NftFailure) {
         advance()
         let symbol = try quoted("a path")
         let path = names.text(symbol)
         let place = place(from: first)
-        if inTable {
-            throw NftFailure("include-in-block", "a file that is included within a block is not read", at: place)
-        }
         let isPattern = path.contains("*") || path.contains("?") || path.contains("[")
         let found = includes.filter { isPattern ? matches($0.path, path) : ends($0.path, with: path) }
         if found.isEmpty, !isPattern {
@@ -269,9 +362,15 @@ extension Reader {
             openFiles.append(file.file)
             reading.includedFiles.append(file.file)
             source = TokenSource(file.bytes, range: 0..<file.bytes.count, firstLine: 1, file: file.file)
-            readFile()
-            source = outer
-            openFiles.removeLast()
+            defer {
+                source = outer
+                openFiles.removeLast()
+            }
+            switch block {
+            case .file: readFile()
+            case .table: try readTableItems(isIncluded: true)
+            case .chain(let index): try readChainItems(index, isIncluded: true)
+            }
         }
     }
 

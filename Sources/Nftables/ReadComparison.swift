@@ -8,7 +8,8 @@ extension Reader {
     mutating func readExpressionStatement() throws(NftFailure) -> Statement {
         let left = try runtimeExpression()
         if take("vmap") {
-            return .target(.native(.verdictMap(left, try mapReference(left, .verdict))))
+            let key = isAt("@") ? asLoaded(left) : left
+            return .target(.native(.verdictMap(key, try mapReference(key, .verdict))))
         }
         if isAt("set"), let target = assignable(left) {
             advance()
@@ -78,6 +79,7 @@ extension Reader {
         if written == nil, type.isBitmask, !isMasked, isFlags(value) { relation = .anyBit }
         if written == .noBit, !type.isBitmask { relation = .notEqual }
         let right = try operand(value, left, at: first)
+        if case .setReference = value.node { return Comparison(asLoaded(left), relation, right) }
         return Comparison(left, relation, right)
     }
 

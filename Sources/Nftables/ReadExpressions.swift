@@ -18,7 +18,62 @@ extension Reader {
             skipNewlines()
             parts.append(try basicExpression(source.position))
         }
-        return parts.count == 1 ? parts[0] : .concatenation(parts)
+        return joinedKey(parts, from: first)
+    }
+
+    /// The parts of a key as one expression.
+    ///
+    /// nft 1.0.6 lists a field that does not end with a byte as it loads it: `ip saddr . ip dscp >> 2`, which is
+    /// `ip saddr . ip dscp`. What someone shifts by so many bits it lists with two shifts. Where a part is a plain number, it
+    /// shifts the constants of a set in the rule too, and what they were can't be told.
+    private mutating func joinedKey(_ parts: [Expression], from first: Int) -> Expression {
+        guard parts.count > 1 else { return parts[0] }
+        var parts = parts
+        var isListed = false
+        for index in parts.indices {
+            switch parts[index] {
+            case .shifted(.field(let field), let count) where count == -field.trailingBits:
+                parts[index] = .field(field)
+                isListed = true
+            case .shifted(.shifted(.field(let field), let own), let count) where own == -field.trailingBits:
+                parts[index] = .shifted(.field(field), by: count)
+                isListed = true
+            default: parts[index] = asLoaded(parts[index])
+            }
+        }
+        if isListed {
+            let place = place(from: first)
+            let written = text(from: first)
+            report(
+                .warning, "listed-shift", "'\(names.text(written))' is read without the shift that nft lists",
+                at: place)
+            hasGarbledConstants = parts.contains { $0.type == .integer }
+        }
+        return .concatenation(parts)
+    }
+
+    /// A field as nft has the kernel load it for a key of several parts, for a named set or map and under a mask.
+    ///
+    /// Of what lies in two bytes and does not end with one (`ip6 dscp`, `frag frag-off`) nft 1.0.6 takes the wrong bits on
+    /// machines with the lowest byte first; which nft it was a text does not tell. Observed with `nft --debug=netlink`.
+    mutating func asLoaded(_ expression: Expression) -> Expression {
+        switch expression {
+        case .field(let field) where field.row.offset % 8 + field.row.bits > 8 && field.trailingBits > 0:
+            return .unknown(names.intern("\(field.row.header.name) \(field.row.name)"), field.row.type)
+        case .extensionHeader(let field)
+        where !field.testsPresence && field.offset % 8 + field.bits > 8 && (field.offset + field.bits) % 8 > 0:
+            return .unknown(names.intern("frag frag-off"), field.type)
+        default: return expression
+        }
+    }
+
+    /// Whether such a field is listed as the bytes that it is cut out of: `(@nh,0,16 & 0xfc0) >> 6`.
+    private func isCutOut(_ value: Expression, _ sign: BinaryOperator, _ constant: Value) -> Bool {
+        guard sign == .shiftRight, case .number(let count) = constant.node, count % 8 > 0,
+            case .masked(.payload(_, _, let bits), let mask, let xor) = value, bits > 8, let number = mask.number,
+            xor.bytes.allSatisfy({ $0 == 0 })
+        else { return false }
+        return number.trailingZeroBitCount == Int(count)
     }
 
     private mutating func basicExpression(_ first: Int) throws(NftFailure) -> Expression {
@@ -80,6 +135,10 @@ extension Reader {
         case (.constant(let a), .constant(let b)):
             return .constant(Value(node: .binary(sign, a, b), place: place(from: first)))
         case (.runtime(let value), .constant(let constant)):
+            let loaded = asLoaded(value)
+            if loaded != value || isCutOut(value, sign, constant) {
+                return .runtime(.unknown(text(from: first), loaded.type))
+            }
             return .runtime(try changed(value, sign, constant))
         case (.constant(let constant), .runtime(let value)) where sign == .and || sign == .or || sign == .xor:
             return .runtime(try changed(value, sign, constant))
@@ -140,8 +199,9 @@ extension Reader {
         case .runtime(let expression):
             var parts = [expression]
             while take(".") { parts.append(try basicExpression(source.position)) }
-            let key = parts.count == 1 ? expression : .concatenation(parts)
-            guard take("map") else { return key }
+            let whole = joinedKey(parts, from: first)
+            guard take("map") else { return whole }
+            let key = isAt("@") ? asLoaded(whole) : whole
             return .map(key, try mapReference(key, data ?? .data(type, bits: bits > 0 ? bits : type.bits)))
         case .constant(let value):
             if take("-") {

@@ -15,6 +15,7 @@ extension Reader {
         while !isAtRuleEnd {
             let start = source.position
             let outer = depth
+            hasGarbledConstants = false
             do throws(NftFailure) {
                 let statement = try readStatement()
                 if keptCounters == nil, case .target(.native(.counter(let counted?))) = statement {

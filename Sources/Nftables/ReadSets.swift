@@ -23,7 +23,7 @@ extension Reader {
                 advance()
                 let types = try dataTypes()
                 made.key = types
-                bits = types.map { $0.bits }
+                bits = types.map { Self.declaredBits($0) }
                 if take(":") { made.value = try mapValue() }
             case "typeof":
                 advance()
@@ -134,6 +134,10 @@ extension Reader {
         advance()
     }
 
+    /// Bits of what is declared by a type's name. Plain numbers, of which `typeof` alone tells how large they are, are so
+    /// declared in nft's JSON and where the kernel's sets are written: here as large as they may be.
+    private static func declaredBits(_ type: DataType) -> Int { type == .integer ? 64 : type.bits }
+
     private mutating func dataTypes() throws(NftFailure) -> [DataType] {
         var types = [try dataType()]
         while take(".") { types.append(try dataType()) }
@@ -176,7 +180,7 @@ extension Reader {
         }
         let types = try dataTypes()
         if types.count > 1 { return .concatenation(types) }
-        return types[0] == .verdict ? .verdict : .data(types[0], bits: types[0].bits)
+        return types[0] == .verdict ? .verdict : .data(types[0], bits: Self.declaredBits(types[0]))
     }
 
     private mutating func typeOf() throws(NftFailure) -> [(type: DataType, bits: Int)] {

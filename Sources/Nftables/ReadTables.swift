@@ -32,9 +32,15 @@ extension Reader {
         if token.kind == .newline, token.handle > 0 { advance() }
         scopes.append([:])
         defer { scopes.removeLast() }
+        try readTableItems(isIncluded: false)
+    }
+
+    /// What a table's block holds: up to the brace behind it, or of a file that is included there, to its end.
+    mutating func readTableItems(isIncluded: Bool) throws(NftFailure) {
         while true {
             skipSeparators()
-            if take("}") { return }
+            if isIncluded ? isAtEnd : take("}") { return }
+            if isIncluded, isAt("}") { throw unexpected("the file's end") }
             if isAtEnd {
                 setTable { $0.isCutOff = true }
                 throw unexpected("'}'")
@@ -48,7 +54,7 @@ extension Reader {
                 // An end within a chain is told once.
                 if isAtEnd {
                     setTable { $0.isCutOff = true }
-                    throw error
+                    if !isIncluded { throw error }
                 }
                 report(error)
                 recover(from: start)
@@ -68,7 +74,7 @@ extension Reader {
         let first = source.position
         switch word {
         case "include":
-            try readInclude(inTable: true)
+            try readInclude(.table)
         case "flags":
             advance()
             repeat {
@@ -145,9 +151,15 @@ extension Reader {
         try expect("{")
         scopes.append([:])
         defer { scopes.removeLast() }
+        try readChainItems(index, isIncluded: false)
+    }
+
+    /// What a chain's block holds, as `readTableItems`.
+    mutating func readChainItems(_ index: Int, isIncluded: Bool) throws(NftFailure) {
         while true {
             skipSeparators()
-            if take("}") { return }
+            if isIncluded ? isAtEnd : take("}") { return }
+            if isIncluded, isAt("}") { throw unexpected("the file's end") }
             if isAtEnd { throw unexpected("'}'") }
             let start = source.position
             let outer = depth
@@ -155,7 +167,7 @@ extension Reader {
                 if try readDefinition() { continue }
                 if try readChainProperty(index) { continue }
                 if isAt("include") {
-                    try readInclude(inTable: true)
+                    try readInclude(.chain(index))
                     continue
                 }
                 // Rules of other tables' syntax would lose their place: what is no rule is told by the reader of rules.
@@ -242,10 +254,24 @@ extension Reader {
         }
         try expect("priority")
         let priority = try priority(hook: hook)
+        if table < reading.tables.count {
+            let key = ChainKey(table: table, name: reading.tables[table].chains[index].name)
+            if !registered.contains(key) { registered.append(key) }
+        }
         setTable { table in
             table.chains[index].base = BaseChain(
                 hook: hook, priority: priority, type: type, policy: table.chains[index].base?.policy ?? .accept)
             if !bound.isEmpty { table.chains[index].devices = bound }
+        }
+    }
+
+    /// Tells the base chains' order where it is not that of tables and chains: of a listing it always is, as far as that tells.
+    mutating func noteRegistration() {
+        let found = registered.compactMap { key in chainIndex[key].map { (table: key.table, chain: $0) } }
+        let isInOrder = zip(found, found.dropFirst()).allSatisfy { ($0.table, $0.chain) < ($1.table, $1.chain) }
+        guard !isInOrder else { return }
+        for (number, one) in found.enumerated() {
+            reading.tables[one.table].chains[one.chain].registration = number
         }
     }
 

@@ -84,8 +84,11 @@ extension Reader {
         switch token.kind {
         case .number:
             let node: Value.Node
-            if let small = parseNumber(source.bytes.span.extracting(token.range)) {
+            if let small = SourceText.number(source.bytes.span.extracting(token.range)) {
                 node = .number(small)
+            } else if decimal(source.bytes.span.extracting(token.range)) != nil {
+                // `08`: a word to nft, of which its type makes what it can.
+                node = .word(Array(source.bytes[token.range]))
             } else if let wide = wideNumber(source.bytes[token.range]) {
                 node = .wideNumber(wide)
             } else {

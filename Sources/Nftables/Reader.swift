@@ -42,6 +42,7 @@ public func readNftables(
     reader.includes = includes
     swap(&reader.names, &names)
     reader.readFile()
+    reader.noteRegistration()
     swap(&reader.names, &names)
     return reader.reading
 }
@@ -80,6 +81,10 @@ struct Reader {
     var counters: Counters?
     /// Where the statements of the rule that was read last stand; fewer than these where it could not be read.
     var statementPlaces: [Place] = []
+    /// Whether nft lists constants of the key that was read last as others than they are.
+    var hasGarbledConstants = false
+    /// Base chains in the order in which they were hung on their hooks.
+    var registered: [ChainKey] = []
     /// How many chains have no name of their own.
     var namelessCount = 0
     var depth = 0
@@ -264,7 +269,7 @@ extension Reader {
             if case .number(let number) = value.node { return number }
             throw NftFailure("bad-value", "the variable is not \(wanted)", at: value.place)
         }
-        guard token.kind == .number, let value = parseNumber(source.bytes.span.extracting(token.range)) else {
+        guard token.kind == .number, let value = SourceText.number(source.bytes.span.extracting(token.range)) else {
             throw unexpected(wanted)
         }
         advance()
@@ -280,11 +285,6 @@ extension Reader {
             throw NftFailure("bad-number", "\(value) is more than fits here", at: place(from: first))
         }
         return result
-    }
-
-    /// Decimal, or `0x…`. A zero before it does not make it octal.
-    func parseNumber(_ text: Span<UInt8>) -> UInt64? {
-        text.count > 1 && text[1] | 0x20 == UInt8(ascii: "x") ? SourceText.number(text) : decimal(text)
     }
 
     /// A name, also in quotes, of a chain, set, table, …

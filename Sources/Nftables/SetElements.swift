@@ -16,7 +16,11 @@ extension Reader {
         if case .data = value, elements.contains(where: { $0.hasConcatenatedData }) {
             made.value = concatenatedValue(value, elements)
         }
-        try append(elements, to: &made, bits: key.map { $0.bits })
+        if hasGarbledConstants, key.count > 1 {
+            made.isTerse = true
+        } else {
+            try append(elements, to: &made, bits: key.map { $0.bits })
+        }
         for index in 0..<made.elements.count where made.elements.isRange(index) { made.flags.insert(.interval) }
         anonymousCounts[table] = number + 1
         if table < reading.tables.count { reading.tables[table].sets.append(made) }

@@ -11,7 +11,8 @@ extension Writer {
             var text = ""
             for byte in literal.bytes { text += (text.isEmpty ? "" : ":") + twoDigits(byte) }
             return text
-        case .interfaceName, .string: return "\"\(characters(literal))\""
+        case .interfaceName: return "\"\(escaped(characters(literal)))\""
+        case .string: return "\"\(characters(literal))\""
         case .interfaceIndex:
             let text = characters(literal)
             return UInt32(text) == nil ? "\"\(text)\"" : text
@@ -58,7 +59,7 @@ extension Writer {
     func rangeText(_ low: Literal, _ high: Literal) -> String {
         switch low.type {
         case .interfaceName:
-            return "\"\(characters(low))*\""
+            return "\"\(escaped(characters(low)))*\""
         case .ipv4Address, .ipv6Address:
             if let first = IPAddress(bytes: low.bytes), let last = IPAddress(bytes: high.bytes),
                 let prefix = AddressRange(first, last).prefix
@@ -66,7 +67,7 @@ extension Writer {
                 return "\(first)/\(prefix.length)"
             }
         // A name may hold a dash, and could not be told from the range's.
-        case .etherAddress, .linkAddress, .mark, .time, .hour, .day: break
+        case .etherAddress, .linkAddress, .mark, .time, .hour, .day, .interfaceIndex: break
         default: return "\(numberText(low))-\(numberText(high))"
         }
         return "\(constantText(low))-\(constantText(high))"
@@ -87,6 +88,16 @@ extension Writer {
 
     private func characters(_ literal: Literal) -> String {
         String(decoding: literal.bytes.prefix { $0 != 0 && $0 != 0xff }, as: UTF8.self)
+    }
+
+    /// A star of the name itself, which ends no pattern.
+    private func escaped(_ name: String) -> String {
+        var bytes: [UInt8] = []
+        for byte in name.utf8 {
+            if byte == UInt8(ascii: "*") { bytes.append(UInt8(ascii: "\\")) }
+            bytes.append(byte)
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     func numberText(_ literal: Literal) -> String {

@@ -60,6 +60,8 @@ struct Writer {
     var family = TableFamily.ip
     /// Of the table being written, by name.
     var sets: [Symbol: NativeSet] = [:]
+    /// Chains without a name of their own, written where the rule is that leads to them.
+    private var blocks: [Symbol: Chain] = [:]
 
     init(names: NameTable, settings: NftablesSettings) {
         self.names = names
@@ -116,12 +118,23 @@ struct Writer {
         case .target(.return): put("return")
         case .target(.jump(let chain)):
             put("jump ")
-            putName(chain)
+            putTarget(chain)
         case .target(.goto(let chain)):
             put("goto ")
-            putName(chain)
+            putTarget(chain)
         case .target: put("# a target of iptables")
         }
+    }
+
+    private mutating func putTarget(_ chain: Symbol) {
+        // Taken out, so that no chain is written within itself.
+        guard let block = blocks.removeValue(forKey: chain) else { return putName(chain) }
+        put("{ ")
+        for rule in block.rules {
+            write(rule)
+            put("; ")
+        }
+        put("}")
     }
 }
 
@@ -156,12 +169,16 @@ extension Writer {
             separate(&self)
             write(flowtable)
         }
-        for chain in table.chains {
+        blocks = [:]
+        for chain in table.chains where isNameless(chain.name) { blocks[chain.name] = chain }
+        for chain in table.chains where !isNameless(chain.name) {
             separate(&self)
             write(chain)
         }
         put("}\n")
     }
+
+    private func isNameless(_ chain: Symbol) -> Bool { names.bytes(chain).contains(UInt8(ascii: "@")) }
 
     mutating func line(_ text: String, _ depth: Int) {
         for _ in 0..<depth { put("\t") }

@@ -40,8 +40,9 @@ public struct HostModel: Sendable {
     }
 
     public init(_ ruleset: Ruleset, _ host: HostState, names: NameTable, unreadRules: [UnfollowedDecider] = []) {
+        let (ruleset, named) = InterfaceNumbers.named(ruleset, host, names)
         // Native rules have names of interfaces as bytes; who asks what comes in by them needs symbols.
-        var names = names
+        var names = named
         var native = Ruleset()
         native.tables = ruleset.tables.filter { $0.isNative }
         for mention in PathModel.interfaceMentions(native, names) { _ = names.intern(mention.name) }

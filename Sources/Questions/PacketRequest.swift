@@ -280,6 +280,7 @@ private struct PacketMaker {
         // Linux sends TCP and UDP with DF set unless it is told not to find out the path's MTU.
         let hasPorts = packet.protocol == .tcp || packet.protocol == .udp
         packet.dontFragment = description.dontFragment ?? (hasPorts && description.fragmentOffset == nil)
+        if description.dontFragment == nil, packet.version == .v4 { packet.defaulted.insert(.dontFragment) }
         packet.moreFragments = description.moreFragments ?? false
         packet.fragmentOffset = description.fragmentOffset ?? 0
         packet.userID = description.userID

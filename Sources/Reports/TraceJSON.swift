@@ -395,6 +395,11 @@ func defaultTexts(_ fields: PacketFields, _ packet: Packet) -> [(name: String, v
             let text = "the packet is taken to have \(headers): a rule looks at them"
             texts.append((entry.name, "none", text))
             continue
+        case .dontFragment:
+            let text =
+                "the packet is taken to have its don't-fragment flag \(packet.dontFragment ? "set" : "clear"): a rule looks at it"
+            texts.append((entry.name, packet.dontFragment ? "1" : "0", text))
+            continue
         default: continue
         }
         texts.append(

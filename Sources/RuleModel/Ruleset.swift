@@ -163,6 +163,9 @@ public struct Chain: Hashable, Sendable {
     /// Of a base chain at ingress or egress: the interfaces that it is hung on.
     public var devices: [Symbol] = []
     public var comment: Symbol = .empty
+    /// Of a base chain: which of those of its file it is in the order in which they are hung on their hooks, where that is
+    /// not the order of tables and chains.
+    public var registration: Int?
     /// Where the chain is declared; `.none` where it is only mentioned.
     public var place: Place
 
@@ -206,6 +209,9 @@ public struct Table: Hashable, Sendable {
     public var comment: Symbol = .empty
     /// Whether the dump ended before `COMMIT`: rules may be missing.
     public var isCutOff = false
+    /// Whether the text changes rules of it of which it does not tell which they are, by the kernel's numbers, or has rules in
+    /// a file that is not there: what it holds is not what is written here.
+    public var isInDoubt = false
     /// Whether the dump begins within it, or has rules of a built-in chain that it does not declare: policies and rules may be
     /// missing.
     public var lacksDeclarations = false
@@ -221,7 +227,7 @@ public struct Table: Hashable, Sendable {
     }
 
     /// Whether it may have rules or policies beside those that are known.
-    public var isPartial: Bool { isCutOff || lacksDeclarations || hasUnplacedLines }
+    public var isPartial: Bool { isCutOff || isInDoubt || lacksDeclarations || hasUnplacedLines }
 
     /// Whether its rules are nft's own, and not matches and targets of iptables.
     public var isNative: Bool { backend == .nfTables && iptables == nil }

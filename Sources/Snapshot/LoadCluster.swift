@@ -12,6 +12,8 @@ public struct ClusterInput: Sendable {
     private let shared: SharedObjects
     private let sharedListings: [Recognised]
     private let unrecognised: [UnrecognisedInput]
+    /// Files that rules may include: `Loader.parts`.
+    private let includable: [Candidate]
     private let settings: SnapshotSettings
 
     public var count: Int { parts.count }
@@ -19,13 +21,18 @@ public struct ClusterInput: Sendable {
     /// Reads the node of this number, from 0; `names` are there before its own.
     public func node(_ number: Int, names: NameTable = NameTable()) throws(SnapshotFailure) -> ClusterMember {
         let part = parts[number]
-        let own = part.candidates.enumerated().map { $1.recognised(as: FileID(shared.files.count + $0)) }
+        let isOnly = parts.count == 1
+        let included = includedParts(includable.filter { isOnly || part.holds($0.file.path) }, by: part.candidates)
+        let candidates = part.candidates + included
+        let own = candidates.enumerated().map { $1.recognised(as: FileID(shared.files.count + $0)) }
+        let unknown = unrecognised.filter { input in
+            (isOnly || part.holds(input.path)) && !included.contains { $0.file.path == input.path }
+        }
         var settings = settings
         settings.names = names
         let state = try assemble(
-            files: shared.files + part.candidates.map { $0.file }, recognised: sharedListings + own,
-            unrecognised: unrecognised.filter { parts.count == 1 || part.holds($0.path) }, root: part.root,
-            folder: part.folder, shared: shared, settings: settings)
+            files: shared.files + candidates.map { $0.file }, recognised: sharedListings + own,
+            unrecognised: unknown, root: part.root, folder: part.folder, shared: shared, settings: settings)
         return ClusterMember(folder: part.folder, state: state)
     }
 
@@ -34,6 +41,7 @@ public struct ClusterInput: Sendable {
         self.parts = parts
         self.settings = settings
         unrecognised = loader.unrecognised
+        includable = loader.parts
         sharedListings = sharedCandidates.enumerated().map { $1.recognised(as: FileID($0)) }
         shared = SharedObjects(files: sharedCandidates.map { $0.file }, recognised: sharedListings)
         if parts.isEmpty {

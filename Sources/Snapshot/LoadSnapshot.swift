@@ -22,10 +22,33 @@ public func loadSnapshot(
     for path in paths { try loader.load(path, standardInput) }
     loader.leaveOutConfiguration()
     let chosen = try chooseNode(loader.candidates, settings: settings)
+    let included = includedParts(loader.parts, by: chosen)
+    let files = chosen + included
+    let unrecognised = loader.unrecognised.filter { input in !included.contains { $0.file.path == input.path } }
     return try assemble(
-        files: chosen.map { $0.file }, recognised: chosen.enumerated().map { $1.recognised(as: FileID($0)) },
-        unrecognised: loader.unrecognised, root: paths.count == 1 ? paths.first : nil,
+        files: files.map { $0.file }, recognised: files.enumerated().map { $1.recognised(as: FileID($0)) },
+        unrecognised: unrecognised, root: paths.count == 1 ? paths.first : nil,
         folder: settings.node ?? commonFolder(chosen), settings: settings)
+}
+
+/// Those of `parts`, in which nothing is recognised, that rules in `chosen` include by their names.
+func includedParts(_ parts: [Candidate], by chosen: [Candidate]) -> [Candidate] {
+    if parts.isEmpty { return [] }
+    var names: [String] = []
+    for candidate in chosen where candidate.found.listings.contains(where: { $0.kind == .nftText }) {
+        for line in candidate.file.bytes.split(separator: UInt8(ascii: "\n")) {
+            let line = line.drop { $0 <= 0x20 }
+            guard line.starts(with: "include".utf8) else { continue }
+            let words = String(decoding: line, as: UTF8.self).split(separator: "\"")
+            if words.count > 1, let name = words[1].split(separator: "/").last { names.append(String(name)) }
+        }
+    }
+    return parts.filter { part in
+        names.contains { name in
+            // Which files a pattern means is settled where it is read.
+            name.contains("*") || part.path.split(separator: "/").last.map(String.init) == name
+        }
+    }
 }
 
 /// Gathers files and keeps those in which something is recognised.
@@ -33,6 +56,8 @@ struct Loader {
     let settings: SnapshotSettings
     private(set) var candidates: [Candidate] = []
     private(set) var unrecognised: [UnrecognisedInput] = []
+    /// Small files of directories in which nothing is recognised: nft may include parts of a chain.
+    private(set) var parts: [Candidate] = []
     private var totalBytes = 0
     private var fileCount = 0
 
@@ -216,6 +241,10 @@ struct Loader {
         let (file, found) = recognise(bytes, file: FileID(0), path: path)
         if found.listings.isEmpty, root != nil {
             leave(path, reasonForNothing(bytes.span))
+            if bytes.count <= 1 << 16, parts.count < 256 {
+                let file = SourceFile(path: path, bytes: bytes)
+                parts.append(Candidate(file: file, found: found, root: root, path: below))
+            }
             return
         }
         totalBytes += bytes.count

@@ -60,6 +60,9 @@ func readNft(
             try iptables.add(native: table, files: files, names: reading.names, &reading.diagnostics)
         }
     }
+    // What was read where it is included is no text that nobody knows.
+    let paths = Set(included.map { files[Int($0.index)].path })
+    node.unrecognised.removeAll { paths.contains($0.path) }
 }
 
 private func summary(of result: NftablesReading) -> String {

@@ -87,7 +87,7 @@ func assemble(
     keepUnshown(iptables.unshown, &node)
     try node.settleRoutes(repeated: reading.repeatedRoutes, latest: settings.latest)
     // A list of all tables that is empty tells that there are no rules.
-    if node.ruleset.tables.isEmpty, !node.inputs.contains(where: { $0.kind == .nftTables }) {
+    if node.ruleset.tables.isEmpty, !order.isEmpty || !node.inputs.contains(where: { $0.kind == .nftTables }) {
         throw noRules(node, root)
     }
     node.missing = missingInputs(node)

@@ -7,6 +7,8 @@ import SourceText
 struct TableOrder {
     private var tables: [String] = []
 
+    var isEmpty: Bool { tables.isEmpty }
+
     mutating func read(_ text: Span<UInt8>, _ listing: Listing, _ node: inout NodeState) {
         let excerpt = listing.excerpt
         let before = tables.count

@@ -110,6 +110,33 @@ import Testing
         try expectAgreement([SourceFile(path: "ip6tables-save.txt", text: text)], .v6)
     }
 
+    @Test(arguments: [
+        // Interfaces by number, and whether a router may cut a packet in pieces.
+        "iif 1-2 drop", "iif > 2 meta mark set 1", "iif . tcp dport vmap { 2 . 22 : drop, 3 . 1-80 : reject }",
+        "meta mark set iif map { 2 : 5, 3 : 6 } meta mark 6 drop", "fib saddr oif > 2 drop",
+        "ip frag-off & 0x4000 != 0 drop", "@nh,48,16 & 0x5fff == 0 reject with icmp type frag-needed",
+        "ip frag-off & 0x1fff == 0 drop",
+        // What is expected of whom, and elements that a file takes out.
+        "ct expectation set \"e\" drop", "ip saddr @s drop", "tcp dport @p drop",
+    ])
+    func agreeOfNative(_ rule: String) throws {
+        for hook in ["prerouting", "input", "forward", "postrouting"]
+        where hook != "prerouting" || !rule.contains("reject") {
+            let text = """
+                table ip t {
+                    ct expectation e { protocol tcp; dport 5432; timeout 1m; size 12; l3proto ip; }
+                    set s { type ipv4_addr; elements = { 10.0.0.9, 10.0.1.9 }; }
+                    set p { type inet_service; flags interval; elements = { 20-30, 80-90 }; }
+                    chain c { type filter hook \(hook) priority 0; \(rule); }
+                }
+                delete element ip t s { 10.0.0.9 }
+                delete element ip t p { 80-90 }
+
+                """
+            try expectAgreement([SourceFile(path: "rules.nft", text: text)], .v4)
+        }
+    }
+
     private func expectAgreement(_ rules: [SourceFile], _ version: IPVersion) throws {
         let node = try readSnapshot(files: Self.host + rules)
         let model = HostModel(node.ruleset, node.host, names: node.names)

@@ -33,7 +33,9 @@ import Testing
         #expect(packet.length == 40)
         #expect(packet.mark == 0)
         #expect(
-            packet.defaulted == [.protocol, .sourcePort, .tcpFlags, .ttl, .dscp, .length, .mark, .otherHeaders])
+            packet.defaulted == [
+                .protocol, .sourcePort, .tcpFlags, .ttl, .dscp, .length, .mark, .otherHeaders, .dontFragment,
+            ])
         #expect(packet.unknown.isSuperset(of: [.mac, .owner, .tcpOptions, .payload]))
     }
 

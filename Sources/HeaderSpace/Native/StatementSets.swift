@@ -244,6 +244,9 @@ extension SetEvaluator {
     private func object(_ kind: ObjectKind, _ name: Symbol, _ way: Way, _ asked: Asked) -> SetAction {
         let statement = NativeStatement.object(kind, name)
         let object = model.linked.table(of: asked.rule.chain).objects.first { $0.name == name && $0.kind == kind }
+        if kind == .expectation, case .tracked(let tracked) = way.flow.standing, tracked.isConfirmed {
+            return .dispatch(calls: [], ends: [], onward: [], missed: [way])
+        }
         guard case .helper(let type, let number)? = object?.content else {
             return byAsking(statement, [isOf(.tcp, way.flow)], way, asked)
         }

@@ -30,6 +30,9 @@ extension JSONWords {
             try put(elements: try member(object, "elem"), isMap: isMap)
         case ("add", "flowtable"), ("create", "flowtable"): try put(flowtable: object)
         case ("add", _), ("create", _): try put(object: kind, object)
+        case ("delete", "element"), ("destroy", "element"):
+            try putHead(kind, object)
+            try put(elements: try member(object, "elem"), isMap: false)
         case ("delete", _), ("flush", _), ("destroy", _): try put(removed: kind, object)
         default: throw NftFailure("unknown-command", "'\(command) \(kind)' is not known", at: place(of: object))
         }

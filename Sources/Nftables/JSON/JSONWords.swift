@@ -95,13 +95,17 @@ struct JSONWords {
         sign("]")
     }
 
-    /// Text of nft's own, which it prints where it has no JSON for a statement.
+    /// Text of nft's own, which it prints where it has no JSON for a statement. Within braces, as of `jump { … }`, the end of a
+    /// line is that of a rule.
     mutating func nftText(_ text: String) {
         if !bytes.isEmpty { bytes.append(UInt8(ascii: " ")) }
         let start = bytes.count
         bytes += Array(text.utf8)
+        var braces = 0
         for token in Lexer(bytes, range: start..<bytes.count, firstLine: 1).tokens {
-            if token.kind == .newline || token.kind == .end { continue }
+            if token.kind == .end || (token.kind == .newline && braces == 0) { continue }
+            if token.kind == .sign, bytes[token.range.lowerBound] == UInt8(ascii: "{") { braces += 1 }
+            if token.kind == .sign, bytes[token.range.lowerBound] == UInt8(ascii: "}") { braces -= 1 }
             tokens.append(token)
             origins.append(origin)
         }

@@ -65,6 +65,7 @@ private struct JSONRulesetReader {
             reader.setTable { $0.isCutOff = true }
         }
         markDynamicSets()
+        reader.noteRegistration()
     }
 
     private func byte(_ text: Span<UInt8>) -> UInt8? { position < text.count ? text[position] : nil }

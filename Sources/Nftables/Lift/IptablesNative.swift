@@ -83,7 +83,7 @@ extension IptablesRuleReader {
         let both: [(v4: UInt8, v6: UInt8)] = [(0, 0), (3, 4), (1, 3), (13, 1)]
         guard type == 0 || Int(code) < both.count else { return false }
         let wanted = type == 0 ? code : isV4 ? both[Int(code)].v4 : both[Int(code)].v6
-        for answer in RejectWith.allCases {
+        for answer in RejectWith.named {
             guard let icmp = answer.icmp, icmp.type == (isV4 ? 3 : 1), icmp.code == wanted else { continue }
             return put(.reject(answer))
         }

@@ -107,7 +107,10 @@ extension Evaluator {
         var fields: PacketFields = []
         switch expression {
         case .field(let field): fields = self.fields(of: field.row)
-        case .payload(.network, let offset, _): if offset >= 96 { fields = [.source, .destination] }
+        case .payload(.network, let offset, let bits):
+            if offset >= 96 { fields = [.source, .destination] }
+            // Of IPv6 the payload's length lies there, of which nothing is taken for granted by that name.
+            if offset <= 49, offset + bits > 49 { fields.insert(.dontFragment) }
         case .payload(.transport, _, _): fields = [.sourcePort, .destinationPort, .payload]
         case .payload(.inner, _, _): fields = .payload
         case .extensionHeader(let field): fields = field.holder == .tcpOption ? .tcpOptions : .otherHeaders
@@ -129,7 +132,23 @@ extension Evaluator {
             break
         }
         for part in expression.parts { fields.formUnion(self.fields(of: part)) }
+        // Where a fragment lies is asked under a mask that leaves the flag out.
+        if case .masked(let part, let mask, _) = expression, let place = flagByte(part, mask), place & 0x40 == 0 {
+            fields.remove(.dontFragment)
+        }
         return fields
+    }
+
+    /// The bits that a mask leaves of the byte with the flag that forbids fragments.
+    private func flagByte(_ expression: Expression, _ mask: Literal) -> UInt8? {
+        let offset: Int
+        switch expression {
+        case .field(let field) where field.row.header == .ip: offset = field.row.offset
+        case .payload(.network, let first, _): offset = first
+        default: return nil
+        }
+        guard offset % 8 == 0, offset <= 48, mask.bytes.indices.contains((48 - offset) / 8) else { return nil }
+        return mask.bytes[(48 - offset) / 8]
     }
 
     private func fields(of row: HeaderField.Row) -> PacketFields {
@@ -140,7 +159,7 @@ extension Evaluator {
         case (.ip, "dscp"), (.ip6, "dscp"), (.ip, "ecn"), (.ip6, "ecn"): .dscp
         case (.ip, "length"), (.ip6, "length"): .length
         case (.ip, "protocol"), (.ip6, "nexthdr"): .protocol
-        case (.ip, "frag-off"): .fragment
+        case (.ip, "frag-off"): [.fragment, .dontFragment]
         case (.tcp, "flags"): [.protocol, .tcpFlags]
         case (.icmp, _), (.icmpv6, _): [.protocol, .icmpType]
         case (.th, "sport"): .sourcePort

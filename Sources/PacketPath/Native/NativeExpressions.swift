@@ -8,7 +8,7 @@ extension Evaluator {
     /// What `expression` of `rule` comes to for the packet in `state`.
     func value(of expression: Expression, _ state: WalkState, _ rule: RuleReference) -> NativeValue {
         switch expression {
-        case .literal(let literal): return NativeValue(literal.bytes)
+        case .literal(let literal): return NativeValue(indexed(literal).bytes)
         case .field(let field): return fieldValue(field, state)
         case .payload(let base, let offset, let bits): return payloadValue(base, offset: offset, bits: bits, state)
         case .extensionHeader(let field): return extensionValue(field, state)
@@ -53,7 +53,9 @@ extension Evaluator {
         _ key: NativeValue, _ expression: Expression, _ modulus: UInt32, _ seed: UInt32?, _ offset: UInt32
     ) -> NativeValue {
         if key == .absent { return .absent }
-        guard let seed, let bytes = key.exact, modulus > 0 else {
+        // The number of an interface is not in the model, its name is.
+        let hasIndex = expression.contains { $0.type == .interfaceIndex }
+        guard let seed, !hasIndex, let bytes = key.exact, modulus > 0 else {
             if case .unknown = key { return .unknown }
             return generated(modulus, offset)
         }

@@ -229,6 +229,7 @@ extension Evaluator {
     private func perform(
         _ kind: ObjectKind, _ name: Symbol, _ rule: RuleReference, _ state: inout WalkState, _ changes: inout [Change]
     ) -> Action {
+        if kind == .expectation { return mayExpect(state) ? .continue : .miss }
         let object = model.linked.table(of: rule.chain).objects.first { $0.name == name && $0.kind == kind }
         switch object?.content {
         case .limit(let limit)?: return limiting(.limit(limit), rule).map { .test($0) } ?? .continue
@@ -244,6 +245,13 @@ extension Evaluator {
             }
         }
         return .continue
+    }
+
+    /// Only an entry that is not in the table yet may be told what to expect; else the rule breaks.
+    /// Source: net/netfilter/nft_ct.c `nft_ct_expect_obj_eval`; observed on Linux 6.18.
+    private func mayExpect(_ state: WalkState) -> Bool {
+        guard case .entry(let tracked) = state.connection else { return false }
+        return !tracked.isConfirmed
     }
 
     /// Only an entry of the object's protocol that is not in the table yet gets the helper.
@@ -289,23 +297,16 @@ extension Evaluator {
             }
         case .icmp(let code):
             guard version == .v4 else { return .miss }
-            return rejected(type: 3, code: code)
+            return .reject(RejectWith(version: version, code: code))
         case .icmpv6(let code):
             guard version == .v6 else { return .miss }
-            return rejected(type: 1, code: code)
+            return .reject(RejectWith(version: version, code: code))
         // Source: net/netfilter/nft_reject.c `icmp_code_v4`, `icmp_code_v6`.
         case .icmpx(let code):
             let codes: [UInt8] = version == .v4 ? [0, 3, 1, 13] : [0, 4, 3, 1]
             guard Int(code) < codes.count else { return .drop }
-            return rejected(type: version == .v4 ? 3 : 1, code: codes[Int(code)])
+            return .reject(RejectWith(version: version, code: codes[Int(code)]))
         }
-    }
-
-    private func rejected(type: UInt8, code: UInt8) -> Action {
-        for with in RejectWith.allCases {
-            if let icmp = with.icmp, icmp.type == type, icmp.code == code { return .reject(with) }
-        }
-        return .drop
     }
 
     /// Source: net/netfilter/nft_queue.c, net/netfilter/nf_queue.c.

@@ -79,7 +79,10 @@ struct PacketImage: Hashable, Sendable {
             add16(UInt16(truncatingIfNeeded: packet.length), length != nil)
             add16(0, false)
             let flags: UInt16 = (packet.dontFragment ? 0x4000 : 0) | (packet.moreFragments ? 0x2000 : 0)
-            add16(flags | packet.fragmentOffset & 0x1fff, knowsFragment)
+            let flagBits: UInt8 = unknown.contains(.dontFragment) ? 0xbf : 0xff
+            let fragmentWord = flags | packet.fragmentOffset & 0x1fff
+            add(UInt8(fragmentWord >> 8), knowsFragment ? flagBits : 0)
+            add(UInt8(fragmentWord & 0xff), knowsFragment ? 0xff : 0)
             add(packet.ttl, unknown.contains(.ttl) ? 0 : 0xff)
             add(packet.protocol.rawValue, unknown.contains(.protocol) ? 0 : 0xff)
             add16(0, false)

@@ -113,6 +113,40 @@ public struct NativeElements: Hashable, Sendable {
         count += 1
     }
 
+    /// Takes out every element of which some key is one of `others`; tells how many of `others` were there as they are.
+    public mutating func remove(_ others: NativeElements) -> Int {
+        var kept = NativeElements(widths: widths)
+        var found = 0
+        for index in 0..<count {
+            var isKept = true
+            for other in 0..<others.count where overlaps(index, others, other) {
+                isKept = false
+                if low(index) == others.low(other), high(index) == others.high(other) { found += 1 }
+            }
+            if isKept { kept.append(Array(low(index)), Array(high(index)), value(index), extra(index)) }
+        }
+        self = kept
+        return found
+    }
+
+    private func overlaps(_ index: Int, _ others: NativeElements, _ other: Int) -> Bool {
+        var start = 0
+        for width in widths {
+            let part = start..<start + width
+            start += width
+            if Self.part(high(index), part).lexicographicallyPrecedes(Self.part(others.low(other), part))
+                || Self.part(others.high(other), part).lexicographicallyPrecedes(Self.part(low(index), part))
+            {
+                return false
+            }
+        }
+        return true
+    }
+
+    private static func part(_ key: ArraySlice<UInt8>, _ range: Range<Int>) -> ArraySlice<UInt8> {
+        key[key.startIndex + range.lowerBound..<key.startIndex + range.upperBound]
+    }
+
     public func low(_ index: Int) -> ArraySlice<UInt8> { keys[index * width * 2..<index * width * 2 + width] }
     public func high(_ index: Int) -> ArraySlice<UInt8> { keys[index * width * 2 + width..<(index + 1) * width * 2] }
     public func value(_ index: Int) -> Data { index < data.count ? data[index] : .none }

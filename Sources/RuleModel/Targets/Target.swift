@@ -70,12 +70,28 @@ public enum Target: Hashable, Sendable {
 }
 
 /// How `-j REJECT` answers.
-public enum RejectWith: UInt8, Hashable, Sendable, CaseIterable {
+public enum RejectWith: Hashable, Sendable {
     case icmpNetUnreachable, icmpHostUnreachable, icmpPortUnreachable, icmpProtocolUnreachable
     case icmpNetProhibited, icmpHostProhibited, icmpAdminProhibited
     case tcpReset
     case icmp6NoRoute, icmp6AdminProhibited, icmp6AddressUnreachable, icmp6PortUnreachable
     case icmp6PolicyFail, icmp6RejectRoute
+    /// Destination unreachable with a code that iptables has no name for, as nft may write it.
+    case icmpCode(UInt8), icmp6Code(UInt8)
+
+    /// Those that have a name.
+    public static let named: [Self] = [
+        .icmpNetUnreachable, .icmpHostUnreachable, .icmpPortUnreachable, .icmpProtocolUnreachable, .icmpNetProhibited,
+        .icmpHostProhibited, .icmpAdminProhibited, .tcpReset, .icmp6NoRoute, .icmp6AdminProhibited,
+        .icmp6AddressUnreachable, .icmp6PortUnreachable, .icmp6PolicyFail, .icmp6RejectRoute,
+    ]
+
+    /// Destination unreachable with this code.
+    public init(version: IPVersion, code: UInt8) {
+        let type: UInt8 = version == .v4 ? 3 : 1
+        let named = Self.named.first { $0.icmp.map { $0 == (type, code) } ?? false }
+        self = named ?? (version == .v4 ? .icmpCode(code) : .icmp6Code(code))
+    }
 
     /// As iptables-save writes it after `--reject-with`.
     public var name: String {
@@ -94,6 +110,10 @@ public enum RejectWith: UInt8, Hashable, Sendable, CaseIterable {
         case .icmp6PortUnreachable: "icmp6-port-unreachable"
         case .icmp6PolicyFail: "icmp6-policy-fail"
         case .icmp6RejectRoute: "icmp6-reject-route"
+        // As nft calls it.
+        case .icmpCode(4): "icmp-frag-needed"
+        case .icmpCode(let code): "icmp-unreachable-code-\(code)"
+        case .icmp6Code(let code): "icmp6-unreachable-code-\(code)"
         }
     }
 
@@ -114,6 +134,8 @@ public enum RejectWith: UInt8, Hashable, Sendable, CaseIterable {
         case .icmp6PortUnreachable: (1, 4)
         case .icmp6PolicyFail: (1, 5)
         case .icmp6RejectRoute: (1, 6)
+        case .icmpCode(let code): (3, code)
+        case .icmp6Code(let code): (1, code)
         }
     }
 }

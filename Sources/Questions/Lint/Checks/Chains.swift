@@ -90,7 +90,7 @@ extension LintedNode {
 let missingChain = LintCheck("missing-chain", "rules that jump to a chain that is not there: not loaded") { node in
     // Of a listing that lacks what declares its own chains only a part was kept.
     let isPartial = node.linked.ruleset.tables.map { table in
-        table.isCutOff || table.hasUnplacedLines
+        table.isCutOff || table.isInDoubt || table.hasUnplacedLines
             || table.chains.contains { $0.base == nil && $0.place.isNone && !$0.rules.isEmpty }
     }
     return node.linked.findings.compactMap { found in
