@@ -37,7 +37,7 @@ public enum Reason: UInt8, Hashable, Sendable, CaseIterable {
     case rule, policy, noRoute, blackhole, unreachable, prohibit, rpFilter, martianSource, martianDestination
     case ipv6Disabled, notAddressed, badHeader, beyondScope, notJoined, forwardingOff, ttl, tooBig, fragmentsApart,
         hairpinOff
-    case givenToSocket, noTunnelEnd, tunnelLoop, portBlocked
+    case givenToSocket, noTunnelEnd, tunnelLoop, portBlocked, notFlooded, interfaceDown
     case natNoAddress, natInterface, noServer, serverGone, unknownRule, tooManyBranches
 
     public var name: String {
@@ -65,6 +65,8 @@ public enum Reason: UInt8, Hashable, Sendable, CaseIterable {
         case .noTunnelEnd: "no-tunnel-end"
         case .tunnelLoop: "tunnel-loop"
         case .portBlocked: "port-blocked"
+        case .notFlooded: "not-flooded"
+        case .interfaceDown: "interface-down"
         case .natNoAddress: "nat-no-address"
         case .natInterface: "nat-interface"
         case .noServer: "ipvs-no-server"

@@ -113,6 +113,8 @@ extension Evaluator {
             return state
         }
         var step = routingStep(decision)
+        // Source: net/ipv4/route.c `__mkroute_output`, Linux 6.18: what is for all goes by no gateway.
+        if state.packet.version == .v4, state.packet.destination.v4Bits == .max { step.nextHop = nil }
         if comesBack(decision.type, state) { takeIn(&step, state.packet) }
         if state.packet.source.isZero, !keepsNoSource(state) {
             step.source = decision.route?.source ?? selectSource(for: decision, to: state.packet.destination)
@@ -231,7 +233,9 @@ extension Evaluator {
         {
             return [ended(state, .filtered, .tooBig)]
         }
-        if state.startedHere, isTooBigToLeave(state) { return [ended(state, .filtered, .tooBig)] }
+        // A tunnel's own packets are made here too.
+        let isMadeHere = state.startedHere || state.isLocal && state.packet.version == .v4
+        if isMadeHere, isTooBigToLeave(state) { return [ended(state, .filtered, .tooBig)] }
         if isTooLongForBridge(state) { return [ended(state, .filtered, .tooBig)] }
         if let way = atEgress(state, of: state.routeInterface) { return [way] }
         return departed(consume state)
@@ -307,7 +311,31 @@ extension Evaluator {
             state.position = .ended
             return [state]
         }
+        switch destinationHeaders(state) {
+        case .taken: break
+        case .refused, .answered: return [ended(state, .filtered, .badHeader)]
+        case .sentOn:
+            state.history.assumptions.append(
+                Assumption(
+                    name: "segment-routing", value: "unknown",
+                    text: "the packet's routing header sends it on to its next segment, which is not followed",
+                    step: state.history.steps.count))
+            return [ended(state, .undecided, .unknownRule)]
+        }
         if let (interface, inner) = decapsulated(state) { return unpacked(inner, by: interface, state) }
+        if let tunnel = openTunnel(of: state) {
+            let name = names.text(tunnel)
+            state.history.assumptions.append(
+                Assumption(
+                    name: "inside", value: "unknown",
+                    text:
+                        "the tunnel \(name) takes the packet: what is inside it goes on from there and is not followed",
+                    step: state.history.steps.count))
+            state.record(.delivery(listener: nil))
+            state.outcome = .delivered
+            state.position = .ended
+            return [state]
+        }
         let listener = listener(for: state.packet, state)
         state.record(.delivery(listener: listener))
         state.outcome = .delivered

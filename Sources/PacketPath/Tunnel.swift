@@ -75,6 +75,15 @@ extension Evaluator {
         outer.length = entering.packet.length + shape.overhead
         outer.isSegmented = entering.packet.isSegmented
         outer.tos = 0
+        // Source: drivers/net/vxlan/vxlan_core.c `vxlan_xmit_one`, Linux 6.18; observed there.
+        if version == .v4 {
+            outer.dontFragment =
+                switch parameters.fragmenting {
+                case .allowed: false
+                case .forbidden: true
+                case .inherited: entering.packet.version == .v6 || entering.packet.dontFragment
+                }
+        }
         if shape.protocol == .udp {
             outer.destinationPort = parameters.port ?? 4789
             outer.sourcePort = 0
@@ -197,12 +206,31 @@ extension Evaluator {
 
     /// The tunnel interface that takes a packet which came to this host, and what is inside it.
     func decapsulated(_ state: WalkState) -> (interface: Symbol, inner: Packet)? {
-        guard let inner = state.inner.last, !state.isLocal else { return nil }
+        guard let inner = state.inner.last, !state.isLocal, let interface = tunnelEnd(of: state.packet) else {
+            return nil
+        }
+        return (interface, inner)
+    }
+
+    /// The tunnel interface that takes a packet of which nobody said what is inside; it goes on from there.
+    func openTunnel(of state: WalkState) -> Symbol? {
+        guard state.inner.isEmpty, !state.packet.isFragment, !state.packet.unknown.contains(.destination) else {
+            return nil
+        }
+        return tunnelEnd(of: state.packet, isOpen: true)
+    }
+
+    /// - Parameter isOpen: whether the other end must be right too.
+    private func tunnelEnd(of packet: Packet, isOpen: Bool = false) -> Symbol? {
         for interface in model.host.interfaces {
-            guard let shape = tunnel(of: interface.name), shape.protocol == state.packet.protocol else { continue }
-            if shape.protocol == .udp, (shape.parameters.port ?? 4789) != state.packet.destinationPort { continue }
-            if let local = shape.parameters.local, local != state.packet.destination { continue }
-            return (interface.name, inner)
+            guard let shape = tunnel(of: interface.name), shape.protocol == packet.protocol else { continue }
+            if isOpen, !interface.isUp || shape.isWireGuard && shape.parameters.port == nil { continue }
+            if shape.protocol == .udp, (shape.parameters.port ?? 4789) != packet.destinationPort { continue }
+            if let local = shape.parameters.local, local != packet.destination { continue }
+            if isOpen, shape.protocol != .udp, let remote = shape.parameters.remote, remote != packet.source {
+                continue
+            }
+            return interface.name
         }
         return nil
     }
