@@ -110,6 +110,11 @@ public struct Packet: Hashable, Sendable {
 
     public var isFragment: Bool { fragmentOffset > 0 || moreFragments }
 
+    /// Whether it is TCP's and, by flags that are known, does not begin a connection.
+    public var isWithinConnection: Bool {
+        `protocol` == .tcp && !unknown.contains(.tcpFlags) && (!tcpFlags.contains(.syn) || tcpFlags.contains(.ack))
+    }
+
     public var dscp: UInt8 {
         get { tos >> 2 }
         set { tos = newValue << 2 | tos & 3 }

@@ -81,6 +81,12 @@ extension Evaluator {
         case found(RouteDecision, WalkState)
         case none(WalkState)
         case unknown(String, WalkState)
+
+        var way: WalkState {
+            switch self {
+            case .found(_, let way), .none(let way), .unknown(_, let way): way
+            }
+        }
     }
 
     /// Asks the routing tables; several next hops are several ways, weighted where a hash chooses.
@@ -88,7 +94,8 @@ extension Evaluator {
         looked(routeLookup(query, state.packet.version), state)
     }
 
-    private func looked(_ result: RouteResult, _ state: WalkState) -> [Looked] {
+    /// - Parameter name: the unknown that picks one of several.
+    func looked(_ result: RouteResult, _ state: WalkState, name: String = "next-hop") -> [Looked] {
         switch result {
         case .unknown(let why): return [.unknown(why, state)]
         case .none: return [.none(state)]
@@ -101,8 +108,8 @@ extension Evaluator {
                 let value = hop?.gateway.map { "\($0)" } ?? hop?.interface.map { names.text($0) } ?? "\(index + 1)"
                 way.history.assumptions.append(
                     Assumption(
-                        name: "next-hop", value: value, text: choice.condition, step: way.history.steps.count))
-                way.history.settled.append(WalkState.Settled(name: "next-hop=\(value)", isYes: true))
+                        name: name, value: value, text: choice.condition, step: way.history.steps.count))
+                way.history.settled.append(WalkState.Settled(name: "\(name)=\(value)", isYes: true))
                 let chance = choice.weight > 0 && total > 0 ? Double(choice.weight) / Double(total) : nil
                 way.history.probability = chance.flatMap { chance in way.history.probability.map { $0 * chance } }
                 return choice.decision.map { .found($0, way) } ?? .none(way)

@@ -34,6 +34,7 @@ extension Evaluator {
         if state.packet.packetType != .unicast, state.packet.packetType != .loopback { return .timeout }
         // Sent from here, no address is the host itself.
         if isForMany(state.packet), !state.packet.destination.isZero { return .timeout }
+        if state.packet.isWithinConnection { return nil }
         if state.packet.protocol == .tcp { return .reset }
         return state.packet.version == .v4 ? .unreachable(type: 3, code: 3) : .unreachable(type: 1, code: 4)
     }

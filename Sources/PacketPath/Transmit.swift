@@ -8,24 +8,105 @@ extension Evaluator {
     func routeLocal(_ entering: WalkState) -> [WalkState] {
         var state = entering
         state.position = .hook(.output, step: 0)
-        if state.packet.unknown.contains(.destination) { return [leaves(nil, state)] }
+        if state.packet.unknown.contains(.destination) { return [leaves(nil, state, from: nil)] }
         if let way = onFixedRoute(state) { return [way] }
         var query = query(state)
         // Source: net/ipv4/raw.c `raw_sendmsg`, net/ipv6/raw.c `rawv6_sendmsg`; observed on Linux 6.18.
         if request.isFromRawSocket { query.setTransport(IPProtocol(255)) }
-        return look(query, state).flatMap { found -> [WalkState] in
+        if !request.isFromRawSocket, state.startedHere, state.round == 0, query.source == nil {
+            return routedBySocket(query, state)
+        }
+        return routed(query, state)
+    }
+
+    private func routed(_ query: RouteQuery, _ state: WalkState) -> [WalkState] {
+        look(query, state).flatMap { found -> [WalkState] in
             guard let (again, way) = withChosenSource(query, found) else { return [left(by: found)] }
             return look(again, way).map { left(by: $0) }
         }
     }
 
-    private func left(by found: Looked) -> WalkState {
+    /// - Parameter source: the one that was chosen before, of a packet that has none yet.
+    func left(by found: Looked, from source: IPAddress? = nil) -> WalkState {
         switch found {
-        case .unknown(_, let way): return leaves(nil, way)
+        case .unknown(_, let way): return leaves(nil, way, from: source)
         case .none(var way):
             way.record(.routing(RoutingStep(type: .unreachable, table: 0)))
             return ended(way, .unroutable, .noRoute)
-        case .found(let decision, let way): return leaves(decision, way)
+        case .found(let decision, let way): return leaves(decision, way, from: source)
+        }
+    }
+
+    /// The route of a packet without a source, as the socket that sends it asks for it.
+    ///
+    /// Connecting a socket of IPv4 looks up twice: without a source, which chooses one, and from that. TCP has no port of
+    /// its own when it connects, and in IPv4 asks once more when it has. UDP may connect or not.
+    /// Source: include/net/route.h `ip_route_connect`, `ip_route_newports`, net/ipv4/datagram.c
+    /// `__ip4_datagram_connect`, net/ipv6/tcp_ipv6.c `tcp_v6_connect`, Linux 6.18; observed there.
+    private func routedBySocket(_ query: RouteQuery, _ state: WalkState) -> [WalkState] {
+        var first = query
+        let takesPortLater = query.protocol == .tcp || query.protocol == .dccp
+        if takesPortLater { first.takeNoSourcePort() }
+        guard state.packet.version == .v4 else { return routed(first, state) }
+        if takesPortLater { return connected(first, query, state) }
+        guard query.protocol == .udp || query.protocol == .udplite else { return routed(query, state) }
+        let (sent, connected) = (routed(query, state), connected(query, query, state))
+        if sent.count == connected.count, zip(sent, connected).allSatisfy({ goesOn($0, like: $1) }) { return sent }
+        let unknown = Unknown(
+            "connected-socket",
+            whenYes: "the program has connected its socket: the route is looked up again from the source that it got",
+            whenNo: "the program sends from a socket that is not connected")
+        return decide(unknown, state).flatMap { isConnected, way in
+            isConnected ? self.connected(query, query, way) : routed(query, way)
+        }
+    }
+
+    /// - Parameters:
+    ///   - first: what is asked while the socket has neither source nor, of some, a port.
+    ///   - last: what is asked, from the source that `first` gives, for the packet itself.
+    private func connected(_ first: RouteQuery, _ last: RouteQuery, _ state: WalkState) -> [WalkState] {
+        sources(routeLookup(first, .v4), state).flatMap { found, source -> [WalkState] in
+            guard let source else { return [left(by: found)] }
+            var (again, own) = (first, last)
+            (again.source, own.source) = (source, source)
+            let refused = again == own ? nil : refusal(routeLookup(again, .v4), found.way)
+            return refused.map { [$0] } ?? look(own, found.way).map { left(by: $0, from: source) }
+        }
+    }
+
+    /// What a look-up without a source comes to: the sources that it chooses, each with its way, or an end without one.
+    private func sources(_ result: RouteResult, _ state: WalkState) -> [(Looked, IPAddress?)] {
+        func source(_ decision: RouteDecision) -> IPAddress? {
+            switch decision.type {
+            case .blackhole, .unreachable, .prohibit, .throw: nil
+            case .unicast, .local, .broadcast, .multicast, .anycast, .nat:
+                selectSource(for: decision, to: state.packet.destination)
+            }
+        }
+        guard case .several(let choices) = result else {
+            return looked(result, state).map { found in
+                if case .found(let decision, _) = found { return (found, source(decision)) }
+                return (found, nil)
+            }
+        }
+        // Which next hop it is is asked again from the source: here it counts for that alone.
+        let sources = choices.map { $0.decision.flatMap(source) }
+        if let only = sources[0], sources.allSatisfy({ $0 == only }), let decision = choices[0].decision {
+            return [(.found(decision, state), only)]
+        }
+        return zip(looked(result, state, name: "source-hop"), sources).map { ($0, $1) }
+    }
+
+    /// How a packet ends of which a look-up without its port finds no way: nothing is sent then. `nil`: it finds one.
+    private func refusal(_ result: RouteResult, _ state: WalkState) -> WalkState? {
+        switch result {
+        case .several, .unknown: return nil
+        case .none: return left(by: .none(state))
+        case .found(let decision):
+            switch decision.type {
+            case .blackhole, .unreachable, .prohibit, .throw: return left(by: .found(decision, state))
+            case .unicast, .local, .broadcast, .multicast, .anycast, .nat: return nil
+            }
         }
     }
 
@@ -104,9 +185,10 @@ extension Evaluator {
         request.isFromRawSocket && state.packet.version == .v6 && state.startedHere && state.round == 0
     }
 
-    private func leaves(_ decision: RouteDecision?, _ entering: WalkState) -> WalkState {
+    private func leaves(_ decision: RouteDecision?, _ entering: WalkState, from source: IPAddress?) -> WalkState {
         var state = entering
         guard let decision else {
+            if let source { state.packet.source = source }
             let step = RoutingStep(type: .unicast, table: 0, isKnown: false)
             state.record(.routing(step))
             state.route = step
@@ -117,7 +199,7 @@ extension Evaluator {
         if state.packet.version == .v4, state.packet.destination.v4Bits == .max { step.nextHop = nil }
         if comesBack(decision.type, state) { takeIn(&step, state.packet) }
         if state.packet.source.isZero, !keepsNoSource(state) {
-            step.source = decision.route?.source ?? selectSource(for: decision, to: state.packet.destination)
+            step.source = source ?? selectSource(for: decision, to: state.packet.destination)
             if let source = step.source { state.packet.source = source } else { state.packet.unknown.insert(.source) }
         }
         state.record(.routing(step))
@@ -174,15 +256,43 @@ extension Evaluator {
             let (own, other) = (tracked.entry.original, tracked.entry.reply)
             isOther = isOriginal ? own.destination != other.source : other.destination != own.source
         }
+        var isPerhaps = false
         if !byNAT {
-            isOther = isOther || old.mark != new.mark || old.source != new.source || old.tos != new.tos
-            // What a rule lost may be another value. Where it is not, the way is the same once more.
+            // Of what a rule lost, or gave a value again, it is not known whether that is another one.
             let asked: PacketFields = [.mark, .source, .dscp]
-            if !new.unknown.intersection(asked).isSubset(of: old.unknown) { isOther = true }
+            let open = new.unknown.symmetricDifference(old.unknown).intersection(asked)
+            isPerhaps = !open.isEmpty
+            isOther = isOther || old.mark != new.mark && !open.contains(.mark)
+            isOther = isOther || old.source != new.source && !open.contains(.source)
+            isOther = isOther || old.tos != new.tos && !open.contains(.dscp)
         }
         // Source: net/ipv6/netfilter/ip6table_mangle.c `ip6t_mangle_out`; observed on Linux 6.18.
         if !byNAT, new.version == .v6, old.ttl != new.ttl { isOther = true }
-        guard isOther else { return [state] }
+        if isOther { return routedAgain(state, from: before) }
+        guard isPerhaps else { return [state] }
+        let again = routedAgain(state, from: before)
+        if again.allSatisfy({ goesOn($0, like: state) }) { return again }
+        let asked = state.history.settled.count { $0.name.hasPrefix("rerouted") }
+        let unknown = Unknown(
+            asked == 0 ? "rerouted" : "rerouted-\(asked + 1)",
+            whenYes:
+                "what rules made of the packet's mark, source or type of service is another value, so it is routed again",
+            whenNo: "what rules made of the packet's mark, source or type of service is what it was, so its route stays"
+        )
+        return again.map { assume([unknown], true, nil, $0) } + [assume([unknown], false, nil, state)]
+    }
+
+    /// Whether a packet that was routed again goes on as it would have done.
+    private func goesOn(_ way: WalkState, like state: WalkState) -> Bool {
+        guard way.outcome == nil, way.packet == state.packet, let own = way.route, let other = state.route else {
+            return false
+        }
+        return own.isKnown && other.isKnown && own.interface == other.interface && own.nextHop == other.nextHop
+            && own.type == other.type && own.route == other.route
+    }
+
+    private func routedAgain(_ state: WalkState, from before: WalkState) -> [WalkState] {
+        let new = state.packet
         func go(by step: RoutingStep, _ way: WalkState) -> WalkState {
             var way = way
             var step = step

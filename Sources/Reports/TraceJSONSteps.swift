@@ -56,7 +56,7 @@ extension TraceJSONWriter {
         case .loopback: json.member("kind", "loopback")
         case .delivery(let listener):
             json.member("kind", "delivery")
-            writeListener(listener, into: &json)
+            writeListener(listener, of: step.view.packet, into: &json)
         case .ipvs(let virtual): writeVirtualService(virtual, into: &json)
         case .end(let reason):
             json.member("kind", "end")
@@ -245,9 +245,10 @@ extension TraceJSONWriter {
         }
     }
 
-    private func writeListener(_ index: Int?, into json: inout JSONWriter) {
+    private func writeListener(_ index: Int?, of packet: Packet, into json: inout JSONWriter) {
         guard let listeners = quotes.model.host.listeners else { return }
         guard let index, index < listeners.count else {
+            if packet.isWithinConnection { return }
             json.key("listener")
             json.null()
             return

@@ -302,7 +302,15 @@ struct TraceReporter {
         guard let listeners = quotes.model.host.listeners else {
             return "whether anything listens on \(port) is not known"
         }
-        guard let listener, listener < listeners.count else { return "nothing listens on \(port)" }
+        guard let listener, listener < listeners.count else {
+            if packet.isWithinConnection {
+                return
+                    "whether a socket of this host has this connection is not known: the input lists those that listen"
+            }
+            // Of UDP, sockets that are connected are not listed either, and take what comes from their peer.
+            let others = packet.protocol == .tcp ? "" : ", unless a socket is connected to the sender"
+            return "nothing listens on \(port)\(others)"
+        }
         let socket = listeners[listener]
         let what = socket.process.isEmpty ? "something" : "a program"
         let who = socket.process.isEmpty ? "" : "\(socket.process), "

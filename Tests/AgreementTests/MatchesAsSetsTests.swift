@@ -238,6 +238,21 @@ import Testing
         }
     }
 
+    /// A mark that no bits tell may be the one that was there: what is local to one link keeps its route then.
+    @Test func whatMayHaveTheSameMarkMayKeepItsRoute() throws {
+        let found = try follow(
+            "-A OUTPUT -j HMARK --hmark-src-prefix 64 --hmark-rnd 0x5 --hmark-mod 2 --hmark-offset 0", .v6,
+            origin: .host,
+            asksMore: true)
+        let own = found.packets(.destination, 0xfe80 << 112 | 0x0016_3eff_fe7a_0001)
+        let delivered = found.analysis.packets { $0.end.outcome == .delivered }
+        let unroutable = found.analysis.packets { $0.end.outcome == .unroutable }
+        for outcome in [delivered, unroutable] {
+            #expect(!found.space.and(own, found.space.possibly(outcome)).isEmpty)
+            #expect(found.space.and(own, found.space.always(outcome)).isEmpty)
+        }
+    }
+
     @Test func whatGoesToAllHostsWithoutTimeToLiveStays() throws {
         let found = try follow(
             "COMMIT\n*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -m ttl --ttl-lt 2 -j SNAT --to-source 192.0.2.9",

@@ -162,6 +162,25 @@ import Testing
             Set(trace.branches.map { world.model.names.text($0.trace.outInterface ?? .empty) }) == ["eth0", "eth1"])
     }
 
+    /// It may be the mark that was there, too: then the packet keeps the route that it has, which looking up anew would not
+    /// find: another one, as `ip rule from` asks for the source that the first has given, or none.
+    /// Source: net/ipv4/netfilter/iptable_mangle.c `ipt_mangle_out`.
+    @Test func aMarkThatIsNotKnownMayBeTheOneBefore() throws {
+        let world = try World(
+            "*mangle\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -j HMARK --hmark-spi 1 --hmark-rnd 0x5 --hmark-mod 9\nCOMMIT\n",
+            routerAddresses,
+            "0:\tfrom all lookup local\n5:\tfrom 192.0.2.0/24 ipproto tcp lookup 100\n32766:\tfrom all lookup main\n",
+            routerRoutes + "default via 198.51.100.254 dev eth1 table 100\n")
+        var packet = try world.packet("192.0.2.1", "8.8.8.8")
+        packet.source = .zero(.v4)
+        let trace = world.trace(packet, in: nil)
+        #expect(
+            trace.branches.map { $0.assumptions.map { "\($0.name)=\($0.value)" } } == [
+                ["rerouted=yes"], ["rerouted=no"],
+            ])
+        #expect(trace.branches.map { world.model.names.text($0.trace.outInterface ?? .empty) } == ["eth1", "eth0"])
+    }
+
     @Test func theWordsOfAnIPv6AddressLieOverEachOther() throws {
         let world = try World(
             """

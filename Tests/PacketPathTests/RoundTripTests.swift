@@ -93,6 +93,18 @@ import Testing
         #expect(trace.reply.first?.branches.count == 2)
     }
 
+    /// Sockets that are connected are in no list of those that listen: one that this host began is answered by no reset,
+    /// where conntrack has no entry of it. Observed on Linux 6.18.
+    @Test(arguments: [TCPFlags.ack, [.psh, .ack], [.syn, .ack], .fin])
+    func whoTakesASegmentWithinAConnectionIsNotKnown(_ flags: TCPFlags) throws {
+        let world = try world("", Self.sockets, marks: false)
+        var packet = try world.packet("203.0.113.9", "192.0.2.1", sport: 80, dport: 41000)
+        packet.tcpFlags = flags
+        let trace = world.trace(packet, in: "eth0")
+        #expect(trace.outcome == .delivered)
+        #expect(trace.senderView == nil)
+    }
+
     /// A closed port is answered by what answers it, not by what a server would send.
     @Test func closedPortsAnswerWithResetsAndErrors() throws {
         let world = try world("", Self.sockets, marks: false)

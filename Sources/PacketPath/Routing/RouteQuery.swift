@@ -89,6 +89,12 @@ struct RouteQuery: Hashable, Sendable {
         destinationPort = index[2] << 8 | index[3]
     }
 
+    /// Asks without a source port, whatever the packet has.
+    mutating func takeNoSourcePort() {
+        sourcePort = 0
+        unknown.remove(.sourcePort)
+    }
+
     /// Asks for `protocol` without ports, whatever the packet has.
     mutating func setTransport(_ protocol: IPProtocol) {
         self.protocol = `protocol`

@@ -112,14 +112,9 @@ public struct ReplaySummary: Sendable {
             }
         }
         let isTracked = leaves.contains { $0.steps.contains { if case .conntrack = $0.kind { true } else { false } } }
-        if seen.isWithoutEntry, isTracked, isWithoutBeginning(answer.request.packet) {
+        if seen.isWithoutEntry, isTracked, answer.request.packet.isWithinConnection {
             ReplaySummary.grow(&withoutBeginning, frame)
         }
-    }
-
-    private func isWithoutBeginning(_ packet: Packet) -> Bool {
-        packet.protocol == .tcp && !packet.unknown.contains(.tcpFlags)
-            && (!packet.tcpFlags.contains(.syn) || packet.tcpFlags.contains(.ack))
     }
 
     private mutating func count(_ frame: ReplayedFrame) {
