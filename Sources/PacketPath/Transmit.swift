@@ -441,7 +441,7 @@ extension Evaluator {
                     text:
                         "the tunnel \(name) takes the packet: what is inside it goes on from there and is not followed",
                     step: state.history.steps.count))
-            state.record(.delivery(listener: nil))
+            state.record(.delivery(listener: listener(for: state.packet, state)))
             state.outcome = .delivered
             state.position = .ended
             return [state]

@@ -297,6 +297,8 @@ struct TraceReporter {
             listener = index
         }
         guard let packet = delivered else { return nil }
+        // A tunnel takes it, which is told as what the answer rests on.
+        if way.assumptions.contains(where: { $0.name == "inside" }) { return nil }
         guard packet.protocol.hasPorts else { return silence(packet, way) }
         let port = "\(packet.protocol.shortName) port \(packet.destinationPort)"
         guard let listeners = quotes.model.host.listeners else {
