@@ -29,6 +29,7 @@ _hookline() {
         --out-port) COMPREPLY=(); return ;;
         --packet) COMPREPLY=(); return ;;
         --packets) COMPREPLY=($(compgen -f -- "$current")); return ;;
+        --start) COMPREPLY=(); return ;;
         --assume) COMPREPLY=(); return ;;
         --detail) COMPREPLY=($(compgen -W "summary path full" -- "$current")); return ;;
         --output|-o) COMPREPLY=($(compgen -f -- "$current")); return ;;
@@ -36,7 +37,7 @@ _hookline() {
         --node) COMPREPLY=(); return ;;
         --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;
         esac
-        options="--from --to --in --proto --sport --dport --tcp-flags --icmp-type --icmp-code --mark --ttl --dscp --length --uid --mac --state --ct-mark --in-port --out-port --packet --packets --flows --round-trip --megaflow --assume --detail --kernel --json --output -o --expect --node --live --latest --strict --color --help -h"
+        options="--from --to --in --proto --sport --dport --tcp-flags --icmp-type --icmp-code --mark --ttl --dscp --length --uid --mac --state --ct-mark --in-port --out-port --packet --packets --flows --round-trip --start --megaflow --assume --detail --kernel --json --output -o --expect --node --live --latest --strict --color --help -h"
         ;;
     find)
         case "$previous" in
@@ -88,7 +89,7 @@ _hookline() {
         ;;
     doctor)
         case "$previous" in
-        --check) COMPREPLY=($(compgen -W "forward-policy-drop forwarding-off answers-dropped pod-links reverse-path conntrack-invalid two-iptables misread-rules kube-firewall mark-conflict pod-masquerade nat-outgoing-surprise rule-order accept-not-final foreign-drop host-endpoint endpoint-to-host untracked-policy tunnel-blocked unknown-pod-interface no-local-endpoint no-endpoints source-ranges hairpin bridge-nf-call-iptables docker-direct-access docker-bypasses-firewall stale-conntrack mtu aws-vpc rules-flushed stale-kube-proxy duplicate-rules log-only-policy bgp-blocked bgp-numbers daemons-down outgoing-broken pod-routes tunnel-interface two-plugins node-names address-pool tcp-tw-recycle forgotten-dns policy-order default-deny policy-without-effect duplicate-address conntrack-full port-clash ct-status no-nat-address decided-elsewhere reject-unheard nothing-listens calico-integrity" -- "$current")); return ;;
+        --check) COMPREPLY=($(compgen -W "forward-policy-drop forwarding-off answers-dropped pod-links reverse-path conntrack-invalid two-iptables misread-rules kube-firewall mark-conflict pod-masquerade nat-outgoing-surprise rule-order accept-not-final foreign-drop host-endpoint endpoint-to-host untracked-policy pod-routes tunnel-blocked unknown-pod-interface no-local-endpoint no-endpoints source-ranges hairpin bridge-nf-call-iptables docker-direct-access docker-bypasses-firewall stale-conntrack mtu aws-vpc rules-flushed stale-kube-proxy kube-proxy-modes duplicate-rules log-only-policy bgp-blocked bgp-numbers daemons-down outgoing-broken tunnel-interface two-plugins node-names address-pool tcp-tw-recycle forgotten-dns policy-order default-deny policy-without-effect duplicate-address conntrack-full port-clash ct-status no-nat-address decided-elsewhere reject-unheard nothing-listens calico-integrity" -- "$current")); return ;;
         --fail-on) COMPREPLY=($(compgen -W "note risk problem" -- "$current")); return ;;
         --node) COMPREPLY=(); return ;;
         --color) COMPREPLY=($(compgen -W "auto always never" -- "$current")); return ;;

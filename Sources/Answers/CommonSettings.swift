@@ -30,7 +30,8 @@ public func commonOptions<Settings: SnapshotCommandSettings>(_: Settings.Type) -
         ) { $0.common.isLive = true },
         .flag(
             "--latest", group: group,
-            help: "of two dumps of one table the later counts; without it they are an error"
+            help:
+                "of two dumps of one table, or listings of other routes, the later counts; without it they are an error"
         ) { $0.common.latest = true },
         .flag(
             "--strict", group: group, help: "exit with 2 where a line of the input can't be read"

@@ -35,8 +35,7 @@ public func inputsDocument(_ node: NodeState) -> Document {
         var items: [[Block]] = []
         for unread in node.unreadRulesets {
             let tables = unread.tables.isEmpty ? "" : ": " + unread.tables.joined(separator: ", ")
-            let name = unread.kind == .unreadRules ? "rules of iptables-legacy" : "native nftables rules"
-            items.append([.paragraph(RichText("\(name)\(tables) (\(location(unread.place, node)))"))])
+            items.append([.paragraph(RichText("\(unread.name)\(tables) (\(location(unread.place, node)))"))])
         }
         for decider in node.host.otherDeciders {
             items.append([.paragraph(RichText("\(decider.evidence) (\(location(decider.place, node)))"))])

@@ -9,27 +9,39 @@ internal import SourceText
 extension NodeState {
     /// The node compiled, with what it says of rules that could not be read.
     public func makeModel() -> HostModel {
-        HostModel(ruleset, host, names: names, unreadRules: unreadRulesets.map(told) + cutOff)
+        HostModel(ruleset, host, names: names, unreadRules: unreadRulesets.map(told) + partialTables)
     }
 
     private func told(_ unread: UnreadRuleset) -> UnfollowedDecider {
         let tables = unread.tables.isEmpty ? "" : " (\(unread.tables.joined(separator: ", ")))"
         return UnfollowedDecider(
-            name: "nft", text: "\(unreadRulesName(unread)) decide about packets too\(tables)\(location(unread.place))")
+            name: unread.assumption,
+            text: "\(unread.name), decide about packets too\(tables)\(location(unread.place))", version: unread.version)
     }
 
-    /// Tables that a dump ends in. Which of their rules are missing it doesn't tell, nor which tables of the same listing:
-    /// nft's has those of all families.
-    private var cutOff: [UnfollowedDecider] {
-        ruleset.tables.compactMap { table in
-            guard table.isCutOff else { return nil }
+    /// Tables of which a dump lacks a part. Which of their rules are missing it doesn't tell, nor, where it ends in one,
+    /// which tables of the same listing: nft's has those of all families.
+    private var partialTables: [UnfollowedDecider] {
+        ruleset.tables.flatMap { table in
             let version = table.iptables == nil ? nil : IPVersion.allCases.first { table.family.sees($0) }
-            return UnfollowedDecider(
-                name: "cut-off",
-                text:
-                    "rules that may be missing from table \(names.text(table.name)), which is cut off, decide about packets "
-                    + "too\(location(table.place))",
-                version: version, isOfRules: true)
+            let name = "table \(names.text(table.name))"
+            var found: [UnfollowedDecider] = []
+            func add(_ assumption: String, _ rules: String) {
+                found.append(
+                    UnfollowedDecider(
+                        name: assumption, text: "\(rules) decide about packets too\(location(table.place))",
+                        version: version, isOfRules: true))
+            }
+            if table.isCutOff { add("cut-off", "rules that may be missing from \(name), which is cut off,") }
+            if table.lacksDeclarations {
+                add(
+                    "cut-off",
+                    "policies and rules that may be missing from \(name), of which not all chains are declared,")
+            }
+            if table.hasUnplacedLines {
+                add("unread-lines", "lines of \(name) that could not be read, of which the chain is not known,")
+            }
+            return found
         }
     }
 
@@ -37,10 +49,15 @@ extension NodeState {
     /// without a final stop. Tables that are cut off are told as deciders.
     public var losses: [String] {
         let cuts: Set = ["cut-off", "unexpected-end", "interrupted-dump"]
+        let told: Set = ["other-tables", "incompatible-table"]
         let cutFiles = Set(ruleset.tables.filter { $0.isCutOff }.compactMap { file(of: $0.place)?.path })
         var files: [(first: String, count: Int)] = []
         var places: [String: Int] = [:]
-        for diagnostic in diagnostics where diagnostic.severity > .note {
+        // Said of every empty set, so it is no problem of the input.
+        let notes: Set = ["empty-sets"]
+        for diagnostic in diagnostics where diagnostic.severity > .note || notes.contains(diagnostic.code) {
+            // Told as a decider.
+            if told.contains(diagnostic.code) { continue }
             let path = file(of: diagnostic.place)?.path ?? ""
             if cuts.contains(diagnostic.code), cutFiles.contains(path) { continue }
             if let known = places[path] {
@@ -66,9 +83,23 @@ extension NodeState {
     private func location(_ place: Place) -> String { file(of: place).map { ", \($0.path):\(place.line)" } ?? "" }
 }
 
-/// What rules are that could not be read.
-public func unreadRulesName(_ unread: UnreadRuleset) -> String {
-    unread.kind == .unreadRules
-        ? "rules of iptables-legacy, which could not be read,"
-        : "native nftables rules, which this version does not read,"
+extension UnreadRuleset {
+    /// As `--assume NAME=pass` takes it.
+    fileprivate var assumption: String {
+        switch kind {
+        case .refused, .brokenJSON, .incompatible: "nft"
+        case .unshownLegacy: "legacy"
+        }
+    }
+
+    /// What rules they are.
+    public var name: String {
+        switch kind {
+        case .refused: "rules of iptables-legacy, which could not be read"
+        case .brokenJSON: "native nftables rules, which this version does not read"
+        case .unshownLegacy:
+            "rules of \(version == .v6 ? "ip6tables" : "iptables")-legacy, which are not in the input"
+        case .incompatible: "rules that only nft shows, which are not in the input"
+        }
+    }
 }

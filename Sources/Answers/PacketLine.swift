@@ -5,14 +5,22 @@ public import Reports
 public import SourceText
 
 /// What a line of `--packets` came to.
-public struct LineResult: Sendable {
+public struct LineResult: Hashable, Sendable {
     public var outcome: Outcome
     /// Whether the kernel, where it was asked, says the same.
     public var isAgreed = true
     /// Whether it is that of a packet before, which was not followed again.
     public var isKept = false
 
+    /// Whether an answer to it was followed, and is not sure to come back.
+    public var losesReply = false
+
     public init(outcome: Outcome) { self.outcome = outcome }
+
+    public init(_ answer: TraceAnswer) {
+        outcome = answer.finalOutcome
+        losesReply = answer.losesReply
+    }
 }
 
 extension Tracer {
@@ -32,7 +40,7 @@ extension Tracer {
             var answer = try answer(try readPacketJSON(line.span))
             kernel(&answer, model)
             write(answer, files: files, rendered: rendered, into: &json)
-            var result = LineResult(outcome: answer.finalOutcome)
+            var result = LineResult(answer)
             result.isAgreed = answer.kernel?.agrees != false
             return result
         } catch {

@@ -39,6 +39,8 @@ public struct TraceSettings: SnapshotCommandSettings, Hashable {
     public var packetsPath: String?
     public var flows = false
     public var roundTrip = false
+    /// Of several nodes the one that the packet comes to first.
+    public var startNode: String?
     /// Whether all packets are told that are treated alike.
     public var megaflow = false
     public var assumptions: [String: String] = [:]
@@ -190,6 +192,10 @@ extension TraceSettings {
         let group = "The answer"
         return [
             .flag("--round-trip", group: group, help: "trace the reply too") { $0.roundTrip = true },
+            .value(
+                "--start", name: "NODE", group: group,
+                help: "of several nodes the one that the packet comes to first; it is followed on from there"
+            ) { settings, text in settings.startNode = text },
             .flag(
                 "--megaflow", group: group, help: "tell all packets that are treated exactly like this one, as sets"
             ) { $0.megaflow = true },

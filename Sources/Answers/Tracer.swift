@@ -55,6 +55,7 @@ public struct Tracer: Sendable {
         var answer = follow(request, with: entries)
         answer.notes += prepared.notes
         answer.identifier = TraceAnswer.Identifier(id)
+        takeForGranted(in: &answer)
         return answer
     }
 
@@ -125,6 +126,45 @@ public struct Tracer: Sendable {
             }
         }
         return open
+    }
+
+    /// Adds what the host itself does not tell and the answer hangs on all the same: whether an answer finds back to a private
+    /// address, and whether a connection table that is full has room again.
+    public mutating func takeForGranted(in answer: inout TraceAnswer) {
+        let model = model
+        let isGiven = take(.translatedBeyond)
+        var strays: [Int: Astray] = [:]
+        var isUsed = false
+        answer.trace.changeEnds { end, place in
+            guard let source = unanswerableSource(of: end, on: model) else { return }
+            isUsed = true
+            if isGiven { return }
+            strays[place] = .privateSource(source)
+            if end.senderView == .answer { end.senderView = nil }
+        }
+        if answer.request.traceReply {
+            answer.judgeSenders()
+            let others = answer.strayReplies
+            answer.trace.changeEnds { end, place in
+                if others[place] != nil, end.senderView == .answer { end.senderView = .timeout }
+            }
+        }
+        answer.strayReplies.merge(strays) { own, _ in own }
+        if isUsed { answer.trace.assumptions.append(assumption(.translatedBeyond)) }
+        if startsConnection(answer.trace), model.isConnectionTableFull {
+            answer.trace.assumptions.append(assumption(.tableHasRoom))
+        }
+    }
+
+    private func take(_ granted: Granted) -> Bool {
+        settings.assumptions[granted.name] == granted.value
+    }
+
+    private mutating func assumption(_ granted: Granted) -> Assumption {
+        var assumption = Assumption(name: granted.name, value: granted.value, text: granted.text, step: nil)
+        assumption.isGiven = take(granted)
+        note(assumption)
+        return assumption
     }
 
     // MARK: What `--assume` did

@@ -46,9 +46,8 @@ struct AlikePackets {
         _ settings: TraceSettings, _ files: [SourceFile], _ rendered: RenderedRules?, into json: inout JSONWriter
     ) -> LineResult {
         let advice = answers.advice(on: packet, tracesReply: settings.roundTrip, &memory)
-        if case .tell(let form, let outcome) = advice {
+        if case .tell(let form, var result) = advice {
             form.write(PacketValues(packet.request.packet), TraceAnswer.Identifier(id), into: &json)
-            var result = LineResult(outcome: outcome)
             result.isKept = true
             return result
         }
@@ -60,6 +59,6 @@ struct AlikePackets {
         } else {
             tracer.write(answer, files: files, rendered: rendered, into: &json)
         }
-        return LineResult(outcome: answer.finalOutcome)
+        return LineResult(answer)
     }
 }

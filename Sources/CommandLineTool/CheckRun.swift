@@ -1,5 +1,7 @@
 internal import Answers
+internal import HeaderSpace
 internal import NetTypes
+internal import PacketPath
 internal import PathModel
 internal import Questions
 internal import Reports
@@ -22,6 +24,8 @@ struct CheckRun {
         var words: String
         var loaded: [LoadedNode]
         var models: [HostModel] = []
+        /// Follows single packets from node to node.
+        var tracer: ClusterTracer?
     }
 
     /// Two worlds; the empty name is the call's own snapshot.
@@ -151,7 +155,9 @@ struct CheckRun {
         let teller = StatementTeller(policy, in: file, on: nodes, namesNode: all.count > 1)
         for index in meant {
             tell(policy.statements[index].name)
-            answers[index].append(teller.tell(checker.answer(index)))
+            var answer = checker.answer(index)
+            if nodes.count == 1 { followBeyond(&answer, index, checker, cluster) }
+            answers[index].append(teller.tell(answer))
         }
         let title = all.count > 1 ? "\(nodes[nodes.count - 1].name): " : ""
         let versions = checker.versions.sorted { $0.rawValue < $1.rawValue }
@@ -164,6 +170,25 @@ struct CheckRun {
         for note in grounds where !notes.contains(title + note) { notes.append(title + note) }
     }
 
+    /// Follows packets that a node sends on to another one, as `trace` does: what it lets through may be lost there.
+    private mutating func followBeyond(
+        _ answer: inout StatementAnswer, _ index: Int, _ checker: Checker, _ node: LoadedNode
+    ) {
+        guard answer.verdict == .holds || answer.verdict == .conceded, var world = worlds[""], world.loaded.count > 1,
+            let place = world.loaded.firstIndex(where: { $0.name == node.name })
+        else { return }
+        var tracer = world.tracer ?? ClusterTracer(world.loaded, world.models, TraceSettings())
+        for example in checker.examplesLeaving(index) {
+            let followed = tracer.answer(example.request, at: place)
+            guard !followed.isThroughEverywhere, let loss = followed.lossBeyond else { continue }
+            let isSure = followed.trace.branches.isEmpty && followed.finalOutcome != .undecided
+            checker.refute(&answer, by: example, isSure: isSure, beyond: loss)
+            break
+        }
+        world.tracer = tracer
+        worlds[""] = world
+    }
+
     private func isMeant(_ statement: PolicyStatement, _ node: LoadedNode) -> Bool {
         statement.nodes.isEmpty || statement.nodes.contains(node.name)
             || statement.nodes.contains(node.node.name ?? "")
@@ -172,8 +197,10 @@ struct CheckRun {
     private func node(_ world: World, _ place: Int) -> CheckedNode {
         let loaded = world.loaded[place]
         let choice = loaded.name.isEmpty ? "" : " --node \(loaded.name)"
-        return CheckedNode(
+        var node = CheckedNode(
             name: loaded.name, snapshot: world.words + choice, model: world.models[place], files: loaded.node.files)
+        if !loaded.name.isEmpty { node.wholeSnapshot = world.words + " --start \(loaded.name)" }
+        return node
     }
 
     private func unanswered(_ index: Int, _ why: String) -> CheckedStatement {

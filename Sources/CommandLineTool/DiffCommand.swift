@@ -53,8 +53,8 @@ let diffCommand = Command(
     synopsis: "[OPTION…] A B [C…]",
     about: [
         "Compares rule sets by what their rules mean: rules added, removed, moved and changed in each chain, and what"
-            + " differs in policies, sets, routes and the settings that decide about packets. How a rule is written,"
-            + " counters, comments, and the order of tables and chains make no difference.",
+            + " differs in policies, sets, links, routes and the settings that decide about packets. How a rule is"
+            + " written, counters, comments, and the order of tables and chains make no difference.",
         "Of one node at two times, and of any two with --packets, it also follows all packets through both and tells which"
             + " are treated differently: from what to what, by which rules, with an example. That no packet is treated"
             + " differently is a proof, whatever the rules look like; iptables and nftables compare so too.",

@@ -1,3 +1,4 @@
+internal import Answers
 internal import NetTypes
 internal import PacketPath
 internal import PathModel
@@ -48,7 +49,7 @@ final class KeptAnswers: Sendable {
 
     private struct Kept {
         let form: AnswerForm
-        let outcome: Outcome
+        let result: LineResult
         /// Those of the packet that was followed first.
         let values: PacketValues
         /// Fields in which a packet with another value was followed.
@@ -84,7 +85,7 @@ final class KeptAnswers: Sendable {
     /// What is to be done about a packet.
     enum Advice {
         /// It has the same answer as one before.
-        case tell(AnswerForm, Outcome)
+        case tell(AnswerForm, LineResult)
         /// Its answer may be kept.
         case follow(Key)
         case leave
@@ -104,7 +105,7 @@ final class KeptAnswers: Sendable {
         case .turned?: return advice(on: packet, isTurned: true, &memory)
         case .kept(let kept)?:
             let differences = PacketValues(packet.request.packet).differences(from: kept.values)
-            return differences.isSubset(of: kept.proved) ? .tell(kept.form, kept.outcome) : .follow(key)
+            return differences.isSubset(of: kept.proved) ? .tell(kept.form, kept.result) : .follow(key)
         case nil: return isFull ? .leave : .follow(key)
         }
     }
@@ -127,7 +128,7 @@ final class KeptAnswers: Sendable {
                 state = .turned
                 write(&json)
             } else if let form = AnswerForm(values, key.open, isTurned: key.isTurned, into: &json, write) {
-                state = .kept(Kept(form: form, outcome: answer.finalOutcome, values: values))
+                state = .kept(Kept(form: form, result: LineResult(answer), values: values))
                 bytes += form.byteCount
             }
             shard.states.withLock { states in
@@ -142,7 +143,7 @@ final class KeptAnswers: Sendable {
         write(&json)
         guard case .kept(let kept) = state else { return }
         let isSame =
-            kept.outcome == answer.finalOutcome
+            kept.result == LineResult(answer)
             && kept.form.isLine(from: start, of: json, values, answer.identifier)
         if !isSame { memory.refutedCount += 1 }
         shard.states.withLock { states in

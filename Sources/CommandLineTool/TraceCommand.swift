@@ -84,6 +84,11 @@ private func trace(_ arguments: [String], _ console: borrowing Console) throws(S
     let isThere = settings.expectation?.isMet(by: answer.finalOutcome) ?? true
     // Who asks for both ways means both.
     let isExpected = isThere && !(settings.expectation == .accept && answer.losesReply)
+    if settings.expectation != nil, isExpected {
+        for input in answer.missing where input.isRules || input.isTable {
+            console.error("hookline: note: --expect is met as far as the rules are known: \(input.text)")
+        }
+    }
     // Of several nodes the kernel is asked about the first alone.
     let isAgreed = answer.kernel?.agrees ?? true
     return nodes.status(isExpected && isAgreed ? ExitStatus.answered : ExitStatus.notAsExpected, settings.common)

@@ -18,6 +18,7 @@ private func cells(_ text: Span<UInt8>, _ line: Range<Int>) -> [Range<Int>] {
 func readNodeStatus(_ text: Span<UInt8>, _ listing: Listing, into reading: inout HostReading) {
     var cursor = LineCursor(listing.excerpt)
     var sessions = reading.cluster.bgpSessions ?? []
+    var hasRow = false
     while cursor.advance(text) {
         let line = text.trimmed(cursor.range)
         if let daemon = missingDaemon(text, line) {
@@ -26,13 +27,33 @@ func readNodeStatus(_ text: Span<UInt8>, _ listing: Listing, into reading: inout
             if daemon == .felix { return }
         }
         let cells = cells(text, line)
-        guard cells.count == 5, !text.has(cells[0], "PEER ADDRESS") else { continue }
+        guard cells.count == 5, !text.has(cells[0], "PEER ADDRESS") else {
+            hasRow = false
+            continue
+        }
+        // A row whose words do not fit goes on in the next one, under the cells that they are of.
+        if cells[0].isEmpty {
+            if hasRow, var row = sessions.popLast() {
+                row.kind = joined(row.kind, text.text(cells[1]))
+                row.state = joined(row.state, text.text(cells[2]))
+                row.since = joined(row.since, text.text(cells[3]))
+                row.details = joined(row.details, text.text(cells[4]))
+                sessions.append(row)
+            }
+            continue
+        }
+        hasRow = true
         sessions.append(
             BGPSession(
                 peerAddress: IPAddress(text, cells[0]), kind: text.text(cells[1]), state: text.text(cells[2]),
                 since: text.text(cells[3]), details: text.text(cells[4]), place: cursor.place))
     }
     reading.cluster.bgpSessions = sessions
+}
+
+/// Two parts of a cell.
+private func joined(_ start: String, _ end: String) -> String {
+    start.isEmpty || end.isEmpty ? start + end : start + " " + end
 }
 
 private func missingDaemon(_ text: Span<UInt8>, _ line: Range<Int>) -> MissingDaemon.Daemon? {

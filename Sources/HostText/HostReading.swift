@@ -18,6 +18,8 @@ public struct HostReading: Sendable {
     var tableNumbers: [Symbol: UInt32] = [:]
     /// Routes, rules and neighbours that are there already, without their places: several listings may hold one.
     var knownRoutes: Set<Route> = []
+    /// Routes that were there already when they were read.
+    public private(set) var repeatedRoutes: [Route] = []
     var knownAddresses: [AddressKey: Int] = [:]
     var knownDeciders: Set<DeciderKey> = []
     var knownNeighbours: Set<Neighbour> = []
@@ -102,7 +104,7 @@ public struct HostReading: Sendable {
     mutating func addRoute(_ route: Route) {
         var key = route
         key.place = .none
-        if knownRoutes.insert(key).inserted { host.routes.append(route) }
+        if knownRoutes.insert(key).inserted { host.routes.append(route) } else { repeatedRoutes.append(route) }
     }
 }
 

@@ -121,6 +121,8 @@ public struct ListingHint: Hashable, Sendable {
     public var isAllTables = false
     public var isLegacy = false
     public var isNFTables = false
+    /// Whether elements of sets are left out (`nft -t`).
+    public var isTerse = false
     /// Whether all addresses of all links are shown, as this program says of its own texts: then there are no others.
     public var isWholeAddresses = false
     public init() {}
@@ -158,6 +160,9 @@ public struct ListingHint: Hashable, Sendable {
             case "4", "ipv4", "ip4", "v4": isV6 = isV6 ?? false
             case "legacy": isLegacy = true
             case "nft": isNFTables = true
+            case "terse": isTerse = true
+            // A file's name may have a `t` for other reasons.
+            case "t" where isNFTables && isCommand: isTerse = true
             case "table", "t":
                 // A file's name has `t` for other reasons too.
                 guard position < words.count, isCommand || word.utf8.count > 1 else { continue }

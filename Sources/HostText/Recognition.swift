@@ -7,7 +7,24 @@ public struct Recognised: Hashable, Sendable {
     public var linesBefore = 0
     /// The first of them.
     public var firstUnknown: Place?
+    /// The first line of which sequences for a terminal's colours were left out, from 1; 0 where there were none.
+    public var colouredLine = 0
+    /// Whether it lies in a host's `/etc`: what is loaded at a start.
+    public var isConfiguration = false
     public init() {}
+}
+
+/// A file as its readers get it, without a terminal's colours, and what it holds.
+public func recognise(
+    _ bytes: consuming [UInt8], file: FileID, path: String
+) -> (file: SourceFile, found: Recognised) {
+    guard let plain = withoutColours(bytes) else {
+        let found = recognise(bytes.span, file: file, path: path)
+        return (SourceFile(path: path, bytes: bytes), found)
+    }
+    var found = recognise(plain.bytes.span, file: file, path: path)
+    found.colouredLine = plain.firstLine
+    return (SourceFile(path: path, bytes: plain.bytes), found)
 }
 
 /// Lines that may stand before the first listing; a file that starts with more is something else.

@@ -89,10 +89,24 @@ func remark(_ text: Span<UInt8>, _ line: Range<Int>) -> Remark? {
         "error executing command ", "Unable to connect to the server",
     ]
     for start in failures where text.begins(line, start) { return .failure }
+    let programs: [StaticString] = [
+        "iptables", "ip6tables", "ipset v", "conntrack v", "ipvsadm: ", "netlink: Error", "sudo: ", "Operation not ",
+        "Could not process rule", "Can't open socket to ipset", "modprobe: ",
+    ]
+    for start in programs where text.begins(line, start) && saysWhyNot(text, line) { return .failure }
     if text.begins(line, "sh: ") || text.begins(line, "bash: ") || text.begins(line, "/bin/sh: ") {
         return text.find("not found", in: line) != nil ? .failure : nil
     }
     return nil
+}
+
+/// Whether a program's line says that it was not allowed to do what it was to do.
+private func saysWhyNot(_ text: Span<UInt8>, _ line: Range<Int>) -> Bool {
+    let words: [StaticString] = [
+        "ermission denied", "not permitted", "must be root", "Operation failed", "assword is required",
+    ]
+    for word in words where text.find(word, in: line) != nil { return true }
+    return false
 }
 
 /// Whether a path names a file that holds a host's name alone.

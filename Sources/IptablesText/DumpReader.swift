@@ -24,6 +24,8 @@ struct DumpReader {
     var insertionsLeft = 1000
     /// Whether the line before was a rule, and how long it was.
     var lastRuleLength = 0
+    /// Whether a line that could not be read stands behind the last chain's rules: it may be of another chain.
+    var hasLineBetween = false
 
     var line = 0
     var problemCount = 0
@@ -80,6 +82,8 @@ struct DumpReader {
             readTableLine(text, line)
         default:
             if text.extracting(line).equals("COMMIT") {
+                // A listing has none: the dump begins within a table.
+                if let table, isListing { reading.tables[table].lacksDeclarations = true }
                 endTable(isCutOff: false)
             } else if isLast, text.extracting(line).starts(with: "COMM"), table != nil {
                 endTable(isCutOff: true)
@@ -109,8 +113,7 @@ struct DumpReader {
             startListing(text, name: symbol(word + 1), isTold: true)
             word += 2
         }
-        let command = rule.command(word)
-        guard command != .none else { return keepUnreadable(text, lineRange) }
+        let command = rule.command(word, hasRules: lastChain != nil)
         switch command {
         case .append:
             readRule(text, command: word, counters, isCut: isCut, insertAt: nil)
@@ -127,9 +130,18 @@ struct DumpReader {
             declare(symbol(word + 1), policy: nil, counters: nil, lineRange, nameWord: word + 1)
         case .policy:
             readPolicy(text, word)
-        case .other, .none:
-            report(
-                .error, "not-a-dump", "'\(quote(rule.words[word]))' is no line of a dump: it is not applied", lineRange)
+        case .unchanging:
+            report(.error, "not-a-dump", noLine(quote(rule.words[word]), ": it is not applied"), lineRange)
+        case .changing:
+            report(.error, "not-a-dump", noLine(quote(rule.words[word]), ": what it changes is not known"), lineRange)
+            if let table { reading.tables[table].hasUnplacedLines = true }
+        case .other:
+            let words = quote(rule.words[word])
+            let range = lineRange
+            report(.error, "not-a-dump", noLine(words), range)
+            keep(text, unread: range)
+        case .none:
+            keepUnreadable(text, lineRange)
         }
     }
 
@@ -139,6 +151,7 @@ struct DumpReader {
         if table == nil { startListing(text, name: nil, isTold: false) }
         guard let table, !isLeftOut else { return }
         let chain = chainIndex(nameWord: command + 1)
+        hasLineBetween = false
         rule.readRule(from: first ?? command + 2)
         if rule.isOfOtherFamily {
             return report(
@@ -237,12 +250,32 @@ struct DumpReader {
         }
     }
 
-    /// A line that begins like nothing in a dump: told, and kept in its place as a rule that may do anything.
+    /// A line that begins like nothing in a dump: told, and kept in its place as a rule that may do anything. Where its
+    /// words do not name a chain it is taken for one of the rules around it, which is sure where those are of one chain.
     mutating func keepUnreadable(_ text: Span<UInt8>, _ range: Range<Int>) {
-        report(.error, "unreadable-line", "'\(quote(text, range))' is no line of a dump", range)
+        report(.error, "unreadable-line", noLine(quote(text, range)), range)
+        keep(text, unread: range)
+    }
+
+    private func noLine(_ quoted: String, _ effect: String = "") -> String {
+        "'\(quoted)' is no line of a dump\(effect)"
+    }
+
+    private mutating func keep(_ text: Span<UInt8>, unread range: Range<Int>) {
         storePending()
-        guard let table, let lastChain else { return }
+        guard let table else { return }
         rule.take(text, line: range)
+        if let named = namedChain() {
+            if hasLineBetween, named.index != lastChain?.index { reading.tables[table].hasUnplacedLines = true }
+            hasLineBetween = false
+            lastRuleLength = 0
+            lastChain = named
+        } else if lastChain == nil {
+            reading.tables[table].hasUnplacedLines = true
+        } else if lastRuleLength < 72 {
+            hasLineBetween = true
+        }
+        guard let lastChain else { return }
         let kept = rule.internLine(from: 0)
         // A terminal's width: the rule before may go on here, so its own end is not sure.
         let last = reading.tables[table].chains[lastChain.index].rules.count - 1
@@ -255,12 +288,28 @@ struct DumpReader {
         let made = Rule(statements: [.target(.unknown(name: .empty, text: kept))], place: place)
         reading.tables[table].chains[lastChain.index].rules.append(made)
     }
+
+    /// The chain that the line which `rule` holds names where a rule does: behind counters and one word, before options.
+    private mutating func namedChain() -> (name: Symbol, index: Int)? {
+        guard let first = rule.words.first else { return nil }
+        let word = rule.counters(in: first.range) == nil ? 1 : 2
+        guard word < rule.words.count else { return nil }
+        if word + 1 < rule.words.count, !rule.isOption(word + 1), !rule.isNegation(word + 1) {
+            return nil
+        }
+        let name = symbol(word)
+        return rule.chains[name].map { (name, $0) }
+    }
 }
 
 /// What a line does that begins with an option.
 enum Command {
     case append, insert, newChain, policy
-    /// One that changes what is there, or asks.
+    /// One that asks, or that changes no rule.
+    case unchanging
+    /// One that changes or removes rules.
+    case changing
+    /// None that is known, with a chain's name where a command has it.
     case other
     /// None: a chain's name is missing.
     case none
@@ -268,7 +317,15 @@ enum Command {
 
 extension RuleReader {
     /// The command at `word`.
-    fileprivate func command(_ word: Int) -> Command {
+    fileprivate func command(_ word: Int, hasRules: Bool) -> Command {
+        let unchanging: [StaticString] = [
+            "-L", "--list", "-S", "--list-rules", "-C", "--check", "-Z", "--zero", "-X", "--delete-chain",
+        ]
+        for name in unchanging where isWord(word, name) { return .unchanging }
+        let changing: [StaticString] = [
+            "-F", "--flush", "-D", "--delete", "-R", "--replace", "-E", "--rename-chain",
+        ]
+        for name in changing where isWord(word, name) { return hasRules ? .changing : .unchanging }
         guard word + 1 < words.count, isChainName(word + 1) else { return .none }
         if isWord(word, "-A") || isWord(word, "--append") { return .append }
         if isWord(word, "-I") || isWord(word, "--insert") { return .insert }

@@ -99,7 +99,10 @@ extension DumpReader {
     /// Ends the table being read, if there is one.
     mutating func endTable(isCutOff: Bool) {
         storePending()
+        // What stands behind a listing is rather none of its rules.
+        if hasLineBetween, let table, !isListing { reading.tables[table].hasUnplacedLines = true }
         defer {
+            hasLineBetween = false
             table = nil
             isLeftOut = false
             lastChain = nil
@@ -107,6 +110,9 @@ extension DumpReader {
             inserted.removeAll()
         }
         guard let table else { return }
+        if reading.tables[table].chains.contains(where: { $0.base != nil && $0.place.isNone }) {
+            reading.tables[table].lacksDeclarations = true
+        }
         for (chain, rules) in inserted {
             reading.tables[table].chains[chain].rules.insert(contentsOf: rules.reversed(), at: 0)
         }
@@ -209,11 +215,18 @@ extension DumpReader {
         if let policy {
             made.base = base(name, policy: policy, of: reading.tables[table])
             if made.base == nil, reading.tables[table].iptables != nil {
+                // Its name may be another's that could not be read.
+                reading.tables[table].lacksDeclarations = true
                 report(
                     .warning, "unknown-base-chain",
                     "'\(quote(rule.words[nameWord]))' is no built-in chain of table "
                         + "\(rule.names.text(reading.tables[table].name)): no packet is seen to enter it", range)
             }
+        }
+        if policy == nil, let base = base(name, policy: .accept, of: reading.tables[table]) {
+            // It is on its hook, whatever its policy.
+            made.base = base
+            reading.tables[table].lacksDeclarations = true
         }
         rule.chains.insert(name, at: reading.tables[table].chains.count)
         reading.tables[table].chains.append(made)
@@ -226,6 +239,7 @@ extension DumpReader {
             return lastChain.index
         }
         storePending()
+        if hasLineBetween, let table { reading.tables[table].hasUnplacedLines = true }
         let name = symbol(nameWord)
         if let index = rule.chains[name] {
             lastChain = (name, index)

@@ -22,11 +22,34 @@ public struct IptablesReading: Sendable {
     public var tables: [Table] = []
     /// What is known about each of `tables`, in the same order.
     public var origins: [TableOrigin] = []
+    /// Rules that are there and that the dump itself says it does not show.
+    public var unshown: [UnshownRules] = []
     /// In the order of the lines.
     public var diagnostics: [Diagnostic] = []
     public var lineCount = 0
 
     public init() {}
+}
+
+/// Rules that a dump says are there beside its own.
+public struct UnshownRules: Hashable, Sendable {
+    public enum Kind: Hashable, Sendable {
+        /// `# Warning: iptables-legacy tables present, use iptables-legacy-save to see them`
+        case legacyTables
+        /// ``# Table `filter' is incompatible, use 'nft' tool.``
+        case incompatibleTable(Symbol)
+    }
+
+    public var kind: Kind
+    public var family: TableFamily
+    /// The line that says so.
+    public var place: Place
+
+    public init(kind: Kind, family: TableFamily, place: Place) {
+        self.kind = kind
+        self.family = family
+        self.place = place
+    }
 }
 
 /// How sure a fact about a table is.

@@ -97,6 +97,13 @@ public struct IPAddress: Hashable, Sendable, Comparable {
     }
 
     public var isZero: Bool { high == 0 && low == 0 }
+
+    /// RFC 1918, RFC 6598 and RFC 4193: addresses that the Internet does not route.
+    public var isPrivate: Bool {
+        guard version == .v4 else { return high >> 57 == 0x7e }
+        let bits = v4Bits
+        return bits >> 24 == 10 || bits >> 20 == 0xac1 || bits >> 16 == 0xc0a8 || bits >> 22 == 0x191
+    }
 }
 
 /// Addresses that agree with `address` in the bits that `mask` sets, which need not be leading ones.

@@ -41,6 +41,7 @@ extension Evaluator {
         var state = WalkState(position: .hook(.prerouting, step: 0), packet: request.packet)
         state.setChanges = setChanges
         state.inner = request.inner
+        state.tunnelHeader = request.tunnelHeader
         state.layer = UInt8(truncatingIfNeeded: request.inner.count)
         switch request.origin {
         case .host:

@@ -28,6 +28,7 @@ extension Evaluator {
             request.origin = .host
             request.packet = packet
             request.inner = []
+            request.tunnelHeader = nil
             var start = WalkState(position: .localRouting, packet: packet)
             start.isLocal = true
             start.startedHere = true
@@ -45,6 +46,7 @@ extension Evaluator {
         request.origin = .interface(interface)
         request.packet = packet
         request.inner = state.inner.map { turned($0) }
+        request.tunnelHeader = nil
         var start = WalkState(position: .hook(.prerouting, step: 0), packet: packet)
         start.arrival = .known(interface)
         start.inner = request.inner
@@ -53,7 +55,22 @@ extension Evaluator {
         start.inPort = state.outPort
         start.outPort = state.inPort
         start.setChanges = state.setChanges
+        if answersOnBridge(state, interface, packet) {
+            request.destinationMAC = nil
+            start.inPort = port(of: interface, toward: state)
+            return (request, with(request, entries: []).enterBridge(start))
+        }
         return (request, [start])
+    }
+
+    /// Whether who gets a packet that was routed to a bridge answers by it, straight to a neighbour: the host had the packet, as
+    /// the one to its own hardware address, and has the answer only as far as bridges call iptables.
+    private func answersOnBridge(_ state: WalkState, _ bridge: Symbol, _ answer: Packet) -> Bool {
+        guard !state.isBridged, state.layer == 0, !state.startedHere, answer.source != answer.destination,
+            answer.unknown.isDisjoint(with: [.source, .destination]), isBridge(bridge),
+            let own = model.interface(bridge)
+        else { return false }
+        return isBetweenNeighbours(answer, of: own)
     }
 
     /// Whether the packet is of a connection that this host began.

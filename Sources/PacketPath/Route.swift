@@ -125,6 +125,17 @@ extension Evaluator {
     }
 
     private func arrived(_ decision: RouteDecision, _ entering: __owned WalkState) -> [WalkState] {
+        guard RouteFinder(model, entering.packet.version).mayBeOwn(decision) else {
+            return arrivedElsewhere(decision, consume entering)
+        }
+        let unknown = localUnknown(entering.packet.destination, " (which addresses it has the input does not tell)")
+        return decide(unknown, entering).flatMap { isOwn, way in
+            if !isOwn { return arrivedElsewhere(decision, way) }
+            return sourceChecked(way).flatMap { $0.outcome == nil ? input($0, .local) : [$0] }
+        }
+    }
+
+    private func arrivedElsewhere(_ decision: RouteDecision, _ entering: __owned WalkState) -> [WalkState] {
         var state = consume entering
         let step = routingStep(decision)
         state.record(.routing(step))

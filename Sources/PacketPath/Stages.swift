@@ -149,6 +149,8 @@ package struct Stages: Sendable {
     /// What the routing tables say of a destination, but for what makes no difference to the packet.
     package struct RouteClass: Hashable, Sendable {
         fileprivate var result: RouteResult
+        /// Whether it may be the host's own.
+        fileprivate var mayBeOwn: Bool
 
         /// The type of the route; `nil` where there is none, or it is not known.
         package var type: RouteType? {
@@ -182,12 +184,23 @@ package struct Stages: Sendable {
     package func routeClass(_ situation: Situation) -> RouteClass {
         let evaluator = evaluator(situation)
         let query = evaluator.query(state(situation, evaluator))
-        return RouteClass(result: plainly(evaluator.routeLookup(query, situation.packet.version)))
+        return routeClass(evaluator.routeLookup(query, situation.packet.version), situation.packet.version)
     }
 
     /// What is looked up for a packet to `address`, of which no more is said.
     package func routeClass(to address: IPAddress) -> RouteClass {
-        RouteClass(result: plainly(plain.routeLookup(RouteQuery(destination: address), address.version)))
+        routeClass(plain.routeLookup(RouteQuery(destination: address), address.version), address.version)
+    }
+
+    private func routeClass(_ result: RouteResult, _ version: IPVersion) -> RouteClass {
+        let finder = RouteFinder(model, version)
+        let mayBeOwn: Bool
+        switch result {
+        case .found(let decision): mayBeOwn = finder.mayBeOwn(decision)
+        case .several(let choices): mayBeOwn = choices.contains { $0.decision.map(finder.mayBeOwn) ?? false }
+        case .none, .unknown: mayBeOwn = false
+        }
+        return RouteClass(result: plainly(result), mayBeOwn: mayBeOwn)
     }
 
     private func plainly(_ result: RouteResult) -> RouteResult {

@@ -37,7 +37,7 @@ public enum Reason: UInt8, Hashable, Sendable, CaseIterable {
     case rule, policy, noRoute, blackhole, unreachable, prohibit, rpFilter, martianSource, martianDestination
     case ipv6Disabled, notAddressed, badHeader, beyondScope, notJoined, forwardingOff, ttl, tooBig, fragmentsApart,
         hairpinOff
-    case givenToSocket, noTunnelEnd, tunnelLoop, portBlocked, notFlooded, interfaceDown
+    case givenToSocket, noTunnelEnd, otherTunnel, tunnelLoop, portBlocked, notFlooded, interfaceDown
     case natNoAddress, natInterface, noServer, serverGone, unknownRule, tooManyBranches
 
     public var name: String {
@@ -63,6 +63,7 @@ public enum Reason: UInt8, Hashable, Sendable, CaseIterable {
         case .hairpinOff: "hairpin-off"
         case .givenToSocket: "given-to-socket"
         case .noTunnelEnd: "no-tunnel-end"
+        case .otherTunnel: "other-tunnel"
         case .tunnelLoop: "tunnel-loop"
         case .portBlocked: "port-blocked"
         case .notFlooded: "not-flooded"
@@ -348,6 +349,8 @@ public struct Trace: Hashable, Sendable {
     public var last: PacketView?
     /// The packets inside `last`: the one asked about first, the one right inside `last` at the end.
     public var inner: [Packet] = []
+    /// What the tunnel says of the packet right inside `last`, or of `last` itself where it was unpacked for somebody else.
+    public var tunnelHeader: TunnelHeader?
     /// The interface it left by.
     public var outInterface: Symbol?
     public var nextHop: IPAddress?

@@ -33,6 +33,8 @@ public struct TraceRequest: Hashable, Sendable {
     public var connectionMark: UInt32?
     /// Packets inside `packet`: the innermost first, the one right inside `packet` at the end.
     public var inner: [Packet] = []
+    /// What the tunnel that `packet` comes by says of the one right inside it; `nil` where that is not known.
+    public var tunnelHeader: TunnelHeader?
     /// `--assume NAME=VALUE`.
     public var assumptions: [String: String] = [:]
     public var traceReply = false

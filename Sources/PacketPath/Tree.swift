@@ -88,6 +88,7 @@ extension Evaluator {
         trace.rejectWith = state.rejectWith
         trace.last = state.view
         trace.inner = state.inner
+        trace.tunnelHeader = state.tunnelHeader
         if trace.outcome == .forwarded || trace.outcome == .sent {
             trace.outInterface = state.routeInterface
             trace.nextHop = state.routeNextHop

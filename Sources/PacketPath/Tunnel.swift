@@ -60,8 +60,11 @@ extension Evaluator {
         let parameters = shape.parameters
         var remote: IPAddress?
         var isUnknown: String?
+        var header = TunnelHeader(identifier: shape.protocol == .udp ? parameters.identifier : nil)
         switch otherEnd(of: interface, shape, entering) {
-        case .known(let address): remote = address
+        case .known(let address, let identifier):
+            remote = address
+            header.identifier = identifier ?? header.identifier
         case .unknown(let reason): isUnknown = reason
         case .none: break
         }
@@ -108,6 +111,10 @@ extension Evaluator {
                     step: state.history.steps.count - 1))
         }
         state.inner.append(entering.packet)
+        if shape.hasForwardingEntries {
+            header.destinationMAC = hardwareAddress(of: nextHop(of: entering), by: neighbourDevice(interface), entering)
+        }
+        state.tunnelHeader = header
         state.packet = outer
         state.isBridged = false
         (state.inPort, state.outPort) = (nil, nil)
@@ -136,7 +143,8 @@ extension Evaluator {
 
     /// Where a tunnel sends a packet.
     private enum OtherEnd {
-        case known(IPAddress)
+        /// And the number that a forwarding entry has for it.
+        case known(IPAddress, identifier: UInt32? = nil)
         /// The input does not tell, and why.
         case unknown(String)
         /// Nowhere: the device drops it.
@@ -163,21 +171,28 @@ extension Evaluator {
         guard model.host.knowsForwardingEntries else {
             return parameters.remote.map { .known($0) } ?? .unknown("`bridge fdb` is not in the input")
         }
-        let hop = state.route?.nextHop ?? state.packet.destination
+        let hop = nextHop(of: state)
         let entries = model.host.forwardingEntries.filter {
             $0.interface == interface && ($0.destination != nil || $0.isByNexthops)
         }
         let others = entries.filter { $0.mac.bits == 0 }
-        let bridge = model.interface(interface)?.master.flatMap { isBridge($0) ? $0 : nil }
-        if let mac = hardwareAddress(of: hop, by: bridge ?? interface, state) {
+        let link = neighbourDevice(interface)
+        if let mac = hardwareAddress(of: hop, by: link, state) {
             if let entry = entries.first(where: { $0.mac == mac }) { return end(by: [entry]) }
         } else if entries.count > others.count,
-            bridge != nil || !model.host.knowsNeighbours || !others.isEmpty || parameters.remote != nil
+            link != interface || !model.host.knowsNeighbours || !others.isEmpty || parameters.remote != nil
         {
             return .unknown("`ip neigh` tells no hardware address of \(hop)")
         }
         if !others.isEmpty { return end(by: others) }
         return parameters.remote.map { .known($0) } ?? .none
+    }
+
+    private func nextHop(of state: WalkState) -> IPAddress { state.route?.nextHop ?? state.packet.destination }
+
+    /// The interface that has the neighbours behind a tunnel's: its bridge, or itself.
+    private func neighbourDevice(_ interface: Symbol) -> Symbol {
+        model.interface(interface)?.master.flatMap { isBridge($0) ? $0 : nil } ?? interface
     }
 
     /// That of a neighbour, of a group, or of all on the link. Source: include/net/ip.h `ip_eth_mc_map`, include/net/if_inet6.h
@@ -195,7 +210,9 @@ extension Evaluator {
 
     private func end(by entries: [ForwardingEntry]) -> OtherEnd {
         if entries.count > 1 { return .unknown("it sends the packet to \(entries.count) of them") }
-        return entries.first?.destination.map { .known($0) } ?? .unknown("a group of nexthops stands for it")
+        return entries.first.flatMap { entry in
+            entry.destination.map { .known($0, identifier: entry.identifier) }
+        } ?? .unknown("a group of nexthops stands for it")
     }
 
     /// The packet goes on in another layer, without its entry, which stays in the table.
@@ -204,34 +221,53 @@ extension Evaluator {
         state.connection = .none
     }
 
-    /// The tunnel interface that takes a packet which came to this host, and what is inside it.
-    func decapsulated(_ state: WalkState) -> (interface: Symbol, inner: Packet)? {
-        guard let inner = state.inner.last, !state.isLocal, let interface = tunnelEnd(of: state.packet) else {
-            return nil
-        }
-        return (interface, inner)
-    }
-
     /// The tunnel interface that takes a packet of which nobody said what is inside; it goes on from there.
     func openTunnel(of state: WalkState) -> Symbol? {
         guard state.inner.isEmpty, !state.packet.isFragment, !state.packet.unknown.contains(.destination) else {
             return nil
         }
-        return tunnelEnd(of: state.packet, isOpen: true)
-    }
-
-    /// - Parameter isOpen: whether the other end must be right too.
-    private func tunnelEnd(of packet: Packet, isOpen: Bool = false) -> Symbol? {
-        for interface in model.host.interfaces {
-            guard let shape = tunnel(of: interface.name), shape.protocol == packet.protocol else { continue }
-            if isOpen, !interface.isUp || shape.isWireGuard && shape.parameters.port == nil { continue }
-            if shape.protocol == .udp, (shape.parameters.port ?? 4789) != packet.destinationPort { continue }
-            if let local = shape.parameters.local, local != packet.destination { continue }
-            if isOpen, shape.protocol != .udp, let remote = shape.parameters.remote, remote != packet.source {
-                continue
-            }
+        for interface in model.host.interfaces where interface.isUp {
+            guard let shape = tunnel(of: interface.name), takes(state.packet, shape) else { continue }
+            if shape.isWireGuard, shape.parameters.port == nil { continue }
+            if shape.protocol != .udp, let remote = shape.parameters.remote, remote != state.packet.source { continue }
             return interface.name
         }
         return nil
+    }
+
+    /// Whether a packet is one of the tunnel's by its protocol, port and destination.
+    private func takes(_ packet: Packet, _ shape: TunnelShape) -> Bool {
+        if shape.protocol != packet.protocol { return false }
+        if shape.protocol == .udp, (shape.parameters.port ?? 4789) != packet.destinationPort { return false }
+        return shape.parameters.local.map { $0 == packet.destination } ?? true
+    }
+
+    /// Which of the host's tunnels takes a packet.
+    enum TakingTunnel {
+        /// This interface, and what is inside.
+        case device(Symbol, Packet)
+        /// None: those of its port have other numbers, and the packet is dropped.
+        case otherNumbers
+        /// None: it is for a socket.
+        case none
+    }
+
+    /// The tunnel interface that takes a packet which came to this host. Source: drivers/net/vxlan/vxlan_core.c `vxlan_rcv`,
+    /// Linux 6.18; observed there.
+    func takingTunnel(_ state: WalkState) -> TakingTunnel {
+        guard let inner = state.inner.last, !state.isLocal else { return .none }
+        var hasOtherNumber = false
+        for interface in model.host.interfaces {
+            guard let shape = tunnel(of: interface.name), takes(state.packet, shape) else { continue }
+            if let identifier = state.tunnelHeader?.identifier, let own = shape.parameters.identifier,
+                identifier != own,
+                !shape.parameters.isExternal
+            {
+                hasOtherNumber = true
+                continue
+            }
+            return .device(interface.name, inner)
+        }
+        return hasOtherNumber ? .otherNumbers : .none
     }
 }

@@ -122,6 +122,8 @@ struct WalkState: Hashable, Sendable {
         var arrival = InterfaceView.none
         /// Packets inside this one: the one asked about first, the one right inside this at the end.
         var inner: [Packet] = []
+        /// What the tunnel says of the packet right inside this one.
+        var tunnelHeader: TunnelHeader?
         var layer: UInt8 = 0
         /// Grows when the packet starts again: over lo, or in a tunnel.
         var round = 0

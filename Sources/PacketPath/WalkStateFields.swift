@@ -47,6 +47,10 @@ extension WalkState {
         _read { yield body.inner }
         _modify { yield &body.inner }
     }
+    var tunnelHeader: TunnelHeader? {
+        _read { yield body.tunnelHeader }
+        _modify { yield &body.tunnelHeader }
+    }
     var layer: UInt8 {
         _read { yield body.layer }
         _modify { yield &body.layer }

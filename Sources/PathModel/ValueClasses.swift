@@ -153,7 +153,8 @@ struct ValueCuts {
         // Source: include/linux/in.h `ipv4_is_*`; 128 and 192 begin the old classes.
         let prefixesV4: [(UInt32, UInt8)] = [
             (0, 8), (0x7f00_0000, 8), (0x8000_0000, 1), (0xc000_0000, 2), (0xa9fe_0000, 16), (0xe000_0000, 4),
-            (0xf000_0000, 4), (0xffff_ffff, 32), (0, 32),
+            (0xf000_0000, 4), (0xffff_ffff, 32), (0, 32), (0x0a00_0000, 8), (0xac10_0000, 12), (0xc0a8_0000, 16),
+            (0x6440_0000, 10),
         ]
         for (bits, length) in prefixesV4 { take(IPPrefix(IPAddress(v4: bits), length: length)) }
         // Source: net/ipv6/addrconf_core.c `__ipv6_addr_type`, net/ipv6/addrlabel.c, Linux 6.18.

@@ -15,8 +15,8 @@ public func missingInputs(for trace: Trace, _ request: TraceRequest, of missing:
 public func missingInputs(forAllOf versions: [IPVersion], of missing: [MissingInput]) -> [MissingInput] {
     missing.filter { input in
         switch input.name {
-        case "iptables": versions.contains(.v4)
-        case "ip6tables": versions.contains(.v6)
+        case "iptables", "tables", "filter": versions.contains(.v4)
+        case "ip6tables", "filter6": versions.contains(.v6)
         case "sets", "connections", "listeners": false
         default: true
         }
@@ -62,8 +62,8 @@ private struct Needs {
 
     func wants(_ name: String) -> Bool {
         switch name {
-        case "iptables": version == .v4
-        case "ip6tables": version == .v6
+        case "iptables", "tables", "filter": version == .v4
+        case "ip6tables", "filter6": version == .v6
         case "addresses": true
         case "routes", "rules": isRouted || !isLocal
         case "sets": asksSets

@@ -63,6 +63,7 @@ public func arrival(of end: Trace, from index: Int, among nodes: [HostModel]) ->
         packet.unknown.formUnion([.mac, .owner])
         var request = TraceRequest(packet: packet, origin: .interface(interface.name))
         request.inner = end.inner
+        request.tunnelHeader = end.inner.isEmpty ? nil : end.tunnelHeader
         return ArrivingPacket(node: found[0], request: request)
     }
     return nil

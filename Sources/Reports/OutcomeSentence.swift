@@ -176,7 +176,9 @@ struct OutcomeWords {
             return
                 "is dropped as a martian: what comes from the wire may not have \(last.destination) as its destination"
         case .notAddressed?:
-            if last.packetType == .otherHost { return "is not taken: its frame is addressed to another host" }
+            if last.packetType == .otherHost {
+                return "is not taken: its frame is addressed to another host" + frame(way)
+            }
             let many = "its frame is addressed to many (\(last.packetType == .broadcast ? "broadcast" : "multicast"))"
             let isForwarded = lastRouting(way)?.type == .unicast
             return isForwarded ? "is not forwarded: \(many)" : "is not taken: \(many), of which this host takes none"
@@ -197,6 +199,9 @@ struct OutcomeWords {
             return "is not forwarded: TPROXY gave it to a socket of this host, and its route is not one of type local"
         case .ipv6Disabled?:
             return "is not taken: IPv6 is off on the interface it comes in by (disable_ipv6 is 1)"
+        case .otherTunnel?:
+            let number = way.trace.tunnelHeader?.identifier.map { "\($0)" } ?? "another"
+            return "is not taken out of its tunnel: its VNI is \(number), and this host has \(vniText(last))"
         case .tunnelLoop?: return "goes nowhere: its route leads into the tunnel that it is in already"
         case .portBlocked?:
             return "is not passed on: a port of the bridge is down, blocked or isolated (`ip -d link` shows it)"
@@ -229,6 +234,30 @@ extension OutcomeWords {
             return routing.route == nil && routing.rule == nil ? nil : routing
         }
         return nil
+    }
+
+    /// ` (66:00:00:00:00:77; vxlan.calico has 66:00:00:00:00:02)`, of a frame that came by a tunnel.
+    private func frame(_ way: Way) -> String {
+        guard let frame = way.trace.tunnelHeader?.destinationMAC, let device = lastTunnel(way),
+            let own = quotes.model.interface(device)?.mac
+        else { return "" }
+        return " (\(frame); \(quotes.name(device)) has \(own))"
+    }
+
+    private func lastTunnel(_ way: Way) -> Symbol? {
+        for step in way.steps.reversed() {
+            if case .decapsulation(let interface) = step.kind { return interface }
+        }
+        return nil
+    }
+
+    /// `4097 (vxlan.calico)`: the numbers of the tunnels that an outer packet's port is of.
+    private func vniText(_ outer: Packet) -> String {
+        let tunnels = quotes.model.host.interfaces.filter {
+            ($0.kind == .vxlan || $0.kind == .geneve) && $0.tunnel?.identifier != nil
+                && ($0.tunnel?.port ?? outer.destinationPort) == outer.destinationPort
+        }
+        return listed(tunnels.map { "\($0.tunnel?.identifier ?? 0) (\(quotes.name($0.name)))" })
     }
 
     /// ` (net.ipv4.conf.all.rp_filter=2, loose): no route leads back to A`.

@@ -22,6 +22,9 @@ public struct TraceAnswer: Sendable {
     public var onward: [Int: NodeAnswer] = [:]
     /// The reply on the node that it comes back to, by the place of the end that it answers.
     public var back: [Int: NodeAnswer] = [:]
+    /// Where it is not known that the packet gets on, by the place of the end; and its answer.
+    public var astray: [Int: Astray] = [:]
+    public var strayReplies: [Int: Astray] = [:]
 
     public enum Identifier: Hashable, Sendable {
         case none
@@ -60,10 +63,10 @@ extension TraceAnswer {
     public var finalOutcome: Outcome {
         if !otherDeciders.isEmpty { return .undecided }
         let ends = trace.ends
-        if onward.isEmpty { return trace.outcome }
+        if onward.isEmpty, astray.isEmpty { return trace.outcome }
         var outcome: Outcome?
         for (index, end) in ends.enumerated() {
-            let own = onward[index]?.answer.finalOutcome ?? end.outcome
+            let own = astray[index] == nil ? onward[index]?.answer.finalOutcome ?? end.outcome : .undecided
             if outcome != nil, outcome != own { return .undecided }
             outcome = own
         }
@@ -71,18 +74,23 @@ extension TraceAnswer {
     }
 }
 
-extension TraceAnswer {
-    /// Whether an answer to the packet was followed, and does not come back for sure.
-    public var losesReply: Bool {
-        trace.ends.contains { end in
-            end.outcome.isThrough && end.reply.first.map { !$0.outcome.isThrough } ?? false
-        } || back.values.contains { !$0.answer.finalOutcome.isThrough }
-    }
-}
-
 extension Trace {
     /// The traces without branches, in order.
     public var ends: [Trace] { branches.isEmpty ? [self] : branches.flatMap { $0.trace.ends } }
+
+    /// Changes each of the traces without branches, by its place among them.
+    public mutating func changeEnds(_ change: (inout Trace, Int) -> Void) {
+        var place = 0
+        changeEnds(from: &place, change)
+    }
+
+    private mutating func changeEnds(from place: inout Int, _ change: (inout Trace, Int) -> Void) {
+        if branches.isEmpty {
+            change(&self, place)
+            place += 1
+        }
+        for index in branches.indices { branches[index].trace.changeEnds(from: &place, change) }
+    }
 }
 
 /// How much a report tells.

@@ -52,7 +52,12 @@ final class TraceJSONWriter {
         json.beginObject()
         json.member("hookline", 1)
         json.write(answer.identifier)
-        if !answer.onward.isEmpty { json.member("finalOutcome", answer.finalOutcome.name) }
+        if !answer.onward.isEmpty || !answer.astray.isEmpty {
+            json.member("finalOutcome", answer.finalOutcome.name)
+        }
+        if let fate = answer.replyFate, !answer.onward.isEmpty || !answer.strayReplies.isEmpty {
+            json.member("finalReply", fate.name)
+        }
         writeResult(answer, into: &json)
         answer.kernel?.write(into: &json)
         more(&json)
@@ -210,6 +215,16 @@ final class TraceJSONWriter {
     /// The results of other nodes, each a result of this form whose steps name the node.
     private func writeOtherNodes(_ way: Way, _ reporter: TraceReporter, into json: inout JSONWriter) {
         guard let index = reporter.leafIndex(way) else { return }
+        if let astray = reporter.answer.astray[index] {
+            let interface = way.trace.outInterface.map { quotes.name($0) }
+            write(astray, "it \(astray.clause(interface: interface))", as: "astray", into: &json)
+        }
+        if let astray = reporter.answer.strayReplies[index] {
+            let reply = reporter.answer.lastReplies(at: index).first { $0.outcome == .undecided }
+            let quotes = reply?.node.map { Quotes(model: $0.model, files: $0.files) } ?? quotes
+            let interface = reply?.end.outInterface.map { quotes.name($0) }
+            write(astray, "its answer \(astray.clause(interface: interface))", as: "replyAstray", into: &json)
+        }
         for (key, next) in [("onward", reporter.answer.onward[index]), ("back", reporter.answer.back[index])] {
             guard let next else { continue }
             let quotes = Quotes(model: next.model, files: next.files)
@@ -222,6 +237,14 @@ final class TraceJSONWriter {
             writer.writeResult(next.answer, into: &json)
             json.endObject()
         }
+    }
+
+    private func write(_ astray: Astray, _ text: String, as key: String, into json: inout JSONWriter) {
+        json.key(text: key)
+        json.beginObject()
+        if case .elsewhere(_, _, let home) = astray { json.member("node", home) }
+        json.member("text", text)
+        json.endObject()
     }
 
     private func writeBranch(

@@ -72,7 +72,9 @@ struct TraceReporter {
         var sentence = RichText()
         let final = answer.finalOutcome
         // What another node does with it comes first.
-        if !answer.onward.isEmpty, answer.otherDeciders.isEmpty, way.trace == answer.trace, final != way.trace.outcome {
+        if !answer.onward.isEmpty || !answer.astray.isEmpty, answer.otherDeciders.isEmpty, way.trace == answer.trace,
+            final != way.trace.outcome
+        {
             sentence.add(final.title, final.role)
             sentence.add(" beyond this node; here ")
         }
@@ -94,15 +96,40 @@ struct TraceReporter {
 
     /// That the answer to a packet that gets through does not come back, where that was asked.
     private func lostReplies(_ way: Way) -> [Block] {
-        way.leaves.compactMap { leaf in
-            guard leaf.trace.outcome.isThrough, let reply = leaf.trace.reply.first, !reply.outcome.isThrough,
-                let packet = reply.firstPacket
-            else { return nil }
-            let own = Way(withoutSender(reply), packet: packet)
-            var text = RichText([words.word(reply)])
-            text.add(" on the way back: its answer \(words.predicate(own)).")
+        guard way.trace == answer.trace else { return [] }
+        var told: [(text: RichText, conditions: [[Assumption]])] = []
+        let through = way.leaves.enumerated().filter { $0.element.trace.outcome.isThrough }
+        for (place, leaf) in through {
+            for reply in answer.lastReplies(at: place) where !reply.outcome.isThrough {
+                let text = lostReply(reply)
+                let index = told.firstIndex { $0.text == text } ?? told.count
+                if index == told.count { told.append((text, [])) }
+                if !told[index].conditions.contains(leaf.conditions) { told[index].conditions.append(leaf.conditions) }
+            }
+        }
+        return told.map { text, conditions in
+            var text = text
+            if conditions.count < through.count {
+                text.add(conditions.count == 1 ? " So if \(condition(conditions[0]))." : " So on some of its ways.")
+            }
             return .paragraph(text)
         }
+    }
+
+    private func lostReply(_ reply: LastReply) -> RichText {
+        let words = reply.node.map { OutcomeWords(quotes: Quotes(model: $0.model, files: $0.files)) } ?? words
+        let place = reply.node.map { ", on \($0.node)" } ?? ""
+        if let astray = reply.astray, reply.end.outcome.isThrough {
+            var text = RichText([
+                TextRun(astray.isLost ? "LOST" : Outcome.undecided.title, astray.isLost ? .bad : .doubtful)
+            ])
+            let interface = reply.end.outInterface.map { words.quotes.name($0) }
+            text.add(" on the way back\(place): its answer \(astray.clause(interface: interface)).")
+            return text
+        }
+        var text = RichText([TextRun(reply.end.outcome.title, reply.end.outcome.role)])
+        text.add(" on the way back\(place): its answer \(words.predicate(reply.way)).")
+        return text
     }
 
     /// The way in the words of those who run the cluster.
@@ -369,7 +396,7 @@ struct TraceReporter {
 
     /// The place of an end among all ends; `nil` where no other node is asked, or for another trace's.
     func leafIndex(_ way: Way) -> Int? {
-        if answer.onward.isEmpty, answer.back.isEmpty { return nil }
+        if answer.onward.isEmpty, answer.astray.isEmpty, answer.strayReplies.isEmpty { return nil }
         return Way(answer.trace, packet: answer.request.packet).leaves.firstIndex {
             $0.trace == way.trace && $0.conditions == way.conditions
         }
@@ -377,7 +404,14 @@ struct TraceReporter {
 
     /// What becomes of the packet on the next node, a sentence.
     func onwardSentence(_ way: Way) -> RichText? {
-        guard let index = leafIndex(way), let next = answer.onward[index] else { return nil }
+        guard let index = leafIndex(way) else { return nil }
+        if let astray = answer.astray[index] {
+            let interface = way.trace.outInterface.map { quotes.name($0) }
+            var sentence = RichText([TextRun(Outcome.undecided.title, .doubtful)])
+            sentence.add(" beyond this node: it \(astray.clause(interface: interface)).")
+            return sentence
+        }
+        guard let next = answer.onward[index] else { return nil }
         let words = OutcomeWords(quotes: Quotes(model: next.model, files: next.files))
         let there = Way(next.answer.trace, packet: next.answer.request.packet)
         var sentence = RichText("Then, on \(next.node): ")

@@ -206,6 +206,11 @@ public struct Table: Hashable, Sendable {
     public var comment: Symbol = .empty
     /// Whether the dump ended before `COMMIT`: rules may be missing.
     public var isCutOff = false
+    /// Whether the dump begins within it, or has rules of a built-in chain that it does not declare: policies and rules may be
+    /// missing.
+    public var lacksDeclarations = false
+    /// Whether lines of it could not be read of which it is not known in which chain they stand.
+    public var hasUnplacedLines = false
     public var place: Place
 
     public init(family: TableFamily, backend: Backend, name: Symbol, place: Place) {
@@ -214,6 +219,9 @@ public struct Table: Hashable, Sendable {
         self.name = name
         self.place = place
     }
+
+    /// Whether it may have rules or policies beside those that are known.
+    public var isPartial: Bool { isCutOff || lacksDeclarations || hasUnplacedLines }
 
     /// Whether its rules are nft's own, and not matches and targets of iptables.
     public var isNative: Bool { backend == .nfTables && iptables == nil }

@@ -13,10 +13,28 @@ struct Candidate {
     /// What was recognised, as part of the file that bears this number in the end.
     func recognised(as id: FileID) -> Recognised {
         var result = found
+        result.isConfiguration = root != nil && holdsRules && folders(of: path).contains("etc")
         for index in result.listings.indices { result.listings[index].excerpt.file = id }
         result.firstUnknown?.file = id
         return result
     }
+}
+
+/// Leaves out rules of a configuration at rest (`/etc/sysconfig/iptables`, scripts of nft) where what the kernel has is there
+/// too, in the same host's folder: what is loaded at a start is not what is in force.
+///
+/// - Returns: the files that are left out.
+func leaveOutConfiguration(_ candidates: inout [Candidate]) -> [UnrecognisedInput] {
+    let live = candidates.filter { $0.holdsRules && !$0.isAtRest }
+    var left: [UnrecognisedInput] = []
+    candidates.removeAll { candidate in
+        guard candidate.isAtRest, candidate.holdsRules else { return false }
+        let host = candidate.hostFolder
+        guard live.contains(where: { $0.root == candidate.root && $0.path.hasPrefix(host) }) else { return false }
+        left.append(UnrecognisedInput(path: candidate.file.path, reason: .configuration))
+        return true
+    }
+    return left
 }
 
 /// The files of the one node that is asked for, those that hold objects of the cluster, and those that were named
@@ -176,7 +194,7 @@ private struct NodeFolders {
     }
 }
 
-private func folders(of path: String) -> [String] { path.split(separator: "/").dropLast().map(String.init) }
+func folders(of path: String) -> [String] { path.split(separator: "/").dropLast().map(String.init) }
 
 extension Candidate {
     /// Whether all that it holds is of the cluster and not of one node.
@@ -184,6 +202,25 @@ extension Candidate {
 
     fileprivate var holdsRules: Bool {
         found.listings.contains { $0.kind == .iptablesSave || $0.kind == .iptablesRules || $0.kind.isNFTables }
+    }
+
+    /// Whether its rules are those of a file that is loaded at a start: no listing of nft's begins as a script does, or flushes.
+    fileprivate var isAtRest: Bool {
+        guard root != nil else { return false }
+        return folders(of: path).contains("etc")
+            || found.listings.contains { listing in
+                guard listing.kind == .nftText else { return false }
+                let text = file.bytes.span
+                let start = min(listing.excerpt.start, text.count)
+                return text.starts(with: "#!") || text.extracting(start..<text.count).starts(with: "flush ruleset")
+            }
+    }
+
+    /// The folder that its host's `etc` lies in, with a slash behind it; else the one that it lies in itself.
+    fileprivate var hostFolder: String {
+        let own = folders(of: path)
+        let host = own.firstIndex(of: "etc").map { own[..<$0] } ?? own[...]
+        return host.isEmpty ? "" : host.joined(separator: "/") + "/"
     }
 
     /// The tables that are dumped here, by program and name: enough to see whether two files dump the same.

@@ -8,6 +8,8 @@ struct IptablesInput {
     let latest: Bool
     private(set) var ruleset = Ruleset()
     private(set) var inputs: [RecognisedInput] = []
+    /// What dumps say is there beside what they show.
+    private(set) var unshown: [UnshownRules] = []
     /// When each table was dumped, as its header says; `nil` where there is none.
     private var times: [Int64?] = []
     private var index: [TableKey: Int] = [:]
@@ -42,6 +44,7 @@ struct IptablesInput {
             if hints.family != nil { result = readExcerpt(text, excerpt, hints, &names) }
         }
         diagnostics += result.diagnostics
+        unshown += result.unshown
         tellOrigins(result, hints, listing.hint, familyIsNamed: isNamed, &diagnostics)
         for table in result.tables {
             try add(table, headerTime(text, above: table.place), files: files, names: names, &diagnostics)
@@ -232,6 +235,7 @@ extension IptablesReading {
                 }
             }
         }
+        for index in unshown.indices { unshown[index].place = moved(unshown[index].place) }
         diagnostics = diagnostics.map { Diagnostic($0.severity, $0.code, $0.message, at: moved($0.place)) }
     }
 }

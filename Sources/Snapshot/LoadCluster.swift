@@ -64,6 +64,7 @@ public func findNodes(
 ) throws(SnapshotFailure) -> ClusterInput {
     var loader = Loader(settings: settings)
     for path in paths { try loader.load(path, standardInput) }
+    loader.leaveOutConfiguration()
     return try ClusterInput(loader, paths, settings)
 }
 

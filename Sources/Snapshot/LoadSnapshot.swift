@@ -20,6 +20,7 @@ public func loadSnapshot(
 ) throws(SnapshotFailure) -> NodeState {
     var loader = Loader(settings: settings)
     for path in paths { try loader.load(path, standardInput) }
+    loader.leaveOutConfiguration()
     let chosen = try chooseNode(loader.candidates, settings: settings)
     return try assemble(
         files: chosen.map { $0.file }, recognised: chosen.enumerated().map { $1.recognised(as: FileID($0)) },
@@ -74,6 +75,8 @@ struct Loader {
         keep(bytes, path: path, root: nil, below: "")
     }
 
+    mutating func leaveOutConfiguration() { unrecognised += Snapshot.leaveOutConfiguration(&candidates) }
+
     private func failure(_ cause: FileFailure) -> SnapshotFailure {
         SnapshotFailure(.file(cause), path: cause.path, message: "\(cause.call): \(cause.reason)")
     }
@@ -124,7 +127,7 @@ struct Loader {
             // A large file that does not begin with a listing, such as a log, is not read whole.
             if byteCount > 1 << 20 {
                 let start = try readStart(full, count: 1 << 16)
-                if !isArchive(start), recognise(start.span, file: FileID(0), path: full).listings.isEmpty {
+                if !isArchive(start), recognise(start, file: FileID(0), path: full).found.listings.isEmpty {
                     leave(full, reasonForNothing(start.span))
                     return
                 }
@@ -175,11 +178,9 @@ struct Loader {
                         UnrecognisedInput(path: "\(path)/\(name)", reason: UnrecognisedInput.Reason(reason)))
                 case .file(let name, let bytes):
                     let full = name.isEmpty ? path : "\(path)/\(name)"
-                    let found = recognise(bytes.span, file: FileID(0), path: full)
+                    let (file, found) = recognise(bytes, file: FileID(0), path: full)
                     if !found.listings.isEmpty {
-                        members.candidates.append(
-                            Candidate(
-                                file: SourceFile(path: full, bytes: bytes), found: found, root: path, path: name))
+                        members.candidates.append(Candidate(file: file, found: found, root: path, path: name))
                     } else if isArchive(bytes) {
                         members.unrecognised.append(UnrecognisedInput(path: full, reason: .nestedArchive))
                     } else {
@@ -212,14 +213,13 @@ struct Loader {
 
     /// Keeps the file if anything in it is known, else only its name. One that was named outright is always kept.
     private mutating func keep(_ bytes: [UInt8], path: String, root: String?, below: String) {
-        let found = recognise(bytes.span, file: FileID(0), path: path)
+        let (file, found) = recognise(bytes, file: FileID(0), path: path)
         if found.listings.isEmpty, root != nil {
             leave(path, reasonForNothing(bytes.span))
             return
         }
         totalBytes += bytes.count
-        candidates.append(
-            Candidate(file: SourceFile(path: path, bytes: bytes), found: found, root: root, path: below))
+        candidates.append(Candidate(file: file, found: found, root: root, path: below))
     }
 }
 

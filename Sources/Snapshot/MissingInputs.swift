@@ -22,6 +22,12 @@ func missingInputs(_ node: NodeState) -> [MissingInput] {
     if !isWhole, node.lacksTranslations {
         add("tables", "iptables-save", "table nat is not in the snapshot, so what is translated is not known")
     }
+    for (family, name, command) in [(TableFamily.ip, "filter", "iptables-save"), (.ip6, "filter6", "ip6tables-save")]
+    where !isWhole && node.lacksFilter(family) {
+        add(
+            name, command,
+            "table filter is not in the snapshot: where the host has one, what it drops is not known")
+    }
     if !host.knowsInterfaces || !host.knowsAddressesV4 {
         add("addresses", "ip -d addr", "which addresses are this host's is not known")
     }
@@ -68,6 +74,16 @@ extension NodeState {
                     return starts.contains { name.span.starts(with: $0) }
                 }
         }
+    }
+
+    /// Whether tables of iptables are there but filter is not, and nothing tells that the host has none: iptables-save lists
+    /// those alone that are loaded, and `-t` one alone.
+    fileprivate func lacksFilter(_ family: TableFamily) -> Bool {
+        let own = ruleset.tables.filter { $0.family == family && $0.iptables != nil }
+        if own.isEmpty || own.contains(where: { $0.iptables == .filter }) { return false }
+        // nft would show it.
+        let isListed = inputs.contains { $0.kind == .nftText || $0.kind == .nftJSON }
+        return !isListed || own.contains { $0.backend == .legacy }
     }
 
     /// Whether any rule asks an ipset.

@@ -26,7 +26,7 @@ func readNft(
                 file.bytes, range: range, firstLine: excerpt.firstLine, file: excerpt.file, names: &reading.names)
             if result.diagnostics.contains(where: { $0.code == "bad-json" }) {
                 let place = firstLine(of: excerpt, file.bytes.span)
-                node.unreadRulesets.append(UnreadRuleset(kind: .nftJSON, place: place, tables: []))
+                node.unreadRulesets.append(UnreadRuleset(kind: .brokenJSON, place: place, tables: []))
             }
         } else {
             result = readNftables(
@@ -48,12 +48,15 @@ func readNft(
         // Read where it is included.
         if isIncluded { continue }
         reading.diagnostics += result.diagnostics
+        tellEmptySets(result.tables, listing, node, &reading)
         let shownAsText = listing.kind == .nftJSON ? iptables.ruleset.tables.filter { $0.isNative } : []
         for (position, table) in result.tables.enumerated() {
             let isManaged = position < result.isManagedByIptables.count && result.isManagedByIptables[position]
             if iptables.takeOver(table) { continue }
             if shownAsText.contains(where: { $0.family == table.family && $0.name == table.name }) { continue }
             tellLosses(table, isManaged: isManaged, &reading)
+            var table = table
+            if listing.hint.isTerse { table.leaveSetsOpen() }
             try iptables.add(native: table, files: files, names: reading.names, &reading.diagnostics)
         }
     }
@@ -72,6 +75,48 @@ private func summary(of result: NftablesReading) -> String {
     let sets = setCount == 0 ? "" : ", " + count(setCount, "set")
     return "nft rules: \(families.joined(separator: ", ")), \(count(result.tables.count, "table")), "
         + count(ruleCount, "rule") + sets
+}
+
+/// Says that `nft -t` leaves out what sets hold, where none of the listing's holds anything.
+private func tellEmptySets(
+    _ tables: [Table], _ listing: Listing, _ node: NodeState, _ reading: inout HostReading
+) {
+    // What this program wrote has elements, and a list of all tables beside it.
+    if listing.hint.isTerse || node.inputs.contains(where: { $0.kind == .nftTables }) { return }
+    // What rules fill is empty for a while.
+    let sets = tables.flatMap { table in
+        table.sets.filter { $0.flags.isDisjoint(with: [.anonymous, .dynamic, .timeout]) && !table.fills($0.name) }
+    }
+    guard let first = sets.first, sets.allSatisfy({ $0.isEmpty }) else { return }
+    reading.diagnostics.append(
+        Diagnostic(
+            .note, "empty-sets",
+            "the sets of this listing are taken to be empty: it has no elements, and nft -t would leave them out",
+            at: first.place))
+}
+
+extension NativeSet {
+    fileprivate var isEmpty: Bool { elements.count == 0 && catchAll == nil }
+}
+
+extension Table {
+    /// Whether a rule puts elements into the set.
+    fileprivate func fills(_ set: Symbol) -> Bool {
+        chains.contains { chain in
+            chain.rules.contains { rule in
+                rule.statements.contains { statement in
+                    if case .target(.native(.changeSet(let change))) = statement { change.set == set } else { false }
+                }
+            }
+        }
+    }
+
+    /// Of sets that are listed without elements it is not known what they hold.
+    fileprivate mutating func leaveSetsOpen() {
+        for index in sets.indices where sets[index].isEmpty && !sets[index].flags.contains(.anonymous) {
+            sets[index].isTerse = true
+        }
+    }
 }
 
 /// Says what of a table is not told by nft, and which tables no packet is followed through.

@@ -1,4 +1,5 @@
 public import HostText
+public import NetTypes
 public import RuleModel
 public import SourceText
 
@@ -60,7 +61,17 @@ public struct RecognisedInput: Hashable, Sendable {
 public struct UnrecognisedInput: Hashable, Sendable {
     public enum Reason: Hashable, Sendable {
         case empty, binary, utf16, unknownText
+        /// Frames of pcap or pcapng.
+        case capture
+        /// Rules with something before each line: a log's time, a quotation's mark, numbers.
+        case behindPrefix
+        /// What `kubectl get` prints for people.
+        case kubectlTable
+        /// What is known and not read, with what is read instead: a clause.
+        case otherForm(String)
         case symbolicLink, device, tooLarge, tooDeep, nestedArchive, unsafeName, encrypted
+        /// Rules to be loaded at a start, beside those that are in force.
+        case configuration
         case unreadable(String)
         /// In place of a command's output, what said that it failed.
         case failedCommand(String)
@@ -72,6 +83,11 @@ public struct UnrecognisedInput: Hashable, Sendable {
             case .binary: "binary"
             case .utf16: "UTF-16 text; it must be UTF-8 (PowerShell: `| Out-File -Encoding utf8`)"
             case .unknownText: "no output that is known here"
+            case .capture: "a capture of packets, which hookline replay takes behind the snapshot"
+            case .behindPrefix:
+                "rules with something before each line (a time, a number, '>'): without that they can be read"
+            case .kubectlTable: "a table of kubectl's, which does not hold all of an object: kubectl get … -o yaml does"
+            case .otherForm(let words): words
             case .symbolicLink: "a link, not followed"
             case .device: "no regular file"
             case .tooLarge: "larger than the limit"
@@ -79,6 +95,8 @@ public struct UnrecognisedInput: Hashable, Sendable {
             case .nestedArchive: "an archive within an archive or directory, not opened"
             case .unsafeName: "its name leads out of the archive"
             case .encrypted: "encrypted"
+            case .configuration:
+                "configuration, not what the kernel has; the rules in force are read from elsewhere here"
             case .unreadable(let cause): cause
             case .failedCommand(let words): "a command that failed: \(words)"
             }
@@ -88,9 +106,12 @@ public struct UnrecognisedInput: Hashable, Sendable {
     /// Whether it may be a listing that only could not be read.
     public var mayBeMissed: Bool {
         switch reason {
-        case .unreadable, .encrypted, .utf16: true
-        case .failedCommand: isOfRules
-        case .empty, .binary, .unknownText, .symbolicLink, .device, .tooLarge, .tooDeep, .nestedArchive, .unsafeName:
+        case .unreadable, .encrypted, .utf16, .behindPrefix: true
+        case .failedCommand, .binary: isOfRules
+        case .empty, .unknownText, .capture, .kubectlTable, .otherForm, .symbolicLink, .device, .tooLarge, .tooDeep,
+            .nestedArchive,
+            .unsafeName,
+            .configuration:
             false
         }
     }
@@ -110,16 +131,30 @@ public struct UnrecognisedInput: Hashable, Sendable {
     }
 }
 
-/// A rule set that was recognised and could not be read to its end.
+/// A rule set that is there and could not be read, or not to its end.
 public struct UnreadRuleset: Hashable, Sendable {
-    public var kind: ListingKind
+    public enum Kind: Hashable, Sendable {
+        /// Tables of iptables-legacy that could not be read when the snapshot was made.
+        case refused
+        /// JSON of nft's that is broken.
+        case brokenJSON
+        /// Tables of iptables-legacy that iptables-nft-save says are there.
+        case unshownLegacy
+        /// A table that iptables-nft-save says it can't show.
+        case incompatible
+    }
+
+    public var kind: Kind
     public var place: Place
     /// Its tables, such as `inet firewalld`; empty where they are not known.
     public var tables: [String]
+    /// The version of the packets that it decides about, where it is one alone.
+    public var version: IPVersion?
 
-    public init(kind: ListingKind, place: Place, tables: [String]) {
+    public init(kind: Kind, place: Place, tables: [String], version: IPVersion? = nil) {
         self.kind = kind
         self.place = place
         self.tables = tables
+        self.version = version
     }
 }

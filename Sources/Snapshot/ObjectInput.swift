@@ -52,10 +52,20 @@ func readObjects(_ text: Span<UInt8>, _ listing: Listing, into reading: inout Cl
         tell("yaml-in-page", "objects are read from JSON only in a page: kubectl get … -o json", at: range.lowerBound)
         #else
         let isBroken = reading.diagnostics.last?.code == "bad-json"
-        for document in readYAML(text, in: range) {
-            if let value = document.value { readClusterObjects(value, source, into: &reading) }
-            guard let failure = document.failure, !isBroken else { continue }
-            tell("bad-yaml", "\(failure.message); objects that are whole before it are read", at: failure.offset)
+        for part in joinedOutputs(text, range) {
+            for document in readYAML(text, in: part) {
+                if let value = document.value {
+                    readClusterObjects(value, source, into: &reading)
+                    if let key = repeatedKey(value) {
+                        tell(
+                            "bad-yaml",
+                            "a document has one '\(key.key)': of what stands before this one nothing is read",
+                            at: key.keyStart)
+                    }
+                }
+                guard let failure = document.failure, !isBroken else { continue }
+                tell("bad-yaml", "\(failure.message); objects that are whole before it are read", at: failure.offset)
+            }
         }
         #endif
     }
@@ -64,6 +74,37 @@ func readObjects(_ text: Span<UInt8>, _ listing: Listing, into reading: inout Cl
     return RecognisedInput(
         kind: .kubernetes, place: place, lastLine: lastLine(of: excerpt, text),
         summary: "objects: " + (counts.isEmpty ? "none that was not there before" : counts))
+}
+
+/// The parts of a text that outputs of several calls were appended to without `---` between them: each begins with
+/// `apiVersion:`, which a document has once, and `kubectl` and `calicoctl` write first.
+private func joinedOutputs(_ text: Span<UInt8>, _ range: Range<Int>) -> [Range<Int>] {
+    var parts: [Range<Int>] = []
+    var start = range.lowerBound
+    var hasVersion = false
+    var line = range.lowerBound
+    while line < range.upperBound {
+        let end = text.firstIndex(of: UInt8(ascii: "\n"), in: line..<range.upperBound) ?? range.upperBound
+        let bytes = text.extracting(line..<end)
+        if bytes.starts(with: "---") { hasVersion = false }
+        if bytes.starts(with: "apiVersion:") {
+            if hasVersion {
+                parts.append(start..<line)
+                start = line
+            }
+            hasVersion = true
+        }
+        line = end + 1
+    }
+    return parts + [start..<range.upperBound]
+}
+
+/// A key that a document has twice and that decides what is read of it; the last one's value counts.
+private func repeatedKey(_ document: JSONValue) -> JSONMember? {
+    var keys: Set<String> = []
+    return document.object?.first { member in
+        (member.key == "items" || member.key == "kind" || member.key == "spec") && !keys.insert(member.key).inserted
+    }
 }
 
 /// How many objects of each kind there are.

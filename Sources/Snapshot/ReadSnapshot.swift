@@ -1,6 +1,7 @@
 import HostText
 import IptablesText
 import KubernetesText
+import NetTypes
 import RuleModel
 public import SourceText
 
@@ -9,12 +10,15 @@ public import SourceText
 public func readSnapshot(
     files: [SourceFile], settings: SnapshotSettings = SnapshotSettings()
 ) throws(SnapshotFailure) -> NodeState {
+    var plain: [SourceFile] = []
     var recognised: [Recognised] = []
     for (index, file) in files.enumerated() {
-        recognised.append(recognise(file.bytes.span, file: FileID(index), path: file.path))
+        let (file, found) = recognise(file.bytes, file: FileID(index), path: file.path)
+        plain.append(file)
+        recognised.append(found)
     }
     return try assemble(
-        files: files, recognised: recognised, unrecognised: [], root: nil, folder: settings.node, settings: settings)
+        files: plain, recognised: recognised, unrecognised: [], root: nil, folder: settings.node, settings: settings)
 }
 
 /// Reads the listings that were recognised in `files`, the first of which are `shared`'s and were read before; `root` is
@@ -53,7 +57,17 @@ func assemble(
             }
         }
     }
-    for (index, file) in files.enumerated() { tellUnknownText(file, recognised[index], &reading, &node) }
+    for (index, file) in files.enumerated() {
+        tellUnknownText(file, recognised[index], &reading, &node)
+        tellColours(file, FileID(index), recognised[index], &reading)
+        if recognised[index].isConfiguration, let rules = recognised[index].listings.first {
+            reading.diagnostics.append(
+                Diagnostic(
+                    .warning, "configuration",
+                    "these are rules that are loaded at a start: whether the kernel has just these is not known",
+                    at: firstLine(of: rules.excerpt, file.bytes.span)))
+        }
+    }
     // What iptables-save showed is there: it says more of those tables than nft does.
     try readNft(nftListings, files, settings, &iptables, &reading, &node)
     node.ruleset = iptables.ruleset
@@ -70,9 +84,8 @@ func assemble(
     node.cluster.addressUsage = reading.cluster.addressUsage
     let hostName = reading.host.name.isEmpty ? nil : reading.host.name
     node.name = nodeName(node, folder: folder, hostName: hostName, root: root)
-    // The other program's rules are in the input too.
-    let backends = Set(node.ruleset.tables.map { $0.backend })
-    if backends.count > 1 { node.diagnostics.removeAll { $0.code == "other-tables" } }
+    keepUnshown(iptables.unshown, &node)
+    try node.settleRoutes(repeated: reading.repeatedRoutes, latest: settings.latest)
     // A list of all tables that is empty tells that there are no rules.
     if node.ruleset.tables.isEmpty, !node.inputs.contains(where: { $0.kind == .nftTables }) {
         throw noRules(node, root)
@@ -95,24 +108,55 @@ private func noRules(_ node: NodeState, _ root: String?) -> SnapshotFailure {
         }
     } else if let unread = node.unreadRulesets.first, let file = node.file(of: unread.place) {
         message =
-            unread.kind == .unreadRules
-            ? "the rules here could not be read, and there are no others"
-            : "this JSON of nft's is broken, and there are no other rules"
+            switch unread.kind {
+            case .refused: "the rules here could not be read, and there are no others"
+            case .brokenJSON: "this JSON of nft's is broken, and there are no other rules"
+            case .unshownLegacy, .incompatible: "the rules that this line tells of are not in the input, nor are others"
+            }
         return SnapshotFailure(.noRules, file: file, place: unread.place, message: message)
     } else if !node.inputs.isEmpty {
         message = "no rule set among what was recognised; iptables-save writes one"
     } else if node.unrecognised.count == 1, let only = node.unrecognised.first {
         switch only.reason {
         case .empty: message = "the file is empty"
-        case .binary, .utf16: message = "there is no rule set in this input: it is \(only.reason.text)"
+        case .binary, .utf16, .capture, .behindPrefix, .kubectlTable, .otherForm, .failedCommand:
+            message = "there is no rule set in this input: it is \(only.reason.text)"
         default: break
         }
     }
-    let unread = node.unrecognised.first { $0.mayBeMissed }
+    let unread =
+        node.unrecognised.first { $0.mayBeMissed } ?? node.unrecognised.first { $0.reason == .nestedArchive }
+        ?? node.unrecognised.first { $0.reason == .binary }
     if let unread, node.unrecognised.count > 1 || unread.path != path {
         message += "; \(unread.path) could not be read: \(unread.reason.text)"
     }
     return SnapshotFailure(.noRules, path: path, message: message)
+}
+
+/// Keeps what dumps say is there beside what they show, where no other listing shows it.
+private func keepUnshown(_ all: [UnshownRules], _ node: inout NodeState) {
+    for unshown in all {
+        let own = node.ruleset.tables.filter { $0.family == unshown.family }
+        let version = IPVersion.allCases.first { unshown.family.sees($0) }
+        switch unshown.kind {
+        case .legacyTables:
+            if own.contains(where: { $0.backend == .legacy }) {
+                node.diagnostics.removeAll { $0.code == "other-tables" && $0.place == unshown.place }
+                continue
+            }
+            node.unreadRulesets.append(
+                UnreadRuleset(kind: .unshownLegacy, place: unshown.place, tables: [], version: version))
+        case .incompatibleTable(let name):
+            if own.contains(where: { $0.name == name && $0.backend == .nfTables }) {
+                node.diagnostics.removeAll { $0.code == "incompatible-table" && $0.place == unshown.place }
+                continue
+            }
+            node.unreadRulesets.append(
+                UnreadRuleset(
+                    kind: .incompatible, place: unshown.place,
+                    tables: ["\(unshown.family.name) \(node.names.text(name))"], version: version))
+        }
+    }
 }
 
 /// `# ip filter: why`: tables that decide about packets and could not be read.
@@ -123,7 +167,7 @@ private func keepUnread(_ text: Span<UInt8>, _ listing: Listing, _ node: inout N
         if line.hasPrefix("# "), let end = line.firstIndex(of: ":") { tables.append(String(line[..<end].dropFirst(2))) }
     }
     let place = firstLine(of: excerpt, text)
-    node.unreadRulesets.append(UnreadRuleset(kind: .unreadRules, place: place, tables: tables))
+    node.unreadRulesets.append(UnreadRuleset(kind: .refused, place: place, tables: tables))
     node.inputs.append(
         RecognisedInput(
             kind: .unreadRules, place: place, lastLine: lastLine(of: excerpt, text),
@@ -186,17 +230,19 @@ private func tellUnknownText(
     }
 }
 
-/// Why nothing was recognised in `bytes`.
-func reasonForNothing(_ bytes: Span<UInt8>) -> UnrecognisedInput.Reason {
-    if bytes.count > 1, (bytes[0] == 0xff && bytes[1] == 0xfe) || (bytes[0] == 0xfe && bytes[1] == 0xff) {
-        return .utf16
+/// That a file is read without what colours it on a terminal.
+private func tellColours(_ file: SourceFile, _ id: FileID, _ recognised: Recognised, _ reading: inout HostReading) {
+    guard recognised.colouredLine > 0 else { return }
+    let text = file.bytes.span
+    var start = 0
+    for _ in 1..<recognised.colouredLine {
+        start = (text.firstIndex(of: UInt8(ascii: "\n"), in: start..<text.count) ?? text.count - 1) + 1
     }
-    var isBlank = true
-    for index in 0..<min(bytes.count, 4096) {
-        if bytes[index] == 0 { return .binary }
-        if bytes[index] > 0x20 { isBlank = false }
-    }
-    return isBlank && bytes.count <= 4096 ? .empty : .unknownText
+    let whole = Excerpt(file: id, start: start, end: text.count, firstLine: recognised.colouredLine)
+    reading.diagnostics.append(
+        Diagnostic(
+            .note, "colours", "from here on a terminal's colours are left out, and columns are counted without them",
+            at: firstLine(of: whole, text)))
 }
 
 /// How many of each thing the host's state holds.

@@ -2,7 +2,8 @@ public import SourceText
 
 /// How a snapshot is loaded.
 public struct SnapshotSettings: Sendable {
-    /// Of two dumps of one table the later one counts, by the time in their headers or else in the order of reading.
+    /// Of two dumps of one table the later one counts, by the time in their headers or else in the order of reading; of two
+    /// listings of routes the one that is read later.
     public var latest = false
     /// Which node of a directory or archive with several.
     public var node: String?
@@ -35,6 +36,8 @@ public struct SnapshotFailure: Error, Hashable, Sendable {
         case archive
         /// Two dumps of one table by one backend.
         case tableTwice
+        /// Two listings of routes that contradict each other.
+        case routesTwice
         /// Several nodes, and none was chosen.
         case severalNodes([String])
         case unknownNode(String, known: [String])
@@ -48,6 +51,7 @@ public struct SnapshotFailure: Error, Hashable, Sendable {
             case .file: "file"
             case .archive: "archive"
             case .tableTwice: "table-twice"
+            case .routesTwice: "routes-twice"
             case .severalNodes: "several-nodes"
             case .unknownNode: "unknown-node"
             case .tooMuch: "too-much"

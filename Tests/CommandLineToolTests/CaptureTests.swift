@@ -280,7 +280,7 @@ private let hasLegacy: Bool = {
         let words = "rules of iptables-legacy, which could not be read, decide about packets too (ip filter, ip nat)"
         #expect(traced.output.contains(words))
         let inputs = call("show - --inputs", around)
-        #expect(inputs.output.contains("rules of iptables-legacy: ip filter, ip nat (-:"))
+        #expect(inputs.output.contains("rules of iptables-legacy, which could not be read: ip filter, ip nat (-:"))
         let alone = call("show -", Around(input: String(decoding: unread.bytes, as: UTF8.self)))
         #expect(alone.status == 2)
         #expect(alone.error.contains("the rules here could not be read, and there are no others"))

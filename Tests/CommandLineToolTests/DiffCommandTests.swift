@@ -241,7 +241,7 @@ import Testing
     /// Bytes of a rule never reach the terminal as they are.
     @Test func controlCharactersAreShown() throws {
         let folder = try Folder([
-            "a": Self.before, "b": Self.before.replacing("-i lo", with: "-i \"l\u{1b}[31mo\""),
+            "a": Self.before, "b": Self.before.replacing("-i lo", with: "-i \"l\u{1b}[2Jo\""),
         ])
         for form in [[], ["-u"], ["--json"]] {
             let answer = call(["diff", folder["a"], folder["b"]] + form)

@@ -56,6 +56,19 @@ import Testing
 
         """
 
+    /// What does not fit in a cell goes on in the next row.
+    @Test func aRowThatGoesOnIsOneSession() throws {
+        let wrapped = Self.status.replacing(
+            "| 192.0.2.30   | node specific     | start | 09:04:40 | Active Socket: Connection refused |\n",
+            with: "| 192.0.2.30   | node specific     | start | 09:04:40 | Active Socket: Connection      |\n"
+                + "|              |                   |       |          | refused                        |\n")
+        let whole = try #require(Read(Self.status).reading.cluster.bgpSessions)
+        let sessions = try #require(Read(wrapped).reading.cluster.bgpSessions)
+        #expect(sessions.map(\.details) == ["Established", "Active Socket: Connection refused"])
+        #expect(sessions.map(\.peerAddress) == whole.map(\.peerAddress))
+        #expect(sessions.map(\.kind) == whole.map(\.kind))
+    }
+
     @Test func readsSessionsOfANode() throws {
         let read = Read(Self.status)
         #expect(read.kinds == [.nodeStatus] && read.complaints.isEmpty)
@@ -200,7 +213,9 @@ import Testing
     }
 
     @Test func aConnectionListThatFailedIsNoEmptyList() {
-        #expect(Read("conntrack v1.4.7 (conntrack-tools): Operation failed: invalid parameters\n").kinds.isEmpty)
+        #expect(
+            Read("conntrack v1.4.7 (conntrack-tools): Operation failed: invalid parameters\n").kinds == [.failedCommand]
+        )
         #expect(Read("conntrack v1.4.7 (conntrack-tools): 0 flow entries have been shown.\n").host.connections == [])
     }
 }

@@ -169,9 +169,9 @@ import Testing
         let world = try World(
             "*mangle\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -j HMARK --hmark-spi 1 --hmark-rnd 0x5 --hmark-mod 9\nCOMMIT\n",
             routerAddresses,
-            "0:\tfrom all lookup local\n5:\tfrom 192.0.2.0/24 ipproto tcp lookup 100\n32766:\tfrom all lookup main\n",
+            "0:\tfrom all lookup local\n5:\tfrom 192.0.2.0/24 ipproto icmp lookup 100\n32766:\tfrom all lookup main\n",
             routerRoutes + "default via 198.51.100.254 dev eth1 table 100\n")
-        var packet = try world.packet("192.0.2.1", "8.8.8.8")
+        var packet = try world.packet("192.0.2.1", "8.8.8.8", .icmp)
         packet.source = .zero(.v4)
         let trace = world.trace(packet, in: nil)
         #expect(

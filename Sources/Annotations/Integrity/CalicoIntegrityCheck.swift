@@ -220,7 +220,7 @@ struct CalicoIntegrityCheck {
             }
             let kernelName = chain.isNative ? "\(chain.layer.name)-\(hook)" : hook
             guard let symbol = linked.names.find(kernelName), let kernel = linked.sibling(of: id, named: symbol),
-                !linked.table(of: id).isCutOff, !linked.jumps[kernel.index].contains(where: { $0.target == id })
+                !linked.table(of: id).isPartial, !linked.jumps[kernel.index].contains(where: { $0.target == id })
             else { continue }
             result.findings.append(
                 CalicoIntegrity.Finding(

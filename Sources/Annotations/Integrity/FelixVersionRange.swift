@@ -154,7 +154,7 @@ public struct FelixVersionRange: Hashable, Sendable {
             let name = linked.name(linked.ruleset.tables[table].name)
             for absence in absences where absence.table == name {
                 guard let witness = linked.names.find(absence.witness),
-                    linked.chainID(table: table, named: witness) != nil, !linked.ruleset.tables[table].isCutOff
+                    linked.chainID(table: table, named: witness) != nil, !linked.ruleset.tables[table].isPartial
                 else { continue }
                 let absent = linked.names.find(absence.absent).flatMap { linked.chainID(table: table, named: $0) }
                 if absent == nil { upTo(absence.minor, "\(name) has no chain \(absence.absent)") }

@@ -39,6 +39,18 @@ extension RouteFinder {
         model.host.knowsAddresses(version) || tables.routes.contains { $0.table == RoutingRule.localTable }
     }
 
+    /// Whether what `decision` sends to its subnet may be for the host itself: `route -n` tells neither the host's addresses
+    /// nor those that it sends from.
+    func mayBeOwn(_ decision: RouteDecision) -> Bool {
+        if model.host.knowsAddresses(version) { return false }
+        guard tables.knowledge == .mainTable, decision.type == .unicast, decision.nextHop?.gateway == nil,
+            let route = decision.route, route.source == nil
+        else { return false }
+        let length = route.destination.length
+        return length > 0 && length < (version == .v4 ? 32 : 128)
+            && !model.host.routes.contains { $0.table == RoutingRule.localTable }
+    }
+
     private func isLoopbackName(_ name: Symbol) -> Bool { names.text(name).utf8.elementsEqual("lo".utf8) }
 
     /// The source address for a local packet to `destination` by `decision`.

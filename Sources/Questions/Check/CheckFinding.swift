@@ -51,6 +51,8 @@ public struct CheckFinding: Hashable, Sendable {
     public var offset: Int?
     /// Whether the part of the statement that fails says that nothing else changed.
     public var isElse = false
+    /// What becomes of the example on another node, as a clause.
+    public var beyond: String?
 
     public struct Unknown: Hashable, Sendable {
         public var name: String

@@ -1,5 +1,5 @@
 internal import ChainGraph
-internal import HeaderSpace
+public import HeaderSpace
 public import NetTypes
 internal import PacketPath
 public import PathModel
@@ -33,7 +33,7 @@ public final class Checker {
         _ policy: CheckPolicy, on models: [HostModel], missing: [MissingInput], cluster: ClusterObjects,
         files: [SourceFile]
     ) {
-        missingRules = missing.filter { $0.isRules }
+        missingRules = missing.filter { $0.isRules || $0.isTable }
         self.policy = policy
         self.files = files
         self.models = models
@@ -94,6 +94,13 @@ public final class Checker {
             finding.unknowns = unknowns(unread)
             findings.append(finding)
         }
+        // A table that the host may have decides about what the others let through.
+        let lack = missingInputs(forAllOf: Array(ownVersions), of: missingRules).filter { $0.isTable }
+        if !lack.isEmpty, !findings.contains(where: { $0.kind == .violated || $0.kind == .notProved }) {
+            var finding = CheckFinding(.notProved, .refused)
+            finding.unknowns = lack.map { absent($0) }
+            findings.append(finding)
+        }
         var verdict = StatementAnswer.Verdict.holds
         for finding in findings {
             switch finding.kind {
@@ -105,8 +112,45 @@ public final class Checker {
         return StatementAnswer(statement: index, findings: findings, verdict: verdict)
     }
 
+    /// A packet of each kind that a statement wants through and that leaves the node for another host; the first of many.
+    public func examplesLeaving(_ index: Int) -> [ExamplePacket] {
+        guard case .allow(let set) = policy.statements[index].claim else { return [] }
+        var examples: [ExamplePacket] = []
+        // What can't be asked has been told.
+        try? ask(set, .usual) { (asked) throws(UnanswerableSet) in
+            let meant = possible(asked, set)
+            for one in asked.followed.analysis.classes where one.end.outcome == .forwarded || one.end.outcome == .sent {
+                if examples.count == Checker.leavingCount { return }
+                let own = asked.space.possibly(asked.space.and(one.packets, meant))
+                if let example = asked.space.example(of: own) { examples.append(example) }
+            }
+        }
+        return examples
+    }
+
+    private static let leavingCount = 64
+
+    /// Says that another node does not let through a packet that this one sends on.
+    ///
+    /// - Parameters:
+    ///   - isSure: whether that is so whatever the unknowns are.
+    ///   - beyond: what becomes of it, as a clause.
+    public func refute(_ answer: inout StatementAnswer, by example: ExamplePacket, isSure: Bool, beyond: String) {
+        var finding = CheckFinding(isSure ? .violated : .notProved, .refused)
+        finding.example = example
+        finding.beyond = beyond
+        answer.findings.append(finding)
+        let isConceded = !isSure && policy.statements[answer.statement].takesPossibly
+        answer.verdict = max(answer.verdict, isSure ? .fails : isConceded ? .conceded : .notProved)
+    }
+
     private func unknowns(_ unread: [UnfollowedDecider]) -> [CheckFinding.Unknown] {
         unread.map { CheckFinding.Unknown(name: "unread-rules", meaning: $0.text) }
+    }
+
+    private func absent(_ rules: MissingInput) -> CheckFinding.Unknown {
+        CheckFinding.Unknown(
+            name: rules.name, meaning: "rules that are not in the snapshot (`\(rules.command)`) say the same")
     }
 
     /// Notes that a statement speaks of packets of `version`.
@@ -191,10 +235,7 @@ public final class Checker {
         let space = asked.space
         let surely = space.always(wrong)
         // Rules that are not in the snapshot may say otherwise.
-        let lack = missingInputs(forAllOf: [space.version], of: missingRules).map {
-            CheckFinding.Unknown(
-                name: $0.name, meaning: "rules that are not in the snapshot (`\($0.command)`) say the same")
-        }
+        let lack = missingInputs(forAllOf: [space.version], of: missingRules).map { absent($0) }
         let isSure = !surely.isEmpty && lack.isEmpty
         let against = isSure ? wrong : space.or(wrong, doubtful)
         if against.isEmpty { return [] }

@@ -25,7 +25,7 @@ extension Checker {
 
     /// Without packets that could not be where they are: martians, and, unless the set says both source and interface, those
     /// whose source is routed by another interface, as a trace takes it.
-    private func possible(_ asked: Asked, _ set: PolicySet) -> PacketSet {
+    func possible(_ asked: Asked, _ set: PolicySet) -> PacketSet {
         var impossible = asked.followed.impossible
         if !resolver.traits(of: set).limited.isSuperset(of: [.source, .inInterface]) {
             impossible = asked.space.or(impossible, asked.followed.misplaced)

@@ -27,12 +27,14 @@ struct Alignment {
     /// What one of the inputs does not tell is not compared; and each node has routes of its own.
     private mutating func dropUncompared() {
         let knowsSets = forms.allSatisfy { $0.knowsSets }
-        let comparesRoutes = areOneNode || settings.isExact
+        let knowsLinks = forms.allSatisfy { $0.knowsLinks }
+        let comparesOwn = areOneNode || settings.isExact
         for index in forms.indices {
             forms[index].parts.removeAll { part in
                 switch part.source {
                 case .set: !knowsSets
-                case .routes: !comparesRoutes
+                case .link: !knowsLinks
+                case .routes, .neighbours, .forwardingEntries: !comparesOwn
                 case .chain, .nativeSet, .object, .flowtable, .setting, .routingRules: false
                 }
             }
@@ -172,6 +174,7 @@ struct Alignment {
                 for item in part.items where item.number != Part.Item.leftOut { numbers.append(item.number) }
                 if !part.isOrdered { numbers.sort() }
                 numbers.append(part.header)
+                if areOneNode || settings.isExact { numbers.append(part.ownHeader) }
                 forms[node].parts[index].content = meanings.number(of: numbers)
             }
         }
@@ -185,7 +188,7 @@ struct Alignment {
     func isNeeded(_ need: Part.Need) -> Bool {
         switch need {
         case .always: true
-        case .wherePodsNeedIt: areOneNode
+        case .wherePodsNeedIt, .whereOneNode: areOneNode
         case .ofPod, .whereKnown: false
         }
     }

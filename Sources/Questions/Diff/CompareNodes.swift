@@ -90,7 +90,8 @@ extension Alignment {
                 if let own, let other { counters.look(at: own, other, found) }
                 if let found { chains.append(found) }
             case .set, .nativeSet, .object, .flowtable: if !isSame { sets.append(setDifference(own, other)) }
-            case .setting, .routes, .routingRules: if !isSame { host += hostDifferences(own, other) }
+            case .setting, .routes, .routingRules, .link, .neighbours, .forwardingEntries:
+                if !isSame { host += hostDifferences(own, other) }
             }
         }
         var diff = Diff(a: a, b: b, sections: [], leftOut: leftOut, areOneNode: areOneNode)
@@ -123,8 +124,24 @@ extension Alignment {
     }
 
     private func hostDifferences(_ a: Part?, _ b: Part?) -> [HostDifference] {
+        // Of a link that only one has its state tells it.
+        let countsOwn = areOneNode || settings.isExact
+        if case .link(let index, .state)? = a?.source, b == nil {
+            return [.link(.state, a: index, b: nil, countsOwn: countsOwn)]
+        }
+        if case .link(let index, .state)? = b?.source, a == nil {
+            return [.link(.state, a: nil, b: index, countsOwn: countsOwn)]
+        }
         guard let a, let b else { return [] }
         switch (a.source, b.source) {
+        case (.link(let own, let aspect), .link(let other, _)):
+            return [.link(aspect, a: own, b: other, countsOwn: countsOwn)]
+        case (.neighbours, _):
+            let (removed, added) = Self.unordered(a, b)
+            return removed.map { .neighbour(a: $0, b: nil) } + added.map { .neighbour(a: nil, b: $0) }
+        case (.forwardingEntries, _):
+            let (removed, added) = Self.unordered(a, b)
+            return removed.map { .forwardingEntry(a: $0, b: nil) } + added.map { .forwardingEntry(a: nil, b: $0) }
         case (.setting(let own), .setting(let other)): return [.setting(a: own, b: other)]
         case (.routes, _):
             let (removed, added) = Self.unordered(a, b)
@@ -165,7 +182,9 @@ extension LeftOut {
                 rulesOfB += part.items.count
             }
         case .set: if isOfA { setsOfA += 1 } else { setsOfB += 1 }
-        case .nativeSet, .object, .flowtable, .setting, .routingRules, .routes: break
+        case .nativeSet, .object, .flowtable, .setting, .routingRules, .routes, .link, .neighbours,
+            .forwardingEntries:
+            break
         }
     }
 }
@@ -184,7 +203,7 @@ extension Part {
         case .nativeSet(let table, let set): .native(table: table, set: set)
         case .object(let table, let object): .object(table: table, object: object)
         case .flowtable(let table, let flowtable): .flowtable(table: table, flowtable: flowtable)
-        case .chain, .setting, .routingRules, .routes: nil
+        case .chain, .setting, .routingRules, .routes, .link, .neighbours, .forwardingEntries: nil
         }
     }
 }

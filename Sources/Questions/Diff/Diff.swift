@@ -126,13 +126,17 @@ public enum SetPlace: Hashable, Sendable {
     case flowtable(table: Int, flowtable: Int)
 }
 
-/// A setting, a route or a rule of the routing policy that differs.
+/// A setting, a link, a route, a rule of the routing policy, a neighbour or a forwarding entry that differs.
 public enum HostDifference: Hashable, Sendable {
     /// Names as each node has them.
     case setting(a: String, b: String)
     /// Numbers in the host's lists; `nil`: it has none.
     case route(a: Int?, b: Int?)
     case routingRule(isV6: Bool, a: Int?, b: Int?)
+    /// `countsOwn`: also by what each node has its own of.
+    case link(LinkAspect, a: Int?, b: Int?, countsOwn: Bool)
+    case neighbour(a: Int?, b: Int?)
+    case forwardingEntry(a: Int?, b: Int?)
 }
 
 /// What counters did between two snapshots.

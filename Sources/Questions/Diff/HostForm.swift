@@ -87,10 +87,13 @@ extension NodeForm {
             part.header = Int32(bitPattern: reader.table.names.intern(value).index)
             parts.append(part)
         }
+        readLinks(node, &reader, settings)
         for version in IPVersion.allCases {
             if let rules = host.routingRules(version) { readRules(rules, version, &reader) }
             if host.routesKnown(version) != .none { readRoutes(host, version, &reader) }
         }
+        readNeighbours(node, &reader)
+        readForwardingEntries(node, &reader)
     }
 
     /// What the setting `name` is called on every node; `nil` where it decides about no packet.
@@ -139,11 +142,6 @@ extension NodeForm {
         }
         parts.append(part)
     }
-}
-
-extension Part.Item {
-    /// Of no interest, whatever other nodes have.
-    fileprivate static let uncompared = Part.Item(exact: leftOut, local: leftOut)
 }
 
 extension Route {

@@ -75,7 +75,7 @@ struct LocalNames {
 
     private static func isDockerBridge(_ name: String) -> Bool { digits(of: name, after: "br-", 12...12) }
 
-    private static func isBridgeName(_ name: String) -> Bool {
+    static func isBridgeName(_ name: String) -> Bool {
         name == "docker0" || name == "docker_gwbridge" || name == "cni0" || name == "cbr0" || isDockerBridge(name)
     }
 

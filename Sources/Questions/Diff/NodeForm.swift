@@ -17,12 +17,15 @@ struct NodeForm {
     let addresses: Set<IPAddress>
     /// Whether the input tells the node's sets.
     let knowsSets: Bool
+    /// Whether it tells the node's links.
+    let knowsLinks: Bool
 
     init(_ node: DiffNode, _ meanings: MeaningTable, _ settings: DiffSettings) {
         let model = node.model
         let local = LocalNames(model.host, model.names)
         ownName = node.ownName
         addresses = local.nodeAddresses
+        knowsLinks = model.host.knowsInterfaces
         knowsSets = model.host.knowsSets || !model.host.sets.isEmpty
         var reader = StatementReader(meanings, names: model.names, local: local, keepsComments: settings.isExact)
         readTables(node, &reader, settings)

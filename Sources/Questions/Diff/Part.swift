@@ -16,6 +16,8 @@ struct Part {
         var number: Int32 = 0
 
         static let leftOut: Int32 = -1
+        /// Of no interest, whatever other nodes have.
+        static let uncompared = Item(exact: leftOut, local: leftOut)
     }
 
     /// Where it stands in the node's state.
@@ -29,6 +31,10 @@ struct Part {
         case setting(String)
         case routingRules(isV6: Bool)
         case routes(isV6: Bool)
+        /// An interface, by its number.
+        case link(Int, LinkAspect)
+        case neighbours
+        case forwardingEntries
     }
 
     /// Why a node may lack it and still be like another that has it.
@@ -41,6 +47,8 @@ struct Part {
         case ofPod
         /// It is not known of every node.
         case whereKnown
+        /// Each node has what it needs; one node that has lost it differs from what it was.
+        case whereOneNode
     }
 
     var source: Source
@@ -54,6 +62,8 @@ struct Part {
     var isOrdered = true
     /// What it is besides its items, such as a hook and a policy.
     var header: Int32 = 0
+    /// The same of what each node has its own of: it counts where all are one node.
+    var ownHeader: Int32 = 0
     var items: [Item] = []
     /// Its slot in the comparison.
     var slot = 0

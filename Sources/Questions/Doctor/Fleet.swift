@@ -12,6 +12,8 @@ public struct NodeFacts: Sendable {
     let links: [Link]
     /// The link of a pod that each address is routed to.
     let podRoutes: [IPAddress: String]
+    /// What its main table sends by a tunnel of Calico's or flannel's, and no other way.
+    let tunnelled: [IPPrefix]
     /// Where kube-proxy's rules translate each Service's packets to.
     let endpoints: [ServicePortName: Set<String>]
 
@@ -19,13 +21,30 @@ public struct NodeFacts: Sendable {
         let name: String
         let mac: MACAddress?
         let addresses: [IPAddress]
+        /// Of a VXLAN device what both ends must have alike.
+        let network: VXLANNetwork?
+    }
+
+    struct VXLANNetwork: Hashable, Sendable {
+        var identifier: UInt32
+        var port: UInt16
+
+        init?(_ link: NetworkInterface) {
+            guard link.kind == .vxlan, let tunnel = link.tunnel, let identifier = tunnel.identifier,
+                let port = tunnel.port
+            else { return nil }
+            self.identifier = identifier
+            self.port = port
+        }
     }
 
     public init(_ model: HostModel, annotations: AnnotatedRuleset) {
         func text(_ symbol: Symbol) -> String { model.names.text(symbol) }
         name = model.host.name
         links = model.host.interfaces.map { link in
-            Link(name: text(link.name), mac: link.mac, addresses: link.addresses.map { $0.address })
+            Link(
+                name: text(link.name), mac: link.mac, addresses: link.addresses.map { $0.address },
+                network: VXLANNetwork(link))
         }
         var podRoutes: [IPAddress: String] = [:]
         for route in model.host.routes where route.destination.isHost && route.type == .unicast {
@@ -33,6 +52,11 @@ public struct NodeFacts: Sendable {
             if podRoutes[route.destination.address] == nil { podRoutes[route.destination.address] = link }
         }
         self.podRoutes = podRoutes
+        // What another table sends by WireGuard, and what also has a straight route, says nothing of the way it goes.
+        let main = model.host.routes.filter { $0.type == .unicast && $0.table == RoutingRule.mainTable }
+        func isTunnelled(_ route: Route) -> Bool { route.interface.map { isPodTunnel(named: text($0)) } ?? false }
+        let straight = Set(main.filter { !isTunnelled($0) }.map { $0.destination })
+        tunnelled = main.filter { isTunnelled($0) && !straight.contains($0.destination) }.map { $0.destination }
         endpoints = serviceEndpoints(annotations).mapValues { Set($0) }
     }
 }
@@ -44,6 +68,8 @@ public struct Fleet: Sendable {
     private var byAddress: [IPAddress: [Int]] = [:]
     private var byPodRoute: [IPAddress: [Int]] = [:]
     private var byName: [String: [Int]] = [:]
+    /// What VXLAN devices of each name have, with the nodes, ascending.
+    private var networks: [String: [NodeFacts.VXLANNetwork: [Int]]] = [:]
     /// Ports of Services to which rules of different nodes have different endpoints.
     private var contested: [(name: ServicePortName, views: [EndpointView])] = []
 
@@ -60,6 +86,9 @@ public struct Fleet: Sendable {
             byName[node.name, default: []].append(number)
             for address in node.links.flatMap({ $0.addresses }) where byAddress[address]?.last != number {
                 byAddress[address, default: []].append(number)
+            }
+            for link in node.links {
+                if let network = link.network { networks[link.name, default: [:]][network, default: []].append(number) }
             }
             for address in node.podRoutes.keys { byPodRoute[address, default: []].append(number) }
         }
@@ -102,6 +131,18 @@ public struct Fleet: Sendable {
             else { return nil }
             return (name, own.endpoints, usual)
         }
+    }
+
+    /// What VXLAN devices of this name have on most other nodes, where it is not `own`, and the first of these nodes.
+    func otherNetwork(
+        than own: NodeFacts.VXLANNetwork, ofLinksNamed name: String
+    ) -> (network: NodeFacts.VXLANNetwork, node: Int)? {
+        let all = networks[name] ?? [:]
+        let usual = all.filter { $0.key != own }.max { a, b in
+            a.value.count == b.value.count ? a.value[0] > b.value[0] : a.value.count < b.value.count
+        }
+        guard let usual, usual.value.count >= all[own]?.count ?? 0 else { return nil }
+        return (usual.key, usual.value[0])
     }
 
     var count: Int { nodes.count }

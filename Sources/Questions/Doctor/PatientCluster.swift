@@ -82,7 +82,7 @@ extension Patient {
     var wholeTables: [WholeTable] {
         var found: [WholeTable] = []
         for (index, table) in linked.ruleset.tables.enumerated() {
-            guard let kind = table.iptables, !table.isCutOff else { continue }
+            guard let kind = table.iptables, !table.isPartial else { continue }
             found.append(
                 WholeTable(index: index, table: kind, family: table.family, backend: table.backend, place: table.place))
         }

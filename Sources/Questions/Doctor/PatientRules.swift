@@ -38,6 +38,20 @@ extension Patient {
     /// What a rule does in the end.
     func ending(_ rule: RuleReference) -> Target? { linked.rule(rule).target }
 
+    /// Whether a rule translates sources, or has something to do that can't be read.
+    func mayTranslateSource(_ rule: RuleReference) -> Bool {
+        linked.rule(rule).statements.contains { statement in
+            switch statement {
+            case .target(.masquerade), .target(.snat), .target(.netmap), .target(.unknown), .target(.native(.unknown)),
+                .target(.native(.xtables)):
+                true
+            case .target(.native(.translate(let translation))):
+                translation.kind == .masquerade || translation.kind == .snat
+            case .target, .match: false
+            }
+        }
+    }
+
     /// How many packets have met a rule; `nil` where the dump does not tell.
     func packets(_ rule: RuleReference) -> UInt64? {
         let own = linked.rule(rule)
@@ -49,9 +63,6 @@ extension Patient {
     func evidence(_ rule: RuleReference, _ text: String = "") -> DoctorFinding.Evidence {
         DoctorFinding.Evidence(linked.rule(rule).place, text)
     }
-
-    /// `filter/FORWARD:3`
-    func cite(_ rule: RuleReference) -> String { "\(linked.path(of: rule.chain)):\(rule.index + 1)" }
 
     /// The ipset of this name.
     func set(named name: String) -> AddressSet? {

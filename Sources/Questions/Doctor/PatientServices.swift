@@ -162,10 +162,12 @@ extension Patient {
     }
 
     /// Whether an interface is a tunnel to other nodes' pods.
-    func isPodTunnel(_ interface: NetworkInterface) -> Bool {
-        let name = name(interface.name)
-        for prefix in ["vxlan.calico", "flannel.", "flannel-", "tunl0", "wireguard.cali", "cilium_vxlan", "weave"]
-        where name.hasPrefix(prefix) { return true }
-        return false
-    }
+    func isPodTunnel(_ interface: NetworkInterface) -> Bool { Questions.isPodTunnel(named: name(interface.name)) }
+}
+
+/// Whether network plugins call tunnels to other nodes' pods so.
+func isPodTunnel(named name: String) -> Bool {
+    for prefix in ["vxlan.calico", "flannel.", "flannel-", "tunl0", "wireguard.cali", "cilium_vxlan", "weave"]
+    where name.hasPrefix(prefix) { return true }
+    return false
 }

@@ -22,14 +22,14 @@ extension Patient {
             found.append((route.destination.address, interface))
         }
         for neighbour in host.neighbours where !neighbour.isUnreachable {
-            guard let interface = host.interface(neighbour.interface), interface.kind == .bridge, interface.isUp,
+            guard let interface = host.interface(neighbour.interface), isBridge(interface), interface.isUp,
                 interface.addresses.contains(where: { $0.prefix.contains(neighbour.address) }),
                 !found.contains(where: { $0.address == neighbour.address })
             else { continue }
             found.append((neighbour.address, interface))
         }
         // A bridge of containers none of which is known: any address of its subnet stands for them.
-        for interface in host.interfaces where interface.kind == .bridge && interface.isUp {
+        for interface in host.interfaces where isBridge(interface) && interface.isUp {
             for own in interface.addresses where own.address.version == .v4 && (8...29).contains(own.prefixLength) {
                 guard !found.contains(where: { $0.interface.name == interface.name }) else { continue }
                 let pod = IPAddress(own.address.version, high: own.address.high, low: own.address.low &+ 1)
@@ -37,6 +37,12 @@ extension Patient {
             }
         }
         return found
+    }
+
+    /// Whether a link is a bridge of containers: by its kind, which only `ip -d` tells, or else by the name that its
+    /// program gives it.
+    func isBridge(_ link: NetworkInterface) -> Bool {
+        link.kind == .bridge || link.kind == .other && LocalNames.isBridgeName(name(link.name))
     }
 
     /// What pods of this node send to each other and to the outside.
@@ -77,7 +83,7 @@ extension Patient {
     /// What hosts of neighbouring networks send each other by this one, whether it forwards or not.
     var networkFlows: [NetworkFlow] {
         var networks: [(interface: NetworkInterface, peer: IPAddress)] = []
-        for interface in host.interfaces where interface.isUp && !interface.isLoopback && interface.kind != .bridge {
+        for interface in host.interfaces where interface.isUp && !interface.isLoopback && !isBridge(interface) {
             for own in interface.addresses where own.address.version == .v4 && own.prefixLength <= 29 {
                 let first = sampleAddress(own.prefix)
                 let peer = first == own.address ? IPAddress(.v4, high: 0, low: first.low &+ 1) : first

@@ -24,7 +24,7 @@ public struct LintedNode: Sendable {
         entries = chainEntries(model.linked)
         setUses = SetUses(model.linked, model.host)
         isPartlyUnread = model.linked.ruleset.tables.map { table in
-            table.isCutOff || table.chains.contains { $0.rules.contains { $0.statements.contains(where: isUnread) } }
+            table.isPartial || table.chains.contains { $0.rules.contains { $0.statements.contains(where: isUnread) } }
         }
     }
 

@@ -69,6 +69,8 @@ public struct CheckedNode: Sendable {
     public var name: String
     /// As it stands on a command line, with what chooses the node.
     public var snapshot: String
+    /// The same, followed on to other nodes.
+    public var wholeSnapshot: String?
     public var model: HostModel
     public var files: [SourceFile]
 
@@ -154,7 +156,9 @@ public struct StatementTeller {
             told.calls.append(call(example, on: last, "afterwards"))
         } else {
             told.deciders = after.deciders
-            told.calls.append(call(example, on: last, ""))
+            var call = call(example, on: last, "")
+            if finding.beyond != nil, let whole = nodes[last].wholeSnapshot { call.snapshot = whole }
+            told.calls.append(call)
         }
         if let counterpart = finding.counterpart {
             let other = follow(counterpart, on: last, as: nil)
@@ -167,8 +171,11 @@ public struct StatementTeller {
             text = "\(after.packet) is matched by it"
             told.deciders = [decider(.rule(rule), "the rule is", quotes)]
         }
+        if let beyond = finding.beyond { text += ", and \(beyond)" }
         told.text = finding.kind == .notProved ? "It may be that \(text)" : text
-        if finding.kind == .notProved, finding.unknowns.isEmpty {
+        if finding.beyond != nil {
+            told.text = text
+        } else if finding.kind == .notProved, finding.unknowns.isEmpty {
             told.text = "Not followed to its end, by a bridge, a tunnel, IPVS or to many: \(text)"
         }
         if finding.isElse { told.text += ", which is none of the packets that the change is about" }

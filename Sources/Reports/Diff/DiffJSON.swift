@@ -223,6 +223,35 @@ private func write(_ difference: HostDifference, _ a: DiffSide, _ b: DiffSide, i
         json.member("kind", "ip rule")
         if let own { line("a", a, a.routingRule(own, isV6: isV6)) }
         if let other { line("b", b, b.routingRule(other, isV6: isV6)) }
+    case .link(let aspect, let own?, let other?, let countsOwn):
+        json.member("kind", "link")
+        json.member("link", b.linkName(other))
+        if a.linkName(own) != b.linkName(other) { json.member("linkInA", a.linkName(own)) }
+        json.key("facts")
+        json.beginArray()
+        for change in a.changes(own, aspect, b, other, countsOwn) {
+            json.beginObject()
+            json.member("fact", change.fact)
+            json.member("a", change.a)
+            json.member("b", change.b)
+            json.endObject()
+        }
+        json.endArray()
+        line("a", a, a.link(own))
+        line("b", b, b.link(other))
+    case .link(_, let own, let other, _):
+        json.member("kind", "link")
+        json.member("link", own.map { a.linkName($0) } ?? other.map { b.linkName($0) } ?? "")
+        if let own { line("a", a, a.link(own)) }
+        if let other { line("b", b, b.link(other)) }
+    case .neighbour(let own, let other):
+        json.member("kind", "neighbour")
+        if let own { line("a", a, a.neighbour(own)) }
+        if let other { line("b", b, b.neighbour(other)) }
+    case .forwardingEntry(let own, let other):
+        json.member("kind", "forwarding entry")
+        if let own { line("a", a, a.forwardingEntry(own)) }
+        if let other { line("b", b, b.forwardingEntry(other)) }
     }
     json.endObject()
 }

@@ -326,10 +326,32 @@ private struct DiffWriter {
             case .routingRule(let isV6, let own, let other):
                 if let own { lines.append(host(a, a.routingRule(own, isV6: isV6), "ip rule", mark(true))) }
                 if let other { lines.append(host(b, b.routingRule(other, isV6: isV6), "ip rule", mark(false))) }
+            case .link(let aspect, let own?, let other?, let countsOwn):
+                let (nameA, nameB) = (a.linkName(own), b.linkName(other))
+                for change in a.changes(own, aspect, b, other, countsOwn) {
+                    var text = RichText("~ ", .changed)
+                    text.add("link " + (nameA == nameB ? nameB : "\(nameA), \(nameB)"))
+                    text.add(": \(change.fact) \(change.a) is now ")
+                    text.add(change.b, .strong)
+                    lines.append(text)
+                }
+            case .link(_, let own, let other, _):
+                if let own { lines.append(host(a, a.link(own), "link", mark(true))) }
+                if let other { lines.append(host(b, b.link(other), "link", mark(false))) }
+            case .neighbour(let own, let other):
+                if let own { lines.append(host(a, a.neighbour(own), "neighbour", mark(true))) }
+                if let other { lines.append(host(b, b.neighbour(other), "neighbour", mark(false))) }
+            case .forwardingEntry(let own, let other):
+                if let own { lines.append(host(a, a.forwardingEntry(own), "forwarding entry", mark(true))) }
+                if let other { lines.append(host(b, b.forwardingEntry(other), "forwarding entry", mark(false))) }
             }
         }
         return [
-            .verbatim([RichText("Settings and routes", .strong)]),
+            .verbatim([
+                RichText(
+                    differences.contains { $0.isOfLinks } ? "Links, settings and routes" : "Settings and routes",
+                    .strong)
+            ]),
             .indented([.verbatim(cut(lines, lines.count, "line"))]),
         ]
     }
@@ -401,5 +423,15 @@ private struct DiffWriter {
         let other = side(leftOut.chainsOfB, leftOut.rulesOfB, leftOut.setsOfB)
         return "Not compared, since it is there for pods and containers of one of them: \(own) of the first, "
             + "\(other) of the second. --exact compares it."
+    }
+}
+
+extension HostDifference {
+    /// Whether it is about a link, or what sends by one.
+    var isOfLinks: Bool {
+        switch self {
+        case .link, .neighbour, .forwardingEntry: true
+        case .setting, .route, .routingRule: false
+        }
     }
 }

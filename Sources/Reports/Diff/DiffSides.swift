@@ -185,4 +185,35 @@ struct DiffSide {
         let rules = node.model.host.routingRules(isV6 ? .v6 : .v4) ?? []
         return index < rules.count ? rules[index].place : .none
     }
+
+    func neighbour(_ index: Int) -> Place {
+        index < node.model.host.neighbours.count ? node.model.host.neighbours[index].place : .none
+    }
+
+    func forwardingEntry(_ index: Int) -> Place {
+        index < node.model.host.forwardingEntries.count ? node.model.host.forwardingEntries[index].place : .none
+    }
+
+    func link(_ index: Int) -> Place {
+        index < node.model.host.interfaces.count ? node.model.host.interfaces[index].place : .none
+    }
+
+    func linkName(_ index: Int) -> String {
+        index < node.model.host.interfaces.count ? quotes.name(node.model.host.interfaces[index].name) : ""
+    }
+
+    private func facts(_ index: Int, _ aspect: LinkAspect) -> [LinkFact] {
+        guard index < node.model.host.interfaces.count else { return [] }
+        return linkFacts(node.model.host.interfaces[index], aspect, of: node.model.host, node.model.names)
+    }
+
+    /// What of a link is another thing on the other side, with what it is on both.
+    func changes(
+        _ index: Int, _ aspect: LinkAspect, _ other: DiffSide, _ place: Int, _ countsOwn: Bool
+    ) -> [(fact: String, a: String, b: String)] {
+        zip(facts(index, aspect), other.facts(place, aspect)).compactMap { own, theirs in
+            own.value == theirs.value || own.name != theirs.name || own.isOwn && !countsOwn
+                ? nil : (own.name, own.value, theirs.value)
+        }
+    }
 }

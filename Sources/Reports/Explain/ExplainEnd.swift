@@ -23,7 +23,7 @@ extension Explainer {
     }
 
     /// Whether the packet answers one that came before.
-    private var isReply: Bool {
+    var isReply: Bool {
         way.steps.contains { step in
             if case .conntrack(_, .reply, _) = step.kind { return step.layer == 0 }
             return false

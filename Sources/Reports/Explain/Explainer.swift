@@ -2,6 +2,7 @@ internal import Annotations
 internal import ChainGraph
 internal import NetTypes
 internal import PacketPath
+internal import PathModel
 internal import RuleModel
 
 /// Tells one whole way of a packet in the words of the programs that wrote the rules: which policies were asked, which
@@ -31,7 +32,44 @@ struct Explainer {
         {
             told.append(end)
         }
+        if let untaken = untakenService { told.append(untaken) }
         return told + explainEnd()
+    }
+
+    /// A packet to a Service by an address of this host, such as to a node port, that nothing has translated: it is taken
+    /// for the host's own.
+    private var untakenService: Explanation? {
+        guard !isReply, way.tunnel == nil, way.steps.contains(where: { $0.view.hook == .input && $0.layer == 0 }) else {
+            return nil
+        }
+        var isNew = false
+        for step in way.steps {
+            switch step.kind {
+            case .translation, .ipvs: return nil
+            // Rules that translate are asked of what begins a connection alone.
+            case .conntrack(let state, _, _): if state == .new { isNew = true }
+            default: continue
+            }
+        }
+        // IPVS takes no packet from the midst of a connection that it does not know.
+        let packet = way.ownPacket
+        let isOfIPVS = (quotes.model.host.virtualServices ?? []).contains {
+            $0.key == .address(packet.protocol, packet.destination, port: packet.destinationPort)
+        }
+        guard isNew, !isOfIPVS else { return nil }
+        // What refuses a Service's packets is told by itself.
+        if let index = way.trace.decidedBy, index < way.steps.count, purpose(index)?.maker == .kubeProxy { return nil }
+        let hasProxy = annotations.linked.chainIDs.contains {
+            annotations.purpose(of: ChainID($0))?.maker == .kubeProxy
+        }
+        guard hasProxy,
+            let name = annotations.service(at: packet.destination, port: packet.destinationPort, packet.protocol)
+        else { return nil }
+        return Explanation(
+            text:
+                "port \(packet.destinationPort)/\(packet.protocol.shortName) of \(addressName(packet.destination)) is"
+                + " service \(name.text)'s, and no rule of kube-proxy's on this node translates the packet: it is taken"
+                + " for one to the host itself")
     }
 
     /// The purpose of the rule at `index`, and of its chain where the rule has none of its own.
@@ -88,6 +126,12 @@ struct Explainer {
 
     /// Why none of kube-proxy's rules took a packet to a Service.
     private var whyNotTaken: String {
+        let packet = way.steps.last?.view.packet ?? way.packet
+        let hasServers = (reporter.quotes.model.host.virtualServices ?? []).contains { service in
+            service.key == .address(packet.protocol, packet.destination, port: packet.destinationPort)
+                && !service.servers.isEmpty
+        }
+        if hasServers { return "IPVS has it, and no link of this host has the address, so that IPVS was not asked" }
         let translates = reporter.quotes.linked.ruleset.tables.contains { table in
             table.chains.contains { $0.base?.type == .nat }
         }

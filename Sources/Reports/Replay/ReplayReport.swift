@@ -311,6 +311,7 @@ extension Reason {
         case .hairpinOff: "back by its own bridge port, which is not in hairpin mode"
         case .givenToSocket: "given to a socket by TPROXY without a route of type local"
         case .ipv6Disabled: "by an interface on which IPv6 is off (disable_ipv6)"
+        case .otherTunnel: "in a tunnel with a number that none of this host's has"
         case .tunnelLoop: "in a tunnel whose own packets would go into it again"
         case .portBlocked: "by a bridge's port that passes no such frames on"
         case .interfaceDown: "by an interface that is down"

@@ -16,6 +16,9 @@ public struct MissingInput: Hashable, Sendable {
     /// Whether it is all rules of one IP version.
     public var isRules: Bool { name == "iptables" || name == "ip6tables" }
 
+    /// Whether it is rules, of which the snapshot has others of that version: what the host does not have, it does not lack.
+    public var isTable: Bool { name == "tables" || name == "filter" || name == "filter6" }
+
     /// As an answer says what it rests on: a sentence without a final stop.
     public var text: String { "not in the snapshot: \(command) (\(effect))" }
 }

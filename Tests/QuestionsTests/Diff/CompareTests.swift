@@ -269,4 +269,86 @@ extension Diff {
         #expect(diff.counters?.grown.map(\.packets) == [20, 89])
         #expect(diff.counters?.grown.map(\.refuses) == [true, false])
     }
+
+    // MARK: Links
+
+    private static let link = """
+        2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc fq state UP group default qlen 1000
+            link/ether 52:54:00:00:00:0a brd ff:ff:ff:ff:ff:ff
+        7: vxlan.calico: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1450 qdisc noqueue state UNKNOWN group default qlen 1000
+            link/ether 66:00:00:00:00:01 brd ff:ff:ff:ff:ff:ff promiscuity 0
+            vxlan id 4096 local 192.0.2.10 dev eth0 srcport 0 0 dstport 4789 nolearning ttl auto ageing 300
+
+        """
+    private static let route = "default via 192.0.2.1 dev eth0\n10.244.2.0/26 via 10.244.2.0 dev vxlan.calico onlink\n"
+    private static let neighbours =
+        "192.0.2.1 dev eth0 lladdr 52:54:00:00:00:01 REACHABLE\n192.0.2.7 dev eth0 lladdr 52:54:00:00:00:07 STALE\n10.244.2.0 dev vxlan.calico lladdr 66:00:00:00:00:02 PERMANENT\n"
+    private static let forwarding =
+        "66:00:00:00:00:02 dev vxlan.calico dst 192.0.2.20 self permanent\n33:33:00:00:00:01 dev eth0 self permanent\n"
+
+    private func links(_ old: String, _ new: String) throws -> [HostDifference] {
+        let texts = [filter(""), Self.link, Self.route, Self.neighbours, Self.forwarding]
+        #expect(texts.contains { $0.contains(old) })
+        #expect(try !difference(texts, texts).isDifferent)
+        return try difference(texts, texts.map { $0.replacing(old, with: new) }).host
+    }
+
+    @Test func whatOfALinkDiffersOfOneNode() throws {
+        #expect(
+            try links("mtu 1450", "mtu 1500") == [.link(.state, a: 1, b: 1, countsOwn: true)])
+        #expect(
+            try links("eth0: <BROADCAST,MULTICAST,UP,LOWER_UP>", "eth0: <BROADCAST,MULTICAST>") == [
+                .link(.state, a: 0, b: 0, countsOwn: true)
+            ])
+        #expect(try links("vxlan id 4096", "vxlan id 4097") == [.link(.tunnel, a: 1, b: 1, countsOwn: true)])
+        #expect(try links("local 192.0.2.10", "local 192.0.2.11") == [.link(.tunnel, a: 1, b: 1, countsOwn: true)])
+        #expect(
+            try links("66:00:00:00:00:01", "66:00:00:00:00:03") == [
+                .link(.hardwareAddress, a: 1, b: 1, countsOwn: true)
+            ])
+    }
+
+    @Test func whereATunnelSendsToIsCompared() throws {
+        #expect(
+            try links("dst 192.0.2.20", "dst 192.0.2.99") == [
+                .forwardingEntry(a: 0, b: nil), .forwardingEntry(a: nil, b: 0),
+            ])
+        #expect(
+            try links(
+                "10.244.2.0 dev vxlan.calico lladdr 66:00:00:00:00:02",
+                "10.244.2.0 dev vxlan.calico lladdr 66:00:00:00:00:77")
+                == [.neighbour(a: 2, b: nil), .neighbour(a: nil, b: 2)])
+        // Neighbours that no route goes by come and go.
+        #expect(try links("192.0.2.7 dev eth0 lladdr 52:54:00:00:00:07 STALE\n", "").isEmpty)
+        #expect(try links("REACHABLE", "STALE").isEmpty)
+    }
+
+    @Test func aLinkThatIsGoneOfOneNode() throws {
+        let lines = Self.link.split(separator: "\n", omittingEmptySubsequences: false)
+        #expect(
+            try links(lines[2...4].joined(separator: "\n"), "") == [.link(.state, a: 1, b: nil, countsOwn: true)])
+    }
+
+    /// What is each node's own makes no difference between two; what all have alike does.
+    @Test func linksOfTwoNodes() throws {
+        func listing(_ address: String, _ id: Int) -> [String] {
+            [
+                filter(""), Self.link.replacing("192.0.2.10", with: address).replacing("4096", with: "\(id)"),
+                "2: eth0    inet \(address)/24 brd 192.0.2.255 scope global eth0\n", Self.route,
+            ]
+        }
+        #expect(try !difference(listing("192.0.2.10", 4096), listing("192.0.2.20", 4096)).isDifferent)
+        #expect(
+            try difference(listing("192.0.2.10", 4096), listing("192.0.2.20", 4097)).host == [
+                .link(.tunnel, a: 1, b: 1, countsOwn: false)
+            ])
+    }
+
+    /// What one of the listings does not tell is no difference.
+    @Test func linksThatOneInputLacks() throws {
+        let rules = filter("")
+        #expect(try !difference([rules, Self.link], [rules]).isDifferent)
+        let plain = Self.link.split(separator: "\n").filter { !$0.contains("vxlan id") }.joined(separator: "\n") + "\n"
+        #expect(try !difference([rules, Self.link], [rules, plain]).isDifferent)
+    }
 }

@@ -106,6 +106,27 @@ struct MarkTests {
         #expect(try Clinic(rules.replacing("0x0/0x1a0000", "0x0/0x1a000000")).titles("mark-conflict").isEmpty)
     }
 
+    @Test(arguments: [
+        (
+            "calico-node", "iptables-save.txt",
+            "-A KUBE-POSTROUTING -m comment --comment \"kubernetes service traffic requiring SNAT\" -j MASQUERADE --random-fully\n"
+        ),
+        (
+            "calico-node-ipvs", "iptables-save.txt",
+            "-A KUBE-POSTROUTING -m comment --comment \"kubernetes service traffic requiring SNAT\" -j MASQUERADE --random-fully\n"
+        ),
+        ("calico-node-kubeproxy-nft", "nft.txt", "^ 0x00004000\n\t\tmasquerade fully-random\n"),
+    ])
+    func whatIsMarkedForMasqueradingNeedsARuleThatDoesIt(_ node: String, _ file: String, _ rule: String) throws {
+        let whole = try Clinic(folder: node)
+        #expect(try whole.titles("rules-flushed").isEmpty)
+        let counted = whole.text(of: file)?.contains("[0:0] " + rule) == true ? "[0:0] " + rule : rule
+        let left = rule.hasPrefix("^") ? "^ 0x00004000\n" : ""
+        let titles = try whole.replacing(file, counted, left).titles("rules-flushed")
+        #expect(titles.count == 1)
+        #expect(titles.first?.contains("masquerades nothing: what kube-proxy marks for it keeps its source") == true)
+    }
+
     private func services(_ mangle: String, mask: String = "0x4000/0x4000") -> Clinic {
         Clinic(
             """

@@ -299,6 +299,40 @@ struct NodeNetworkTests {
         )
     }
 
+    @Test func `the tunnel there has another number or port`() throws {
+        func other(_ id: Int, _ port: Int) -> Clinic {
+            Clinic(
+                noRules,
+                """
+                1: flannel.1: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1450 qdisc noqueue state UNKNOWN mode DEFAULT group default
+                    link/ether 8a:11:53:0c:b7:f2 brd ff:ff:ff:ff:ff:ff promiscuity 0
+                    vxlan id \(id) local 192.168.10.12 dev eth0 srcport 0 0 dstport \(port) nolearning ttl auto ageing 300
+
+                """,
+                """
+                1: flannel.1: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1450 qdisc noqueue state UNKNOWN group default
+                    link/ether 8a:11:53:0c:b7:f2 brd ff:ff:ff:ff:ff:ff
+                    inet 172.30.25.0/32 scope global flannel.1
+                       valid_lft forever preferred_lft forever
+                2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue state UP group default
+                    link/ether 02:16:3e:0a:00:0c brd ff:ff:ff:ff:ff:ff
+                    inet 192.168.10.12/24 scope global eth0
+                       valid_lft forever preferred_lft forever
+
+                """)
+        }
+        let node = try Clinic(folder: "flannel-docker")
+        #expect(try node.beside(other(1, 8472)).titles("tunnel-interface").isEmpty)
+        #expect(
+            try node.beside(other(2, 8472)).titles("tunnel-interface") == [
+                "problem: flannel.1 has VNI 1 here and VNI 2 on another node: neither takes what the other sends"
+            ])
+        #expect(
+            try node.beside(other(1, 4789)).titles("tunnel-interface") == [
+                "problem: flannel.1 has port 8472 here and port 4789 on another node: neither takes what the other sends"
+            ])
+    }
+
     // MARK: The tunnel's interface
 
     @Test func `a tunnel that is down, has no address, or one outside the node's blocks`() throws {

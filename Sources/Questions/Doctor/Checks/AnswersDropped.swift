@@ -16,7 +16,8 @@ let answersDropped = DoctorCheck(
         guard let (trace, options) = patient.trace(flow.packet, andReply: true), let there = trace.ways.first,
             trace.branches.isEmpty, trace.outcome == .forwarded, let answer = trace.reply.first,
             let way = FollowedPacket(ways: answer.ways, options: options).agreed, way.isLost,
-            let decider = patient.forwardDecider(way), told.insert(decider.place).inserted
+            let decider = patient.forwardDecider(way), let base = patient.baseChain(ending: way),
+            told.insert(decider.place).inserted
         else { continue }
         let acceptor = there.rules.last { $0.verdict == .accept && patient.isReached($0.rule.chain, from: .forward) }
         var finding = DoctorFinding(
@@ -24,7 +25,10 @@ let answersDropped = DoctorCheck(
             evidence: (acceptor.map { [patient.evidence($0.rule, "lets the first packet through")] } ?? [])
                 + [DoctorFinding.Evidence(decider.place, "drops the answer")],
             remedies: [
-                "let answers through first thing in FORWARD: iptables -I FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
+                "let answers through first thing in \(patient.path(of: base)): "
+                    + patient.insertion(
+                        into: base, "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+                        nft: "ct state related,established accept")
             ])
         finding.traffic = "every connection that begins so: it never opens"
         finding.example = options
@@ -43,7 +47,7 @@ extension Patient {
     fileprivate func forwardDecider(_ way: TracedWay) -> (text: String, place: Place)? {
         guard way.decider?.view.hook == .forward else { return nil }
         if let rule = way.rule { return (cite(rule), linked.rule(rule).place) }
-        if let chain = way.policy { return ("the policy of \(linked.path(of: chain))", linked.chain(chain).place) }
+        if let chain = way.policy { return ("the policy of \(path(of: chain))", linked.chain(chain).place) }
         return nil
     }
 }

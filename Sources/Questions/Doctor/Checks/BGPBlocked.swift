@@ -88,7 +88,9 @@ extension Patient {
                 let decider =
                     way.rule.map { evidence($0) } ?? way.policy.map { DoctorFinding.Evidence(linked.chain($0).place) }
                 guard let decider else { continue }
-                let by = way.rule.map { cite($0) } ?? way.policy.map { "the policy of \(linked.path(of: $0))" } ?? ""
+                let base = baseChain(ending: way)
+                let version = neighbour.address.version == .v6 ? "ip6" : "ip"
+                let by = way.rule.map { cite($0) } ?? way.policy.map { "the policy of \(path(of: $0))" } ?? ""
                 let witness = DoctorFinding.Evidence(
                     neighbour.place, neighbour.session.map { $0.isEstablished ? "established" : "" } ?? neighbour.text)
                 if let index = findings.firstIndex(where: { $0.evidence.first == decider }) {
@@ -105,7 +107,15 @@ extension Patient {
                     evidence: [decider, witness],
                     remedies: [
                         isIncoming
-                            ? "let tcp port \(bgpPort) in from the other nodes: iptables -I INPUT -p tcp -s \(neighbour.address) --dport \(bgpPort) -j ACCEPT, or by the tool that the rule is of"
+                            ? "let tcp port \(bgpPort) in from the other nodes"
+                                + (base.map { base in
+                                    ": "
+                                        + insertion(
+                                            into: base,
+                                            "-p tcp -s \(neighbour.address) --dport \(bgpPort) -j ACCEPT",
+                                            nft: "\(version) saddr \(neighbour.address) tcp dport \(bgpPort) accept")
+                                } ?? "")
+                                + ", or by the tool that the rule is of"
                             : "let tcp port \(bgpPort) out to the other nodes, by the tool that the rule is of"
                     ])
                 finding.traffic =

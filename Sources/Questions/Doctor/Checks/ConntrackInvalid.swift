@@ -81,7 +81,7 @@ extension Patient {
         else { return [] }
         var finding = DoctorFinding(
             .risk,
-            "no rule of \(linked.path(of: chain)) drops what conntrack finds invalid: answers of Services' endpoints may leave with the endpoint's own address, and clients reset the connection",
+            "no rule of \(path(of: chain)) drops what conntrack finds invalid: answers of Services' endpoints may leave with the endpoint's own address, and clients reset the connection",
             evidence: [DoctorFinding.Evidence(linked.chain(chain).place, "its rules do not ask for INVALID"), liberal],
             remedies: [
                 "sysctl -w net.netfilter.nf_conntrack_tcp_be_liberal=1, or a kube-proxy of 1.15 or later, which drops them"

@@ -18,8 +18,12 @@ let decidedElsewhere = DoctorCheck(
                 remedies: ["take the snapshot again: hookline capture"]))
     }
     for (kind, evidence) in patient.deciders {
+        // Rules that translate stand before INPUT, where IPVS is asked.
+        let isAfterRules = kind == .ipvs && !patient.serviceFronts.isEmpty
         var finding = DoctorFinding(
-            .note, kind.sentence, evidence: Array(evidence.prefix(4)), remedies: [kind.remedy])
+            .note,
+            isAfterRules ? "IPVS has virtual services too, and gets what no rule has translated before" : kind.sentence,
+            evidence: Array(evidence.prefix(4)), remedies: [kind.remedy])
         finding.traffic = kind.traffic
         findings.append(finding)
     }

@@ -130,7 +130,7 @@ extension Patient {
         case .calico(.workload(let workload, _))?: workload.text
         case .calico(.hostEndpoint(let interface, _, _))?:
             interface.isEmpty ? "the host endpoint of all interfaces" : "the host endpoint of \(interface)"
-        default: linked.path(of: chain)
+        default: path(of: chain)
         }
     }
 
@@ -156,7 +156,7 @@ extension Patient {
                     continue
                 }
                 told.append((tier.policies[index], later))
-                let name = policyText(tier.policies[index]) ?? linked.path(of: tier.policies[index])
+                let name = policyText(tier.policies[index]) ?? path(of: tier.policies[index])
                 let endpoint = endpointText(chain)
                 var finding = DoctorFinding(
                     action == .allow ? .risk : .problem,

@@ -108,7 +108,7 @@ extension Patient {
                         linked.chain(input).place, "ufw asks here, which forwarded packets do not pass")
                 ],
             remedies: [
-                "publish to this host alone (-p 127.0.0.1:\(first.port.port):\(first.port.containerPort)), or close it in DOCKER-USER: iptables -I DOCKER-USER -i \(name(uplink.name)) ! -s ALLOWED -m conntrack --ctorigdstport \(first.port.port) --ctdir ORIGINAL -j DROP"
+                "publish to this host alone (-p 127.0.0.1:\(first.port.port):\(first.port.containerPort)), or close it in DOCKER-USER: \(toolName(linked.table(of: first.port.rule.chain))) -I DOCKER-USER -i \(name(uplink.name)) ! -s ALLOWED -m conntrack --ctorigdstport \(first.port.port) --ctdir ORIGINAL -j DROP"
             ])
         finding.traffic = "anyone who can reach this host by \(name(uplink.name))"
         finding.example = first.options

@@ -13,30 +13,62 @@ let foreignDrops = DoctorCheck(
     "foreign-drop", "a rule that is not the dataplane's drops what goes to Services, node ports or the pods' DNS",
     needs: [.interfaces]
 ) { patient in
+    let own = patient.droppedToOwnPods
     let isTold = patient.decidedBeforeCalico.compactMap { $0.evidence.first?.place }
-    return patient.droppedServices.compactMap { rule, hits in
-        guard !isTold.contains(patient.linked.rule(rule).place), let first = hits.first else { return nil }
-        // A firewall may be there to keep clients out; pods are to reach Services.
-        let fromPods = hits.filter { $0.isFromPod }
-        let shown = fromPods.isEmpty ? hits : fromPods
-        let fronts = list(shown.map { "\($0.front.name.text) (\($0.front.text))" })
-        var finding = DoctorFinding(
-            fromPods.isEmpty ? .risk : .problem,
-            "\(patient.cite(rule)) drops what \(fromPods.isEmpty ? "comes from outside for" : "pods send to") \(fronts)",
-            evidence: [patient.evidence(rule)]
-                + shown.prefix(3).map { DoctorFinding.Evidence($0.front.place, "kube-proxy translates it") },
-            remedies: [
-                "take the rule out, or narrow it: DNAT has put the endpoint's address and port there before FORWARD asks (--ctorigdst and --ctorigdstport are the Service's); or put it behind the dataplane's jumps, which accept what they let through"
-            ])
-        finding.traffic =
-            "new connections of \(fromPods.isEmpty ? "clients outside" : "pods") to them: they time out or are refused"
-        finding.example = (fromPods.first ?? first).options
-        if fromPods.isEmpty { finding.doubts = ["whether it is meant to keep these clients out"] }
-        return finding
-    }
+    return own
+        + patient.droppedServices.compactMap { rule, hits in
+            guard !isTold.contains(patient.linked.rule(rule).place), let first = hits.first else { return nil }
+            // A firewall may be there to keep clients out; pods are to reach Services.
+            let fromPods = hits.filter { $0.isFromPod }
+            let shown = fromPods.isEmpty ? hits : fromPods
+            let fronts = list(shown.map { "\($0.front.name.text) (\($0.front.text))" })
+            var finding = DoctorFinding(
+                fromPods.isEmpty ? .risk : .problem,
+                "\(patient.cite(rule)) drops what \(fromPods.isEmpty ? "comes from outside for" : "pods send to") \(fronts)",
+                evidence: [patient.evidence(rule)]
+                    + shown.prefix(3).map { DoctorFinding.Evidence($0.front.place, "kube-proxy translates it") },
+                remedies: [
+                    "take the rule out, or narrow it: DNAT has put the endpoint's address and port there before FORWARD asks (--ctorigdst and --ctorigdstport are the Service's); or put it behind the dataplane's jumps, which accept what they let through"
+                ])
+            finding.traffic =
+                "new connections of \(fromPods.isEmpty ? "clients outside" : "pods") to them: they time out or are refused"
+            finding.example = (fromPods.first ?? first).options
+            if fromPods.isEmpty { finding.doubts = ["whether it is meant to keep these clients out"] }
+            return finding
+        }
 }
 
 extension Patient {
+    /// A rule or policy of OUTPUT that keeps this host from its own pods: kubelet probes them so.
+    fileprivate var droppedToOwnPods: [DoctorFinding] {
+        // What is on a bridge of containers that no kubelet runs is asked by nobody here.
+        guard hasCalico || hasMaker(.kubeProxy) || hasMaker(.kubelet) || hasMaker(.flannel) else { return [] }
+        for pod in samplePods {
+            guard
+                let followed = follow(
+                    packet(in: nil, from: .host, to: .address(pod.address))), let way = followed.agreed,
+                way.outcome == .dropped || way.outcome == .rejected, way.decider?.view.hook == .output,
+                let chain = way.rule?.chain ?? way.policy, way.rule.map(isForeign) ?? true
+            else { continue }
+            let by = way.rule.map { cite($0) } ?? "the policy of \(path(of: chain))"
+            var finding = DoctorFinding(
+                .problem, "\(by) drops what this host sends to its own pods: kubelet's probes of them fail",
+                evidence: [
+                    way.rule.map { evidence($0) } ?? DoctorFinding.Evidence(linked.chain(chain).place),
+                    DoctorFinding.Evidence(
+                        pod.interface.place, "\(podText(pod.address, pod.interface)) is behind it"),
+                ],
+                remedies: [
+                    "take it out, or let what goes to the pods' addresses through before it, by the tool that it is of"
+                ])
+            finding.traffic =
+                "what this host itself sends to pods of this node: liveness and readiness probes, webhooks, node ports that are asked from here"
+            finding.example = followed.options
+            return [finding]
+        }
+        return []
+    }
+
     fileprivate struct DroppedService {
         var front: ServiceFront
         var isFromPod: Bool

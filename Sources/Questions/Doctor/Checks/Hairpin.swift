@@ -27,8 +27,7 @@ let bridgeNetfilter = DoctorCheck(
     case 0?: if let told = patient.told(sysctl: key) { evidence.append(told) }
     case nil:
         // A listing of every sysctl lacks them where the module is not there.
-        guard patient.host.sysctls.count > 300,
-            !patient.host.sysctls.keys.contains(where: { $0.hasPrefix("net.bridge.") })
+        guard patient.listsAllSettings, !patient.host.sysctls.keys.contains(where: { $0.hasPrefix("net.bridge.") })
         else { return [] }
         evidence.append(
             DoctorFinding.Evidence(.none, "the listing of sysctls has no \(key): br_netfilter is not loaded"))
@@ -57,11 +56,19 @@ extension Patient {
     /// Bridges that pods of a network plugin are on: those of kubelet's and of CNI, with a port or an address of a pod.
     fileprivate var podBridges: [NetworkInterface] {
         host.interfaces.filter { bridge in
-            guard bridge.kind == .bridge, bridge.isUp, bridge.addresses.contains(where: { $0.address.version == .v4 })
+            guard isBridge(bridge), bridge.isUp, bridge.addresses.contains(where: { $0.address.version == .v4 })
             else { return false }
             let hasPort = host.interfaces.contains { $0.master == bridge.name }
             return hasPort || host.neighbours.contains { $0.interface == bridge.name && !$0.isUnreachable }
         }
+    }
+
+    /// Whether the listing of settings looks like that of all: it is long, and not of one subject.
+    fileprivate var listsAllSettings: Bool {
+        host.sysctls.count >= HostState.mostlyKnownSysctls
+            && ["net.ipv4.", "net.netfilter."].allSatisfy { prefix in
+                host.sysctls.keys.contains { $0.hasPrefix(prefix) }
+            }
     }
 
     fileprivate var hasServices: Bool { !chains { $0 == .kubeProxy(.services) }.isEmpty }

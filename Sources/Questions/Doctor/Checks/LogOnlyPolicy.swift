@@ -19,7 +19,7 @@ let logOnlyPolicy = DoctorCheck(
             guard let end = tier.end else { continue }
             let isAlone = tier.policies.allSatisfy { $0 == chain || patient.onlyLogs($0) != nil }
             let endpoint =
-                patient.annotations.purpose(of: tier.endpoint)?.text ?? patient.linked.path(of: tier.endpoint)
+                patient.annotations.purpose(of: tier.endpoint)?.text ?? patient.path(of: tier.endpoint)
             if let index = findings.firstIndex(where: { $0.evidence.first?.place == patient.linked.rule(log).place }) {
                 findings[index].evidence.append(patient.evidence(end, endpoint))
                 if isAlone { findings[index].severity = .problem }

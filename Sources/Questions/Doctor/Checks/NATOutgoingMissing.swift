@@ -99,10 +99,17 @@ extension Patient {
         return nil
     }
 
+    /// Whether an entry or a rule on a way gives the packet another source, known or not: a masquerade to an interface
+    /// whose addresses the input lacks is one.
+    private func mayTranslateSource(_ way: TracedWay) -> Bool {
+        if way.sourceTranslation != nil { return true }
+        return way.rules.contains { mayTranslateSource($0.rule) }
+    }
+
     /// Pods whose packets leave with their own private address.
     fileprivate var untranslatedOutgoing: [DoctorFinding] {
         guard lostMasquerade.isEmpty, let sample = outgoingSample,
-            sample.followed.ways.allSatisfy({ $0.sourceTranslation == nil }), sample.address.isPrivate,
+            !sample.followed.ways.contains(where: mayTranslateSource), sample.address.isPrivate,
             let out = sample.followed.ways.first?.outInterface, uplinks.contains(where: { $0.name == out })
         else { return [] }
         let pool = cluster.pools.first { $0.range.contains(sample.address) }
@@ -156,14 +163,5 @@ extension Patient {
             return [finding]
         }
         return []
-    }
-}
-
-extension IPAddress {
-    /// RFC 1918 and RFC 6598: addresses that the Internet does not route.
-    var isPrivate: Bool {
-        guard version == .v4 else { return high >> 57 == 0x7e }
-        let bits = v4Bits
-        return bits >> 24 == 10 || bits >> 20 == 0xac1 || bits >> 16 == 0xc0a8 || bits >> 22 == 0x191
     }
 }

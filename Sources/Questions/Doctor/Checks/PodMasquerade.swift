@@ -45,8 +45,12 @@ extension Patient {
     /// Two pods at most for each kind of interface: what holds for one holds for its likes.
     var samplePods: [(address: IPAddress, interface: NetworkInterface)] {
         var found: [(address: IPAddress, interface: NetworkInterface)] = []
-        for pod in localPods where pod.address.version == .v4 {
+        let pods = localPods.filter { $0.address.version == .v4 }
+        // Beside pods' own links a bridge is Docker's, and what is on it is no pod.
+        let hasOwnLinks = pods.contains { isPodLink($0.interface) }
+        for pod in pods {
             if isPodTunnel(pod.interface) || isUplink(pod.interface) { continue }
+            if hasOwnLinks, isBridge(pod.interface) { continue }
             if found.filter({ $0.interface.kind == pod.interface.kind }).count < 2 { found.append(pod) }
         }
         return found
@@ -84,11 +88,19 @@ extension Patient {
         let proxy = jumps.first { jump in
             jump.target.map { annotations.purpose(of: $0) == .kubeProxy(.postrouting) } ?? false
         }
-        var words = ["iptables -t nat -I \(name(linked.chain(base).name)) \(index + 1)"]
-        words.append("-s \(ask.source.map { "\($0)" } ?? "PODS") -d PODS")
-        if let output = ask.notOutput { words.append("! -o \(output)") }
-        if let proxy, proxy.rule > index { words.append(notMarkedForMasquerade) }
-        words.append("-j ACCEPT")
+        let source = ask.source.map { "\($0)" } ?? "PODS"
+        let isBeforeProxy = proxy.map { $0.rule > index } ?? false
+        var words: [String] = []
+        if let tool = iptables(for: base) {
+            words.append("\(tool) -I \(name(linked.chain(base).name)) \(index + 1) -s \(source) -d PODS")
+            if let output = ask.notOutput { words.append("! -o \(output)") }
+            if isBeforeProxy { words.append(notMarkedForMasquerade) }
+            words.append("-j ACCEPT")
+        } else {
+            words.append("nft insert rule \(nftName(base)) index \(index) ip saddr \(source) ip daddr PODS")
+            if let output = ask.notOutput { words.append("oifname != \"\(output)\"") }
+            words.append("accept")
+        }
         return
             "put a rule before it that leaves pod traffic alone: \(words.joined(separator: " ")), with the range of all pods for PODS"
     }

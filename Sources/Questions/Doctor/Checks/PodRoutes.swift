@@ -14,7 +14,7 @@ let podRoutes = DoctorCheck(
 ) { patient in
     let missing = patient.missingRoutes
     return missing + (missing.isEmpty ? patient.unroutedTunnels : []) + patient.refusingRoutes
-        + patient.wrongNextHops + patient.wrongNeighbours
+        + patient.wrongNextHops + patient.wrongNeighbours + patient.plainRoutes
 }
 
 extension Patient {
@@ -147,9 +147,67 @@ extension Patient {
         return findings
     }
 
+    /// Routes that lead straight to pods of a node which sends to this one's by a tunnel, or is to by the pool.
+    fileprivate var plainRoutes: [DoctorFinding] {
+        for route in host.routes where route.type == .unicast && route.destination.address.version == .v4 {
+            let range = route.destination
+            guard (8..<32).contains(range.length), let hop = route.nextHops.first, let gateway = hop.gateway,
+                hop.encapsulation == .empty, let link = hop.interface.flatMap({ host.interface($0) }),
+                isUplink(link), !isPodTunnel(link), !hasTunnel(to: range)
+            else { continue }
+            let pool = cluster.pools.first {
+                $0.range.contains(range.address) && !$0.isDisabled && ($0.vxlan == .always || $0.ipip == .always)
+            }
+            let other = fleet.pod(of: range, but: number)
+            let back = other.flatMap { other in
+                other.node.tunnelled.first { tunnelled in localPods.contains { tunnelled.contains($0.address) } }
+            }
+            // The pool's setting says what is meant for nodes that the plugin has set its tunnel up to; others may have
+            // their routes from a router.
+            let tunnelled = host.forwardingEntries.first { entry in
+                entry.destination == gateway && (host.interface(entry.interface).map(isPodTunnel) ?? false)
+            }
+            guard back != nil || pool != nil && tunnelled != nil else { continue }
+            let device = name(link.name)
+            let there = other.flatMap { $0.node.name.isEmpty ? nil : $0.node.name } ?? "the node there"
+            let method = pool.map { $0.vxlan == .always ? "VXLAN" : "IP-in-IP" } ?? "a tunnel"
+            var finding = DoctorFinding(
+                .problem,
+                "the route to \(range) goes straight by \(device) to \(gateway), and "
+                    + (pool.map { "the pool \($0.name) is sent by \(method) always" }
+                        ?? "\(there) sends what is for pods here by a tunnel")
+                    + ": the two ways differ",
+                evidence: [DoctorFinding.Evidence(route.place)]
+                    + (pool.map { [DoctorFinding.Evidence($0.place, "\(method), Always")] } ?? [])
+                    + (tunnelled.map { [DoctorFinding.Evidence($0.place, "the tunnel to that node")] } ?? [])
+                    + (back.map { [DoctorFinding.Evidence(.none, "\(there) sends \($0) by a tunnel")] } ?? []),
+                remedies: [
+                    "restart calico-node's pod on this node, which writes the route anew; see which of both is meant: vxlanMode and ipipMode of the pool (calicoctl get ippool -o yaml), and who else writes routes (ip route show proto bird)"
+                ])
+            finding.traffic =
+                "packets to pods in \(range): the node there expects them by its tunnel, and drops them where rp_filter is 1 (strict), or where the network between knows no pods"
+            if let pod = samplePods.first {
+                finding.example =
+                    follow(
+                        packet(
+                            in: name(pod.interface.name), from: .address(pod.address),
+                            to: .address(other?.address ?? sampleAddress(range))))?.options
+            }
+            return [finding]
+        }
+        return []
+    }
+
+    /// Whether some table sends there by a tunnel: WireGuard's routes stand in a table of their own.
+    private func hasTunnel(to range: IPPrefix) -> Bool {
+        host.routes.contains { route in
+            route.destination == range && (route.interface.flatMap { host.interface($0) }.map(isPodTunnel) ?? false)
+        }
+    }
+
     // MARK: Neighbours and forwarding entries
 
-    fileprivate var wrongNeighbours: [DoctorFinding] {
+    var wrongNeighbours: [DoctorFinding] {
         var findings: [DoctorFinding] = []
         var asked: [IPAddress] = []
         for (route, gateway, link) in tunnelRoutes where name(link.name) != "tunl0" && !asked.contains(gateway) {

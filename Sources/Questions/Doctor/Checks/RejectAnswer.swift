@@ -15,6 +15,7 @@ let rejectAnswer = DoctorCheck(
     for (rule, hook) in patient.rejects {
         guard let (followed, answer) = patient.unheard(rule, hook) else { continue }
         let decider = answer.decider(on: patient)
+        let base = answer.ways.first.flatMap { patient.baseChain(ending: $0) }
         if let index = findings.firstIndex(where: { $0.evidence.last?.place == decider?.place }) {
             findings[index].evidence.insert(patient.evidence(rule), at: findings[index].evidence.count - 1)
             continue
@@ -23,7 +24,15 @@ let rejectAnswer = DoctorCheck(
             .risk, "the answer of \(patient.cite(rule)) does not get out: clients see a timeout, not a refusal",
             evidence: [patient.evidence(rule)] + (decider.map { [$0] } ?? []),
             remedies: [
-                "let the answers out first thing in OUTPUT: iptables -I OUTPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT (a reset is not RELATED: -p tcp --tcp-flags RST RST too)"
+                base.map { base in
+                    "let the answers out first thing in \(patient.path(of: base)): "
+                        + patient.insertion(
+                            into: base, "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+                            nft: "ct state related,established accept")
+                        + " (a reset is not RELATED: "
+                        + (patient.iptables(for: base) == nil ? "tcp flags rst" : "-p tcp --tcp-flags RST RST")
+                        + " too)"
+                } ?? "let the answers out where they are dropped"
             ])
         finding.traffic = "packets that this rule refuses"
         finding.example = followed

@@ -31,10 +31,10 @@ let acceptNotFinal = DoctorCheck(
         let last = way.rule.map { patient.evidence($0) } ?? DoctorFinding.Evidence(patient.linked.chain(ending).place)
         var finding = DoctorFinding(
             .problem,
-            "\(patient.cite(acceptor)) accepts \(flow.text), and \(patient.linked.path(of: ending)) drops it all the same: an accept ends only its own base chain",
+            "\(patient.cite(acceptor)) accepts \(flow.text), and \(patient.path(of: ending)) drops it all the same: an accept ends only its own base chain",
             evidence: [patient.evidence(acceptor, "accepts"), last],
             remedies: [
-                "accept it in \(patient.linked.path(of: ending)) too, by the tool that its rules are of"
+                "accept it in \(patient.path(of: ending)) too, by the tool that its rules are of"
                     + (patient.maker(of: ending).map { " (\($0.name))" } ?? "")
             ])
         finding.traffic = flow.text

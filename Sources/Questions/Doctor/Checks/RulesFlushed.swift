@@ -11,7 +11,8 @@ internal import SourceText
 let rulesFlushed = DoctorCheck(
     "rules-flushed", "rules of kube-proxy, Calico, Docker or flannel that something has flushed"
 ) { patient in
-    patient.lostCanaries + patient.lostServices + patient.lostCalico + patient.unreachedEntries + patient.lostDocker
+    patient.lostCanaries + patient.lostServices + patient.lostMasquerading + patient.lostCalico
+        + patient.unreachedEntries + patient.lostDocker
 }
 
 extension Patient {
@@ -147,6 +148,46 @@ extension Patient {
         return finding
     }
 
+    /// kube-proxy's chain that masquerades what is marked has no rule left that does.
+    fileprivate var lostMasquerading: [DoctorFinding] {
+        var findings: [DoctorFinding] = []
+        for chain in chains(where: { $0 == .kubeProxy(.postrouting) }) {
+            let table = linked.tableIndex(of: chain)
+            guard !linked.table(of: chain).isPartial, !mayMasquerade(chain) else { continue }
+            let marking = chains { $0 == .kubeProxy(.markMasquerade) }.first { linked.tableIndex(of: $0) == table }
+            let isMarked = marking.map { chain in linked.jumps.contains { $0.contains { $0.target == chain } } }
+            guard isMarked ?? false else { continue }
+            let last = rules(of: chain).last.map { evidence($0, "its last rule, and none of them is MASQUERADE") }
+            var finding = DoctorFinding(
+                .problem,
+                "\(path(of: chain)) masquerades nothing: what kube-proxy marks for it keeps its source",
+                evidence: [last ?? DoctorFinding.Evidence(linked.chain(chain).place, "it is empty")]
+                    + (marking.map { [DoctorFinding.Evidence(linked.chain($0).place, "marks for it")] } ?? []),
+                remedies: remedies(.kubeProxy))
+            finding.traffic =
+                "node ports, load balancers, and what pods send to themselves by a Service: answers pass this node by, and the connection never opens"
+            findings.append(finding)
+        }
+        return findings
+    }
+
+    /// Whether a rule of a chain, or of one that it leads to, translates sources, or can't be read. That of ipvs mode for what
+    /// pods send to themselves, which asks a set, does not for all.
+    private func mayMasquerade(_ start: ChainID) -> Bool {
+        var seen: Set<ChainID> = []
+        var waiting = [start]
+        while let chain = waiting.popLast() {
+            guard seen.insert(chain).inserted else { continue }
+            if rules(of: chain).contains(where: { mayTranslateSource($0) && !asksSet($0) }) { return true }
+            waiting += linked.jumps[chain.index].compactMap { $0.target }
+        }
+        return false
+    }
+
+    private func asksSet(_ rule: RuleReference) -> Bool {
+        linked.rule(rule).statements.contains { if case .match(.set) = $0 { true } else { false } }
+    }
+
     // MARK: Jumps
 
     private struct Entry {
@@ -212,7 +253,7 @@ extension Patient {
                 let hook = name(linked.chain(base).name)
                 var finding = DoctorFinding(
                     .problem,
-                    "\(entry.maker.name)'s rules in \(linked.path(of: id)) are never asked: no rule of \(linked.path(of: base)) leads there",
+                    "\(entry.maker.name)'s rules in \(path(of: id)) are never asked: no rule of \(path(of: base)) leads there",
                     evidence: [
                         DoctorFinding.Evidence(
                             linked.chain(base).place,
@@ -237,7 +278,7 @@ extension Patient {
         else { return [] }
         let nats = wholeTables.filter { $0.table == .nat && $0.family == .ip }
         let filters = wholeTables.filter { $0.table == .filter && $0.family == .ip }
-        guard let nat = nats.first, let filter = filters.first else { return [] }
+        guard let nat = nats.first, let filter = filters.first else { return lostDockerTables(bridge) }
         let hasNAT = nats.contains { chain("DOCKER", in: $0) != nil }
         let hasFilter = filters.contains { chain("DOCKER", in: $0) != nil || chain("DOCKER-FORWARD", in: $0) != nil }
         guard !hasNAT || !hasFilter else { return [] }
@@ -260,6 +301,47 @@ extension Patient {
             ? ["whether dockerd runs with --iptables=false, and then someone else has to do this"] : []
         return [finding]
     }
+
+    /// Where there are native tables alone, and nothing of Docker's in any of them.
+    private func lostDockerTables(_ bridge: NetworkInterface) -> [DoctorFinding] {
+        let tables = linked.ruleset.tables
+        // Chains of one's own may do for containers what Docker's would.
+        guard let first = tables.first(where: { $0.isNative && !$0.chains.isEmpty }),
+            !tables.contains(where: { $0.iptables != nil }), !hasMaker(.docker), !isAskedFor(bridge)
+        else { return [] }
+        let hasContainers = host.interfaces.contains { $0.master == bridge.name && $0.isUp }
+        var finding = DoctorFinding(
+            hasContainers ? .problem : .risk,
+            "Docker's network docker0 is here, and no table of iptables or nft has Docker's chains",
+            evidence: [
+                DoctorFinding.Evidence(bridge.place),
+                DoctorFinding.Evidence(
+                    first.chains.first?.place ?? first.place,
+                    "nft's \(tables.count == 1 ? "only table" : "first of \(tables.count) tables") is \(first.family.name) \(name(first.name))"
+                ),
+            ], remedies: remedies(.docker))
+        finding.traffic = "packets of containers to the outside, and to their published ports"
+        finding.doubts = [
+            "whether iptables-legacy has Docker's chains, which nft does not list: iptables-legacy-save",
+            "whether dockerd runs with --iptables=false, and then someone else has to do this",
+        ]
+        return [finding]
+    }
+
+    /// Whether rules ask for the network or the name of a bridge. firewalld puts every link in a zone: that is no care.
+    private func isAskedFor(_ bridge: NetworkInterface) -> Bool {
+        chainIDs.contains { chain in
+            linked.table(of: chain).family.sees(.v4) && annotations.purpose(of: chain)?.maker != .firewalld
+                && rules(of: chain).contains { rule in
+                    let ask = asks(rule)
+                    let names = [ask.input, ask.output, ask.notInput, ask.notOutput].compactMap { $0 }
+                    if names.contains(name(bridge.name)) { return true }
+                    return [ask.source, ask.notSource].compactMap { $0 }.contains { prefix in
+                        prefix.length >= 8 && bridge.addresses.contains { prefix.contains($0.address) }
+                    }
+                }
+        }
+    }
 }
 
 extension Maker {
@@ -270,7 +352,8 @@ extension Maker {
             "let kube-proxy write its rules again: restart its pod on this node (kubectl -n kube-system delete pod kube-proxy-…)"
         case .kubelet: "kubelet makes them again within a minute; if not: systemctl restart kubelet"
         case .calico: "let Felix write its rules again: restart calico-node's pod on this node"
-        case .docker: "let Docker write its rules again: systemctl restart docker"
+        case .docker:
+            "let Docker write its rules again: systemctl restart docker, which stops all containers unless live-restore is on (docker info tells)"
         case .flannel: "let flannel write its rules again: restart its pod on this node"
         default: "restart \(name)"
         }

@@ -23,6 +23,9 @@ let duplicateRules = DoctorCheck("duplicate-rules", "rules that stand twice in a
 /// What an object and a rule may differ by besides a fault.
 private let otherTime = "whether objects and rules were saved at the same time: kube-proxy needs a second or so"
 
+private let otherProxyLabel =
+    "whether it has the label service.kubernetes.io/service-proxy-name, which leaves it to another proxy"
+
 private let restartProxy =
     "see kube-proxy's log on this node (kubectl -n kube-system logs), and restart its pod: it writes all rules anew"
 
@@ -93,7 +96,7 @@ extension Patient {
     /// Services with ready endpoints that no rule translates.
     fileprivate var missingServices: [DoctorFinding] {
         let fronts = serviceFronts
-        guard !fronts.isEmpty, listsEndpoints else { return [] }
+        guard !fronts.isEmpty else { return [] }
         let versions = Set(fronts.compactMap { $0.address?.version })
         var missing: [(text: String, place: Place)] = []
         let translated = Set(
@@ -110,7 +113,7 @@ extension Patient {
                 }
             }
         }
-        guard !missing.isEmpty else { return [] }
+        guard !missing.isEmpty else { return missingNodePorts(fronts, ready) }
         var finding = DoctorFinding(
             .problem,
             "no rule of kube-proxy's translates \(list(missing.map({ $0.text }))), which \(missing.count == 1 ? "has" : "have") endpoints",
@@ -118,11 +121,45 @@ extension Patient {
                 + [DoctorFinding.Evidence(.none, "KUBE-SERVICES has no rule for it")],
             remedies: [restartProxy])
         finding.traffic = "packets to these cluster IPs"
-        finding.doubts = [
-            otherTime,
-            "whether it has the label service.kubernetes.io/service-proxy-name, which leaves it to another proxy",
-        ]
+        finding.doubts = [otherTime, otherProxyLabel]
+        return [finding] + missingNodePorts(fronts, ready)
+    }
+
+    /// Node ports of Services with ready endpoints that no rule translates.
+    private func missingNodePorts(_ fronts: [ServiceFront], _ ready: Set<ReadyPort>) -> [DoctorFinding] {
+        let known = Set(fronts.filter { $0.kind == .nodePort }.map { NodePort($0.port, $0.transport) })
+        let versions = Set(fronts.compactMap { $0.address?.version })
+        var missing: [(text: String, place: Place)] = []
+        for service in cluster.services where service.kind != .externalName {
+            for port in service.ports {
+                guard let number = port.nodePort, !known.contains(NodePort(number, port.protocol)) else { continue }
+                let name = ServicePortName(namespace: service.namespace, name: service.name, port: port.name)
+                let isReady = versions.contains { version in
+                    ready.contains(ReadyPort(name: name, transport: port.protocol, version: version))
+                }
+                if isReady { missing.append(("\(number)/\(port.protocol.shortName) (\(name.text))", service.place)) }
+            }
+        }
+        guard !missing.isEmpty else { return [] }
+        var finding = DoctorFinding(
+            .problem,
+            "no rule of kube-proxy's translates node \(missing.count == 1 ? "port" : "ports") \(list(missing.map({ $0.text }))), which \(missing.count == 1 ? "has" : "have") endpoints",
+            evidence: missing.prefix(4).map { DoctorFinding.Evidence($0.place) }
+                + [DoctorFinding.Evidence(.none, "KUBE-NODEPORTS (or the map service-nodeports) has no rule for it")],
+            remedies: [restartProxy])
+        finding.traffic = "packets to this node by these ports: they come to the host itself, where nothing listens"
+        finding.doubts = [otherTime, otherProxyLabel]
         return [finding]
+    }
+
+    private struct NodePort: Hashable {
+        var number: UInt16
+        var transport: IPProtocol
+
+        init(_ number: UInt16, _ transport: IPProtocol) {
+            self.number = number
+            self.transport = transport
+        }
     }
 
     /// Where clients send to.
@@ -308,8 +345,8 @@ extension Patient {
             var finding = DoctorFinding(
                 isShare ? .risk : .note,
                 pairs.count == 1
-                    ? "a rule\(maker) stands twice in \(linked.path(of: chain))"
-                    : "\(pairs.count) rules stand more than once in \(linked.path(of: chain))",
+                    ? "a rule\(maker) stands twice in \(path(of: chain))"
+                    : "\(pairs.count) rules stand more than once in \(path(of: chain))",
                 evidence: [evidence(RuleReference(chain: chain, index: before)), evidence(rule, "the same again")],
                 remedies: [
                     "find what put the rules there a second time: two programs at once, a script that appends without asking (iptables -C) first, a saved rule set restored beside the live one; delete the copy: iptables -t \(name(linked.table(of: chain).name)) -D \(name(own.name)) \(index + 1)"

@@ -14,7 +14,9 @@ let tunnelBlocked = DoctorCheck(
     needs: [.interfaces]
 ) { patient in
     var findings: [DoctorFinding] = []
-    for peer in patient.tunnelPeers {
+    // What leads to a wrong host by mistake keeps nobody out: `pod-routes` tells where it should lead.
+    let misled = Set(patient.wrongNeighbours.flatMap { $0.evidence }.map { $0.place }.filter { !$0.isNone })
+    for peer in patient.tunnelPeers where !misled.contains(peer.place) {
         for isIncoming in [true, false] {
             guard let packet = patient.outerPacket(peer, isIncoming: isIncoming),
                 let followed = patient.follow(packet), let way = followed.agreed, way.isLost,
@@ -28,7 +30,7 @@ let tunnelBlocked = DoctorCheck(
             guard let last else { continue }
             let set = way.rule.flatMap { patient.setWithout(peer.address, before: $0) }
             let by =
-                way.rule.map { patient.cite($0) } ?? way.policy.map { "the policy of \(patient.linked.path(of: $0))" }
+                way.rule.map { patient.cite($0) } ?? way.policy.map { "the policy of \(patient.path(of: $0))" }
             let ending = "\(peer.address) \(isIncoming ? "sends this node" : "gets from this node")"
             if let index = findings.firstIndex(where: { $0.evidence.first == last && $0.title.holds(peer.kind.name) }) {
                 findings[index].evidence.append(DoctorFinding.Evidence(peer.place, "node \(peer.address)"))
@@ -41,7 +43,9 @@ let tunnelBlocked = DoctorCheck(
                 finding.title += ": \(patient.name(set.name)) does not have that node"
                 finding.evidence.append(DoctorFinding.Evidence(set.place, "lacks \(peer.address)"))
                 finding.remedies = [
-                    "see what address Calico has for that node (calicoctl get node -o wide), correct it (IP_AUTODETECTION_METHOD), and restart calico-node here if Felix is behind"
+                    patient.isNoNode(peer.address)
+                        ? "no Node of the input has \(peer.address): if none of the cluster's does, what leads there is wrong, and the set is right; restart calico-node here, which writes neighbour and forwarding entries anew"
+                        : "see what address Calico has for that node (calicoctl get node -o wide), correct it (IP_AUTODETECTION_METHOD), and restart calico-node here if Felix is behind"
                 ]
             } else {
                 finding.remedies = [
@@ -119,6 +123,13 @@ extension Patient {
             }
         }
         return peers
+    }
+
+    /// Whether the input knows other nodes, and none of them has `address`.
+    fileprivate func isNoNode(_ address: IPAddress) -> Bool {
+        let known = cluster.nodes.flatMap { $0.addresses }.map { $0.address }.filter { $0.version == address.version }
+        guard known.contains(where: { !isOwn($0) }), !known.contains(address) else { return false }
+        return fleet.link(with: address, but: number) == nil
     }
 
     /// Tunnels that network plugins make.

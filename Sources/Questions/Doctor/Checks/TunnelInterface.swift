@@ -14,7 +14,9 @@ let tunnelInterface = DoctorCheck(
 ) { patient in
     var findings = patient.missingTunnels
     for link in patient.tunnelLinks {
-        findings += patient.downTunnel(link) + patient.wrongTunnelAddress(link) + patient.wrongTunnelMTU(link)
+        findings +=
+            patient.downTunnel(link) + patient.wrongTunnelAddress(link) + patient.wrongTunnelMTU(link)
+            + patient.otherNetwork(link)
     }
     return findings
 }
@@ -184,6 +186,27 @@ extension Patient {
             evidence: [DoctorFinding.Evidence(link.place), DoctorFinding.Evidence(bridge.place)],
             remedies: ["ip link del cni0 (the next pod makes it anew), and start the pods of this node again"])
         finding.traffic = "packets to pods of this node from other nodes"
+        return [finding]
+    }
+
+    /// Nodes of which each end has another network identifier or port do not hear each other.
+    fileprivate func otherNetwork(_ link: NetworkInterface) -> [DoctorFinding] {
+        let device = name(link.name)
+        guard let own = NodeFacts.VXLANNetwork(link),
+            let (usual, node) = fleet.otherNetwork(than: own, ofLinksNamed: device)
+        else { return [] }
+        let there = fleet.name(node).isEmpty ? "another node" : fleet.name(node)
+        func text(_ network: NodeFacts.VXLANNetwork) -> String {
+            own.identifier == usual.identifier ? "port \(network.port)" : "VNI \(network.identifier)"
+        }
+        var finding = DoctorFinding(
+            .problem,
+            "\(device) has \(text(own)) here and \(text(usual)) on \(there): neither takes what the other sends",
+            evidence: [DoctorFinding.Evidence(link.place)],
+            remedies: [
+                "give all nodes the same (vxlanVNI and vxlanPort of FelixConfiguration, Backend of flannel's net-conf.json), and restart \(plugin(device)) on those that are behind; if the device stays as it is, ip link del \(device) first, which the plugin makes anew"
+            ])
+        finding.traffic = "all that pods of this node and pods there send each other"
         return [finding]
     }
 

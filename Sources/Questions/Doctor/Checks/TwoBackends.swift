@@ -15,18 +15,21 @@ let twoBackends = DoctorCheck(
         let legacy = patient.firstRules(.legacy, family)
         let nft = patient.firstRules(.nfTables, family)
         guard let first = legacy.first, let second = nft.first, !patient.isSameDump(legacy, nft) else { continue }
+        let tool = family == .ip ? "iptables" : "ip6tables"
         let both = patient.makers(legacy).filter { patient.makers(nft).contains($0) }
         let drops = (legacy + nft).filter { patient.mayLose($0) }
         var finding = DoctorFinding(
             both.isEmpty ? .risk : .problem,
-            "\(family == .ip ? "iptables" : "ip6tables")-legacy and -nft both have rules in force"
+            "\(tool)-legacy and -nft both have rules in force"
                 + (both.isEmpty
                     ? "" : ", and \(list(both.map({ $0.name }))) has chains in both: those of one are left over"),
             evidence: [
-                patient.evidence(first, "of iptables-legacy"), patient.evidence(second, "of iptables-nft"),
+                patient.evidence(first, "of \(tool)-legacy"), patient.evidence(second, "of \(tool)-nft"),
             ],
             remedies: [
-                "decide for the one that kubelet, kube-proxy and the network plugin use (iptables -V in their containers), and empty the other: iptables-legacy -F, -X, -t nat -F …, or iptables-nft -F …; a reboot does it too"
+                "decide for the one that kubelet, kube-proxy and the network plugin use (iptables -V in their containers); write for it what the other is to keep closed, and then empty the other, policies first: -F leaves them as they are",
+                "to empty \(tool)-legacy: \(patient.emptying(.legacy, family))",
+                "to empty \(tool)-nft: \(patient.emptying(.nfTables, family))",
             ])
         finding.traffic =
             "every packet: it has to be accepted by both, and the first of both that translates it decides"

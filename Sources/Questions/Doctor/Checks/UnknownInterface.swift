@@ -10,12 +10,12 @@ internal import SourceText
 /// Source: felix/rules/dispatch.go; felix#2117, #1423; calico#5761 (`eni`), #4520.
 let unknownInterface = DoctorCheck(
     "unknown-pod-interface", "pod links that Calico's rules do not know", needs: [.interfaces]
-) { patient in patient.undispatchedLinks + patient.otherPrefixes }
+) { patient in patient.undispatchedLinks + patient.unreachedLinks + patient.otherPrefixes }
 
 extension Patient {
     fileprivate var undispatchedLinks: [DoctorFinding] {
         var hit: [(name: String, place: Place, rule: RuleReference, options: String)] = []
-        for pod in localPods where pod.address.version == .v4 && pod.interface.kind != .bridge {
+        for pod in localPods where pod.address.version == .v4 && !isBridge(pod.interface) {
             let from = name(pod.interface.name)
             guard !hit.contains(where: { $0.name == from }) else { continue }
             let packet = packet(in: from, from: .address(pod.address), to: .internet)
@@ -30,7 +30,7 @@ extension Patient {
         guard let first = hit.first else { return [] }
         var finding = DoctorFinding(
             .problem,
-            "Calico drops all that comes from \(list(hit.map({ $0.name }))): \(linked.path(of: first.rule.chain)) does not know \(hit.count == 1 ? "it" : "them")",
+            "Calico drops all that comes from \(list(hit.map({ $0.name }))): \(path(of: first.rule.chain)) does not know \(hit.count == 1 ? "it" : "them")",
             evidence: [evidence(first.rule)]
                 + hit.prefix(3).map { DoctorFinding.Evidence($0.place, "a pod is behind \($0.name)") },
             remedies: [
@@ -38,6 +38,43 @@ extension Patient {
                 "a pod that is gone leaves a link behind: ip link del \(first.name)",
             ])
         finding.traffic = "all packets of the pods behind \(list(hit.map({ $0.name })))"
+        finding.example = first.options
+        return [finding]
+    }
+
+    /// Links of pods to which Calico's rules let nothing pass, since the chain that finds them by their link does not know
+    /// them.
+    fileprivate var unreachedLinks: [DoctorFinding] {
+        let pods = localPods.filter { $0.address.version == .v4 && !isBridge($0.interface) && isPodLink($0.interface) }
+        var hit: [(name: String, place: Place, rule: RuleReference, options: String)] = []
+        for pod in pods where !hit.contains(where: { $0.name == name(pod.interface.name) }) {
+            // What a sender's own policy drops tells nothing of this pod: so from several.
+            var questions = uplinks.prefix(1).map {
+                packet(in: name($0.name), from: .internet, to: .address(pod.address))
+            }
+            for other in pods.filter({ $0.interface.name != pod.interface.name }).prefix(2) {
+                questions.append(
+                    packet(in: name(other.interface.name), from: .address(other.address), to: .address(pod.address)))
+            }
+            for question in questions {
+                guard let followed = follow(question), let rule = followed.agreed?.rule,
+                    case .calico(.unknownInterface(.ingress))? = annotations.purpose(of: rule)
+                else { continue }
+                hit.append((name(pod.interface.name), pod.interface.place, rule, followed.options))
+                break
+            }
+        }
+        guard let first = hit.first else { return [] }
+        let names = list(hit.map { $0.name })
+        var finding = DoctorFinding(
+            .problem,
+            "Calico drops all that goes to \(names): \(path(of: first.rule.chain)) does not know \(hit.count == 1 ? "it" : "them")",
+            evidence: [evidence(first.rule)]
+                + hit.prefix(3).map { DoctorFinding.Evidence($0.place, "a pod is behind \($0.name)") },
+            remedies: [
+                "restart calico-node's pod on this node: Felix writes the chain anew; if the rule stays away, see why Felix has no endpoint for it (calicoctl get workloadendpoint -A -o wide, and its log)"
+            ])
+        finding.traffic = "all new connections to the pods behind \(names)"
         finding.example = first.options
         return [finding]
     }

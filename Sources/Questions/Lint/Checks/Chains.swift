@@ -32,7 +32,7 @@ let emptyChain = LintCheck("empty-chain", "rules that jump to a chain without ru
     for chain in node.chainIDs {
         for jump in node.linked.jumps[chain.index] {
             guard let target = jump.target, node.linked.chain(target).rules.isEmpty,
-                node.linked.chain(target).base == nil, !node.linked.table(of: target).isCutOff
+                node.linked.chain(target).base == nil, !node.linked.table(of: target).isPartial
             else { continue }
             let rule = RuleReference(chain: chain, index: jump.rule)
             // A verdict map leads to many chains.
@@ -90,7 +90,8 @@ extension LintedNode {
 let missingChain = LintCheck("missing-chain", "rules that jump to a chain that is not there: not loaded") { node in
     // Of a listing that lacks what declares its own chains only a part was kept.
     let isPartial = node.linked.ruleset.tables.map { table in
-        table.isCutOff || table.chains.contains { $0.base == nil && $0.place.isNone && !$0.rules.isEmpty }
+        table.isCutOff || table.hasUnplacedLines
+            || table.chains.contains { $0.base == nil && $0.place.isNone && !$0.rules.isEmpty }
     }
     return node.linked.findings.compactMap { found in
         guard case .danglingJump(let rule, let name) = found.kind, !isPartial[node.linked.tableIndex(of: rule.chain)],

@@ -17,7 +17,7 @@ let missingSet = LintCheck("missing-set", "rules that ask for a set that is not 
         }
     }
     for use in uses.native where node.linked.set(named: use.name, besides: use.rule.chain) == nil {
-        guard !node.linked.table(of: use.rule.chain).isCutOff else { continue }
+        guard !node.linked.table(of: use.rule.chain).isPartial else { continue }
         findings.append(node.missing("the set or map \(node.name(use.name)) in its table", use))
     }
     return findings
@@ -31,7 +31,7 @@ let missingObject = LintCheck(
     let declared = node.linked.ruleset.tables.map { objects(of: $0) }
     for use in node.setUses.objects {
         let table = node.linked.tableIndex(of: use.rule.chain)
-        if node.linked.ruleset.tables[table].isCutOff || declared[table].contains(use.object) { continue }
+        if node.linked.ruleset.tables[table].isPartial || declared[table].contains(use.object) { continue }
         let what =
             use.object.kind.map { "\($0.name) \(node.name(use.object.name))" }
             ?? "flowtable \(node.name(use.object.name))"
