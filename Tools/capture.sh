@@ -172,6 +172,9 @@ links_and_routes() {
     take ip-rule.txt 'ip rule' 'policy rules' ip -4 rule
     take ip6-rule.txt 'ip -6 rule' 'IPv6 policy rules' ip -6 rule
     take ip-neigh.txt 'ip neigh' neighbours ip neigh
+    if ip addrlabel </dev/null >"$scratch/out" 2>/dev/null; then
+        { mark 'ip addrlabel' && cat "$scratch/out"; } >"$to/ip-addrlabel.txt"
+    fi
     # Older kernels and programs have none.
     if ip nexthop </dev/null >"$scratch/out" 2>/dev/null; then
         { mark 'ip nexthop' && cat "$scratch/out"; } >"$to/ip-nexthop.txt"
@@ -183,6 +186,9 @@ links_and_routes() {
     fi
     if listens_on 6; then
         take ip-xfrm-policy.txt 'ip xfrm policy' 'IPsec policies' ip xfrm policy
+        # What no policy is for; older kernels and programs have no setting for it.
+        ip xfrm policy getdefault </dev/null 2>/dev/null | grep -q block &&
+            ip xfrm policy getdefault </dev/null >>"$to/ip-xfrm-policy.txt" 2>/dev/null
     else
         mark 'ip xfrm policy' >"$to/ip-xfrm-policy.txt"
     fi

@@ -132,6 +132,12 @@ extension SetEvaluator {
             }
         }
         for (number, name) in interfaces.enumerated() {
+            guard let name, let own = model.interface(name) else { continue }
+            let bridge = own.master.flatMap { stages.isBridge($0) ? model.interface($0) : nil }
+            if (bridge ?? own).isUp { continue }
+            ask(space.packets(.inInterface, UInt128(number)))
+        }
+        for (number, name) in interfaces.enumerated() {
             guard let name, stages.isBridge(name), let bridge = model.interface(name) else { continue }
             let arriving = space.packets(.inInterface, UInt128(number))
             let cuts = bridgedLengthCuts(way.flow) + sourcesByPort()

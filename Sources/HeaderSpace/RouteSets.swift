@@ -5,95 +5,6 @@ internal import PathModel
 internal import RuleModel
 internal import SourceText
 
-/// Sources that the kernel's checks treat alike for packets of one interface.
-struct SourceClass {
-    /// What is asked of one of them is remembered by this.
-    struct Key: Hashable {
-        var form: AddressForm?
-        var isOwn: Bool
-        var type: RouteType?
-        /// Whether the route back is by the interface itself.
-        var isBack: Bool
-        var hasRoute: Bool
-        /// The source itself where routing rules tell more of the way back than one look for it does.
-        var address: IPAddress?
-        /// The port of a bridge that it is behind.
-        var port: Symbol?
-        /// Which routing rules and routes ask for it: of `askedSources`.
-        var asked: [Bool] = []
-    }
-
-    var key: Key
-    var packets: PacketSet
-    /// One of them.
-    var address: IPAddress
-}
-
-/// What the checks before a hook look at of a flow, beside addresses.
-struct CheckedFlow: Hashable {
-    /// Of which `ip rule` may ask.
-    private let mark: FieldSource
-    private let tos: FieldSource
-    private let ttl: FieldSource
-    /// A socket's are not passed on.
-    private let isGivenToSocket: Bool
-
-    init(_ flow: Flow) {
-        (mark, tos, ttl, isGivenToSocket) = (flow[.mark], flow[.tos], flow[.ttl], flow.isGivenToSocket)
-    }
-}
-
-/// What decides which packets the checks before a hook end.
-struct RefusalKey: Hashable {
-    /// What `ip rule` and its like tell apart, the way's own packets left out.
-    var part: PacketSet
-    var type: RouteType?
-    var interfaces: [Symbol]
-    /// The MTUs, in bytes, that the packets may be too long for.
-    var limits: Set<UInt32>
-    var destination: DestinationKind
-    var source: FieldSource
-    var flow: CheckedFlow
-}
-
-/// One packet's question to the checks, which many share.
-struct CheckKey: Hashable {
-    var part: PacketSet
-    var type: RouteType?
-    var destination: DestinationKind
-    var source: SourceClass.Key
-    var interface: Int
-    /// Whether it would leave by the interface that it came by.
-    var turnsRound: Bool
-    /// The interfaces that it may leave by where `ip rule` asks for one: the way back is asked for as if it came by them.
-    /// Source: net/ipv4/fib_frontend.c `__fib_validate_source`, Linux 6.18.
-    var departures: [Symbol]
-    /// The MTUs, in bytes, that it may be too long for.
-    var limits: Set<UInt32>
-    var flow: CheckedFlow
-}
-
-/// What the checks say of packets with one key.
-enum Checked: Hashable {
-    case passes
-    case ends(PathEnd)
-    /// Not the same for all of them, or by something that is not known.
-    case open
-}
-
-/// Which packets the checks before a hook end, by interface and source.
-struct Refusals {
-    var ends: [(end: PathEnd, packets: PacketSet)] = []
-    /// Those of which one packet does not tell for all interfaces and sources.
-    var open: [PacketSet] = []
-}
-
-/// Destinations that are routed alike.
-struct RoutedDestinations: Hashable {
-    var route: Stages.RouteClass
-    var destination: DestinationKind
-}
-
 extension SetEvaluator {
     /// Behind PREROUTING: on to the next hook, or to an end that is noted.
     func routed(_ entering: [Way], _ context: Context) -> [(hook: Hook, way: Way)] {
@@ -173,7 +84,9 @@ extension SetEvaluator {
         let there: PacketSet
         if case .constant = flow[.destination] { there = .all } else { there = packets }
         guard let values = space.values(in: space.and(part, there)) else { return made }
-        let asksForInterface = model.routes(space.version).rules.contains { $0.inInterface != nil }
+        let asksForInterface = model.routes(space.version).rules.contains {
+            $0.inInterface != nil || $0.action == .vrf
+        }
         let departures = asksForInterface ? group.route.interfaces : []
         var interfacesByEnd: [PathEnd: [PacketSet: [PacketSet]]] = [:]
         var order: [(end: PathEnd, source: PacketSet)] = []
@@ -370,6 +283,14 @@ extension SetEvaluator {
             if let name = rule.inInterface, let number = interfaces.firstIndex(of: name) {
                 cuts.append(space.packets(.inInterface, UInt128(number)))
             }
+            if rule.action == .vrf {
+                for vrf in model.host.interfaces where vrf.kind == .vrf {
+                    let own = interfaces.indices.filter { number in
+                        interfaces[number].flatMap { model.vrf(of: $0)?.name } == vrf.name
+                    }
+                    cuts.append(space.union(own.map { space.packets(.inInterface, UInt128($0)) }))
+                }
+            }
             if let wanted = rule.protocol { cuts.append(isOf(wanted, flow)) }
             if let ports = rule.sourcePorts { cuts.append(self.ports(.sourcePort, [ports], flow)) }
             if let ports = rule.destinationPorts { cuts.append(self.ports(.destinationPort, [ports], flow)) }
@@ -427,14 +348,23 @@ extension SetEvaluator {
 
     /// Parts of one interface of those packets whose address means something on one link alone.
     private func byLink(_ way: Way) -> [Way] {
-        guard space.version == .v6, let situation = situation(way, .prerouting) else { return [way] }
+        guard let situation = situation(way, .prerouting) else { return [way] }
+        func byInterface() -> [Way] {
+            interfaces.indices.map { number in
+                Way(packets: space.and(way.packets, space.packets(.inInterface, UInt128(number))), flow: way.flow)
+            }.filter { !$0.packets.isEmpty }
+        }
+        if space.version == .v4 {
+            // What is for a subnet is passed on, or taken in, as its interface is told.
+            let isForSubnet = stages.routeClass(situation).type == .broadcast
+            let isByInterface = model.host.interfaces.contains { model.forwardsBroadcasts($0.name) }
+            return isForSubnet && isByInterface ? byInterface() : [way]
+        }
         switch AddressForm(situation.packet.destination) {
         case .linkLocal, .loopback, .multicast, .nearMulticast: break
         case .plain, .zero, .ofThisNetwork, .broadcast: return [way]
         }
-        return interfaces.indices.map { number in
-            Way(packets: space.and(way.packets, space.packets(.inInterface, UInt128(number))), flow: way.flow)
-        }.filter { !$0.packets.isEmpty }
+        return byInterface()
     }
 
     /// Parts of `way` with destinations that every routing table treats alike.
@@ -467,6 +397,7 @@ extension SetEvaluator {
             space.version == .v4
             && model.routes(.v4).rules.contains { rule in
                 rule.from != nil || rule.to != nil || rule.mark != nil || rule.inInterface != nil || rule.tos != 0
+                    || rule.action == .vrf
             }
         let asked = askedSources
         for atom in addressAtoms(.source) {

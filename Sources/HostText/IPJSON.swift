@@ -147,7 +147,9 @@ func readPolicyRulesJSON(_ text: Span<UInt8>, _ listing: Listing, into reading: 
                 let bytes = Array((member.value.string ?? "").utf8)
                 if let tos = tosByte(bytes.span, 0..<bytes.count) { rule.tos = tos } else { unknown.append(member.key) }
             case "ipproto":
-                if let known = member.value.string.flatMap({ IPProtocol($0) })
+                if let known = member.value.string.flatMap({ text in
+                    IPProtocol(text.hasPrefix("ipproto-") ? String(text.dropFirst(8)) : text)
+                })
                     ?? member.value.number8.map({ IPProtocol($0) })
                 {
                     rule.protocol = known
@@ -167,6 +169,11 @@ func readPolicyRulesJSON(_ text: Span<UInt8>, _ listing: Listing, into reading: 
                 }
                 rule.users = NumberRange(first, object["uid_end"]?.number32 ?? first)
             case "suppress_prefixlen", "suppress_prefixlength": rule.suppressedPrefixLength = member.value.number8
+            case "suppress_ifgroup":
+                rule.suppressedGroup =
+                    member.value.string == "default"
+                    ? 0 : member.value.number32 ?? member.value.string.flatMap { UInt32($0) }
+                if rule.suppressedGroup == nil { unknown.append(member.key) }
             case "table":
                 guard let table = reading.table(member.value, at: place) else {
                     unknown.append(member.key)

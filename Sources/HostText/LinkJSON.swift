@@ -54,6 +54,10 @@ extension HostReading {
             host.interfaces[position].isPointToPoint = flags.lists("POINTOPOINT")
             if flags.lists("LOOPBACK") { host.interfaces[position].kind = .loopback }
         }
+        if let other = interned(object["link"]) { host.interfaces[position].link = other }
+        if object["linkinfo"]?["info_kind"]?.string == "xfrm" {
+            addDecider(.xfrm, text, place.firstLine(text), interface: name, at: place)
+        }
         if let mtu = object["mtu"]?.number32 { host.interfaces[position].mtu = mtu }
         if let master = interned(object["master"]) { host.interfaces[position].master = master }
         if let mac = object["address"]?.string {
@@ -76,6 +80,9 @@ extension HostReading {
             host.interfaces[position].isHairpin = port["hairpin"]?.boolean
             host.interfaces[position].isLearning = port["learning"]?.boolean
             host.interfaces[position].isForwarding = port["state"]?.string.map { $0 == "forwarding" }
+            host.interfaces[position].takesUnknown = port["flood"]?.boolean ?? true
+            host.interfaces[position].takesMulticast = port["mcast_flood"]?.boolean ?? true
+            host.interfaces[position].takesBroadcast = port["bcast_flood"]?.boolean ?? true
             host.interfaces[position].isIsolated = port["isolated"]?.boolean ?? false
             host.interfaces[position].isLocked = port["locked"]?.boolean ?? false
         }
@@ -128,6 +135,9 @@ extension HostReading {
                 tunnel.remote = data["group"]?.address ?? tunnel.remote
                 tunnel.isExternal = data["external"]?.boolean ?? tunnel.isExternal
                 tunnel.port = data["port"]?.number16 ?? tunnel.port
+                if let word = data["df"]?.string.map({ Array($0.utf8) }) {
+                    tunnel.fragmenting = tunnelFragmenting(word.span, 0..<word.count)
+                }
                 if let device = interned(data["link"]) { tunnel.device = device }
                 if let mark = data["fwmark"] {
                     let bytes = Array((mark.string ?? "").utf8)

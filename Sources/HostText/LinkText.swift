@@ -82,6 +82,7 @@ struct LinkReader {
         _ = words.next()
         readFlags(text, next, position, &reading)
         if let peer, !isNumber(text, peer), !text.has(peer, "NONE") {
+            reading.host.interfaces[position].link = reading.name(text, peer)
             // `eth0.10@eth0`: the device below. A veth's peer is told so too, hence only for what is one.
             lower = reading.name(text, peer)
         } else {
@@ -253,7 +254,9 @@ struct LinkReader {
     ) {
         if text.has(key, "bridge_slave") {
             while let part = words.next() {
-                let keys: [StaticString] = ["state", "hairpin", "learning", "isolated", "locked"]
+                let keys: [StaticString] = [
+                    "state", "hairpin", "learning", "flood", "isolated", "locked", "mcast_flood", "bcast_flood",
+                ]
                 // `learning` is a port's state too.
                 guard keys.contains(where: { text.has(part, $0) }), let value = words.next() else { continue }
                 let isOn = text.has(value, "on")
@@ -262,10 +265,17 @@ struct LinkReader {
                 }
                 if text.has(part, "hairpin") { reading.host.interfaces[position].isHairpin = isOn }
                 if text.has(part, "learning") { reading.host.interfaces[position].isLearning = isOn }
+                if text.has(part, "flood") { reading.host.interfaces[position].takesUnknown = isOn }
+                if text.has(part, "mcast_flood") { reading.host.interfaces[position].takesMulticast = isOn }
+                if text.has(part, "bcast_flood") { reading.host.interfaces[position].takesBroadcast = isOn }
                 if text.has(part, "isolated") { reading.host.interfaces[position].isIsolated = isOn }
                 if text.has(part, "locked") { reading.host.interfaces[position].isLocked = isOn }
             }
             return
+        }
+        if text.has(key, "xfrm") {
+            let name = reading.host.interfaces[position].name
+            reading.addDecider(.xfrm, text, cursor.range, interface: name, at: cursor.place)
         }
         guard let kind = interfaceKind(text, key) else { return }
         reading.host.interfaces[position].kind = kind

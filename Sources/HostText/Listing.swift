@@ -14,6 +14,8 @@ public enum ListingKind: UInt8, Hashable, Sendable, CaseIterable {
     case nextHops
     case policyRules, policyRulesJSON
     case neighbours, neighboursJSON
+    /// By which IPv6 chooses sources.
+    case addressLabels
     case routeTable, routeTableV6
     case ifconfig
     case tunnels
@@ -67,6 +69,7 @@ public enum ListingKind: UInt8, Hashable, Sendable, CaseIterable {
         case .policyRulesJSON: "ip -j rule"
         case .neighbours: "ip neigh"
         case .neighboursJSON: "ip -j neigh"
+        case .addressLabels: "ip addrlabel"
         case .routeTable: "route -n"
         case .routeTableV6: "route -n -A inet6"
         case .ifconfig: "ifconfig"

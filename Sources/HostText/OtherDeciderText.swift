@@ -54,7 +54,11 @@ func readTransformPolicies(_ text: Span<UInt8>, _ listing: Listing, into reading
     while cursor.advance(text) {
         words.split(text, cursor.range)
         guard let first = words.next() else { continue }
-        if text.has(first, "src") {
+        if text.has(first, "in:") || text.has(first, "fwd:") || text.has(first, "out:") {
+            // Of `ip xfrm policy getdefault`: what no policy is for.
+            guard let action = words.next(), text.has(action, "block") else { continue }
+            reading.addDecider(.xfrm, text, cursor.range, at: cursor.place)
+        } else if text.has(first, "src") {
             policy = (cursor.range, cursor.place)
         } else if text.has(first, "dir"), let direction = words.next() {
             // Per-socket policies (`socket in`) are not listed with `dir`.

@@ -21,6 +21,7 @@ public func readListing(_ text: Span<UInt8>, _ listing: Listing, into reading: i
     case .policyRulesJSON: readPolicyRulesJSON(text, listing, into: &reading)
     case .neighbours: readNeighbours(text, listing, into: &reading)
     case .neighboursJSON: readNeighboursJSON(text, listing, into: &reading)
+    case .addressLabels: readAddressLabels(text, listing, into: &reading)
     case .bridgeForwarding: readForwardingEntries(text, listing, into: &reading)
     case .setSave: readSetSave(text, listing, into: &reading)
     case .setList: readSetList(text, listing, into: &reading)

@@ -138,6 +138,8 @@ private func fixedStart(_ text: Span<UInt8>, _ line: Range<Int>, _ first: UInt8)
     if text.begins(line, "add ") && text.find(" ", in: line.lowerBound + 4..<line.upperBound) != nil { return .setSave }
     // `table ip6 filter {`, with `# handle 1` behind it where `-a` was given.
     if text.begins(line, "table "), text.find(" {", in: line) != nil { return .nftText }
+    if text.begins(line, "Default policies:") { return .transformPolicies }
+    if text.begins(line, "prefix "), text.find(" label ", in: line) != nil { return .addressLabels }
     if text.begins(line, "src "), text.find(" dst ", in: line) != nil { return .transformPolicies }
     if text.find(": flags=", in: line) != nil || text.find(" Link encap:", in: line) != nil { return .ifconfig }
     if text.find("/ip", in: line) != nil, text.find(" remote ", in: line) != nil, text.find(" local ", in: line) != nil,
@@ -195,9 +197,18 @@ private func isSysctl(_ text: Span<UInt8>, _ line: Range<Int>) -> Bool {
     for root: StaticString in [
         "net.", "net/", "kernel.", "vm.", "fs.", "dev.", "user.", "abi.", "debug.", "crypto.", "sunrpc.", "fscache.",
     ] where text.begins(line, root) {
-        return text.firstIndex(of: UInt8(ascii: "="), in: line) != nil
+        // A colon where people write one: the name before it has no blank.
+        if text.firstIndex(of: UInt8(ascii: "="), in: line) != nil { return true }
+        return text.find(": ", in: line) != nil && colonOfSetting(text, line) != nil
     }
     return false
+}
+
+/// The colon behind the name in `net.ipv4.ip_forward: 1`, as YAML has it.
+func colonOfSetting(_ text: Span<UInt8>, _ line: Range<Int>) -> Int? {
+    guard let colon = text.firstIndex(of: UInt8(ascii: ":"), in: line) else { return nil }
+    if let blank = text.firstIndex(of: UInt8(ascii: " "), in: line), blank < colon { return nil }
+    return colon
 }
 
 private func isLinkState(_ text: Span<UInt8>, _ word: Range<Int>) -> Bool {
@@ -231,7 +242,7 @@ func isNeighbourState(_ text: Span<UInt8>, _ word: Range<Int>) -> Bool {
 private func isRoute(_ text: Span<UInt8>, _ words: Words) -> Bool {
     var position = 0
     guard let first = words[0] else { return false }
-    let hasType = routeType(text, first) != nil
+    let hasType = routeType(text, first) != nil || isNumberedRouteType(text, first, words[1])
     if hasType { position = 1 }
     guard let destination = words[position], text.has(destination, "default") || isPrefixWord(text, destination) else {
         return false

@@ -11,6 +11,7 @@ func writtenListing(_ text: Span<UInt8>, _ line: Range<Int>) -> (kind: ListingKi
         ("ip -d addr", .addresses), ("ip -d link", .addresses), ("ip route show table all", .routes),
         ("ip -6 route show table all", .routes),
         ("ip nexthop", .nextHops), ("ip rule", .policyRules), ("ip -6 rule", .policyRules), ("ip neigh", .neighbours),
+        ("ip addrlabel", .addressLabels),
         ("bridge fdb", .bridgeForwarding), ("ipset save", .setSave), ("conntrack -L", .connections),
         ("sysctl -a", .sysctl), ("nft list tables", .nftTables), ("iptables-legacy-save", .unreadRules),
         ("ip6tables-legacy-save", .unreadRules), ("ss -lntup", .sockets), ("netstat -lntup", .netstat),

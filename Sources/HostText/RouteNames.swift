@@ -13,6 +13,20 @@ func routeType(_ text: Span<UInt8>, _ word: Range<Int>) -> RouteType? {
     return nil
 }
 
+/// Types by their number, as `ip -N route` writes them. Source: include/uapi/linux/rtnetlink.h `RTN_UNICAST`, …
+func routeType(number: UInt64) -> RouteType? {
+    let types: [RouteType] = [
+        .unicast, .local, .broadcast, .anycast, .multicast, .blackhole, .unreachable, .prohibit, .throw, .nat,
+    ]
+    return number >= 1 && number <= UInt64(types.count) ? types[Int(number) - 1] : nil
+}
+
+/// Whether a route's line begins with the number of its type: a destination follows.
+func isNumberedRouteType(_ text: Span<UInt8>, _ word: Range<Int>, _ next: Range<Int>?) -> Bool {
+    guard let next, let number = text.decimal32(word), routeType(number: UInt64(number)) != nil else { return false }
+    return text.has(next, "default") || IPPrefix(text, next) != nil
+}
+
 /// The number of a scope's name or of a number.
 func routeScope(_ text: Span<UInt8>, _ word: Range<Int>) -> RouteScope? {
     if text.has(word, "global") { return .global }

@@ -176,7 +176,9 @@ struct RuleReader {
                 isRead = true
             }
         } else if text.has(key, "ipproto") {
-            if let known = IPProtocol(text.text(value)) {
+            // A protocol without a name is `ipproto-200`.
+            let start = value.lowerBound + (text.begins(value, "ipproto-") ? 8 : 0)
+            if let known = IPProtocol(text.text(start..<value.upperBound)) {
                 rule.protocol = known
                 isRead = true
             }
@@ -203,6 +205,9 @@ struct RuleReader {
                 rule.suppressedPrefixLength = UInt8(length)
                 isRead = true
             }
+        } else if text.has(key, "suppress_ifgroup") {
+            rule.suppressedGroup = text.has(value, "default") ? 0 : text.decimal32(value)
+            isRead = rule.suppressedGroup != nil
         } else if text.has(key, "realms") {
             rule.realm = realm(text, value)
             isRead = true

@@ -25,7 +25,7 @@ func readSysctl(_ text: Span<UInt8>, _ listing: Listing, into reading: inout Hos
             separator =
                 text.firstIndex(of: UInt8(ascii: ":"), in: key) ?? text.firstIndex(of: UInt8(ascii: "="), in: key)
         } else {
-            separator = text.firstIndex(of: UInt8(ascii: "="), in: key)
+            separator = text.firstIndex(of: UInt8(ascii: "="), in: key) ?? colonOfSetting(text, key)
         }
         guard let separator else {
             reading.tell(.note, "bad-sysctl", "'\(text.quote(line))' is no setting", at: cursor.place)

@@ -15,6 +15,12 @@ func interfaceKind(_ text: Span<UInt8>, _ name: Range<Int>) -> InterfaceKind? {
     return nil
 }
 
+/// `df` of VXLAN and Geneve devices. Source: iproute2's ip/iplink_vxlan.c `vxlan_print_opt`, 6.1.
+func tunnelFragmenting(_ text: Span<UInt8>, _ word: Range<Int>) -> TunnelFragmenting {
+    if text.has(word, "set") { return .forbidden }
+    return text.has(word, "inherit") ? .inherited : .allowed
+}
+
 /// `id 4096 local 10.0.0.1 remote 10.0.0.2 dev eth0 dstport 4789 fwmark 0x1 …` of a tunnel or VLAN device.
 func readTunnel(
     _ text: Span<UInt8>, _ words: inout Words, _ tunnel: inout TunnelParameters, _ reading: inout HostReading
@@ -37,6 +43,8 @@ func readTunnel(
             tunnel.device = reading.name(text, value)
         } else if text.has(key, "dstport") {
             if let port = text.decimal16(value) { tunnel.port = port }
+        } else if text.has(key, "df") {
+            tunnel.fragmenting = tunnelFragmenting(text, value)
         } else if text.has(key, "fwmark") {
             if let mark = text.number(value) { tunnel.mark = UInt32(truncatingIfNeeded: mark) }
         }

@@ -55,6 +55,15 @@ extension HostDump {
         neighbours = read("neighbours") { () throws(KernelFailure) in
             try ask(Int(RTM_GETNEIGH), AF_UNSPEC, header: 12)
         }
+        addressLabels = read("labels of IPv6 addresses") { () throws(KernelFailure) in
+            do throws(KernelFailure) {
+                // RTM_GETADDRLABEL
+                return try ask(74, AF_INET6, header: 12)
+            } catch {
+                guard error.code == EOPNOTSUPP || error.code == EINVAL else { throw error }
+                return []
+            }
+        }
         forwardingEntries = read("the bridges' forwarding entries") { () throws(KernelFailure) in
             try ask(Int(RTM_GETNEIGH), PF_BRIDGE, header: 12)
         }

@@ -85,6 +85,9 @@ extension Evaluator {
         else { return [state] }
         var ways = [state]
         for port in ports(of: bridge) where port != state.inPort {
+            guard let own = model.interface(port), type == .broadcast ? own.takesBroadcast : own.takesMulticast else {
+                continue
+            }
             ways = ways.flatMap { passedCopy(of: $0, by: port, of: bridge) }
         }
         return ways.map { way in
@@ -221,6 +224,55 @@ extension Evaluator {
     ) -> [WalkState] {
         let came = state.inPort ?? port(of: bridge, where: request.packet.source)
         if isBlocked(from: came, to: out) { return [ended(state, .filtered, .portBlocked)] }
+        return flooding(state, from: came, on: bridge, through: gateway).flatMap { way in
+            way.outcome == nil ? turnedRound(way, from: came, to: out, of: bridge, through: gateway) : [way]
+        }
+    }
+
+    /// What a bridge that has no entry for a frame's address does with it: it goes by those ports alone that are sent such
+    /// frames, and nowhere where there is none.
+    ///
+    /// - Parameters:
+    ///   - came: the port it came in by; `nil` where that is not known, or this host sends it by its bridge.
+    ///   - gateway: who the frame is for in the destination's place.
+    /// Source: net/bridge/br_forward.c `br_flood`, Linux 6.18; observed there.
+    func flooding(
+        _ state: WalkState, from came: Symbol?, on bridge: Symbol, through gateway: IPAddress?
+    ) -> [WalkState] {
+        let address = gateway ?? state.packet.destination
+        let isAsGiven = state.isBridged && address == request.packet.destination && knowsFrame(state)
+        let given = isAsGiven ? request.destinationMAC : nil
+        let isToMany = given.map { $0.bits >> 40 & 1 == 1 } ?? isForMany(state.packet)
+        // What the host itself sends to many goes by all of them.
+        if isToMany, !state.isBridged { return [state] }
+        let isToAll = given.map { $0.bits == 0xffff_ffff_ffff } ?? !state.packet.destination.isMulticast
+        func isSent(_ port: Symbol) -> Bool {
+            guard let own = model.interface(port) else { return true }
+            return !isToMany ? own.takesUnknown : isToAll ? own.takesBroadcast : own.takesMulticast
+        }
+        if let port = request.outPort, state.layer == 0 {
+            return [isToMany && !isSent(port) ? ended(state, .filtered, .notFlooded) : state]
+        }
+        let others = ports(of: bridge).filter { $0 != came && !isPortBlocked($0) }
+        if others.isEmpty || others.contains(where: isSent) { return [state] }
+        if isToMany { return [ended(state, .filtered, .notFlooded)] }
+        let neighbour = model.host.neighbours.first { $0.interface == bridge && $0.address == address }
+        if let hardware = given ?? neighbour?.mac {
+            if port(of: bridge, behind: hardware) != nil { return [state] }
+            if model.host.knowsForwardingEntries { return [ended(state, .filtered, .notFlooded)] }
+        }
+        let name = names.text(bridge)
+        let unknown = Unknown(
+            "bridge-entry@\(address)", yes: "known", no: "missing",
+            whenYes: "\(name) has learned which of its ports \(address) is behind (`bridge fdb` tells)",
+            whenNo: "\(name) has no entry for \(address), and no port of its is sent such frames (flood off)")
+        return decide(unknown, state).map { isKnown, way in isKnown ? way : ended(way, .filtered, .notFlooded) }
+    }
+
+    /// What would leave by the port that it came in by does so in hairpin mode alone.
+    private func turnedRound(
+        _ state: WalkState, from came: Symbol?, to out: Symbol?, of bridge: Symbol, through gateway: IPAddress?
+    ) -> [WalkState] {
         // Who talks to itself is behind one port, whichever that is, unless nothing told the bridge; a frame says by itself
         // where it goes. Source: net/bridge/br_input.c `br_handle_frame_finish`, Linux 6.18.
         let isItself =

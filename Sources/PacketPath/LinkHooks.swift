@@ -121,6 +121,12 @@ extension Evaluator {
         let passed = state.device
         if passed != nil { state.device = nil }
         guard let interface = state.routeInterface else { return [left(consume state)] }
+        if !state.isBridged, isBridge(interface), passed == nil || passed == interface {
+            let ways = flooding(state, from: nil, on: interface, through: state.route?.nextHop)
+            if ways.count > 1 || ways.contains(where: { $0.outcome != nil }) {
+                return ways.flatMap { $0.outcome == nil ? departed($0) : [$0] }
+            }
+        }
         if state.isBridged || isBridge(interface) {
             let port = state.outPort ?? port(of: interface, toward: state)
             if !state.isBridged, passed == nil || passed == interface, model.interface(interface)?.master == nil,

@@ -60,7 +60,7 @@ extension Evaluator {
         let input: [Hook] = model.host.virtualServices?.isEmpty == false ? local : [.input]
         let onward: [Hook] = [.forward, .postrouting, .egress]
         let back: [Hook] = [.egress, .ingress, .prerouting, .input]
-        let received = [.ingress, .prerouting] + (state.isLoopedBack ? input : onward + input)
+        let received = [.ingress, .prerouting] + (state.isLoopedBack && !state.isCircling ? input : onward + input)
         switch state.position {
         case .hook(let hook, _):
             switch hook {

@@ -302,6 +302,15 @@ extension Evaluator {
         return addressType(address) == .unicast
     }
 
+    /// The address of the interface that a packet of IPv4 came by, from where errors come if the host is told so.
+    /// Source: net/ipv4/icmp.c `__icmp_send`, Linux 6.18; observed there.
+    private func inboundAddress(_ state: WalkState) -> IPAddress? {
+        guard state.packet.version == .v4, state.context.hook == .forward, !state.isBridged,
+            case .known(let arrival) = state.arrival, model.sysctl("net.ipv4.icmp_errors_use_inbound_ifaddr") ?? 0 != 0
+        else { return nil }
+        return RouteFinder(model, .v4).selectV4Address(arrival, toward: state.packet.source, scope: .link)
+    }
+
     /// The source of an error about a packet for another host. IPv6 takes the one that suits the interface the packet came
     /// by, unless the route back names one; the zero address where the route back decides. What a bridge passes on came by
     /// no interface, nor did what is still at ingress; what a bridge has readdressed counts as come by where it goes.
@@ -309,6 +318,7 @@ extension Evaluator {
     /// net/ipv6/ip6_input.c `ip6_rcv_core`, Linux 6.18; observed there.
     private func sourceOfError(_ state: WalkState) -> IPAddress {
         let none = IPAddress.zero(state.packet.version)
+        if let own = inboundAddress(state) { return own }
         guard state.packet.version == .v6, !state.isLocal, !state.isBridged, state.context.hook != .ingress,
             case .known(let arrival) = state.arrival
         else { return none }

@@ -12,7 +12,7 @@ extension Evaluator {
         if state.isLoopedBack {
             // Its route says whether it is for the host: Source: net/ipv4/route.c `__mkroute_output`, Linux 6.18.
             if state.packet.version == .v4, state.route?.type == .multicast { return ofGroup(state) { [toInput($0)] } }
-            return [toInput(state)]
+            return [state.isCircling ? circled(state) : toInput(state)]
         }
         if let reason = lateRefusal(state) { return [ended(state, .filtered, reason)] }
         if let ended = martian(state) { return [ended] }
@@ -44,6 +44,18 @@ extension Evaluator {
             case .found(let decision, let way): return arrived(decision, way)
             }
         }
+    }
+
+    /// On to FORWARD again: what was routed on by lo keeps that route when it comes back, until its time to live is over.
+    /// Source: drivers/net/loopback.c `loopback_xmit`, net/ipv4/ip_input.c `ip_rcv_finish_core`, Linux 6.18; observed there.
+    private func circled(_ entering: WalkState) -> WalkState {
+        var state = entering
+        // What comes and leaves by lo does so again and again.
+        if state.round > 1 { state.packet.ttl = 1 }
+        if let reason = forwardRefusal(state) { return ended(state, .filtered, reason) }
+        state.packet.ttl -= 1
+        state.position = .hook(.forward, step: 0)
+        return state
     }
 
     /// What is asked of the routing tables for the packet as it stands.
@@ -128,10 +140,20 @@ extension Evaluator {
         let step = routingStep(decision)
         state.record(.routing(step))
         if isReaddressed(state) { state.packet.packetType = .unicast }
+        if isForRoutersAlone(decision) {
+            state = forwardingChecked(state)
+            if state.outcome != nil { return [state] }
+        }
         switch decision.type {
         case .blackhole: return [ended(state, .unroutable, .blackhole)]
         case .unreachable, .throw, .nat: return [ended(state, .unroutable, .unreachable)]
         case .prohibit: return [ended(state, .unroutable, .prohibit)]
+        case .broadcast where forwardsBroadcasts(state):
+            state.route = step
+            if case .known(let arrival) = state.arrival, step.interface == arrival, !knowsFrame(state) {
+                state.packet.packetType = .broadcast
+            }
+            return forward(consume state, isAllowed: true)
         case .local, .anycast, .broadcast, .multicast:
             return sourceChecked(state).flatMap { way in
                 if way.outcome != nil { return [way] }
@@ -146,6 +168,22 @@ extension Evaluator {
                 return sourceChecked(way).flatMap { $0.outcome == nil ? sentRound($0) : [$0] }
             }
         }
+    }
+
+    /// Whether the host passes on what is for all hosts of a subnet, by the settings of all interfaces and of the one that
+    /// it came by. Source: include/linux/inetdevice.h `IN_DEV_BFORWARD`, net/ipv4/route.c `ip_route_input_slow`, Linux
+    /// 6.18; observed there.
+    private func forwardsBroadcasts(_ state: WalkState) -> Bool {
+        guard state.packet.version == .v4, case .known(let arrival) = state.arrival else { return false }
+        return model.forwardsBroadcasts(arrival)
+    }
+
+    /// Whether `decision` is the host's only if it forwards, which nothing tells: the routers' address of a subnet.
+    private func isForRoutersAlone(_ decision: RouteDecision) -> Bool {
+        guard decision.type == .anycast, model.host.routesKnown(.v6) != .allTables,
+            let route = decision.route, route.destination.address.version == .v6, let interface = route.interface
+        else { return false }
+        return (model.interfaceSetting(.v6, interface, "forwarding") ?? model.commonSetting(.v6, "forwarding")) == nil
     }
 
     func input(_ state: WalkState, _ type: RouteType) -> [WalkState] {
@@ -179,21 +217,45 @@ extension Evaluator {
         func onward(_ state: WalkState) -> [WalkState] {
             var state = state
             let step = RoutingStep(type: .unicast, table: 0, isKnown: false)
+            // That the input has no routes at all is told as missing.
+            if model.host.routesKnown(state.packet.version) != .none, !state.packet.unknown.contains(.destination) {
+                state.history.assumptions.append(
+                    Assumption(
+                        name: "route", value: "unknown", text: "the way on is not known: \(why)",
+                        step: state.history.steps.count))
+            }
             state.record(.routing(step))
             state.route = step
             return forward(state)
         }
         let version = entering.packet.version
         if model.host.knowsAddresses(version), !entering.packet.unknown.contains(.destination) {
-            return onward(entering)
+            switch isTakenIn(entering) {
+            case true?: return input(entering, .local)
+            case false?: return onward(entering)
+            case nil: break
+            }
         }
         let unknown = localUnknown(entering.packet.destination, " (\(why))")
         return decide(unknown, entering).flatMap { isLocal, way in isLocal ? input(way, .local) : onward(way) }
     }
 
+    /// Whether the packet is for one of the host's own addresses, of those that the VRF of its interface has; `nil` for one
+    /// of another VRF's, which its routes may lead to or not.
+    private func isTakenIn(_ state: WalkState) -> Bool? {
+        let destination = state.packet.destination
+        guard isOwnAddress(destination) else { return false }
+        guard case .known(let arrival) = state.arrival else { return nil }
+        let vrf = model.vrf(of: arrival)?.name
+        let owners = model.host.interfaces.filter { $0.addresses.contains { $0.address == destination } }
+        return owners.contains { model.vrf(of: $0.name)?.name == vrf } ? true : nil
+    }
+
     /// What stands before FORWARD: forwarding on, the source's way back, time to live, size.
-    private func forward(_ entering: __owned WalkState) -> [WalkState] {
-        let checked = forwardingChecked(consume entering)
+    ///
+    /// - Parameter isAllowed: whether it is passed on where the host forwards nothing else.
+    private func forward(_ entering: __owned WalkState, isAllowed: Bool = false) -> [WalkState] {
+        let checked = isAllowed ? entering : forwardingChecked(consume entering)
         if checked.outcome != nil { return [checked] }
         var ways = sourceChecked(consume checked)
         if ways.count == 1, ways[0].outcome == nil, ways[0].packet.bytes.count > 20 { ways = withOptionsRead(ways[0]) }
@@ -251,7 +313,7 @@ extension Evaluator {
         if case .known(let name) = state.arrival, let own = model.interfaceSetting(.v4, name, "forwarding") {
             return own
         }
-        return model.sysctl("net.ipv4.ip_forward")
+        return model.forwardsV4
     }
 
     private func forwardingChecked(_ entering: __owned WalkState) -> WalkState {

@@ -58,11 +58,11 @@ extension Evaluator {
         var state = entering
         guard state.packet.version == .v4, !state.packet.unknown.contains(.source) else { return [state] }
         guard case .known(let interface) = state.arrival, model.host.knowsAddressesV4 else { return [state] }
-        if isOwnAddress(state.packet.source), !acceptsLocal(interface) {
-            return [ended(state, .filtered, .martianSource)]
-        }
         let setting = reversePathSetting(interface)
-        if setting == 0, !looksBackUnasked(state, interface) { return [state] }
+        if setting == 0, !looksBackUnasked(state, interface) {
+            let isRefused = isOwnAddress(state.packet.source) && !acceptsLocal(interface)
+            return [isRefused ? ended(state, .filtered, .martianSource) : state]
+        }
         let decisions: [RouteDecision?]
         switch routeBack(state, interface) {
         case .unknown: return [state]
@@ -123,7 +123,8 @@ extension Evaluator {
     /// by, or by lo where it is for this host; ports too. Source: net/ipv4/fib_frontend.c `__fib_validate_source`.
     func routeBack(_ state: WalkState, _ interface: Symbol) -> RouteResult {
         var query = RouteQuery(destination: state.packet.source, source: state.packet.destination)
-        query.inInterface = state.routeInterface ?? names.find("lo")
+        // Within a VRF it is asked for as if it came by that.
+        query.inInterface = model.vrf(of: interface)?.name ?? state.routeInterface ?? names.find("lo")
         query.tos = state.packet.tos
         // Source: net/ipv4/route.c `ip_route_input_slow`, `ip_mc_validate_source`, Linux 6.18.
         if isForMany(state.packet) { query.source = nil }
@@ -154,7 +155,13 @@ extension Evaluator {
 
     func isOwnAddress(_ address: IPAddress) -> Bool { model.isOwnAddress(address) }
 
+    /// Whether `route` leads by `interface`, or by another of its VRF.
+    /// Source: net/ipv4/fib_frontend.c `fib_info_nh_uses_dev`, Linux 6.18.
     private func uses(_ route: Route?, _ interface: Symbol) -> Bool {
-        (route?.nextHops ?? []).contains { $0.interface == interface }
+        let vrf = model.vrf(of: interface)?.name
+        return (route?.nextHops ?? []).contains { hop in
+            guard let own = hop.interface else { return false }
+            return own == interface || vrf != nil && model.vrf(of: own)?.name == vrf
+        }
     }
 }

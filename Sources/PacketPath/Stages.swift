@@ -258,9 +258,11 @@ package struct Stages: Sendable {
         plain.tunnel(of: interface)?.hasForwardingEntries ?? false
     }
 
-    /// Whether a port of `bridge` is a tunnel, or passes nothing on.
+    /// Whether a port of `bridge` is a tunnel, or passes nothing on, or is not sent what the bridge does not know.
     package func hasSpecialPorts(_ bridge: Symbol) -> Bool {
-        plain.ports(of: bridge).contains { plain.tunnel(of: $0) != nil || plain.isPortBlocked($0) }
+        plain.ports(of: bridge).contains {
+            plain.tunnel(of: $0) != nil || plain.isPortBlocked($0) || model.interface($0)?.takesUnknown == false
+        }
     }
 
     /// Whether `interface` is a bridge.
@@ -414,7 +416,9 @@ package struct Stages: Sendable {
             next = .elsewhere(.tunnel(state.arrival.known ?? situation.route?.interface ?? .empty))
         } else {
             switch state.position {
-            case .hook(let hook, _): next = state.isLoopedBack && !situation.isLoopedBack ? .loopback : .hook(hook)
+            case .hook(let hook, _):
+                let cameBack = state.isLoopedBack && !situation.isLoopedBack
+                next = !cameBack ? .hook(hook) : state.isCircling ? .elsewhere(.group) : .loopback
             case .transmit: next = .transmit
             case .reception, .routing, .bridging, .localRouting, .departure, .deliver, .ended: next = .elsewhere(.group)
             }

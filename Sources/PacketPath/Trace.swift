@@ -37,7 +37,7 @@ public enum Reason: UInt8, Hashable, Sendable, CaseIterable {
     case rule, policy, noRoute, blackhole, unreachable, prohibit, rpFilter, martianSource, martianDestination
     case ipv6Disabled, notAddressed, badHeader, beyondScope, notJoined, forwardingOff, ttl, tooBig, fragmentsApart,
         hairpinOff
-    case givenToSocket, noTunnelEnd, otherTunnel, tunnelLoop, portBlocked
+    case givenToSocket, noTunnelEnd, otherTunnel, tunnelLoop, portBlocked, notFlooded, interfaceDown
     case natNoAddress, natInterface, noServer, serverGone, unknownRule, tooManyBranches
 
     public var name: String {
@@ -66,6 +66,8 @@ public enum Reason: UInt8, Hashable, Sendable, CaseIterable {
         case .otherTunnel: "other-tunnel"
         case .tunnelLoop: "tunnel-loop"
         case .portBlocked: "port-blocked"
+        case .notFlooded: "not-flooded"
+        case .interfaceDown: "interface-down"
         case .natNoAddress: "nat-no-address"
         case .natInterface: "nat-interface"
         case .noServer: "ipvs-no-server"

@@ -293,7 +293,8 @@ extension Evaluator {
                 state.startedHere
                 && state.route.map { isSentToMany(state.packet.destination, $0.type, $0.route) } == true
             let gateway = isForMany ? nil : state.routeNextHop
-            let nextHop = gateway ?? state.packet.destination
+            // A gateway of IPv6 stands on no subnet of IPv4. Source: include/net/route.h `rt_nexthop`, Linux 6.18.
+            let nextHop = gateway.flatMap { $0.version == version ? $0 : nil } ?? state.packet.destination
             guard let address = masqueradeAddress(interface, nextHop: nextHop, state.packet) else {
                 state.reason = .natNoAddress
                 return .drop

@@ -78,6 +78,15 @@ extension Evaluator {
         outer.length = entering.packet.length + shape.overhead
         outer.isSegmented = entering.packet.isSegmented
         outer.tos = 0
+        // Source: drivers/net/vxlan/vxlan_core.c `vxlan_xmit_one`, Linux 6.18; observed there.
+        if version == .v4 {
+            outer.dontFragment =
+                switch parameters.fragmenting {
+                case .allowed: false
+                case .forbidden: true
+                case .inherited: entering.packet.version == .v6 || entering.packet.dontFragment
+                }
+        }
         if shape.protocol == .udp {
             outer.destinationPort = parameters.port ?? 4789
             outer.sourcePort = 0
@@ -212,6 +221,27 @@ extension Evaluator {
         state.connection = .none
     }
 
+    /// The tunnel interface that takes a packet of which nobody said what is inside; it goes on from there.
+    func openTunnel(of state: WalkState) -> Symbol? {
+        guard state.inner.isEmpty, !state.packet.isFragment, !state.packet.unknown.contains(.destination) else {
+            return nil
+        }
+        for interface in model.host.interfaces where interface.isUp {
+            guard let shape = tunnel(of: interface.name), takes(state.packet, shape) else { continue }
+            if shape.isWireGuard, shape.parameters.port == nil { continue }
+            if shape.protocol != .udp, let remote = shape.parameters.remote, remote != state.packet.source { continue }
+            return interface.name
+        }
+        return nil
+    }
+
+    /// Whether a packet is one of the tunnel's by its protocol, port and destination.
+    private func takes(_ packet: Packet, _ shape: TunnelShape) -> Bool {
+        if shape.protocol != packet.protocol { return false }
+        if shape.protocol == .udp, (shape.parameters.port ?? 4789) != packet.destinationPort { return false }
+        return shape.parameters.local.map { $0 == packet.destination } ?? true
+    }
+
     /// Which of the host's tunnels takes a packet.
     enum TakingTunnel {
         /// This interface, and what is inside.
@@ -228,9 +258,7 @@ extension Evaluator {
         guard let inner = state.inner.last, !state.isLocal else { return .none }
         var hasOtherNumber = false
         for interface in model.host.interfaces {
-            guard let shape = tunnel(of: interface.name), shape.protocol == state.packet.protocol else { continue }
-            if shape.protocol == .udp, (shape.parameters.port ?? 4789) != state.packet.destinationPort { continue }
-            if let local = shape.parameters.local, local != state.packet.destination { continue }
+            guard let shape = tunnel(of: interface.name), takes(state.packet, shape) else { continue }
             if let identifier = state.tunnelHeader?.identifier, let own = shape.parameters.identifier,
                 identifier != own,
                 !shape.parameters.isExternal

@@ -99,6 +99,9 @@ extension WalkState {
         _read { yield body.isBridged }
         _modify { yield &body.isBridged }
     }
+    /// Whether it was routed on by lo and came back, which IPv4 alone does.
+    var isCircling: Bool { isLoopedBack && !startedHere && route?.type == .unicast }
+
     var isLoopedBack: Bool {
         _read { yield body.isLoopedBack }
         _modify { yield &body.isLoopedBack }

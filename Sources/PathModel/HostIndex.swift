@@ -31,7 +31,7 @@ struct HostIndex: Sendable {
         var bridges: [Bool] = []
         for (place, interface) in host.interfaces.enumerated() {
             places.put(UInt32(place + 1), at: interface.name, insteadOf: 0)
-            for own in interface.addresses { addresses.insert(own.address) }
+            for own in interface.addresses where !own.isTentative { addresses.insert(own.address) }
             if interface.kind == .bridge { bridges.put(true, at: interface.name, insteadOf: false) }
         }
         // Where kinds are not told, what has ports is a bridge, unless flags tell that it is a bond or a VRF, or its name

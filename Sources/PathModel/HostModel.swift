@@ -25,13 +25,17 @@ public struct HostModel: Sendable {
 
         init(
             _ compiled: CompiledRuleset, _ host: HostState, _ index: HostIndex, helpers: [Symbol],
-            unreadRules: [UnfollowedDecider]
+            unreadRules: [UnfollowedDecider], names: NameTable
         ) {
             self.compiled = compiled
             self.host = host
             self.index = index
-            routesV4 = RoutingTables(host, .v4)
-            routesV6 = RoutingTables(host, .v6)
+            // Where nothing tells whether the host forwards, it is taken to: packets are then told to rest on that.
+            func isRouter(_ interface: Symbol) -> Bool {
+                (index.number(.v6, interface, "forwarding", names) ?? index.ofAll(.v6, "forwarding")) != 0
+            }
+            routesV4 = RoutingTables(host, .v4, isRouter: isRouter)
+            routesV6 = RoutingTables(host, .v6, isRouter: isRouter)
             sets = SetIndex(host)
             connections = ConnectionIndex(host.connections ?? [])
             self.helpers = helpers
@@ -61,7 +65,9 @@ public struct HostModel: Sendable {
         }
         let compiled = CompiledRuleset(
             LinkedRuleset(ruleset, names: names), balanced: Set((host.virtualServices ?? []).map { $0.version }))
-        parts = Parts(compiled, host, HostIndex(host, names), helpers: helpers, unreadRules: unreadRules)
+        parts = Parts(
+            compiled, host, HostIndex(host, names), helpers: helpers, unreadRules: unreadRules,
+            names: names)
         self.names = names
     }
 
@@ -129,6 +135,22 @@ public struct HostModel: Sendable {
     /// Whether `address` is one of the host's own.
     public func isOwnAddress(_ address: IPAddress) -> Bool { parts.index.addresses.contains(address) }
 
+    /// The VRF that `interface` is or belongs to.
+    public func vrf(of interface: Symbol) -> NetworkInterface? {
+        guard let own = self.interface(interface) else { return nil }
+        if own.kind == .vrf { return own }
+        guard let master = own.master.flatMap({ self.interface($0) }), master.kind == .vrf else { return nil }
+        return master
+    }
+
+    /// The other end of a veth pair, where both are on this host: what leaves by one comes in by the other.
+    public func pairedEnd(of interface: Symbol) -> Symbol? {
+        guard let own = self.interface(interface), let link = own.link, self.interface(link)?.link == interface else {
+            return nil
+        }
+        return link
+    }
+
     /// Whether `interface` is a bridge, or has ports and so is one.
     public func isBridge(_ interface: Symbol) -> Bool { parts.index.isBridge(interface) }
 
@@ -162,6 +184,15 @@ public struct HostModel: Sendable {
 
     /// The number that `net.ipv4.conf.all.key` or its like of IPv6 has.
     public func commonSetting(_ version: IPVersion, _ key: String) -> Int? { parts.index.ofAll(version, key) }
+
+    /// Whether IPv4 is forwarded, 0 or 1, where no interface says otherwise: one setting with two names.
+    /// Source: net/ipv4/devinet.c `ctl_forward_entry`, Linux 6.18.
+    public var forwardsV4: Int? { sysctl("net.ipv4.ip_forward") ?? commonSetting(.v4, "forwarding") }
+
+    /// Whether what came in by `interface` for all hosts of a subnet is passed on.
+    public func forwardsBroadcasts(_ interface: Symbol) -> Bool {
+        commonSetting(.v4, "bc_forwarding") ?? 0 != 0 && interfaceSetting(.v4, interface, "bc_forwarding") ?? 0 != 0
+    }
 
     /// What an echo request is to who gets it.
     public enum EchoKind: Hashable, Sendable {

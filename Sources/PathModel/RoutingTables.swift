@@ -21,6 +21,8 @@ public final class RoutingTables: Sendable {
     public let knowledge: RouteKnowledge
     public let routes: [Route]
     public let tables: [UInt32: Table]
+    /// The tables of which the input itself has routes.
+    public let givenTables: Set<UInt32>
     /// Whether some rule or route has a realm.
     public let hasRealms: Bool
     /// Whether there is a rule that the kernel does not make by itself.
@@ -29,15 +31,23 @@ public final class RoutingTables: Sendable {
     public let hasForeignLocalRoutes: Bool
 
     /// Routes of `host`, with those added that the kernel makes from addresses where the input lacks the local table.
-    public init(_ host: HostState, _ version: IPVersion) {
+    ///
+    /// - Parameter isRouter: whether the host forwards IPv6 that comes in by an interface.
+    init(_ host: HostState, _ version: IPVersion, isRouter: (Symbol) -> Bool) {
         self.version = version
         let given = host.routingRules(version)
         knowsRules = given != nil
-        rules = (given ?? RoutingRule.defaults(version)).sorted { $0.priority < $1.priority }
+        var assumed = RoutingRule.defaults(version)
+        // The first VRF brings its rule along. Source: drivers/net/vrf.c `vrf_add_fib_rules`, Linux 6.18.
+        if host.interfaces.contains(where: { $0.kind == .vrf }) {
+            assumed.append(RoutingRule(priority: 1000, action: .vrf, place: .none))
+        }
+        rules = (given ?? assumed).sorted { $0.priority < $1.priority }
         knowledge = host.routesKnown(version)
         var routes = host.routes.filter { $0.destination.address.version == version }
+        givenTables = Set(routes.map { $0.table })
         if knowledge != .allTables || !routes.contains(where: { $0.table == RoutingRule.localTable }) {
-            routes += localRoutes(of: host, version)
+            routes += localRoutes(of: host, version, isRouter)
         }
         self.routes = routes
         hasRealms =
@@ -81,13 +91,18 @@ private func isBefore(_ routes: [Route], _ a: Int, _ b: Int) -> Bool {
 }
 
 /// The routes that the kernel adds to the local table for each address: the address, its subnet's broadcast
-/// addresses, 127/8, as far as they are known. Source: net/ipv4/fib_frontend.c `fib_add_ifaddr`.
-private func localRoutes(of host: HostState, _ version: IPVersion) -> [Route] {
+/// addresses, 127/8, on a router the routers' address of each subnet of IPv6, as far as they are known.
+/// Source: net/ipv4/fib_frontend.c `fib_add_ifaddr`, net/ipv6/addrconf.c `__ipv6_ifa_notify`, `addrconf_join_anycast`,
+/// Linux 6.18.
+private func localRoutes(of host: HostState, _ version: IPVersion, _ isRouter: (Symbol) -> Bool) -> [Route] {
     var routes: [Route] = []
-    func add(_ prefix: IPPrefix, _ type: RouteType, _ interface: Symbol, _ place: Place) {
+    func add(
+        _ prefix: IPPrefix, _ type: RouteType, _ interface: Symbol, _ place: Place,
+        in table: UInt32 = RoutingRule.localTable
+    ) {
         var route = Route(destination: prefix, place: place)
         route.type = type
-        route.table = RoutingRule.localTable
+        route.table = table
         route.scope = type == .local ? .host : .link
         route.nextHops = [NextHop(interface: interface)]
         routes.append(route)
@@ -100,11 +115,27 @@ private func localRoutes(of host: HostState, _ version: IPVersion) -> [Route] {
             add(IPPrefix(host: source), .local, hop, route.place)
         }
     }
+    var vrfTables: [Symbol: UInt32?] = [:]
+    for interface in host.interfaces where interface.kind == .vrf {
+        vrfTables[interface.name] = .some(interface.vrfTable)
+    }
     for interface in host.interfaces {
-        func addOwn(_ prefix: IPPrefix, _ type: RouteType) { add(prefix, type, interface.name, interface.place) }
-        for own in interface.addresses where own.address.version == version {
+        // What belongs to a VRF has its addresses in the VRF's table; one that is not told has no place.
+        let vrf = vrfTables[interface.name] ?? interface.master.flatMap { vrfTables[$0] }
+        guard let table = vrf ?? RoutingRule.localTable else { continue }
+        func addOwn(_ prefix: IPPrefix, _ type: RouteType) {
+            add(prefix, type, interface.name, interface.place, in: table)
+        }
+        // An address that another host has, or that is still asked for, is not the host's yet.
+        for own in interface.addresses where own.address.version == version && !own.isTentative {
             addOwn(IPPrefix(host: own.address), .local)
-            guard version == .v4 else { continue }
+            guard version == .v4 else {
+                let subnet = IPPrefix(own.address, length: own.prefixLength).address
+                if own.prefixLength < 127, !subnet.isZero, isRouter(interface.name) {
+                    addOwn(IPPrefix(host: subnet), .anycast)
+                }
+                continue
+            }
             if interface.isLoopback, own.prefixLength < 32 {
                 addOwn(IPPrefix(own.address, length: own.prefixLength), .local)
             }

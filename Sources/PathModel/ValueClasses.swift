@@ -194,6 +194,7 @@ struct ValueCuts {
             take(rule.sourcePorts)
             take(rule.destinationPorts)
         }
+        for label in host.addressLabels ?? [] { take(label.prefix) }
         for neighbour in host.neighbours { take(neighbour.address) }
         for entry in host.forwardingEntries {
             take(entry.destination)

@@ -14,9 +14,8 @@ extension Reason {
         switch self {
         case .martianSource, .martianDestination, .notAddressed, .badHeader, .beyondScope, .notJoined: true
         case .rule, .policy, .noRoute, .blackhole, .unreachable, .prohibit, .rpFilter, .forwardingOff, .ttl, .tooBig,
-            .fragmentsApart, .hairpinOff, .givenToSocket, .noTunnelEnd, .otherTunnel, .tunnelLoop, .portBlocked,
-            .ipv6Disabled,
-            .natNoAddress, .natInterface, .noServer,
+            .fragmentsApart, .hairpinOff, .givenToSocket, .noTunnelEnd, .otherTunnel, .tunnelLoop,
+            .portBlocked, .notFlooded, .interfaceDown, .ipv6Disabled, .natNoAddress, .natInterface, .noServer,
             .serverGone, .unknownRule, .tooManyBranches:
             false
         }

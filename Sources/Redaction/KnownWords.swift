@@ -12,7 +12,7 @@ private let knownText = """
     CILIUM_POST_mangle CILIUM_POST_nat CILIUM_PRE CILIUM_PRE_mangle CILIUM_PRE_nat CILIUM_PRE_raw CLASSIFY CLOSE
     CLOSED CLOSEREQ CLOSE_WAIT CLOSING CLUSTER CLUSTERIP CNI COMM COMMIT CONFIRMED CONNMARK CONNSECMARK COOKIE_ACK
     COOKIE_ECHO COOKIE_ECHOED COOKIE_WAIT CS0 CS1 CS2 CS3 CS4 CS5 CS6 CS7 CT Chain Completed Configured Cost D DATA
-    DATAACK DEBUG DEFAULT DELAY DN DNAT DNPT DOCKER DORMANT DOWN DROP DSCP DST DYNAMIC Dec
+    DATAACK DEBUG DEFAULT DELAY DN DNAT DNPT DOCKER DORMANT DOWN DROP DSCP DST DYNAMIC Dec Default
     DefaultEndpointToHostAction Delay Deny Destination Drop E ECHO ECN ECN_CWR ECN_ECNE EF ENCAP ERROR ESTABLISHED
     EXPECTED EXT EXTERNAL End F FAILED FILTER FIN FIN_WAIT FIREWALL FLANNEL FORWARD FORWARD_TSN FW FWD FWM Feb Flag
     Flags Forward Fri Friday G GATE GVRP Generated Genmask HASH HEALTH HEARTBEAT HEARTBEAT_ACK HEARTBEAT_ACKED
@@ -35,7 +35,7 @@ private let knownText = """
     TRACE TTL TX Tables Throughput Thu Thursday Tue Tuesday Tunnel Type U UDP UG UGD UGH UH ULOG UNCONN UNICAST
     UNKNOWN UNREACHABLE UNREPLIED UNSPEC UNTRACKED UP URG USER Un Unknown Use VPN VXLAN Virtual Wed Wednesday Weight
     Window WireGuard Written XLB XRESOLVE Z _ __map __set _slave a aarch64 abi abort above accept accept_local
-    accepted acct ack acknowledgement ackseq action add addr addr_info address addresses addrgenmode addrs addrtype
+    accepted acct ack acknowledgement ackseq action add addr addr_info address addresses addrgenmode addrlabel addrs addrtype
     adm admin adminnetworkpolicy advert advertisement advmss af11 af12 af13 af21 af22 af23 af31 af32 af33 af41 af42
     af43 age ageing ageing_time agent ago ah ahlen ahres ahspi alarm alert algo alias all allmulti allow allowed alt
     altname always amd64 an and anp antrea any anycast apiVersion apiserver append archive arm64 arp arp_op

@@ -64,8 +64,9 @@ extension ListingKind {
         switch self {
         case .iptablesSave, .iptablesRules, .nftText, .nftTables, .unreadRules, .setSave, .setList, .addresses,
             .addressLines, .addressesBrief, .linksBrief, .addressesJSON, .routes, .routesJSON, .nextHops, .policyRules,
-            .policyRulesJSON, .neighbours, .neighboursJSON, .routeTable, .routeTableV6, .ifconfig, .tunnels, .sysctl,
-            .connections, .connectionsProc, .sockets, .netstat, .trafficControl, .transformPolicies, .openVSwitch,
+            .policyRulesJSON, .neighbours, .neighboursJSON, .addressLabels, .routeTable, .routeTableV6, .ifconfig,
+            .tunnels, .sysctl, .connections, .connectionsProc, .sockets, .netstat, .trafficControl, .transformPolicies,
+            .openVSwitch,
             .virtualServers, .tableNames, .bridgeForwarding, .attachedPrograms, .hostName, .kernelRelease,
             .captureNotes, .virtualServerRules, .emptyJSON:
             true

@@ -19,6 +19,7 @@ public func relevantDeciders(
     found += way.unwalkedChains(model)
     found += way.filteringBridges(model)
     found += way.lockedPorts(model)
+    found += way.pairedEnds(model)
     found += model.host.otherDeciders.filter { way.meets($0, on: model) }.map { model.told($0) }
     return found
 }
@@ -27,7 +28,7 @@ extension HostModel {
     /// Whether there is nothing that `relevantDeciders` looks for.
     fileprivate var hasNoDeciders: Bool {
         unreadRules.isEmpty && host.otherDeciders.isEmpty
-            && !host.interfaces.contains { $0.filtersVLANs || $0.isLocked }
+            && !host.interfaces.contains { $0.filtersVLANs || $0.isLocked || pairedEnd(of: $0.name) != nil }
             && linked.ruleset.tables.allSatisfy { table in
                 switch table.family {
                 case .inet, .bridge, .netdev: table.isDormant
@@ -193,6 +194,17 @@ private struct PassedPlaces {
         }
     }
 
+    /// Pairs of veth with both ends on this host: what leaves by one end comes in by the other, and goes on.
+    func pairedEnds(_ model: HostModel) -> [UnfollowedDecider] {
+        outInterfaces.compactMap { name in
+            guard let own = model.interface(name), let other = model.pairedEnd(of: name) else { return nil }
+            let text =
+                "what leaves by \(model.names.text(name)) comes in by \(model.names.text(other)), the other end of its pair on "
+                + "this host, and goes on from there: that is not followed (ask for it with --in \(model.names.text(other)))"
+            return UnfollowedDecider(name: "veth-pair", text: text, place: own.place)
+        }
+    }
+
     /// Whether a packet that passes one of `interfaces` may pass `device`: a port of a bridge or bond that it passes, or the
     /// device below a VLAN.
     private func touches(_ device: Symbol, _ interfaces: [Symbol], on model: HostModel) -> Bool {
@@ -217,6 +229,11 @@ private struct PassedPlaces {
             return hooks.contains(.input) || hooks.contains(.output)
         }
         if let interface = decider.interface {
+            if decider.kind == .vrf,
+                (inInterfaces + outInterfaces).contains(where: { model.vrf(of: $0)?.name == interface })
+            {
+                return true
+            }
             let isIn = touches(interface, inInterfaces, on: model)
             return decider.kind == .xdp ? isIn : isIn || isUnsure || touches(interface, outInterfaces, on: model)
         }

@@ -205,6 +205,10 @@ struct OutcomeWords {
         case .tunnelLoop?: return "goes nowhere: its route leads into the tunnel that it is in already"
         case .portBlocked?:
             return "is not passed on: a port of the bridge is down, blocked or isolated (`ip -d link` shows it)"
+        case .interfaceDown?: return "is not taken: the interface it comes in by is down (`ip link` shows it)"
+        case .notFlooded?:
+            return
+                "is not passed on: the bridge has no entry for the frame's address, and no other port is sent such frames (flood off)"
         case .noTunnelEnd?:
             let device = lastRouting(way)?.interface.map { quotes.name($0) } ?? "the tunnel"
             let hop = lastRouting(way)?.nextHop ?? last.destination
@@ -274,13 +278,17 @@ extension OutcomeWords {
 
     /// ` (net.ipv4.conf.eth0.forwarding=0)`, where the input has it.
     private func forwardingSysctl(_ way: Way, _ version: IPVersion) -> String {
-        let name =
-            switch (version, way.trace.last?.inInterface) {
-            case (.v4, let interface?): "net.ipv4.conf.\(keyed(interface)).forwarding"
-            case (.v4, nil): "net.ipv4.ip_forward"
-            case (.v6, _): "net.ipv6.conf.all.forwarding"
+        var names: [String] = []
+        switch version {
+        case .v4:
+            if let interface = way.trace.last?.inInterface {
+                names.append("net.ipv4.conf.\(keyed(interface)).forwarding")
             }
-        return sysctl(name).map { " (\($0.name)=\($0.value))" } ?? ""
+            names += ["net.ipv4.ip_forward", "net.ipv4.conf.all.forwarding"]
+        case .v6: names.append("net.ipv6.conf.all.forwarding")
+        }
+        for case let found? in names.map({ sysctl($0) }) { return " (\(found.name)=\(found.value))" }
+        return ""
     }
 
     /// An interface as `sysctl` writes it within a key: `eth0/5` for eth0.5.
@@ -304,6 +312,7 @@ extension OutcomeWords {
 func localSenderSentence(_ trace: Trace, _ packet: Packet) -> String? {
     switch (trace.outcome, trace.reason) {
     case (.unroutable, .noRoute?): return failure("Network is unreachable")
+    case (.unroutable, .unreachable?) where trace.senderView == .timeout: return nil
     case (.unroutable, .unreachable?): return failure("No route to host")
     case (.unroutable, .prohibit?): return failure("Permission denied")
     case (.unroutable, .blackhole?): return failure("Invalid argument")

@@ -9,20 +9,22 @@ func endText(_ address: IPAddress, port: UInt16?, isKnown: Bool = true) -> Strin
 }
 
 /// `tcp 192.0.2.7:40000 -> 192.0.2.1:80`.
-func packetText(_ packet: Packet) -> String {
+///
+/// - Parameter isFromWire: whether it came in: no address is then nobody's, and not this host's.
+func packetText(_ packet: Packet, isFromWire: Bool = false) -> String {
     var text = packet.protocol.shortName
     if packet.protocol.isICMP { text += " " + icmpText(packet) }
-    return text + " " + sourceText(packet) + " -> " + destinationText(packet)
+    return text + " " + sourceText(packet, isFromWire: isFromWire) + " -> " + destinationText(packet)
 }
 
-func sourceText(_ packet: Packet) -> String {
+func sourceText(_ packet: Packet, isFromWire: Bool = false) -> String {
     let isKnown = !packet.unknown.contains(.source)
     if packet.protocol.hasPorts, let choices = packet.sourcePortChoices {
         let address = isKnown ? "\(packet.source)" : "unknown"
         return (packet.version == .v6 && isKnown ? "[\(address)]" : address) + ":" + rangeText(choices)
     }
     let port: UInt16? = packet.protocol.hasPorts ? packet.sourcePort : nil
-    if packet.source.isZero, isKnown { return "this host" + (port.map { ":\($0)" } ?? "") }
+    if packet.source.isZero, isKnown, !isFromWire { return "this host" + (port.map { ":\($0)" } ?? "") }
     return endText(packet.source, port: port, isKnown: isKnown)
 }
 

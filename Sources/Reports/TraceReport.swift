@@ -17,7 +17,8 @@ public func traceReport(
 
 /// What a picture or page of the answer is called: the packet as it comes.
 public func traceTitle(_ answer: TraceAnswer) -> String {
-    packetText(Way(answer.trace, packet: answer.request.packet).packet)
+    packetText(
+        Way(answer.trace, packet: answer.request.packet).packet, isFromWire: answer.request.origin != .host)
 }
 
 struct TraceReporter {
@@ -80,7 +81,8 @@ struct TraceReporter {
         sentence.runs.append(words.word(way.trace))
         let isInside = way.ownPacket != way.packet
         if isInside { sentence.add(": \(packetText(way.ownPacket)) inside") } else { sentence.add(":") }
-        sentence.add(" \(packetText(way.packet))\(arrival(way)) \(words.predicate(way))")
+        let isFromWire = answer.request.origin != .host
+        sentence.add(" \(packetText(way.packet, isFromWire: isFromWire))\(arrival(way)) \(words.predicate(way))")
         sentence.add(way.trace.branches.isEmpty ? "." : ":")
         var blocks: [Block] = [.paragraph(sentence)] + lostReplies(way)
         if way.trace.branches.isEmpty {
@@ -322,6 +324,8 @@ struct TraceReporter {
             listener = index
         }
         guard let packet = delivered else { return nil }
+        // A tunnel takes it, which is told as what the answer rests on.
+        if way.assumptions.contains(where: { $0.name == "inside" }) { return nil }
         guard packet.protocol.hasPorts else { return silence(packet, way) }
         let port = "\(packet.protocol.shortName) port \(packet.destinationPort)"
         guard let listeners = quotes.model.host.listeners else {

@@ -287,4 +287,38 @@ import Testing
         #expect(trace.outcome == .delivered)
         #expect(world.rules(trace).contains("nat/INPUT:1 accept") == (calls == 0))
     }
+
+    /// Source: net/bridge/br_forward.c `br_flood`, Linux 6.18.
+    @Test func whatABridgeDoesNotKnowLeavesByPortsAloneThatAreSentIt() throws {
+        let unknown = MACAddress(bits: 0x0200_0000_0277)
+        for (flood, outcome) in [("flood on", Outcome.forwarded), ("flood off", .filtered)] {
+            let world = try world(hairpin: "hairpin off guard off \(flood) mcast_flood on")
+            let trace = world.trace(try world.packet("192.0.2.8", "192.0.2.77", .udp), in: "port1") {
+                $0.destinationMAC = unknown
+            }
+            #expect(trace.outcome == outcome)
+            #expect(world.rules(trace).contains("filter/FORWARD:1 accept") == (outcome == .forwarded))
+            let known = world.trace(try world.packet("192.0.2.8", "192.0.2.9", .udp), in: "port1") {
+                $0.destinationMAC = MACAddress(bits: 0x0200_0000_0209)
+            }
+            #expect(known.outcome == .forwarded)
+            // What the host sends by the bridge is no different, but stands on what the bridge has learned meanwhile.
+            let routed = world.trace(try world.packet("198.51.100.9", "192.0.2.77", .udp), in: "eth1")
+            let ways = routed.branches.isEmpty ? [routed] : routed.branches.map { $0.trace }
+            #expect(ways.map { $0.outcome } == (outcome == .forwarded ? [.forwarded] : [.forwarded, .filtered]))
+            #expect(world.trace(try world.packet("198.51.100.9", "192.0.2.9"), in: "eth1").outcome == .forwarded)
+        }
+    }
+
+    @Test(arguments: [("bcast_flood", 0xffff_ffff_ffff as UInt64), ("mcast_flood", 0x0100_5e01_0203)])
+    func whatIsForManyLeavesByPortsAloneThatAreSentIt(_ word: String, _ address: UInt64) throws {
+        for (state, outcome) in [("on", Outcome.forwarded), ("off", .filtered)] {
+            let world = try world(hairpin: "hairpin off \(word) \(state)")
+            let trace = world.trace(try world.packet("192.0.2.8", "192.0.2.77", .udp), in: "port1") {
+                $0.destinationMAC = MACAddress(bits: address)
+                $0.outPort = world.interface("port2")
+            }
+            #expect(trace.outcome == outcome)
+        }
+    }
 }

@@ -60,8 +60,19 @@ func writePrograms(_ programs: [HostDump.AttachedProgram], _ names: LinkNames) -
 
 /// What `ip xfrm policy` shows of policies, without their templates. Those of single sockets are left out, as there.
 /// Source: `struct xfrm_userpolicy_info` of include/uapi/linux/xfrm.h, Linux 6.18.
-func writeTransformPolicies(_ payloads: [[UInt8]]) -> [UInt8] {
+///
+/// - Parameter defaults: what becomes of packets that no policy is for, which `ip xfrm policy getdefault` prints; left out
+///   where all are accepted.
+func writeTransformPolicies(_ payloads: [[UInt8]], defaults: [UInt8]) -> [UInt8] {
     var lines = LineWriter()
+    if defaults.count >= 3, defaults.contains(1) {
+        lines.add("Default policies:")
+        lines.endLine()
+        for (name, value) in zip([" in:  ", " fwd: ", " out: "], defaults) {
+            lines.add(name + (value == 1 ? "block" : value == 2 ? "accept" : "unspec"))
+            lines.endLine()
+        }
+    }
     for payload in payloads where payload.count >= 164 {
         let bytes = payload.span
         let directions = ["in", "out", "fwd"]

@@ -41,6 +41,8 @@ extension LineWriter {
             add("srcport \(first) \(data.bytes.span.bigEndian(middle..<middle + 2)) ")
         }
         if let port = data.network(15) { add("dstport", "\(port)") }
+        // IFLA_VXLAN_DF
+        addFragmenting(data.byte(29))
         if let learns = data.byte(7), learns == 0 { add("nolearning ") }
         if let seconds = data.word(8) { add("ageing", "\(seconds)") }
     }
@@ -50,7 +52,17 @@ extension LineWriter {
         if let id = data.word(1) { add("id", "\(id)") }
         if let remote = data.address(2) ?? data.address(7) { add("remote", "\(remote)") }
         if let port = data.network(5) { add("dstport", "\(port)") }
+        // IFLA_GENEVE_DF
+        addFragmenting(data.byte(13))
         if data.has(6) { add("external ") }
+    }
+
+    private mutating func addFragmenting(_ value: UInt8?) {
+        switch value {
+        case 1?: add("df", "set")
+        case 2?: add("df", "inherit")
+        case _?, nil: break
+        }
     }
 
     /// IFLA_VLAN_…

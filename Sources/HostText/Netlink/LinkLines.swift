@@ -195,6 +195,10 @@ extension LineWriter {
         // IFLA_BRPORT_MODE and IFLA_BRPORT_LEARNING
         if let mode = port.byte(4) { add("hairpin", mode == 0 ? "off" : "on") }
         if let learns = port.byte(8) { add("learning", learns == 0 ? "off" : "on") }
+        // IFLA_BRPORT_UNICAST_FLOOD, IFLA_BRPORT_MCAST_FLOOD and IFLA_BRPORT_BCAST_FLOOD
+        for (type, word) in [(9, "flood"), (27, "mcast_flood"), (30, "bcast_flood")] where port.byte(type) == 0 {
+            add(word, "off")
+        }
         // IFLA_BRPORT_ISOLATED and IFLA_BRPORT_LOCKED
         if port.byte(33) == 1 { add("isolated", "on") }
         if port.byte(39) == 1 { add("locked", "on") }

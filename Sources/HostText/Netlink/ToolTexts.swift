@@ -40,6 +40,7 @@ public func writeToolTexts(_ dump: HostDump) -> [ToolText] {
     add("ip-nexthop.txt", "ip nexthop", dump.nextHops.map { writeNextHops($0, links) })
     add("ip-rule.txt", "ip rule", dump.rulesV4.map { writePolicyRules($0, .v4, tables) })
     add("ip6-rule.txt", "ip -6 rule", dump.rulesV6.map { writePolicyRules($0, .v6, tables) })
+    add("ip-addrlabel.txt", "ip addrlabel", dump.addressLabels.map { writeAddressLabels($0, links) })
     add("ip-neigh.txt", "ip neigh", dump.neighbours.map { writeNeighbours($0, links) })
     add("bridge-fdb.txt", "bridge fdb", dump.forwardingEntries.map { writeForwardingEntries($0, links) })
     add("conntrack.txt", "conntrack -L", dump.connectionText ?? dump.connections.map { writeConnections($0) })
@@ -48,7 +49,11 @@ public func writeToolTexts(_ dump: HostDump) -> [ToolText] {
         add("tc.txt", "tc qdisc show", writeTrafficControl(disciplines, dump.filters ?? [], links))
     }
     add("bpf.txt", "bpftool net", dump.programs.isEmpty ? nil : writePrograms(dump.programs, links))
-    add("ip-xfrm-policy.txt", "ip xfrm policy", dump.transformPolicies.map { writeTransformPolicies($0) })
+    add(
+        "ip-xfrm-policy.txt", "ip xfrm policy",
+        dump.transformPolicies.map {
+            writeTransformPolicies($0, defaults: dump.transformDefaults ?? [])
+        })
     add("ipvsadm.txt", "ipvsadm -Ln", dump.virtualServices.map { writeVirtualServices($0) })
     if !dump.hostName.isEmpty { add("hostname.txt", "hostname", Array((dump.hostName + "\n").utf8)) }
     if !dump.kernelRelease.isEmpty { add("uname.txt", "uname -r", Array((dump.kernelRelease + "\n").utf8)) }

@@ -60,6 +60,13 @@ struct LinkCommands {
             if interface.isHairpin == true {
                 links.append("link set \(names.text(interface.name)) type bridge_slave hairpin on")
             }
+            let flooding = [
+                ("flood", interface.takesUnknown), ("mcast_flood", interface.takesMulticast),
+                ("bcast_flood", interface.takesBroadcast),
+            ]
+            for (word, isOn) in flooding where !isOn {
+                links.append("link set \(names.text(interface.name)) type bridge_slave \(word) off")
+            }
         }
         for interface in host.interfaces { addAddresses(interface) }
         for interface in host.interfaces where interface.isUp {

@@ -98,6 +98,7 @@ struct RouteCommands {
         case .vrf: words += " l3mdev"
         }
         if let length = rule.suppressedPrefixLength { words += " suppress_prefixlength \(length)" }
+        if let group = rule.suppressedGroup { words += " suppress_ifgroup \(group)" }
         return words
     }
 }

@@ -56,8 +56,10 @@ extension RouteFinder {
     /// The source address for a local packet to `destination` by `decision`.
     func selectSource(for decision: RouteDecision, to destination: IPAddress) -> IPAddress? {
         if let source = decision.route?.source { return source }
-        // net/ipv4/route.c `ip_route_output_key_hash_rcu`.
-        if decision.type == .local { return destination }
+        // net/ipv4/route.c `ip_route_output_key_hash_rcu`. IPv6 chooses all the same: of its own addresses the destination is
+        // the best, but not where a route alone has it taken in. Source: include/net/ip6_route.h `ip6_route_get_saddr`,
+        // Linux 6.18; observed there.
+        if decision.type == .local, version == .v4 || !model.knowsAddresses(.v6) { return destination }
         switch version {
         case .v4:
             return selectV4Address(
@@ -92,7 +94,9 @@ extension RouteFinder {
             }
             if let first { return first }
         }
+        let vrf = interface.flatMap { model.vrf(of: $0)?.name }
         for other in model.host.interfaces.sorted(by: { $0.index < $1.index }) {
+            if model.vrf(of: other.name)?.name != vrf { continue }
             for candidate in other.addresses where candidate.address.version == .v4 && !candidate.isSecondary {
                 if candidate.scope != .link, candidate.scope.rawValue <= scope.rawValue { return candidate.address }
             }
@@ -121,10 +125,13 @@ extension RouteFinder {
         // No address is of no scope: include/net/addrconf.h `__ipv6_addr_src_scope`.
         let wanted = destination.isZero ? -1 : scopeV6(destination)
         var best: (address: IPAddress, rank: [Int])?
+        let usesOwnAlone = interface.map { model.interfaceSetting(.v6, $0, "use_oif_addrs_only") ?? 0 != 0 } ?? false
+        let vrf = interface.flatMap { model.vrf(of: $0)?.name }
         for owner in model.host.interfaces {
-            // Only the outgoing interface's addresses will do for link-local and multicast destinations.
-            if wanted <= 2 || destination.isMulticast, owner.name != interface { continue }
-            if !owner.isUp { continue }
+            // Only the outgoing interface's addresses will do for link-local and multicast destinations, and for all where
+            // it is told so; a VRF's are for that VRF.
+            if wanted <= 2 || destination.isMulticast || usesOwnAlone, owner.name != interface { continue }
+            if !owner.isUp || model.vrf(of: owner.name)?.name != vrf { continue }
             let setting = model.interfaceSetting(.v6, owner.name, "use_tempaddr")
             let wantsTemporary = setting.map { $0 >= 2 } ?? prefersTemporary
             for own in owner.addresses where own.address.version == .v6 && !own.isTentative {
@@ -135,7 +142,7 @@ extension RouteFinder {
                     scope >= wanted ? 64 - scope : scope - 64,
                     own.isDeprecated ? 0 : 1,
                     owner.name == interface ? 1 : 0,
-                    labelV6(own.address) == labelV6(destination) ? 1 : 0,
+                    labelV6(own.address, owner.name) == labelV6(destination, interface) ? 1 : 0,
                     own.isSecondary == wantsTemporary ? 1 : 0,
                     min(commonBits(own.address, destination), Int(own.prefixLength)),
                 ]
@@ -158,14 +165,20 @@ extension RouteFinder {
         return address.high >> 54 == 0x3fb ? 5 : 14
     }
 
-    private func labelV6(_ address: IPAddress) -> Int {
-        policyLabels.first { $0.prefix.contains(address) }?.label ?? 1
+    /// Source: net/ipv6/addrlabel.c `__ipv6_addr_label`, Linux 6.18.
+    private func labelV6(_ address: IPAddress, _ interface: Symbol?) -> UInt32 {
+        let found = labels.first {
+            $0.prefix.contains(address) && ($0.interface == nil || $0.interface == interface)
+        }
+        return found?.label ?? .max
     }
+
+    private var labels: [AddressLabel] { model.host.addressLabels ?? policyLabels }
 
     /// Prefixes that hold destinations of one choice of a source address of IPv6, but for the interface: by the policy table,
     /// and by how far own addresses have their first bits in common.
     var sourceChoicePrefixes: Set<IPPrefix> {
-        var prefixes = Set(policyLabels.map { $0.prefix })
+        var prefixes = Set(labels.map { $0.prefix })
         let all = model.host.interfaces.flatMap { $0.addresses }.filter { $0.address.version == .v6 }
         for one in all {
             prefixes.insert(IPPrefix(host: one.address))
@@ -185,14 +198,17 @@ extension RouteFinder {
     }
 }
 
-/// The default policy table, but for its last entry, which is of label 1. Source: net/ipv6/addrlabel.c
-/// `ip6addrlbl_init_table`, Linux 6.18.
-private let policyLabels: [(prefix: IPPrefix, label: Int)] = [
-    (IPPrefix(host: IPAddress(v6High: 0, low: 1)), 0),
-    (IPPrefix(IPAddress(v6High: 0, low: 0xffff_0000_0000), length: 96), 4),
-    (IPPrefix(.zero(.v6), length: 96), 3),
-    (IPPrefix(IPAddress(v6High: 0xfc00 << 48, low: 0), length: 7), 5),
-    (IPPrefix(IPAddress(v6High: 0x2002 << 48, low: 0), length: 16), 2),
-    (IPPrefix(IPAddress(v6High: 0x2001 << 48, low: 0), length: 32), 6),
-    (IPPrefix(IPAddress(v6High: 0x2001_0010 << 32, low: 0), length: 28), 7),
+/// The labels that every kernel has from the start. Source: net/ipv6/addrlabel.c `ip6addrlbl_init_table`, Linux 6.18;
+/// observed there.
+private let policyLabels: [AddressLabel] = [
+    AddressLabel(IPPrefix(host: IPAddress(v6High: 0, low: 1)), label: 0),
+    AddressLabel(IPPrefix(.zero(.v6), length: 96), label: 3),
+    AddressLabel(IPPrefix(IPAddress(v6High: 0, low: 0xffff_0000_0000), length: 96), label: 4),
+    AddressLabel(IPPrefix(IPAddress(v6High: 0x2001 << 48, low: 0), length: 32), label: 6),
+    AddressLabel(IPPrefix(IPAddress(v6High: 0x2001_0010 << 32, low: 0), length: 28), label: 7),
+    AddressLabel(IPPrefix(IPAddress(v6High: 0x3ffe << 48, low: 0), length: 16), label: 12),
+    AddressLabel(IPPrefix(IPAddress(v6High: 0x2002 << 48, low: 0), length: 16), label: 2),
+    AddressLabel(IPPrefix(IPAddress(v6High: 0xfec0 << 48, low: 0), length: 10), label: 11),
+    AddressLabel(IPPrefix(IPAddress(v6High: 0xfc00 << 48, low: 0), length: 7), label: 5),
+    AddressLabel(IPPrefix(.zero(.v6), length: 0), label: 1),
 ]

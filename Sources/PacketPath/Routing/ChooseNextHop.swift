@@ -44,7 +44,7 @@ extension RouteFinder {
     }
 
     /// Whether a router is known not to answer.
-    private func isSilent(_ hop: NextHop?) -> Bool {
+    func isSilent(_ hop: NextHop?) -> Bool {
         model.host.neighbours.contains {
             $0.isUnreachable && $0.address == hop?.gateway && $0.interface == hop?.interface
         }

@@ -103,9 +103,21 @@ struct RouteFinder {
         case .unreachable: return decide(.unreachable)
         case .prohibit: return decide(.prohibit)
         case .vrf:
-            // net/l3mdev/l3mdev.c `l3mdev_fib_rule_match`: either interface is a VRF or a port of one.
-            guard isInVRF(query.inInterface) || isInVRF(query.outInterface) else { return .next }
-            return .unknown("the input does not tell which table belongs to the VRF")
+            // Either interface is a VRF or a port of one. Source: net/l3mdev/l3mdev.c `l3mdev_update_flow`,
+            // `l3mdev_fib_rule_match`, Linux 6.18.
+            let interfaces = [query.outInterface, query.inInterface].compactMap { $0 }
+            guard let vrf = interfaces.compactMap({ model.vrf(of: $0) }).first else { return .next }
+            let name = names.text(vrf.name)
+            guard let table = vrf.vrfTable else {
+                return .unknown("the input does not tell which table belongs to the VRF \(name) (`ip -d link`)")
+            }
+            var own = query
+            if own.outInterface == vrf.name { own.outInterface = nil }
+            let found = look(up: own, in: table, rule)
+            if isKnown(table) { return found }
+            // Addresses tell what is the host's own.
+            if case .routes = found { return found }
+            return .unknown("the input does not have routing table \(table), which is the VRF \(name)'s")
         case .lookup(let table):
             if !isKnown(table) {
                 return .unknown("the input does not have routing table \(table), which an 'ip rule' leads to")
@@ -114,16 +126,9 @@ struct RouteFinder {
         }
     }
 
-    private func isInVRF(_ name: Symbol?) -> Bool {
-        guard let name, let interface = model.interface(name) else { return false }
-        if interface.kind == .vrf { return true }
-        guard let master = interface.master else { return false }
-        return model.interface(master)?.kind == .vrf
-    }
-
     /// Whether the input tells what is in `table`. The default table (253) is taken as empty: nothing fills it unasked.
     private func isKnown(_ table: UInt32) -> Bool {
-        if tables.tables[table] != nil || tables.knowledge == .allTables { return true }
+        if tables.givenTables.contains(table) || tables.knowledge == .allTables { return true }
         switch table {
         case RoutingRule.localTable, RoutingRule.mainTable, RoutingRule.defaultTable: return true
         default: return false
@@ -152,12 +157,23 @@ struct RouteFinder {
                     let decision = RouteDecision(
                         route: route, rule: rule, nextHop: nil, type: route.type, table: number)
                     return .routes([RouteChoice(decision: decision, weight: 0, condition: "")])
+                case .unicast where isRefusedByLoopback(route):
+                    let decision = RouteDecision(
+                        route: route, rule: rule, nextHop: nil, type: .unreachable, table: number)
+                    return .routes([RouteChoice(decision: decision, weight: 0, condition: "")])
                 case .unicast, .local, .broadcast, .anycast, .multicast, .nat: break
                 }
                 var ways = waysOn(route, query).map { (route, $0) }
                 guard !ways.isEmpty else { continue }
                 // A route that is too short counts as none, and no other route of this table is tried.
                 if let limit = rule.suppressedPrefixLength, route.destination.length <= limit { return .next }
+                if let group = rule.suppressedGroup, let device = ways[0].1?.interface.flatMap({ model.interface($0) })
+                {
+                    if device.hasUnknownGroup {
+                        return .unknown("the rule of priority \(rule.priority) asks for an interface's group")
+                    }
+                    if device.group == group { return .next }
+                }
                 if version == .v6, query.preferredInterface == nil {
                     let others = indexes[(place + 1)...]
                     if let choices = announced(route, ways[0].1, among: others, query) {
@@ -181,6 +197,15 @@ struct RouteFinder {
             }
         }
         return .next
+    }
+
+    /// Whether a route of IPv6 that leads to lo is an error: all but those of the host's own addresses are.
+    /// Source: net/ipv6/route.c `fib6_is_reject`, Linux 6.18; observed there.
+    private func isRefusedByLoopback(_ route: Route) -> Bool {
+        guard version == .v6, !route.destination.address.isLoopback, let interface = route.interface else {
+            return false
+        }
+        return model.isLoopback(interface) ?? names.text(interface).utf8.elementsEqual("lo".utf8)
     }
 
     /// The length of the longest source prefix among IPv6 routes to one prefix that fits; `nil` where none does.
@@ -230,9 +255,19 @@ struct RouteFinder {
         if route.nextHops.count == 1 { return isUsable(route.nextHops[0], route, query) ? [route.nextHops[0]] : [] }
         let usable = route.nextHops.filter { isUsable($0, route, query) }
         let preferred = usable.filter { $0.interface == query.preferredInterface }
-        let chosen = query.preferredInterface == nil || preferred.isEmpty ? usable : preferred
+        var chosen = query.preferredInterface == nil || preferred.isEmpty ? usable : preferred
+        if asksNeighbours(route) {
+            let answering = chosen.filter { $0.gateway == nil || !isSilent($0) }
+            if !answering.isEmpty { chosen = answering }
+        }
         // Spelled out: Embedded Swift has no conversion of whole arrays.
         return chosen.map { Optional.some($0) }
+    }
+
+    /// Whether of several next hops those whose gateway does not answer are left out.
+    /// Source: net/ipv4/fib_semantics.c `fib_select_multipath`, net/ipv4/nexthop.c `nexthop_select_path_hthr`, Linux 6.18.
+    private func asksNeighbours(_ route: Route) -> Bool {
+        route.isByNextHopObject || version == .v4 && model.sysctl("net.ipv4.fib_multipath_use_neigh") == 1
     }
 
     func isUsable(_ hop: NextHop, _ route: Route, _ query: RouteQuery) -> Bool {

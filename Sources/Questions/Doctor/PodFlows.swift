@@ -67,7 +67,7 @@ extension Patient {
 
     /// What this host routes from one network to another, where it forwards at all.
     var routedFlows: [SampleFlow] {
-        guard model.sysctl("net.ipv4.ip_forward") == 1 else { return [] }
+        guard model.forwardsV4 == 1 else { return [] }
         return networkFlows.filter { $0.isInOrder }.map { $0.sample }
     }
 

@@ -314,6 +314,8 @@ extension Reason {
         case .otherTunnel: "in a tunnel with a number that none of this host's has"
         case .tunnelLoop: "in a tunnel whose own packets would go into it again"
         case .portBlocked: "by a bridge's port that passes no such frames on"
+        case .interfaceDown: "by an interface that is down"
+        case .notFlooded: "by a bridge that knows no port for it, and none that is sent such frames"
         case .noTunnelEnd: "by a tunnel that knows no other end for its next hop (`bridge fdb`)"
         case .natNoAddress: "without an address or port to be translated to"
         case .natInterface: "by its connection, which was masqueraded for another interface"

@@ -34,6 +34,10 @@ public struct HostDump: Sendable {
     public var programs: [AttachedProgram] = []
     /// XFRM_MSG_NEWPOLICY, from `struct xfrm_userpolicy_info` on. Empty where xfrm_user is not loaded.
     public var transformPolicies: [[UInt8]]?
+    /// XFRM_MSG_GETDEFAULT, as `struct xfrm_userpolicy_default`; `nil` where xfrm_user is not loaded.
+    public var transformDefaults: [UInt8]?
+    /// RTM_NEWADDRLABEL, from `struct ifaddrlblmsg` on.
+    public var addressLabels: [[UInt8]]?
     /// /proc/net/ip_vs; empty where ip_vs is not loaded.
     public var virtualServices: [UInt8]?
     /// As `hostname` and `uname -r` print them.

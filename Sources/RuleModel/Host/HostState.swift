@@ -20,6 +20,9 @@ public struct HostState: Hashable, Sendable {
     /// Names of routing tables by number, where the input has names. A name whose number the input does not tell has a
     /// number of 0x80000000 or more here.
     public var routingTableNames: [UInt32: Symbol] = [:]
+    /// By which IPv6 chooses sources, the first that holds an address counting; `nil`: not in the input, and taken to be
+    /// those that every kernel has from the start.
+    public var addressLabels: [AddressLabel]?
     public var neighbours: [Neighbour] = []
     /// From `bridge fdb`: where bridges and VXLAN devices send frames.
     public var forwardingEntries: [ForwardingEntry] = []
@@ -88,6 +91,8 @@ public struct NetworkInterface: Hashable, Sendable {
     public var mac: MACAddress?
     /// `vxlan`, `ipip`, `wireguard`, `bridge`, `veth`, … from `ip -d link`; `.other` where it is not known.
     public var kind = InterfaceKind.other
+    /// The interface named behind its own (`va@vb`): the other end of a veth pair, or what a VLAN stands on.
+    public var link: Symbol?
     /// The bridge or VRF it belongs to.
     public var master: Symbol?
     /// Whether this port of a bridge sends frames back that came by itself (`hairpin` of `ip -d link`); `nil` where that
@@ -99,6 +104,10 @@ public struct NetworkInterface: Hashable, Sendable {
     public var isForwarding: Bool?
     /// Whether this port of a bridge sends nothing to others that are so too.
     public var isIsolated = false
+    /// Whether this port of a bridge is sent what is for an address that the bridge does not know, or for many.
+    public var takesUnknown = true
+    public var takesMulticast = true
+    public var takesBroadcast = true
     /// Whether this port of a bridge takes frames of known senders alone.
     public var isLocked = false
     /// Of a bridge by `ip -d link`: whether its frames pass iptables and ip6tables by its own setting, and whether it tells
@@ -141,7 +150,16 @@ public struct TunnelParameters: Hashable, Sendable {
     public var mark: UInt32 = 0
     /// Whether routes and programs choose the other end for each packet (`external`).
     public var isExternal = false
+    /// Which outer packets may not be fragmented (`df` of VXLAN and Geneve).
+    public var fragmenting = TunnelFragmenting.allowed
     public init() {}
+}
+
+/// Whether a tunnel's outer packets of IPv4 may be fragmented.
+public enum TunnelFragmenting: UInt8, Hashable, Sendable {
+    case allowed, forbidden
+    /// As the packet inside may; one of IPv6 may not.
+    case inherited
 }
 
 /// One address of an interface.
@@ -174,6 +192,20 @@ public enum RouteScope: UInt8, Hashable, Sendable {
     case link = 253
     case host = 254
     case nowhere = 255
+}
+
+/// One entry of `ip addrlabel`.
+public struct AddressLabel: Hashable, Sendable {
+    public var prefix: IPPrefix
+    public var label: UInt32
+    /// The interface that it is for; `nil`: all.
+    public var interface: Symbol?
+
+    public init(_ prefix: IPPrefix, label: UInt32, interface: Symbol? = nil) {
+        self.prefix = prefix
+        self.label = label
+        self.interface = interface
+    }
 }
 
 /// One neighbour (ARP or NDP) entry.

@@ -93,6 +93,8 @@ public struct RoutingRule: Hashable, Sendable {
     public var users: NumberRange<UInt32>?
     /// `suppress_prefixlength N`: a route this short or shorter counts as none.
     public var suppressedPrefixLength: UInt8?
+    /// `suppress_ifgroup N`: a route by an interface of this group counts as none.
+    public var suppressedGroup: UInt32?
     /// `realms FROM/TO` as with next hops.
     public var realm: UInt32? = 0
     /// Parts of the rule that this program does not read, word for word; such a rule answers perhaps.

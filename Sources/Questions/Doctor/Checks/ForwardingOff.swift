@@ -23,7 +23,7 @@ let forwardingOff = DoctorCheck(
         guard !evidence.isEmpty else { continue }
         var links: [String] = []
         for flow in hit where !links.contains(flow.interface) { links.append(flow.interface) }
-        let isPartly = version == .v4 && patient.model.sysctl("net.ipv4.ip_forward") == 1
+        let isPartly = version == .v4 && patient.model.forwardsV4 == 1
         var finding = DoctorFinding(
             hit.contains { $0.isUsed } ? .problem : .risk,
             "this host does not forward \(version == .v4 ? "IPv4" : "IPv6") packets"
@@ -99,7 +99,7 @@ extension Patient {
 
     fileprivate func forwardingSettings(_ version: IPVersion, _ interfaces: [String]) -> [DoctorFinding.Evidence] {
         if version == .v6 { return told(sysctl: "net.ipv6.conf.all.forwarding").map { [$0] } ?? [] }
-        let common = told(sysctl: "net.ipv4.ip_forward")
+        let common = told(sysctl: "net.ipv4.ip_forward") ?? told(sysctl: "net.ipv4.conf.all.forwarding")
         return (common.map { [$0] } ?? [])
             + (interfaces.first.flatMap { told(sysctl: "forwarding", of: $0) }.map { [$0] } ?? [])
     }
