@@ -149,7 +149,7 @@ public struct Tracer: Sendable {
                 if others[place] != nil, end.senderView == .answer { end.senderView = .timeout }
             }
         }
-        answer.strayReplies.merge(strays) { own, _ in own }
+        for (place, stray) in strays where answer.strayReplies[place] == nil { answer.strayReplies[place] = stray }
         if isUsed { answer.trace.assumptions.append(assumption(.translatedBeyond)) }
         if startsConnection(answer.trace), model.isConnectionTableFull {
             answer.trace.assumptions.append(assumption(.tableHasRoom))

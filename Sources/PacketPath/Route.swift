@@ -12,7 +12,7 @@ extension Evaluator {
         if state.isLoopedBack {
             // Its route says whether it is for the host: Source: net/ipv4/route.c `__mkroute_output`, Linux 6.18.
             if state.packet.version == .v4, state.route?.type == .multicast { return ofGroup(state) { [toInput($0)] } }
-            return [state.isCircling ? circled(state) : toInput(state)]
+            return [state.isCircling ? circled(consume state) : toInput(consume state)]
         }
         if let reason = lateRefusal(state) { return [ended(state, .filtered, reason)] }
         if let ended = martian(state) { return [ended] }
@@ -48,13 +48,11 @@ extension Evaluator {
 
     /// On to FORWARD again: what was routed on by lo keeps that route when it comes back, until its time to live is over.
     /// Source: drivers/net/loopback.c `loopback_xmit`, net/ipv4/ip_input.c `ip_rcv_finish_core`, Linux 6.18; observed there.
-    private func circled(_ entering: WalkState) -> WalkState {
-        var state = entering
+    private func circled(_ entering: __owned WalkState) -> WalkState {
+        var state = consume entering
         // What comes and leaves by lo does so again and again.
         if state.round > 1 { state.packet.ttl = 1 }
-        if let reason = forwardRefusal(state) { return ended(state, .filtered, reason) }
-        state.packet.ttl -= 1
-        state.position = .hook(.forward, step: 0)
+        passOn(&state)
         return state
     }
 
@@ -264,14 +262,18 @@ extension Evaluator {
             if early.contains(where: { $0 != nil }) { return zip(ways, early).flatMap { $1 ?? [$0] } }
         }
         for index in ways.indices where ways[index].outcome == nil {
-            if let reason = forwardRefusal(ways[index]) {
-                ways[index] = ended(ways[index], .filtered, reason)
-            } else {
-                ways[index].packet.ttl -= 1
-                ways[index].position = .hook(.forward, step: 0)
-            }
+            passOn(&ways[index])
         }
         return ways
+    }
+
+    private func passOn(_ way: inout WalkState) {
+        if let reason = forwardRefusal(way) {
+            way = ended(way, .filtered, reason)
+        } else {
+            way.packet.ttl -= 1
+            way.position = .hook(.forward, step: 0)
+        }
     }
 
     /// Why a packet that is routed on is not passed on; `nil` where it is.
