@@ -318,6 +318,9 @@ enum Command {
 extension RuleReader {
     /// The command at `word`.
     fileprivate func command(_ word: Int, hasRules: Bool) -> Command {
+        // Nearly all lines are that.
+        let hasChain = word + 1 < words.count && isChainName(word + 1)
+        if hasChain, isWord(word, "-A") || isWord(word, "--append") { return .append }
         let unchanging: [StaticString] = [
             "-L", "--list", "-S", "--list-rules", "-C", "--check", "-Z", "--zero", "-X", "--delete-chain",
         ]
@@ -326,8 +329,7 @@ extension RuleReader {
             "-F", "--flush", "-D", "--delete", "-R", "--replace", "-E", "--rename-chain",
         ]
         for name in changing where isWord(word, name) { return hasRules ? .changing : .unchanging }
-        guard word + 1 < words.count, isChainName(word + 1) else { return .none }
-        if isWord(word, "-A") || isWord(word, "--append") { return .append }
+        guard hasChain else { return .none }
         if isWord(word, "-I") || isWord(word, "--insert") { return .insert }
         if isWord(word, "-N") || isWord(word, "--new-chain") || isWord(word, "--new") { return .newChain }
         if isWord(word, "-P") || isWord(word, "--policy") { return .policy }

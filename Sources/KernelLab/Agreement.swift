@@ -292,8 +292,7 @@ struct Comparison {
         case .delivered where end.reason == .natNoAddress && end.last?.hook == .input: return []
         // Headers for the host alone are read behind INPUT.
         case .delivered where end.reason == .badHeader && end.last?.hook == .input:
-            isSeenWhole = true
-            isPastAllHooks = true
+            (isSeenWhole, isPastAllHooks) = (true, true)
         // What a bridge sends to a group the host gets too: that copy is not told.
         case .delivered where end.outcome == .forwarded && end.last?.packet.destination.isMulticast == true: return []
         case .forwarded(let isSeen), .sent(let isSeen):

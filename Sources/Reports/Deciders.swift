@@ -28,7 +28,9 @@ extension HostModel {
     /// Whether there is nothing that `relevantDeciders` looks for.
     fileprivate var hasNoDeciders: Bool {
         unreadRules.isEmpty && host.otherDeciders.isEmpty
-            && !host.interfaces.contains { $0.filtersVLANs || $0.isLocked || pairedEnd(of: $0.name) != nil }
+            && !host.interfaces.contains {
+                $0.filtersVLANs || $0.isLocked || $0.link != nil && pairedEnd(of: $0.name) != nil
+            }
             && linked.ruleset.tables.allSatisfy { table in
                 switch table.family {
                 case .inet, .bridge, .netdev: table.isDormant
