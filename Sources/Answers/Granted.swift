@@ -66,9 +66,7 @@ extension HostModel {
     /// Source: net/netfilter/nf_conntrack_core.c `__nf_conntrack_alloc`, Linux 6.18: what is over the limit is dropped, unless
     /// an entry that may go early is found.
     var isConnectionTableFull: Bool {
-        guard let count = sysctl("net.netfilter.nf_conntrack_count"),
-            let limit = sysctl("net.netfilter.nf_conntrack_max") ?? sysctl("net.nf_conntrack_max")
-        else { return false }
-        return limit > 0 && count >= limit
+        guard let count = sysctl("net.netfilter.nf_conntrack_count"), let limit = connectionLimit else { return false }
+        return count >= limit
     }
 }

@@ -9,7 +9,7 @@ internal import SourceText
 extension NodeState {
     /// The node compiled, with what it says of rules that could not be read.
     public func makeModel() -> HostModel {
-        HostModel(ruleset, host, names: names, unreadRules: unreadRulesets.map(told) + partialTables + inDoubt)
+        HostModel(ruleset, host, names: names, unreadRules: unreadRulesets.map(told) + partialTables)
     }
 
     private func told(_ unread: UnreadRuleset) -> UnfollowedDecider {
@@ -19,43 +19,40 @@ extension NodeState {
             text: "\(unread.name), decide about packets too\(tables)\(location(unread.place))", version: unread.version)
     }
 
-    /// Tables of which a dump lacks a part. Which of their rules are missing it doesn't tell, nor, where it ends in one,
-    /// which tables of the same listing: nft's has those of all families.
+    /// Tables of which a dump lacks a part, or of which the text does not tell which rules they hold. Which are missing it
+    /// doesn't tell, nor, where it ends in one, which tables of the same listing: nft's has those of all families.
     private var partialTables: [UnfollowedDecider] {
         ruleset.tables.flatMap { table in
             let version = table.iptables == nil ? nil : IPVersion.allCases.first { table.family.sees($0) }
             let name = "table \(names.text(table.name))"
             var found: [UnfollowedDecider] = []
-            func add(_ assumption: String, _ rules: String) {
+            func add(_ assumption: String, _ rules: String, version: IPVersion?) {
                 found.append(
                     UnfollowedDecider(
-                        name: assumption, text: "\(rules) decide about packets too\(location(table.place))",
-                        version: version, isOfRules: true))
+                        name: assumption, text: "\(rules) about packets too\(location(table.place))", version: version,
+                        isOfRules: true))
             }
-            if table.isCutOff { add("cut-off", "rules that may be missing from \(name), which is cut off,") }
+            if table.isCutOff {
+                add("cut-off", "rules that may be missing from \(name), which is cut off, decide", version: version)
+            }
             if table.lacksDeclarations {
                 add(
                     "cut-off",
-                    "policies and rules that may be missing from \(name), of which not all chains are declared,")
+                    "policies and rules that may be missing from \(name), of which not all chains are declared, decide",
+                    version: version)
             }
             if table.hasUnplacedLines {
-                add("unread-lines", "lines of \(name) that could not be read, of which the chain is not known,")
+                add(
+                    "unread-lines", "lines of \(name) that could not be read, of which the chain is not known, decide",
+                    version: version)
+            }
+            if table.isInDoubt {
+                let seen = IPVersion.allCases.filter { table.family.sees($0) }
+                add(
+                    "in-doubt", "what becomes of the rules of \(name), which is not all told, decides",
+                    version: seen.count == 1 ? seen.first : nil)
             }
             return found
-        }
-    }
-
-    /// Tables whose text does not tell which rules they hold.
-    private var inDoubt: [UnfollowedDecider] {
-        ruleset.tables.compactMap { table in
-            guard table.isInDoubt else { return nil }
-            let versions = IPVersion.allCases.filter { table.family.sees($0) }
-            return UnfollowedDecider(
-                name: "in-doubt",
-                text:
-                    "what becomes of the rules of table \(names.text(table.name)), which is not all told, decides about packets "
-                    + "too\(location(table.place))",
-                version: versions.count == 1 ? versions.first : nil, isOfRules: true)
         }
     }
 

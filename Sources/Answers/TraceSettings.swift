@@ -23,10 +23,11 @@ public struct TraceSettings: SnapshotCommandSettings, Hashable {
 
         public static var words: [String] { ["accept", "drop"] + Outcome.allCases.map({ $0.name }) }
 
-        public func isMet(by outcome: Outcome) -> Bool {
+        /// - Parameter losesReply: whether the answer is not sure to come back; who asks for both ways means both.
+        public func isMet(by outcome: Outcome, losesReply: Bool = false) -> Bool {
             switch self {
             case .outcome(let wanted): outcome == wanted
-            case .accept: outcome.isThrough
+            case .accept: outcome.isThrough && !losesReply
             case .drop: [.dropped, .filtered, .unroutable].contains(outcome)
             }
         }

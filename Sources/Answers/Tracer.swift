@@ -1,3 +1,4 @@
+internal import NetTypes
 public import PacketCapture
 public import PacketPath
 public import PathModel
@@ -22,12 +23,14 @@ public struct Tracer: Sendable {
     private var used: Set<String> = []
     /// What of the node's input was lost.
     private let losses: [String]
+    private let isConnectionTableFull: Bool
 
     public init(_ node: NodeState, _ model: HostModel, _ settings: TraceSettings) {
         self.model = model
         self.settings = settings
         self.node = node
         losses = node.losses
+        isConnectionTableFull = model.isConnectionTableFull
         connections = model.connections
     }
 
@@ -131,16 +134,13 @@ public struct Tracer: Sendable {
     /// Adds what the host itself does not tell and the answer hangs on all the same: whether an answer finds back to a private
     /// address, and whether a connection table that is full has room again.
     public mutating func takeForGranted(in answer: inout TraceAnswer) {
-        let model = model
-        let isGiven = take(.translatedBeyond)
-        var strays: [Int: Astray] = [:]
-        var isUsed = false
-        answer.trace.changeEnds { end, place in
-            guard let source = unanswerableSource(of: end, on: model) else { return }
-            isUsed = true
-            if isGiven { return }
-            strays[place] = .privateSource(source)
-            if end.senderView == .answer { end.senderView = nil }
+        var sources: [Int: IPAddress] = [:]
+        answer.trace.forEachEnd { end, place in sources[place] = unanswerableSource(of: end, on: model) }
+        let strays = take(.translatedBeyond) ? [:] : sources
+        if !strays.isEmpty {
+            answer.trace.changeEnds { end, place in
+                if strays[place] != nil, end.senderView == .answer { end.senderView = nil }
+            }
         }
         if answer.request.traceReply {
             answer.judgeSenders()
@@ -149,9 +149,11 @@ public struct Tracer: Sendable {
                 if others[place] != nil, end.senderView == .answer { end.senderView = .timeout }
             }
         }
-        for (place, stray) in strays where answer.strayReplies[place] == nil { answer.strayReplies[place] = stray }
-        if isUsed { answer.trace.assumptions.append(assumption(.translatedBeyond)) }
-        if startsConnection(answer.trace), model.isConnectionTableFull {
+        for (place, source) in strays where answer.strayReplies[place] == nil {
+            answer.strayReplies[place] = .privateSource(source)
+        }
+        if !sources.isEmpty { answer.trace.assumptions.append(assumption(.translatedBeyond)) }
+        if isConnectionTableFull, startsConnection(answer.trace) {
             answer.trace.assumptions.append(assumption(.tableHasRoom))
         }
     }

@@ -215,9 +215,8 @@ final class PacketWorker: Sendable {
             work.answers.hasBadLine = true
             return
         }
-        if let expected = settings.expectation {
-            let isMet = expected.isMet(by: answer.outcome) && !(expected == .accept && answer.losesReply)
-            if !isMet { work.answers.areExpected = false }
+        if let expected = settings.expectation, !expected.isMet(by: answer.outcome, losesReply: answer.losesReply) {
+            work.answers.areExpected = false
         }
         if !answer.isAgreed { work.answers.areExpected = false }
     }

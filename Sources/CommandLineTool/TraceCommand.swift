@@ -81,9 +81,8 @@ private func trace(_ arguments: [String], _ console: borrowing Console) throws(S
         console.error(
             "hookline: note: nothing on this packet's way asks for the assumption '\(escapedForTerminal(name))'")
     }
-    let isThere = settings.expectation?.isMet(by: answer.finalOutcome) ?? true
-    // Who asks for both ways means both.
-    let isExpected = isThere && !(settings.expectation == .accept && answer.losesReply)
+    let isExpected =
+        settings.expectation?.isMet(by: answer.finalOutcome, losesReply: answer.losesReply) ?? true
     if settings.expectation != nil, isExpected {
         for input in answer.missing where input.isRules || input.isTable {
             console.error("hookline: note: --expect is met as far as the rules are known: \(input.text)")

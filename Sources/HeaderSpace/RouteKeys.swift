@@ -1,7 +1,5 @@
-internal import ChainGraph
 internal import NetTypes
 internal import PacketPath
-internal import PathModel
 internal import RuleModel
 internal import SourceText
 

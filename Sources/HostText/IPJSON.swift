@@ -147,9 +147,7 @@ func readPolicyRulesJSON(_ text: Span<UInt8>, _ listing: Listing, into reading: 
                 let bytes = Array((member.value.string ?? "").utf8)
                 if let tos = tosByte(bytes.span, 0..<bytes.count) { rule.tos = tos } else { unknown.append(member.key) }
             case "ipproto":
-                if let known = member.value.string.flatMap({ text in
-                    IPProtocol(text.hasPrefix("ipproto-") ? String(text.dropFirst(8)) : text)
-                })
+                if let known = member.value.string.flatMap({ ruleProtocol($0) })
                     ?? member.value.number8.map({ IPProtocol($0) })
                 {
                     rule.protocol = known

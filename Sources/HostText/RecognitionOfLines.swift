@@ -242,7 +242,7 @@ func isNeighbourState(_ text: Span<UInt8>, _ word: Range<Int>) -> Bool {
 private func isRoute(_ text: Span<UInt8>, _ words: Words) -> Bool {
     var position = 0
     guard let first = words[0] else { return false }
-    let hasType = routeType(text, first) != nil || isNumberedRouteType(text, first, words[1])
+    let hasType = (routeType(text, first) ?? numberedRouteType(text, first, words[1])) != nil
     if hasType { position = 1 }
     guard let destination = words[position], text.has(destination, "default") || isPrefixWord(text, destination) else {
         return false

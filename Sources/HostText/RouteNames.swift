@@ -13,18 +13,21 @@ func routeType(_ text: Span<UInt8>, _ word: Range<Int>) -> RouteType? {
     return nil
 }
 
-/// Types by their number, as `ip -N route` writes them. Source: include/uapi/linux/rtnetlink.h `RTN_UNICAST`, …
-func routeType(number: UInt64) -> RouteType? {
+/// The type whose number a route's line begins with, as `ip -N route` writes it: a destination follows.
+/// Source: include/uapi/linux/rtnetlink.h `RTN_UNICAST`, …
+func numberedRouteType(_ text: Span<UInt8>, _ word: Range<Int>, _ next: Range<Int>?) -> RouteType? {
     let types: [RouteType] = [
         .unicast, .local, .broadcast, .anycast, .multicast, .blackhole, .unreachable, .prohibit, .throw, .nat,
     ]
-    return number >= 1 && number <= UInt64(types.count) ? types[Int(number) - 1] : nil
+    guard let next, let number = text.decimal32(word), number >= 1, number <= UInt32(types.count),
+        text.has(next, "default") || IPPrefix(text, next) != nil
+    else { return nil }
+    return types[Int(number) - 1]
 }
 
-/// Whether a route's line begins with the number of its type: a destination follows.
-func isNumberedRouteType(_ text: Span<UInt8>, _ word: Range<Int>, _ next: Range<Int>?) -> Bool {
-    guard let next, let number = text.decimal32(word), routeType(number: UInt64(number)) != nil else { return false }
-    return text.has(next, "default") || IPPrefix(text, next) != nil
+/// The protocol of `ip rule`'s `ipproto`; one without a name is `ipproto-200`.
+func ruleProtocol(_ text: String) -> IPProtocol? {
+    IPProtocol(text.hasPrefix("ipproto-") ? String(text.dropFirst(8)) : text)
 }
 
 /// The number of a scope's name or of a number.

@@ -50,10 +50,7 @@ struct RouteReader {
         place = cursor.place
         guard var word = words.next() else { return }
         var type = RouteType.unicast
-        let numbered =
-            isNumberedRouteType(text, word, words.peek)
-            ? text.decimal32(word).flatMap { routeType(number: UInt64($0)) } : nil
-        if let named = routeType(text, word) ?? numbered {
+        if let named = routeType(text, word) ?? numberedRouteType(text, word, words.peek) {
             type = named
             guard let next = words.next() else {
                 reading.tell(.warning, "bad-route", "a route without destination", at: place)

@@ -176,9 +176,7 @@ struct RuleReader {
                 isRead = true
             }
         } else if text.has(key, "ipproto") {
-            // A protocol without a name is `ipproto-200`.
-            let start = value.lowerBound + (text.begins(value, "ipproto-") ? 8 : 0)
-            if let known = IPProtocol(text.text(start..<value.upperBound)) {
+            if let known = ruleProtocol(text.text(value)) {
                 rule.protocol = known
                 isRead = true
             }

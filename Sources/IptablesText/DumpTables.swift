@@ -175,15 +175,18 @@ extension DumpReader {
     }
 
     /// The built-in chain `name` of `table`, or `nil` where it has no such chain.
-    private func base(_ name: Symbol, policy: Policy, of table: Table) -> BaseChain? {
-        table.iptables?.base(chain: rule.names.text(name), policy: policy, backend: table.backend)
+    private func base(_ name: Symbol, policy: Policy, of table: Int) -> BaseChain? {
+        // None has a longer name, and nearly all others have.
+        guard rule.names.bytes(name).count <= "POSTROUTING".utf8.count else { return nil }
+        return reading.tables[table].iptables?.base(
+            chain: rule.names.text(name), policy: policy, backend: reading.tables[table].backend)
     }
 
     /// Whether a policy for `name` can't be the listed table's: it has one for it, or has no such built-in chain.
     private func isNextListing(_ name: Symbol) -> Bool {
         guard isListing, let table else { return false }
         if let chain = rule.chains[name] { return !reading.tables[table].chains[chain].place.isNone }
-        return base(name, policy: .accept, of: reading.tables[table]) == nil
+        return base(name, policy: .accept, of: table) == nil
     }
 
     private func policy(word: Int) -> Policy? {
@@ -213,7 +216,7 @@ extension DumpReader {
         var made = Chain(name: name, place: place)
         made.policyCounters = counters
         if let policy {
-            made.base = base(name, policy: policy, of: reading.tables[table])
+            made.base = base(name, policy: policy, of: table)
             if made.base == nil, reading.tables[table].iptables != nil {
                 // Its name may be another's that could not be read.
                 reading.tables[table].lacksDeclarations = true
@@ -223,7 +226,7 @@ extension DumpReader {
                         + "\(rule.names.text(reading.tables[table].name)): no packet is seen to enter it", range)
             }
         }
-        if policy == nil, let base = base(name, policy: .accept, of: reading.tables[table]) {
+        if policy == nil, let base = base(name, policy: .accept, of: table) {
             // It is on its hook, whatever its policy.
             made.base = base
             reading.tables[table].lacksDeclarations = true
@@ -247,7 +250,7 @@ extension DumpReader {
         }
         guard let table else { return 0 }
         var made = Chain(name: name, place: .none)
-        made.base = base(name, policy: .accept, of: reading.tables[table])
+        made.base = base(name, policy: .accept, of: table)
         let word = rule.words[nameWord]
         report(
             .warning, "undeclared-chain",

@@ -239,6 +239,7 @@ extension Evaluator {
     func flooding(
         _ state: WalkState, from came: Symbol?, on bridge: Symbol, through gateway: IPAddress?
     ) -> [WalkState] {
+        if !model.limitsFlooding { return [state] }
         let address = gateway ?? state.packet.destination
         let isAsGiven = state.isBridged && address == request.packet.destination && knowsFrame(state)
         let given = isAsGiven ? request.destinationMAC : nil

@@ -11,12 +11,8 @@ extension Evaluator {
         if let next = follower(of: state, keptBy: .host) { return [next] }
         if let end = apart(state, keptBy: .host) { return [end] }
         if let whole = state.fragments?.whole, state.packet.isFragment {
-            let listener = listener(for: whole, state)
             state.record(.defragmentation)
-            state.record(.delivery(listener: listener))
-            state.outcome = .delivered
-            state.position = .ended
-            return [state]
+            return [given(to: listener(for: whole, state), state)]
         }
         switch destinationHeaders(state) {
         case .taken: break
@@ -42,16 +38,16 @@ extension Evaluator {
                     text:
                         "the tunnel \(name) takes the packet: what is inside it goes on from there and is not followed",
                     step: state.history.steps.count))
-            state.record(.delivery(listener: listener(for: state.packet, state)))
-            state.outcome = .delivered
-            state.position = .ended
-            return [state]
         }
-        let listener = listener(for: state.packet, state)
+        return [given(to: listener(for: state.packet, state), state)]
+    }
+
+    private func given(to listener: Int?, _ entering: WalkState) -> WalkState {
+        var state = entering
         state.record(.delivery(listener: listener))
         state.outcome = .delivered
         state.position = .ended
-        return [state]
+        return state
     }
 
     /// The packet that was inside, as it comes in by the tunnel.

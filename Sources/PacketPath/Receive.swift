@@ -6,7 +6,7 @@ internal import SourceText
 extension Evaluator {
     /// How a packet from the wire begins: as a frame on its bridge, or at PREROUTING, unless the IP layer refuses it.
     func receive(_ state: WalkState) -> [WalkState] {
-        if case .known(let arrival) = state.arrival, state.round == 0, model.interface(arrival)?.isUp == false {
+        if case .known(let arrival) = state.arrival, state.round == 0, model.linkState(arrival)?.isUp == false {
             return [ended(state, .filtered, .interfaceDown)]
         }
         if let port = state.inPort, isPortBlocked(port) { return [ended(state, .filtered, .portBlocked)] }

@@ -62,11 +62,10 @@ extension Evaluator {
         switch packet.protocol {
         case .icmp: if isV4 { return nil }
         case .icmpv6: if !isV4 { return nil }
-        case IPProtocol(2): if isV4 { return nil }
+        case .igmp: if isV4 { return nil }
         // IPIP, IPv6, GRE, ESP, AH, EIGRP, OSPF, PIM, IPComp, VRRP, L2TP: a module's or a program's where there is one.
-        case IPProtocol(4), IPProtocol(41), IPProtocol(47), IPProtocol(50), IPProtocol(51), IPProtocol(88),
-            IPProtocol(89),
-            IPProtocol(103), IPProtocol(108), IPProtocol(112), IPProtocol(115):
+        case .ipip, .ipv6, .gre, .esp, .ah, IPProtocol(88), IPProtocol(89), IPProtocol(103), .ipcomp, IPProtocol(112),
+            IPProtocol(115):
             return ProtocolView(known: nil)
         // Headers of IPv6, of which what stands behind them is not told.
         case IPProtocol(0), IPProtocol(43), IPProtocol(44), IPProtocol(60), IPProtocol(135), IPProtocol(139),

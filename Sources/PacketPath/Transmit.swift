@@ -27,7 +27,7 @@ extension Evaluator {
     }
 
     /// - Parameter source: the one that was chosen before, of a packet that has none yet.
-    func left(by found: Looked, from source: IPAddress? = nil) -> WalkState {
+    private func left(by found: Looked, from source: IPAddress? = nil) -> WalkState {
         switch found {
         case .unknown(_, let way): return leaves(nil, way, from: source)
         case .none(var way):
@@ -77,11 +77,7 @@ extension Evaluator {
     /// What a look-up without a source comes to: the sources that it chooses, each with its way, or an end without one.
     private func sources(_ result: RouteResult, _ state: WalkState) -> [(Looked, IPAddress?)] {
         func source(_ decision: RouteDecision) -> IPAddress? {
-            switch decision.type {
-            case .blackhole, .unreachable, .prohibit, .throw: nil
-            case .unicast, .local, .broadcast, .multicast, .anycast, .nat:
-                selectSource(for: decision, to: state.packet.destination)
-            }
+            decision.isRefusal ? nil : selectSource(for: decision, to: state.packet.destination)
         }
         guard case .several(let choices) = result else {
             return looked(result, state).map { found in
@@ -102,11 +98,7 @@ extension Evaluator {
         switch result {
         case .several, .unknown: return nil
         case .none: return left(by: .none(state))
-        case .found(let decision):
-            switch decision.type {
-            case .blackhole, .unreachable, .prohibit, .throw: return left(by: .found(decision, state))
-            case .unicast, .local, .broadcast, .multicast, .anycast, .nat: return nil
-            }
+        case .found(let decision): return decision.isRefusal ? left(by: .found(decision, state)) : nil
         }
     }
 
@@ -118,10 +110,8 @@ extension Evaluator {
         case .unknown: return nil
         case .none(let own): way = own
         case .found(let decision, let own):
-            switch decision.type {
-            case .blackhole, .unreachable, .prohibit, .throw: way = own
-            case .unicast, .local, .broadcast, .multicast, .anycast, .nat: return nil
-            }
+            guard decision.isRefusal else { return nil }
+            way = own
         }
         guard way.packet.version == .v6, query.source == nil,
             let source = RouteFinder(model, .v6).selectV6Address(nil, to: way.packet.destination)

@@ -223,6 +223,10 @@ extension Evaluator {
 
     /// The tunnel interface that takes a packet of which nobody said what is inside; it goes on from there.
     func openTunnel(of state: WalkState) -> Symbol? {
+        switch state.packet.protocol {
+        case .udp, .ipip, .gre, .ipv6: break
+        default: return nil
+        }
         guard state.inner.isEmpty, !state.packet.isFragment, !state.packet.unknown.contains(.destination) else {
             return nil
         }

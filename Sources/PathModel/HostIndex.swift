@@ -8,6 +8,9 @@ struct HostIndex: Sendable {
     /// 0 for none.
     private let places: [UInt32]
     let addresses: Set<IPAddress>
+    let hasVRFs: Bool
+    /// Whether a port of a bridge is not sent all that the bridge does not know.
+    let limitsFlooding: Bool
     /// For each symbol up to the last of a bridge whether it is one.
     private let bridges: [Bool]
     let numbers: [String: Int]
@@ -45,6 +48,8 @@ struct HostIndex: Sendable {
         }
         self.places = places
         self.addresses = addresses
+        hasVRFs = host.interfaces.contains { $0.kind == .vrf }
+        limitsFlooding = host.interfaces.contains { !$0.takesUnknown || !$0.takesMulticast || !$0.takesBroadcast }
         self.bridges = bridges
         nameCount = names.count
         var numbers: [String: Int] = [:]

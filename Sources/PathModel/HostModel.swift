@@ -137,11 +137,14 @@ public struct HostModel: Sendable {
 
     /// The VRF that `interface` is or belongs to.
     public func vrf(of interface: Symbol) -> NetworkInterface? {
-        guard let own = self.interface(interface) else { return nil }
+        guard parts.index.hasVRFs, let own = self.interface(interface) else { return nil }
         if own.kind == .vrf { return own }
         guard let master = own.master.flatMap({ self.interface($0) }), master.kind == .vrf else { return nil }
         return master
     }
+
+    /// Whether a port of a bridge is not sent all that the bridge does not know.
+    public var limitsFlooding: Bool { parts.index.limitsFlooding }
 
     /// The other end of a veth pair, where both are on this host: what leaves by one comes in by the other.
     public func pairedEnd(of interface: Symbol) -> Symbol? {
@@ -188,6 +191,12 @@ public struct HostModel: Sendable {
     /// Whether IPv4 is forwarded, 0 or 1, where no interface says otherwise: one setting with two names.
     /// Source: net/ipv4/devinet.c `ctl_forward_entry`, Linux 6.18.
     public var forwardsV4: Int? { sysctl("net.ipv4.ip_forward") ?? commonSetting(.v4, "forwarding") }
+
+    /// How many connections are tracked at most; `nil`: the input does not tell, or there is no limit.
+    public var connectionLimit: Int? {
+        let limit = sysctl("net.netfilter.nf_conntrack_max") ?? sysctl("net.nf_conntrack_max")
+        return limit.flatMap { $0 > 0 ? $0 : nil }
+    }
 
     /// Whether what came in by `interface` for all hosts of a subnet is passed on.
     public func forwardsBroadcasts(_ interface: Symbol) -> Bool {

@@ -32,7 +32,10 @@ public struct LastReply: Sendable {
 
 extension TraceAnswer {
     /// The answers to the packet where they end, as far as they were followed.
-    public var lastReplies: [LastReply] { trace.ends.indices.flatMap { lastReplies(at: $0) } }
+    public var lastReplies: [LastReply] {
+        if !request.traceReply, onward.isEmpty, back.isEmpty { return [] }
+        return trace.ends.indices.flatMap { lastReplies(at: $0) }
+    }
 
     /// Those to the end at this place.
     public func lastReplies(at place: Int) -> [LastReply] { lastReplies(at: place, on: nil) }

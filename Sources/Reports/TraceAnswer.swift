@@ -78,6 +78,20 @@ extension Trace {
     /// The traces without branches, in order.
     public var ends: [Trace] { branches.isEmpty ? [self] : branches.flatMap { $0.trace.ends } }
 
+    /// Calls a function with each of the traces without branches, and its place among them.
+    public func forEachEnd(_ look: (borrowing Trace, Int) -> Void) {
+        var place = 0
+        forEachEnd(from: &place, look)
+    }
+
+    private func forEachEnd(from place: inout Int, _ look: (borrowing Trace, Int) -> Void) {
+        if branches.isEmpty {
+            look(self, place)
+            place += 1
+        }
+        for index in branches.indices { branches[index].trace.forEachEnd(from: &place, look) }
+    }
+
     /// Changes each of the traces without branches, by its place among them.
     public mutating func changeEnds(_ change: (inout Trace, Int) -> Void) {
         var place = 0

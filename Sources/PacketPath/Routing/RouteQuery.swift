@@ -139,6 +139,14 @@ struct RouteDecision: Hashable, Sendable {
     /// Whether the input lacks the routes, and this one follows from an interface's address.
     var followsFromAddress = false
 
+    /// Whether it sends nothing on.
+    var isRefusal: Bool {
+        switch type {
+        case .blackhole, .unreachable, .prohibit, .throw: true
+        case .unicast, .local, .broadcast, .multicast, .anycast, .nat: false
+        }
+    }
+
     /// Whether a packet goes on alike.
     func leadsLike(_ other: RouteDecision) -> Bool {
         type == other.type && nextHop?.interface == other.nextHop?.interface

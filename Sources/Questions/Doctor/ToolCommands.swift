@@ -37,8 +37,9 @@ extension Patient {
     }
 
     /// `iptables -t mangle`; `nil` for a chain that iptables does not show.
-    func iptables(for chain: ChainID) -> String? {
-        let table = linked.table(of: chain)
+    func iptables(for chain: ChainID) -> String? { iptables(for: linked.table(of: chain)) }
+
+    private func iptables(for table: Table) -> String? {
         guard !table.isNative, let kind = table.iptables else { return nil }
         return toolName(table) + (kind == .filter ? "" : " -t \(kind.name)")
     }
@@ -75,23 +76,12 @@ extension Patient {
     /// Empties all that a backend of iptables' has for a version of IP, policies first: `-F` leaves them, and one of DROP
     /// then drops all that the rules let through.
     func emptying(_ backend: Backend, _ family: TableFamily) -> String {
-        let tables = linked.ruleset.tables.filter {
-            !$0.isNative && $0.iptables != nil && $0.backend == backend && $0.family == family
+        func tool(_ table: Table) -> String? {
+            table.backend == backend && table.family == family ? iptables(for: table) : nil
         }
-        var commands: [String] = []
-        for id in chainIDs where linked.chain(id).base?.policy == .drop {
-            let table = linked.table(of: id)
-            guard !table.isNative, table.iptables != nil, table.backend == backend, table.family == family else {
-                continue
-            }
-            commands.append(acceptingPolicy(id))
-        }
-        for table in tables {
-            guard let kind = table.iptables else { continue }
-            let tool = toolName(table) + (kind == .filter ? "" : " -t \(kind.name)")
-            commands += ["\(tool) -F", "\(tool) -X"]
-        }
-        return commands.joined(separator: "; ")
+        let closed = chainIDs.filter { linked.chain($0).base?.policy == .drop && tool(linked.table(of: $0)) != nil }
+        let emptied = linked.ruleset.tables.compactMap(tool).flatMap { ["\($0) -F", "\($0) -X"] }
+        return (closed.map(acceptingPolicy) + emptied).joined(separator: "; ")
     }
 }
 

@@ -215,14 +215,6 @@ private func write(_ difference: HostDifference, _ a: DiffSide, _ b: DiffSide, i
         if nameA != nameB { json.member("settingInA", nameA) }
         json.member("a", a.setting(nameA))
         json.member("b", b.setting(nameB))
-    case .route(let own, let other):
-        json.member("kind", "route")
-        if let own { line("a", a, a.route(own)) }
-        if let other { line("b", b, b.route(other)) }
-    case .routingRule(let isV6, let own, let other):
-        json.member("kind", "ip rule")
-        if let own { line("a", a, a.routingRule(own, isV6: isV6)) }
-        if let other { line("b", b, b.routingRule(other, isV6: isV6)) }
     case .link(let aspect, let own?, let other?, let countsOwn):
         json.member("kind", "link")
         json.member("link", b.linkName(other))
@@ -239,19 +231,14 @@ private func write(_ difference: HostDifference, _ a: DiffSide, _ b: DiffSide, i
         json.endArray()
         line("a", a, a.link(own))
         line("b", b, b.link(other))
-    case .link(_, let own, let other, _):
-        json.member("kind", "link")
-        json.member("link", own.map { a.linkName($0) } ?? other.map { b.linkName($0) } ?? "")
-        if let own { line("a", a, a.link(own)) }
-        if let other { line("b", b, b.link(other)) }
-    case .neighbour(let own, let other):
-        json.member("kind", "neighbour")
-        if let own { line("a", a, a.neighbour(own)) }
-        if let other { line("b", b, b.neighbour(other)) }
-    case .forwardingEntry(let own, let other):
-        json.member("kind", "forwarding entry")
-        if let own { line("a", a, a.forwardingEntry(own)) }
-        if let other { line("b", b, b.forwardingEntry(other)) }
+    case .route, .routingRule, .link, .neighbour, .forwardingEntry:
+        guard let places = difference.places(a, b) else { break }
+        json.member("kind", places.kind)
+        if case .link(_, let own, let other, _) = difference {
+            json.member("link", own.map { a.linkName($0) } ?? other.map { b.linkName($0) } ?? "")
+        }
+        if let own = places.a { line("a", a, own) }
+        if let other = places.b { line("b", b, other) }
     }
     json.endObject()
 }

@@ -320,12 +320,6 @@ private struct DiffWriter {
                 text.add(": \(a.setting(nameA)) is now ")
                 text.add(b.setting(nameB), .strong)
                 lines.append(text)
-            case .route(let own, let other):
-                if let own { lines.append(host(a, a.route(own), "route", mark(true))) }
-                if let other { lines.append(host(b, b.route(other), "route", mark(false))) }
-            case .routingRule(let isV6, let own, let other):
-                if let own { lines.append(host(a, a.routingRule(own, isV6: isV6), "ip rule", mark(true))) }
-                if let other { lines.append(host(b, b.routingRule(other, isV6: isV6), "ip rule", mark(false))) }
             case .link(let aspect, let own?, let other?, let countsOwn):
                 let (nameA, nameB) = (a.linkName(own), b.linkName(other))
                 for change in a.changes(own, aspect, b, other, countsOwn) {
@@ -335,15 +329,10 @@ private struct DiffWriter {
                     text.add(change.b, .strong)
                     lines.append(text)
                 }
-            case .link(_, let own, let other, _):
-                if let own { lines.append(host(a, a.link(own), "link", mark(true))) }
-                if let other { lines.append(host(b, b.link(other), "link", mark(false))) }
-            case .neighbour(let own, let other):
-                if let own { lines.append(host(a, a.neighbour(own), "neighbour", mark(true))) }
-                if let other { lines.append(host(b, b.neighbour(other), "neighbour", mark(false))) }
-            case .forwardingEntry(let own, let other):
-                if let own { lines.append(host(a, a.forwardingEntry(own), "forwarding entry", mark(true))) }
-                if let other { lines.append(host(b, b.forwardingEntry(other), "forwarding entry", mark(false))) }
+            case .route, .routingRule, .link, .neighbour, .forwardingEntry:
+                guard let places = difference.places(a, b) else { continue }
+                if let own = places.a { lines.append(host(a, own, places.kind, mark(true))) }
+                if let other = places.b { lines.append(host(b, other, places.kind, mark(false))) }
             }
         }
         return [

@@ -217,3 +217,19 @@ struct DiffSide {
         }
     }
 }
+
+extension HostDifference {
+    /// What it is called and where it stands on each side; `nil` for what is there on both and of another value.
+    func places(_ a: DiffSide, _ b: DiffSide) -> (kind: String, a: Place?, b: Place?)? {
+        switch self {
+        case .setting, .link(_, .some, .some, _): nil
+        case .route(let own, let other): ("route", own.map { a.route($0) }, other.map { b.route($0) })
+        case .routingRule(let isV6, let own, let other):
+            ("ip rule", own.map { a.routingRule($0, isV6: isV6) }, other.map { b.routingRule($0, isV6: isV6) })
+        case .link(_, let own, let other, _): ("link", own.map { a.link($0) }, other.map { b.link($0) })
+        case .neighbour(let own, let other): ("neighbour", own.map { a.neighbour($0) }, other.map { b.neighbour($0) })
+        case .forwardingEntry(let own, let other):
+            ("forwarding entry", own.map { a.forwardingEntry($0) }, other.map { b.forwardingEntry($0) })
+        }
+    }
+}

@@ -60,26 +60,15 @@ private struct UnifiedWriter {
             case .setting(let nameA, let nameB):
                 removed.append("\(nameA) = \(a.setting(nameA))")
                 added.append("\(nameB) = \(b.setting(nameB))")
-            case .route(let own, let other):
-                if let own { removed.append(text(a, a.route(own))) }
-                if let other { added.append(text(b, b.route(other))) }
-            case .routingRule(let isV6, let own, let other):
-                if let own { removed.append(text(a, a.routingRule(own, isV6: isV6))) }
-                if let other { added.append(text(b, b.routingRule(other, isV6: isV6))) }
             case .link(let aspect, let own?, let other?, let countsOwn):
                 for change in a.changes(own, aspect, b, other, countsOwn) {
                     removed.append("\(a.linkName(own)): \(change.fact) \(change.a)")
                     added.append("\(b.linkName(other)): \(change.fact) \(change.b)")
                 }
-            case .link(_, let own, let other, _):
-                if let own { removed.append(text(a, a.link(own))) }
-                if let other { added.append(text(b, b.link(other))) }
-            case .neighbour(let own, let other):
-                if let own { removed.append(text(a, a.neighbour(own))) }
-                if let other { added.append(text(b, b.neighbour(other))) }
-            case .forwardingEntry(let own, let other):
-                if let own { removed.append(text(a, a.forwardingEntry(own))) }
-                if let other { added.append(text(b, b.forwardingEntry(other))) }
+            case .route, .routingRule, .link, .neighbour, .forwardingEntry:
+                guard let places = difference.places(a, b) else { continue }
+                if let own = places.a { removed.append(text(a, own)) }
+                if let other = places.b { added.append(text(b, other)) }
             }
         }
         let title = differences.contains { $0.isOfLinks } ? "links, settings and routes" : "settings and routes"

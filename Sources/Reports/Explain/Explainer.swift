@@ -53,23 +53,25 @@ struct Explainer {
         }
         // IPVS takes no packet from the midst of a connection that it does not know.
         let packet = way.ownPacket
-        let isOfIPVS = (quotes.model.host.virtualServices ?? []).contains {
-            $0.key == .address(packet.protocol, packet.destination, port: packet.destinationPort)
-        }
-        guard isNew, !isOfIPVS else { return nil }
+        guard isNew, virtualService(of: packet) == nil else { return nil }
         // What refuses a Service's packets is told by itself.
         if let index = way.trace.decidedBy, index < way.steps.count, purpose(index)?.maker == .kubeProxy { return nil }
-        let hasProxy = annotations.linked.chainIDs.contains {
-            annotations.purpose(of: ChainID($0))?.maker == .kubeProxy
-        }
-        guard hasProxy,
-            let name = annotations.service(at: packet.destination, port: packet.destinationPort, packet.protocol)
+        guard
+            let name = annotations.service(at: packet.destination, port: packet.destinationPort, packet.protocol),
+            annotations.linked.chainIDs.contains(where: { annotations.purpose(of: ChainID($0))?.maker == .kubeProxy })
         else { return nil }
         return Explanation(
             text:
                 "port \(packet.destinationPort)/\(packet.protocol.shortName) of \(addressName(packet.destination)) is"
                 + " service \(name.text)'s, and no rule of kube-proxy's on this node translates the packet: it is taken"
                 + " for one to the host itself")
+    }
+
+    /// IPVS's own for the packet's destination and port.
+    private func virtualService(of packet: Packet) -> VirtualService? {
+        quotes.model.host.virtualServices?.first {
+            $0.key == .address(packet.protocol, packet.destination, port: packet.destinationPort)
+        }
     }
 
     /// The purpose of the rule at `index`, and of its chain where the rule has none of its own.
@@ -127,11 +129,9 @@ struct Explainer {
     /// Why none of kube-proxy's rules took a packet to a Service.
     private var whyNotTaken: String {
         let packet = way.steps.last?.view.packet ?? way.packet
-        let hasServers = (reporter.quotes.model.host.virtualServices ?? []).contains { service in
-            service.key == .address(packet.protocol, packet.destination, port: packet.destinationPort)
-                && !service.servers.isEmpty
+        if virtualService(of: packet)?.servers.isEmpty == false {
+            return "IPVS has it, and no link of this host has the address, so that IPVS was not asked"
         }
-        if hasServers { return "IPVS has it, and no link of this host has the address, so that IPVS was not asked" }
         let translates = reporter.quotes.linked.ruleset.tables.contains { table in
             table.chains.contains { $0.base?.type == .nat }
         }

@@ -275,21 +275,22 @@ struct NodeNetworkTests {
             found.map(\.title) == ["vxlan.calico sends what is for 10.244.2.0 to 192.0.2.99, which is not that node"])
     }
 
+    /// The addresses of the node that flannel-docker's sends to.
+    private static let otherFlannelNode = """
+        1: flannel.1: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1450 qdisc noqueue state UNKNOWN group default
+            link/ether 8a:11:53:0c:b7:f2 brd ff:ff:ff:ff:ff:ff
+            inet 172.30.25.0/32 scope global flannel.1
+               valid_lft forever preferred_lft forever
+        2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue state UP group default
+            link/ether 02:16:3e:0a:00:0c brd ff:ff:ff:ff:ff:ff
+            inet 192.168.10.12/24 scope global eth0
+               valid_lft forever preferred_lft forever
+
+        """
+
     /// The guide: mysql's node had an old hardware address of the caller's flannel.1 and sent answers to that.
     @Test func `flannel's neighbour has another hardware address than the interface there`() throws {
-        let other = Clinic(
-            noRules,
-            """
-            1: flannel.1: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1450 qdisc noqueue state UNKNOWN group default
-                link/ether 8a:11:53:0c:b7:f2 brd ff:ff:ff:ff:ff:ff
-                inet 172.30.25.0/32 scope global flannel.1
-                   valid_lft forever preferred_lft forever
-            2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue state UP group default
-                link/ether 02:16:3e:0a:00:0c brd ff:ff:ff:ff:ff:ff
-                inet 192.168.10.12/24 scope global eth0
-                   valid_lft forever preferred_lft forever
-
-            """)
+        let other = Clinic(noRules, Self.otherFlannelNode)
         let node = try Clinic(folder: "flannel-docker").beside(other)
         #expect(try node.titles("pod-routes").isEmpty)
         let found = try node.replacing("ip-neigh.txt", "8a:11:53:0c:b7:f2", "8a:11:53:0c:00:00").findings("pod-routes")
@@ -309,17 +310,7 @@ struct NodeNetworkTests {
                     vxlan id \(id) local 192.168.10.12 dev eth0 srcport 0 0 dstport \(port) nolearning ttl auto ageing 300
 
                 """,
-                """
-                1: flannel.1: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1450 qdisc noqueue state UNKNOWN group default
-                    link/ether 8a:11:53:0c:b7:f2 brd ff:ff:ff:ff:ff:ff
-                    inet 172.30.25.0/32 scope global flannel.1
-                       valid_lft forever preferred_lft forever
-                2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue state UP group default
-                    link/ether 02:16:3e:0a:00:0c brd ff:ff:ff:ff:ff:ff
-                    inet 192.168.10.12/24 scope global eth0
-                       valid_lft forever preferred_lft forever
-
-                """)
+                Self.otherFlannelNode)
         }
         let node = try Clinic(folder: "flannel-docker")
         #expect(try node.beside(other(1, 8472)).titles("tunnel-interface").isEmpty)

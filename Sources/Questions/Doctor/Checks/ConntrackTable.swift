@@ -76,10 +76,7 @@ let staleConnections = DoctorCheck(
 let connectionTableFull = DoctorCheck(
     "conntrack-full", "the connection table is nearly full", needs: [.sysctls]
 ) { patient in
-    guard
-        let most = patient.model.sysctl("net.netfilter.nf_conntrack_max")
-            ?? patient.model.sysctl("net.nf_conntrack_max"), most > 0
-    else { return [] }
+    guard let most = patient.model.connectionLimit else { return [] }
     let counted = patient.model.sysctl("net.netfilter.nf_conntrack_count")
     let listed = patient.host.connections?.count
     guard let count = counted ?? listed, count > 0, count >= most / 10 * 8 else { return [] }
